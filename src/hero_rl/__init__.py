@@ -1,1 +1,74 @@
-"""HERO."""
+"""HERO for the trainers people already use: the verifier gates, the reward model ranks inside the gate.
+
+The pure core in one call:
+
+    >>> import hero_rl
+    >>> shaped = hero_rl.shape(verdict=[1, 0, 0, 0], score=[3.0, 1.0, 2.0, -1.0], group=[7, 7, 7, 7])
+    >>> shaped.advantage.argmax().item()
+    0
+
+Names below load on first use: `import hero_rl` imports neither torch nor a trainer.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hero_rl.reward_models import LocalRewardModel
+    from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
+    from hero_rl.scoring import Scorer
+    from hero_rl.signals import Shaped, Signals
+    from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
+    from hero_rl.verifiers import ExactVerifier, MathVerify
+
+__version__ = version("hero-rl")
+
+_HOMES = {
+    "ExactVerifier": "hero_rl.verifiers",
+    "Gdpo": "hero_rl.rules",
+    "Hero": "hero_rl.rules",
+    "HeroGRPOConfig": "hero_rl.trainers.trl",
+    "HeroGRPOTrainer": "hero_rl.trainers.trl",
+    "HeroRLOOConfig": "hero_rl.trainers.trl",
+    "HeroRLOOTrainer": "hero_rl.trainers.trl",
+    "LocalRewardModel": "hero_rl.reward_models",
+    "MathVerify": "hero_rl.verifiers",
+    "RewardModelOnly": "hero_rl.rules",
+    "Scorer": "hero_rl.scoring",
+    "Shaped": "hero_rl.signals",
+    "Signals": "hero_rl.signals",
+    "VerifierOnly": "hero_rl.rules",
+    "WeightedSum": "hero_rl.rules",
+    "shape": "hero_rl.rules",
+}
+
+__all__ = [
+    "ExactVerifier",
+    "Gdpo",
+    "Hero",
+    "HeroGRPOConfig",
+    "HeroGRPOTrainer",
+    "HeroRLOOConfig",
+    "HeroRLOOTrainer",
+    "LocalRewardModel",
+    "MathVerify",
+    "RewardModelOnly",
+    "Scorer",
+    "Shaped",
+    "Signals",
+    "VerifierOnly",
+    "WeightedSum",
+    "__version__",
+    "shape",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'hero_rl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

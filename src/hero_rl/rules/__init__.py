@@ -1,0 +1,36 @@
+"""Combination rules: one a file, pure functions of signals and state."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hero_rl.rules.base import Rule, State
+from hero_rl.rules.gdpo import Gdpo
+from hero_rl.rules.groups import Groups, leave_one_out, normalise
+from hero_rl.rules.hero import Hero, HeroState
+from hero_rl.rules.reward_model_only import RewardModelOnly
+from hero_rl.rules.shape import shape
+from hero_rl.rules.verifier_only import VerifierOnly
+from hero_rl.rules.weighted_sum import WeightedSum
+
+__all__ = [
+    "AnyRule",
+    "Gdpo",
+    "Groups",
+    "Hero",
+    "HeroState",
+    "RewardModelOnly",
+    "Rule",
+    "State",
+    "VerifierOnly",
+    "WeightedSum",
+    "leave_one_out",
+    "normalise",
+    "shape",
+]
+
+AnyRule = Annotated[
+    Hero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
+    Field(discriminator="type"),
+]
+"""Any rule as a block of a configuration file, told apart by its `type`."""

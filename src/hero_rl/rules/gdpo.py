@@ -1,0 +1,45 @@
+"""GDPO: each signal is normalised within its group before they are added (arXiv 2601.05242)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.groups import Groups, normalise
+from hero_rl.signals import Shaped, Signals
+
+__all__ = ["Gdpo"]
+
+
+class Gdpo(Settings):
+    """Sum of the group-standardised verdict and the group-standardised score, then divided by the batch's spread.
+
+    The same computation as TRL's `multi_objective_aggregation="normalize_then_sum"`. Each standardised signal has mean
+    zero in its group, so that no further centring is needed. A missing score adds 0.
+
+    Attributes:
+        verdict_weight: factor of the standardised verdict.
+        score_weight: factor of the standardised score.
+        eps: added to every standard deviation (TRL 1e-4).
+    """
+
+    type: Literal["gdpo"] = "gdpo"
+    verdict_weight: Annotated[float, Field(ge=0)] = 1.0
+    score_weight: Annotated[float, Field(ge=0)] = 1.0
+    eps: Eps = 1e-6
+
+    def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
+        """Shape one batch."""
+        groups = Groups.of(signals.group)
+        verdict, score = signals.verdict.double(), signals.score.double()
+        scorable = ~verdict.isnan()
+        present = scorable & ~score.isnan()
+        sigma, _ = score_spread(score, groups, present)
+        reward = self.verdict_weight * normalise(verdict, groups, scorable, "group", self.eps)
+        reward = reward + self.score_weight * normalise(score, groups, present, "group", self.eps)
+        counted = reward[scorable]
+        spread = counted.std() if counted.numel() > 1 else counted.new_zeros(())
+        advantage = (reward / (spread + self.eps)).where(scorable, 0)
+        return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma)), state

@@ -1,0 +1,63 @@
+"""The plain one-call form of the core: columns in, shaped columns out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hero_rl.rules.base import Rule
+from hero_rl.rules.hero import Hero
+from hero_rl.signals import Shaped, Signals
+
+__all__ = ["shape"]
+
+Column = Sequence[Any] | np.ndarray | Tensor
+
+
+def shape(verdict: Column, score: Column, group: Column, rule: Rule | None = None) -> Shaped:
+    """Shape one batch under a rule, `Hero()` unless told otherwise, from a fresh state.
+
+    Args:
+        verdict: (B,) 1 or True correct, 0 or False incorrect, NaN or None abstained.
+        score: (B,) raw reward-model scores, NaN or None where missing.
+        group: (B,) prompt ids, integers or strings.
+        rule: any combination rule.
+
+    Returns:
+        Tensors of shape (B,): float64, or the scores' dtype if they are a floating-point tensor.
+
+    Raises:
+        TypeError, ValueError: the message names the argument.
+    """
+    combine: Rule = Hero() if rule is None else rule
+    scores = _floats("score", score)
+    signals = Signals(
+        verdict=_floats("verdict", verdict).to(scores.device),
+        score=scores,
+        group=_ids(group).to(scores.device),
+    )
+    return combine.update(signals, combine.init())[0]
+
+
+def _floats(name: str, column: Column) -> Tensor:
+    if isinstance(column, Tensor):
+        return column if column.is_floating_point() else column.double()
+    try:
+        return torch.from_numpy(np.array(column, dtype=np.float64))  # None becomes NaN
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold numbers: {error}") from None
+
+
+def _ids(column: Column) -> Tensor:
+    if isinstance(column, Tensor):
+        return column
+    values = np.asarray(column)
+    if values.size == 0 or values.dtype.kind in "iu":
+        return torch.from_numpy(values.astype(np.int64))
+    if values.dtype.kind not in "US":
+        raise TypeError(f"group must hold integers or strings, not {values.dtype}")
+    return torch.from_numpy(np.unique(values, return_inverse=True)[1])

@@ -1,0 +1,86 @@
+"""What a rule reads and what it returns: one flat batch of rollouts.
+
+B is the number of rollouts in the batch. Rollouts of one prompt share a group id; ids may be any integers, in any
+order, in groups of any size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["Shaped", "Signals"]
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What is known of a batch of rollouts before any rule.
+
+    Attributes:
+        verdict: (B,) the verifier's word: 1 correct, 0 incorrect, NaN abstained (an infrastructure failure or an
+            unreadable reference; never the policy's doing).
+        score: (B,) the reward model's raw logit, NaN where it is missing.
+        group: (B,) integer id of the prompt.
+
+    Raises:
+        TypeError: an argument is not a tensor of the right kind.
+        ValueError: shapes or devices differ, a verdict is outside {0, 1, NaN} or a score is infinite.
+    """
+
+    verdict: Float[Tensor, " B"]
+    score: Float[Tensor, " B"]
+    group: Int[Tensor, " B"]
+
+    def __post_init__(self) -> None:
+        self._check_kinds()
+        self._check_values()
+
+    def _check_kinds(self) -> None:
+        for name in ("verdict", "score", "group"):
+            value = getattr(self, name)
+            if not isinstance(value, Tensor):
+                raise TypeError(f"{name} must be a torch tensor, not {type(value).__name__}")
+            if value.ndim != 1 or value.shape != self.verdict.shape:
+                raise ValueError(
+                    f"{name} has shape {tuple(value.shape)}; verdict, score and group must share one shape (B,)"
+                )
+            if value.device != self.verdict.device:
+                raise ValueError(f"{name} is on {value.device}, verdict on {self.verdict.device}")
+        for name in ("verdict", "score"):
+            if not getattr(self, name).is_floating_point():
+                raise TypeError(f"{name} must be floating point, not {getattr(self, name).dtype}")
+        if self.group.is_floating_point() or self.group.is_complex() or self.group.dtype == torch.bool:
+            raise TypeError(f"group must hold integers, not {self.group.dtype}")
+
+    def _check_values(self) -> None:
+        verdict = self.verdict
+        wrong = ~((verdict == 0) | (verdict == 1) | verdict.isnan())
+        if wrong.any():
+            row = int(wrong.nonzero()[0])
+            raise ValueError(f"verdict[{row}] is {verdict[row].item()}; verdicts are 0, 1 or NaN (abstained)")
+        if self.score.isinf().any():
+            row = int(self.score.isinf().nonzero()[0])
+            raise ValueError(f"score[{row}] is {self.score[row].item()}; a score is finite, or NaN where missing")
+
+    def __len__(self) -> int:
+        return self.verdict.shape[0]
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """What a rule makes of a batch, row for row with its `Signals`.
+
+    Attributes:
+        reward: (B,) the shaped reward that is logged; NaN where the rollout is unscorable.
+        advantage: (B,) what the policy gradient sees; 0 where the rollout is unscorable or its group says nothing.
+        weight: (B,) the prompt's weight, the same for all rollouts of a group.
+        sigma: (B,) standard deviation of the group's scores, the same for all rollouts of a group.
+    """
+
+    reward: Float[Tensor, " B"]
+    advantage: Float[Tensor, " B"]
+    weight: Float[Tensor, " B"]
+    sigma: Float[Tensor, " B"]

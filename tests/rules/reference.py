@@ -1,0 +1,97 @@
+"""HERO and the baselines again, one Python float at a time: slow, obvious, independent of the tensors under test."""
+
+import math
+from collections import defaultdict
+
+
+def mean(values):
+    return math.fsum(values) / len(values)
+
+
+def std(values, correction):
+    centre = mean(values)
+    return math.sqrt(math.fsum((v - centre) ** 2 for v in values) / max(len(values) - correction, 1))
+
+
+def members(group):
+    rows = defaultdict(list)
+    for row, name in enumerate(group):
+        rows[name].append(row)
+    return rows.values()
+
+
+def normalise(reward, group, scorable, scale, eps):
+    counted = [r for r, s in zip(reward, scorable, strict=True) if s]
+    batch_std = std(counted, 1) if len(counted) > 1 else 0.0
+    advantage = [0.0] * len(reward)
+    for rows in members(group):
+        rows = [i for i in rows if scorable[i]]
+        values = [reward[i] for i in rows]
+        if len(rows) < 2 or max(values) == min(values):
+            continue
+        divisor = {"none": 1.0, "group": std(values, 1) + eps, "batch": batch_std + eps}[scale]
+        for i in rows:
+            advantage[i] = (reward[i] - mean(values)) / divisor
+    return advantage
+
+
+def banded(verdict, score, group, alpha, beta, singleton, eps):
+    reward = [math.nan] * len(verdict)
+    for rows in members(group):
+        for word in (0.0, 1.0):
+            stratum = [i for i in rows if verdict[i] == word]
+            present = [score[i] for i in stratum if not math.isnan(score[i])]
+            for i in stratum:
+                if math.isnan(score[i]):
+                    z = 0.5
+                elif max(present) == min(present):
+                    z = 0.0 if singleton == "floor" else 0.5
+                else:
+                    z = (score[i] - min(present)) / (max(present) - min(present) + eps)
+                reward[i] = 1 - beta + 2 * beta * z if word else -alpha + 2 * alpha * z
+    return reward
+
+
+def sigmas(verdict, score, group):
+    """(sigma, known) of each group, in the order of first appearance."""
+    out = []
+    for rows in members(group):
+        present = [score[i] for i in rows if not math.isnan(score[i]) and not math.isnan(verdict[i])]
+        known = len(present) >= 2
+        out.append((std(present, 0) if known and max(present) > min(present) else 0.0, known))
+    return out
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def hero(rule, verdict, score, group, sigma_bar):
+    """(reward, advantage, weight, sigma, next sigma_bar), all per rollout."""
+    spread = sigmas(verdict, score, group)
+    known = [s for s, k in spread if k]
+    frozen = sigma_bar if sigma_bar is not None else (mean(known) if known else None)
+    weight, sigma = [1.0] * len(verdict), [0.0] * len(verdict)
+    for rows, (s, k) in zip(members(group), spread, strict=True):
+        for i in rows:
+            sigma[i] = s
+            if k:
+                assert frozen is not None
+                excess = s - frozen if rule.sigma == "raw" else (s / frozen - 1 if frozen > 0 else 0.0)
+                weight[i] = rule.w_min + (rule.w_max - rule.w_min) * sigmoid(rule.k * excess)
+    r_hat = banded(verdict, score, group, rule.alpha, rule.beta, rule.singleton, rule.eps)
+    scorable = [not math.isnan(v) for v in verdict]
+    advantage = normalise(r_hat, group, scorable, rule.scale, rule.eps)
+    if not known:
+        after = sigma_bar
+    elif sigma_bar is None:
+        after = mean(known)
+    else:
+        after = rule.momentum * sigma_bar + (1 - rule.momentum) * mean(known)
+    return (
+        [w * r for w, r in zip(weight, r_hat, strict=True)],
+        [w * a for w, a in zip(weight, advantage, strict=True)],
+        weight,
+        sigma,
+        after,
+    )
