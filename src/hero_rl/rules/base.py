@@ -6,7 +6,7 @@ model, so that it is its own configuration block, tells a typo from a field and 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,11 +27,24 @@ class State(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-@runtime_checkable
 class Rule(Protocol):
-    """Turns signals into rewards and advantages (the shape of an optax transformation)."""
+    """Turns signals into rewards and advantages (the shape of an optax transformation).
 
-    type: Any
+    Attributes:
+        type: name of the rule in a configuration.
+        needs_score: whether the rule says nothing of its own without a reward model.
+    """
+
+    needs_score: ClassVar[bool]
+
+    @property
+    def type(self) -> str:
+        """Name of the rule in a configuration."""
+        ...
+
+    def model_dump(self) -> dict[str, Any]:
+        """Settings as plain data."""
+        ...
 
     def init(self) -> State:
         """State before the first batch."""
@@ -46,6 +59,8 @@ class Settings(BaseModel):
     """Base of the rules' settings: frozen, unknown keys refused, keyword arguments only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    needs_score: ClassVar[bool] = True
 
     def init(self) -> State:
         """State before the first batch: nothing to remember."""

@@ -18,8 +18,8 @@ __all__ = ["shape"]
 Column = Sequence[Any] | np.ndarray | Tensor
 
 
-def shape(verdict: Column, score: Column, group: Column, rule: Rule | None = None) -> Shaped:
-    """Shape one batch under a rule, `Hero()` unless told otherwise, from a fresh state.
+def shape(verdict: Column, score: Column, group: Column, rule: Rule = Hero()) -> Shaped:  # noqa: B008 - frozen
+    """Shape one batch under a rule from a fresh state.
 
     Args:
         verdict: (B,) 1 or True correct, 0 or False incorrect, NaN or None abstained.
@@ -33,14 +33,13 @@ def shape(verdict: Column, score: Column, group: Column, rule: Rule | None = Non
     Raises:
         TypeError, ValueError: the message names the argument.
     """
-    combine: Rule = Hero() if rule is None else rule
     scores = _floats("score", score)
     signals = Signals(
         verdict=_floats("verdict", verdict).to(scores.device),
         score=scores,
         group=_ids(group).to(scores.device),
     )
-    return combine.update(signals, combine.init())[0]
+    return rule.update(signals, rule.init())[0]
 
 
 def _floats(name: str, column: Column) -> Tensor:

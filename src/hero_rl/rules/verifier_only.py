@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
 from hero_rl.rules.groups import Groups, Scale, normalise
@@ -18,6 +18,8 @@ class VerifierOnly(Settings):
         scale: divisor of the centred reward: none, the group's or the batch's sample standard deviation.
         eps: added to that divisor (TRL 1e-4, verl 1e-6).
     """
+
+    needs_score: ClassVar[bool] = False
 
     type: Literal["verifier_only"] = "verifier_only"
     scale: Scale = "none"

@@ -1,0 +1,46 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Both make .venv first.
+.POSIX:
+PYTHON = python3
+BIN = .venv/bin
+INSTALLED = .venv/.installed
+
+.PHONY: help install demo test lint format docs constraints clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED) ## make .venv with everything that the demo and the tests need
+
+# pip takes the exact versions of constraints.txt; the stamp is redone when what it depends on changes.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(INSTALLED)
+
+demo: $(INSTALLED) ## train a miniature with HERO, verifier-only and RM-only, and show who wins
+	$(BIN)/hero demo
+
+# One thread a process: with two pytest workers on two cores, more threads only get in each other's way.
+test: $(INSTALLED) ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(INSTALLED) ## check style, types and docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(INSTALLED) ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(INSTALLED) ## write docs/configuration.md anew from the models
+	$(BIN)/python docs/make_configuration.py > docs/configuration.md
+
+# torch brings the CUDA packages that it was built against, so those are left to its own pins.
+constraints: ## resolve constraints.txt anew (needs uv)
+	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.10 pyproject.toml --all-extras --constraint - \
+	  --no-header --no-annotate | grep -v -E '^(nvidia|cuda|triton)' > constraints.tmp
+	mv constraints.tmp constraints.txt
+
+clean: ## remove .venv and caches
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage

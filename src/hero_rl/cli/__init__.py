@@ -1,0 +1,49 @@
+"""The command `hero`: one file a verb, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from hero_rl.errors import ConfigError, HeroError
+
+__all__ = ["main"]
+
+_VERBS = {
+    "train": "train a policy from a configuration file",
+    "demo": "train a miniature with HERO and its rivals, and show who wins",
+}
+
+_HELP = """usage: hero <verb> [arguments]
+
+verbs:
+{verbs}
+
+`hero <verb> --help` shows a verb's arguments and examples.
+exit codes: 0 done, 1 failed, 2 wrong arguments, configuration or data, 130 interrupted
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    verb = arguments[0] if arguments else "--help"
+    if verb in ("-h", "--help"):
+        print(_HELP.format(verbs="\n".join(f"  {name:<8}{what}" for name, what in _VERBS.items())))
+        return 0
+    if verb == "--version":
+        from hero_rl import __version__
+
+        print(__version__)
+        return 0
+    if verb not in _VERBS:
+        print(f"hero: unknown verb {verb!r}; one of: {', '.join(_VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        return import_module(f"hero_rl.cli.{verb}").run(arguments[1:])
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except HeroError as error:
+        print(f"hero {verb}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, (ConfigError, ValueError)) else 1

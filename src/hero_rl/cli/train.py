@@ -1,0 +1,75 @@
+"""`hero train`: a policy from a configuration file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+__all__ = ["run"]
+
+_EPILOG = """
+Any setting can be overridden by its dotted name; values are YAML.
+
+examples:
+  hero train config.yaml
+  hero train config.yaml --rule.alpha 0.05 --trl.learning_rate 1e-6
+  hero train config.yaml --rule.type verifier_only --output_dir runs/verifier_only
+  hero train config.yaml --resume
+  hero train config.yaml --check
+
+Every setting: docs/configuration.md
+"""
+
+
+@dataclass
+class _Arguments:
+    """Train a policy from a YAML configuration."""
+
+    config: Annotated[str, tyro.conf.Positional]
+    """The configuration file."""
+
+    resume: bool = False
+    """Continue the run in output_dir from its newest checkpoint."""
+
+    check: bool = False
+    """Check configuration and data, load no model, train nothing."""
+
+    json: bool = False
+    """Print the result as one JSON object and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments, train, and say where the result lies."""
+    arguments, rest = tyro.cli(
+        _Arguments,
+        args=argv,
+        prog="hero train",
+        description=f"Train a policy from a YAML configuration.\n{_EPILOG}",
+        return_unknown_args=True,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    from hero_rl.training.config import load_config, parse_overrides
+
+    config = load_config(arguments.config, parse_overrides(rest))
+    if arguments.check:
+        from hero_rl.training.run import prepare
+
+        prepared = prepare(config)
+        print(f"{arguments.config}: good; {len(prepared.train_dataset)} training prompts", file=sys.stderr)
+        return 0
+    from hero_rl.training.run import train
+
+    try:
+        model = train(config, resume=arguments.resume, progress=not arguments.json)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; continue with: hero train {' '.join(argv)} --resume", file=sys.stderr)
+        return 130
+    if arguments.json:
+        print(json.dumps({"model": str(model), "output_dir": config.output_dir}))
+    else:
+        print(f"model      {model}\nrecord     {config.output_dir}")
+    return 0

@@ -1,0 +1,85 @@
+"""Metrics of one batch: pure functions of signals and shaped results."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hero_rl.rules import Groups
+from hero_rl.signals import Shaped, Signals
+
+__all__ = ["batch_metrics", "group_auroc"]
+
+
+def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
+    """The `hero/*` metrics of one batch; NaN where the batch does not define one.
+
+    - `frac_groups_mixed`, `frac_groups_all_correct`, `frac_groups_all_incorrect`: shares of the groups with at least
+      one verdict, by what the verifier said; they sum to 1.
+    - `frac_groups_rescued`: share of those groups that are uniform, hence starved under the verifier alone, and get a
+      gradient all the same.
+    - `rm_auroc`: AUROC of the score against the verdict, mean over mixed groups.
+    - `sigma`, `weight/mean`, `weight/p10`, `weight/p90`: over groups.
+    - `advantage_mass_uniform`: share of the batch's |advantage| that uniform groups hold.
+    - `frac_unscorable`: share of rollouts without a shaped reward.
+    """
+    groups = Groups.of(signals.group)
+    scorable = ~signals.verdict.isnan()
+    judged = groups.count(scorable) > 0
+    right = groups.count(scorable & (signals.verdict == 1))
+    wrong = groups.count(scorable & (signals.verdict == 0))
+    mixed = (right > 0) & (wrong > 0)
+    uniform = judged & ~mixed
+    mass = groups.sum(shaped.advantage.double().abs(), torch.ones_like(scorable))
+    auroc = group_auroc(signals.score, signals.verdict, groups)
+    weight, sigma = _per_group(shaped.weight, groups), _per_group(shaped.sigma, groups)
+    return {
+        "hero/frac_groups_mixed": _share(mixed, judged),
+        "hero/frac_groups_all_correct": _share(uniform & (right > 0), judged),
+        "hero/frac_groups_all_incorrect": _share(uniform & (wrong > 0), judged),
+        "hero/frac_groups_rescued": _share(uniform & (mass > 0), judged),
+        "hero/rm_auroc": auroc.nanmean().item(),
+        "hero/sigma": sigma.mean().item(),
+        "hero/weight/mean": weight.mean().item(),
+        "hero/weight/p10": _quantile(weight, 0.1),
+        "hero/weight/p90": _quantile(weight, 0.9),
+        "hero/advantage_mass_uniform": (mass[uniform].sum() / mass.sum()).item() if mass.sum() > 0 else 0.0,
+        "hero/frac_unscorable": shaped.reward.isnan().double().mean().item(),
+    }
+
+
+def group_auroc(score: Float[Tensor, " B"], verdict: Float[Tensor, " B"], groups: Groups) -> Float[Tensor, " S"]:
+    """AUROC of the score against the verdict within each group, ties counted half; NaN where a group is not mixed.
+
+    The Mann-Whitney statistic, for all groups in one sort: each correct rollout counts the incorrect ones of its group
+    below it, and half of those level with it.
+    """
+    kept = ~(score.isnan() | verdict.isnan())
+    score, verdict, index = score[kept].double(), verdict[kept], groups.index[kept]
+    order = score.argsort(stable=True)
+    order = order[index[order].argsort(stable=True)]
+    score, right, index = score[order], verdict[order] == 1, index[order]
+    new_run = torch.ones_like(right)
+    new_run[1:] = (score[1:] != score[:-1]) | (index[1:] != index[:-1])
+    runs = Groups(new_run.cumsum(0) - 1, int(new_run.sum()))  # rollouts of one group with one score
+    by_group = Groups(index, groups.number)
+    wrong_in_run, right_in_run = runs.count(~right), runs.count(right)
+    wrong, total_right = by_group.count(~right), by_group.count(right)
+    group_of_run = index[new_run]
+    below = wrong_in_run.cumsum(0) - wrong_in_run - (wrong.cumsum(0) - wrong)[group_of_run]
+    wins = wrong.new_zeros(groups.number).index_add_(0, group_of_run, right_in_run * (below + 0.5 * wrong_in_run))
+    return (wins / (wrong * total_right)).where((wrong > 0) & (total_right > 0), torch.nan)
+
+
+def _per_group(values: Float[Tensor, " B"], groups: Groups) -> Float[Tensor, " S"]:
+    return values.new_zeros(groups.number, dtype=torch.float64).index_copy_(0, groups.index, values.double())
+
+
+def _share(part: Bool[Tensor, " S"], whole: Bool[Tensor, " S"]) -> float:
+    return (part.sum() / whole.sum()).item() if whole.any() else float("nan")
+
+
+def _quantile(values: Float[Tensor, " S"], q: float) -> float:
+    # torch.quantile refuses more than 2**24 values; kthvalue has no such limit
+    return values.kthvalue(1 + round(q * (len(values) - 1))).values.item() if len(values) else float("nan")

@@ -1,0 +1,205 @@
+"""Verifier and reward model side by side over a batch of rollouts.
+
+    >>> from hero_rl.scoring import Scorer
+    >>> from hero_rl.verifiers import ExactVerifier
+    >>> Scorer(ExactVerifier()).score(["2 + 2 ="], ["4"], ["4"]).verdict
+    tensor([1.])
+
+B is the number of rollouts in the batch. Infrastructure that fails gives NaN, never a reward; a batch that is put
+together wrongly, or a reward model that returns the wrong number of scores, is a programming error and raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
+from hero_rl.verifiers.base import Reason, Verdict, Verifier
+
+__all__ = ["Scored", "Scorer"]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What verifier and reward model said of a batch, row for row.
+
+    Attributes:
+        verdict: (B,) float32 on the CPU: 1 correct, 0 incorrect, NaN abstained.
+        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model.
+        reasons: why each verdict is what it is.
+        answers: the final answers that the verifier extracted, None where it has none.
+        verifier_seconds: wall-clock time of all checks.
+        reward_model_seconds: wall-clock time of the reward model, at the same time as the checks.
+        counters: metric name -> count or seconds of this call, the same names in every call and all summable over
+            ranks: `verifier/{abstained,timed_out,crashed,seconds}` and `reward_model/{missing,truncated,seconds}`.
+            Without a reward model nothing counts as missing.
+    """
+
+    verdict: Float[Tensor, " B"]
+    score: Float[Tensor, " B"]
+    reasons: list[Reason]
+    answers: list[str | None]
+    verifier_seconds: float
+    reward_model_seconds: float
+    counters: dict[str, float]
+
+
+class Scorer:
+    """Runs a verifier and, where there is one, a reward model over batches.
+
+    The verifier runs in the calling thread (some need the main thread's signals), the reward model at the same time in
+    a thread of its own. A verifier that raises makes its row abstain (`Reason.CRASHED`); a reward model that raises
+    makes the batch's scores NaN; each is logged with its traceback the first time.
+
+    Attributes:
+        verifier: judges each completion against its reference.
+        reward_model: scores each conversation; None leaves all scores NaN.
+    """
+
+    def __init__(self, verifier: Verifier, reward_model: RewardModel | None = None) -> None:
+        self.verifier = verifier
+        self.reward_model = reward_model
+        self._logged: set[str] = set()
+
+    def score(
+        self,
+        prompts: Sequence[str | Sequence[Message]],
+        completions: Sequence[str | Sequence[Message]],
+        references: Sequence[str],
+    ) -> Scored:
+        """Judge and score a batch of B rollouts.
+
+        Args:
+            prompts: text, which becomes one user message, or chat messages.
+            completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
+                the last assistant message, the reward model prompt and completion as one conversation.
+            references: what the verifier compares with.
+
+        Raises:
+            ValueError: the three differ in length, or the reward model returned anything but B scores.
+            TypeError: the verifier returned no `Verdict`.
+        """
+        _check_lengths(prompts=prompts, completions=completions, references=references)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reward-model") as worker:
+            pending = worker.submit(self._score_conversations, prompts, completions)
+            verdicts, verifier_seconds = self._verify(references, completions)
+            score, truncated, reward_model_seconds = pending.result()
+        reasons = [verdict.reason for verdict in verdicts]
+        return Scored(
+            verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),
+            score=score,
+            reasons=reasons,
+            answers=[verdict.answer for verdict in verdicts],
+            verifier_seconds=verifier_seconds,
+            reward_model_seconds=reward_model_seconds,
+            counters={
+                "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts)),
+                "verifier/timed_out": float(reasons.count(Reason.TIMED_OUT)),
+                "verifier/crashed": float(reasons.count(Reason.CRASHED)),
+                "verifier/seconds": verifier_seconds,
+                "reward_model/missing": float(score.isnan().sum()) if self.reward_model is not None else 0.0,
+                "reward_model/truncated": float(truncated),
+                "reward_model/seconds": reward_model_seconds,
+            },
+        )
+
+    def _verify(
+        self, references: Sequence[str], completions: Sequence[str | Sequence[Message]]
+    ) -> tuple[list[Verdict], float]:
+        start = time.perf_counter()
+        verdicts = [
+            self._verify_one(reference, _answer_text(completion))
+            for reference, completion in zip(references, completions, strict=True)
+        ]
+        return verdicts, time.perf_counter() - start
+
+    def _verify_one(self, reference: str, completion: str) -> Verdict:
+        start = time.perf_counter()
+        try:
+            verdict = self.verifier.verify(reference, completion)
+        except Exception:
+            self._log_once("verifier", "the verifier raised; its row abstains")
+            return Verdict.of(Reason.CRASHED, seconds=time.perf_counter() - start)
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"the verifier returned a {type(verdict).__name__}, not a Verdict")
+        return verdict
+
+    def _score_conversations(
+        self, prompts: Sequence[str | Sequence[Message]], completions: Sequence[str | Sequence[Message]]
+    ) -> tuple[Scores, int, float]:
+        """Scores (B,), the number of truncated conversations, and seconds."""
+        missing = torch.full((len(prompts),), float("nan"))
+        if self.reward_model is None or not prompts:
+            return missing, 0, 0.0
+        conversations = [_conversation(*pair) for pair in zip(prompts, completions, strict=True)]
+        truncated_before = self.reward_model.counters.get("truncated", 0)
+        start = time.perf_counter()
+        try:
+            raw = self.reward_model.score(conversations)
+        except Exception:
+            self._log_once("reward model", "the reward model raised; the batch has no scores")
+            score = missing
+        else:
+            score = _checked(raw, len(prompts))
+        seconds = time.perf_counter() - start
+        return score, self.reward_model.counters.get("truncated", 0) - truncated_before, seconds
+
+    def _log_once(self, part: str, message: str) -> None:
+        if part not in self._logged:
+            _logger.exception("%s (logged once, counted always)", message)
+        self._logged.add(part)
+
+
+def _check_lengths(**columns: Sequence[Any]) -> None:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"prompts, completions and references must have one length, but {said}")
+
+
+def _checked(raw: Any, rows: int) -> Scores:
+    """Scores as float32 on the CPU, NaN where not finite."""
+    score = torch.as_tensor(raw, dtype=torch.float32).detach().cpu()
+    if score.shape != (rows,):
+        raise ValueError(f"the reward model returned scores of shape {tuple(score.shape)} for {rows} conversations")
+    return score.where(score.isfinite(), torch.nan)
+
+
+def _conversation(prompt: str | Sequence[Message], completion: str | Sequence[Message]) -> Conversation:
+    asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    said = [{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion
+    return [_flat(message) for message in (*asked, *said)]
+
+
+def _flat(message: Message) -> Message:
+    """The message with a list of text blocks joined, as text models' templates expect; other content as it is."""
+    content = message.get("content")
+    if not isinstance(content, str) and content and all(block.get("type") == "text" for block in content):
+        return {**message, "content": _text(content)}
+    return message
+
+
+def _answer_text(completion: str | Sequence[Message]) -> str:
+    """The text of the completion's last assistant message; empty if it has none."""
+    if isinstance(completion, str):
+        return completion
+    said = (message for message in reversed(completion) if message.get("role") == "assistant")
+    return _text(next(said, {}).get("content"))
+
+
+def _text(content: str | Sequence[Message] | None) -> str:
+    """The text of a message's content: a string, a list of typed blocks, or None (a mere tool call)."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(block.get("text", "") for block in content if block.get("type") == "text")

@@ -1,0 +1,368 @@
+"""HERO inside TRL: `HeroGRPOTrainer` and `HeroRLOOTrainer`.
+
+    from hero_rl import Hero, HeroGRPOConfig, HeroGRPOTrainer, MathVerify
+
+    trainer = HeroGRPOTrainer(
+        model="Qwen/Qwen3-4B-Base",
+        args=HeroGRPOConfig(output_dir="out", reference_column="answer"),
+        train_dataset=dataset,  # columns: prompt, answer
+        verifier=MathVerify(),
+        reward_model="nvidia/AceMath-7B-RM",
+        rule=Hero(alpha=0.05, beta=0.05),
+    )
+    trainer.train()
+
+Everything else, generation, vLLM, PEFT, the loss, is the trainer's own. Two of its methods are extended:
+
+- `_calculate_rewards` asks the scorer instead of a list of reward functions, gathers both raw signals over all ranks
+  and applies the rule to the whole batch, on the CPU, so that every rank computes the same numbers.
+- `_generate_and_score_completions` adds the rule's advantages to what the trainer computed. The trainer sees its
+  reward columns with weight 0, so that what it computed is 0 for GRPO and the KL penalty's part alone for RLOO.
+
+Works with TRL 1.8 to 1.16.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from zlib import crc32
+
+import torch
+from accelerate.utils import gather
+from jaxtyping import Float
+from torch import Tensor
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+from hero_rl.diagnostics import HackingMonitor, MonitorState, batch_metrics
+from hero_rl.errors import CheckpointError, ConfigError, DataError, UnscorableError
+from hero_rl.reward_models import LocalRewardModelConfig, RewardModel
+from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
+from hero_rl.scoring import Scored, Scorer
+from hero_rl.signals import Shaped, Signals
+from hero_rl.verifiers import Verifier
+
+if TYPE_CHECKING:
+    _Base = GRPOTrainer  # what the mixin counts on; RLOOTrainer has the same methods and attributes
+else:
+    _Base = object
+
+__all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
+
+STATE_FILE = "hero_state.json"
+"""Name of the file in a checkpoint that holds the rule, its state and the monitor's."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _HeroArguments:
+    reference_column: str = field(
+        default="answer", metadata={"help": "Column of the dataset that holds the reference answer."}
+    )
+    max_unscorable: float = field(
+        default=0.5,
+        metadata={"help": "Stop when a larger share than this of one batch's rollouts could not be scored."},
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # pyright: ignore[reportAttributeAccessIssue]
+        if not 0 <= self.max_unscorable <= 1:
+            raise ConfigError(f"max_unscorable must lie between 0 and 1, not {self.max_unscorable}")
+        for name in ("reward_weights", "normalize_advantages", "reward_clip_range"):
+            if getattr(self, name, None):
+                raise ConfigError(f"{name} has no effect here: the rule combines, clips and scales the signals")
+        if self.remove_unused_columns:  # pyright: ignore[reportAttributeAccessIssue]
+            raise ConfigError(f"remove_unused_columns would drop the column {self.reference_column!r}")
+
+
+@dataclass
+class HeroGRPOConfig(_HeroArguments, GRPOConfig):
+    """TRL's `GRPOConfig` with `reference_column` and `max_unscorable`.
+
+    `scale_rewards` and `multi_objective_aggregation` have no effect: the rule's `scale` takes their place.
+    """
+
+
+@dataclass
+class HeroRLOOConfig(_HeroArguments, RLOOConfig):
+    """TRL's `RLOOConfig` with `reference_column` and `max_unscorable`."""
+
+
+class _Column:
+    """Stands in TRL's list of reward functions, where its name becomes a metric and a column; never called."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __call__(self, **_: Any) -> list[float]:
+        raise AssertionError("HeroMixin scores in _calculate_rewards")
+
+
+class HeroMixin(_Base):
+    """Puts a combination rule in front of a TRL trainer that inherits from it.
+
+    Args:
+        model: as in the trainer.
+        verifier: judges each completion against its reference.
+        reward_model: scores each conversation; a string is the path or Hub id of a one-label sequence classifier.
+        rule: combines both; `Hero()` unless told otherwise.
+        args: a `HeroGRPOConfig` or `HeroRLOOConfig`.
+        train_dataset: needs the columns `prompt` and `args.reference_column`.
+        eval_dataset: the same, or a dict of such.
+        **kwargs: everything else the trainer takes.
+
+    Raises:
+        ConfigError: the rule needs a reward model and none is given, or a setting would be inert.
+        DataError: a dataset lacks the reference column.
+    """
+
+    args: Any
+    model: Any
+
+    _config_class: type = GRPOConfig
+    _leave_one_out = False
+    _tag_names: ClassVar[list[str]] = ["trl", "hero-rl"]
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        verifier: Verifier,
+        reward_model: RewardModel | str | None = None,
+        rule: Rule | None = None,
+        args: Any,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self.rule: Rule = Hero() if rule is None else rule
+        if not isinstance(args, self._config_class):
+            raise TypeError(f"args must be a {self._config_class.__name__}, not {type(args).__name__}")
+        if "reward_funcs" in kwargs:
+            raise TypeError(f"{type(self).__name__} takes verifier and reward_model in place of reward_funcs")
+        if reward_model is None and self.rule.needs_score:
+            raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
+        for name, dataset in _named_datasets(train_dataset, eval_dataset):
+            _check_reference_column(name, dataset, args.reference_column)
+        if isinstance(reward_model, str):
+            reward_model = LocalRewardModelConfig(path=reward_model).load()
+        self.scorer = Scorer(verifier, reward_model)
+        self.rule_state = self.rule.init()
+        self.monitor, self.monitor_state = HackingMonitor(), MonitorState()
+        self._shaped: tuple[Signals, Shaped] | None = None
+        super().__init__(
+            model=model,
+            reward_funcs=[_Column("verifier"), _Column("reward_model")],
+            args=args,
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
+            **kwargs,
+        )
+        self.reward_weights = torch.zeros(2)
+
+    def _calculate_rewards(
+        self, inputs: list[dict[str, Any]], prompts: list, completions: list, completion_ids_list: list
+    ) -> Float[Tensor, "B 2"]:
+        """Score this rank's rollouts, gather the raw signals of all ranks and shape the whole batch.
+
+        Returns:
+            (B, 2) verdict and score of all ranks, NaN where missing: what TRL logs and writes as reward columns.
+        """
+        references = self._references(inputs)
+        scored = self.scorer.score(prompts, completions, references)
+        device = self.accelerator.device
+        columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
+        group = self._group_ids(references)
+        signals = Signals(verdict=columns[:, 0].cpu(), score=columns[:, 1].cpu(), group=group)
+        shaped, state = self.rule.update(signals, self.rule_state)
+        if self._leave_one_out:
+            shaped = _with_leave_one_out(shaped, group)
+        self._log_signals(signals, shaped, self._summed_counters(scored))
+        self._log_state(state)
+        self._log_rollouts(references, scored, signals, shaped)
+        self._refuse_unscorable(shaped, scored)
+        if self.model.training:
+            self.rule_state = state
+        self._shaped = signals, shaped
+        return columns
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        output = super()._generate_and_score_completions(inputs)
+        assert self._shaped is not None
+        _, shaped = self._shaped
+        local = self._local(shaped.advantage, len(inputs)).to(output["advantages"])
+        output["advantages"] = output["advantages"] + local
+        self._correct_logs(shaped)
+        return output
+
+    @property
+    def _mode(self) -> str:
+        return "train" if self.model.training else "eval"
+
+    def _references(self, inputs: list[dict[str, Any]]) -> list[str]:
+        column = self.args.reference_column
+        for row in inputs:
+            if not isinstance(row.get(column), str):
+                raise DataError(f"column {column!r} must hold text in every row, not {row.get(column)!r}: {row}")
+        return [row[column] for row in inputs]
+
+    def _group_ids(self, references: list[str]) -> Tensor:
+        """Group of each gathered rollout: TRL lays the rollouts of one prompt side by side, across ranks too."""
+        size = self.num_generations if self._mode == "train" else self.num_generations_eval
+        marks = torch.tensor([crc32(r.encode()) for r in references], device=self.accelerator.device)
+        marks = _gathered(marks).cpu()
+        if len(marks) % size:
+            raise DataError(f"a batch of {len(marks)} rollouts does not divide into groups of {size}")
+        marks = marks.view(-1, size)
+        if (marks != marks[:, :1]).any():
+            raise DataError(f"{size} neighbouring rollouts do not share one reference: groups would mix prompts")
+        return torch.arange(marks.numel()) // size
+
+    def _local(self, values: Tensor, count: int) -> Tensor:
+        start = self.accelerator.process_index * count
+        return values[start : start + count]
+
+    def _summed_counters(self, scored: Scored) -> dict[str, float]:
+        """The scorer's counters over all ranks: seconds as the slowest rank's, all else summed."""
+        names = sorted(scored.counters)
+        values = torch.tensor([[scored.counters[n] for n in names]], dtype=torch.float32)
+        ranks = _gathered(values.to(self.accelerator.device)).cpu()
+        summed, slowest = ranks.sum(dim=0).tolist(), ranks.max(dim=0).values.tolist()
+        return {n: slowest[i] if n.endswith("seconds") else summed[i] for i, n in enumerate(names)}
+
+    def _log_signals(self, signals: Signals, shaped: Shaped, counters: dict[str, float]) -> None:
+        metrics = batch_metrics(signals, shaped) | counters
+        if self._mode == "train":
+            alarm, self.monitor_state = self.monitor.update(
+                self.monitor_state, signals.score.nanmean().item(), signals.verdict.nanmean().item()
+            )
+            metrics["hero/hacking_alarm"] = float(alarm)
+        for name, value in metrics.items():
+            self._metrics[self._mode][name].append(value)
+
+    def _log_state(self, after: State) -> None:
+        """The state that the batch was shaped with; on the first batch what it stores, which it used itself."""
+        before = self.rule_state.model_dump()
+        for name, stored in after.model_dump().items():
+            value = stored if before[name] is None else before[name]
+            if value is not None:
+                self._metrics[self._mode][f"hero/{name}"].append(value)
+
+    def _log_rollouts(self, references: list[str], scored: Scored, signals: Signals, shaped: Shaped) -> None:
+        """Hand this rank's part to TRL's completions table, which gathers it."""
+        count = len(references)
+        columns = {
+            "reference": references,
+            "answer": scored.answers,
+            "reason": [reason.value for reason in scored.reasons],
+            "group": self._local(signals.group, count).tolist(),
+            "reward": self._local(shaped.reward, count).tolist(),
+            "weight": self._local(shaped.weight, count).tolist(),
+            "sigma": self._local(shaped.sigma, count).tolist(),
+        }
+        for name, values in columns.items():
+            self._pending_extra_logs[name].extend(values)
+
+    def _refuse_unscorable(self, shaped: Shaped, scored: Scored) -> None:
+        share = shaped.reward.isnan().double().mean().item()
+        if share > self.args.max_unscorable:
+            reasons = {r.value: scored.reasons.count(r) for r in set(scored.reasons)}
+            raise UnscorableError(
+                f"{share:.0%} of this batch's rollouts could not be scored, over max_unscorable = "
+                f"{self.args.max_unscorable:.0%}; verifier's reasons on this rank: {reasons}; counters: "
+                f"{scored.counters}"
+            )
+
+    def _correct_logs(self, shaped: Shaped) -> None:
+        """Replace what TRL logged from its zero-weighted columns: reward, its deviation, the advantages."""
+        metrics = self._metrics[self._mode]
+        reward = shaped.reward[~shaped.reward.isnan()]
+        metrics["reward"][-1] = reward.mean().item() if len(reward) else float("nan")
+        metrics["reward_std"][-1] = reward.std().item() if len(reward) > 1 else 0.0
+        metrics["frac_reward_zero_std"][-1] = self._share_of_silent_groups(shaped)
+        logged = self._logs["advantages"]
+        count = min(len(logged), len(shaped.advantage))
+        base = [logged.pop() for _ in range(count)][::-1]
+        logged.extend(b + a for b, a in zip(base, shaped.advantage[-count:].tolist(), strict=True))
+
+    def _share_of_silent_groups(self, shaped: Shaped) -> float:
+        assert self._shaped is not None
+        groups = Groups.of(self._shaped[0].group)
+        loud = groups.count(shaped.advantage != 0)
+        return (loud == 0).double().mean().item()
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # Before the trainer's own files: a checkpoint that is complete for TRL is then complete for HERO.
+        if self.args.should_save:
+            folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+            folder.mkdir(parents=True, exist_ok=True)
+            record = {
+                "rule": self.rule.model_dump(),
+                "state": self.rule_state.model_dump(),
+                "monitor": self.monitor_state.model_dump(),
+            }
+            temporary = folder / f"{STATE_FILE}.tmp"
+            temporary.write_text(json.dumps(record, indent=2))
+            os.replace(temporary, folder / STATE_FILE)
+        super()._save_checkpoint(model, trial)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        path = Path(checkpoint) / STATE_FILE
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing: this checkpoint was not written by a HERO trainer")
+        record = json.loads(path.read_text())
+        if record["rule"]["type"] != self.rule.type:
+            raise CheckpointError(f"{path} holds the state of rule {record['rule']['type']!r}, not {self.rule.type!r}")
+        if record["rule"] != self.rule.model_dump():
+            _log.warning("the rule's settings differ from those in %s: %s", path, record["rule"])
+        self.rule_state = type(self.rule.init()).model_validate(record["state"])
+        self.monitor_state = MonitorState.model_validate(record["monitor"])
+
+
+class HeroGRPOTrainer(HeroMixin, GRPOTrainer):
+    """TRL's `GRPOTrainer` with a combination rule in place of reward functions; see `HeroMixin` for the arguments."""
+
+    _config_class = HeroGRPOConfig
+
+
+class HeroRLOOTrainer(HeroMixin, RLOOTrainer):
+    """TRL's `RLOOTrainer` with a combination rule in place of reward functions; see `HeroMixin` for the arguments.
+
+    The rule's mean-centred advantages are turned into leave-one-out ones; the KL penalty stays the trainer's.
+    """
+
+    _config_class = HeroRLOOConfig
+    _leave_one_out = True
+
+
+def _gathered(values: Tensor) -> Tensor:
+    """Rows of all ranks, in the order of ranks; the same on each."""
+    everyone: Any = gather(values)
+    return everyone
+
+
+def _named_datasets(train: Any, evaluation: Any) -> list[tuple[str, Any]]:
+    named = [("train_dataset", train)]
+    if isinstance(evaluation, dict):
+        return named + [(f"eval_dataset[{name!r}]", dataset) for name, dataset in evaluation.items()]
+    return [*named, ("eval_dataset", evaluation)]
+
+
+def _check_reference_column(name: str, dataset: Any, column: str) -> None:
+    known = getattr(dataset, "column_names", None)  # None too for a stream that does not say
+    if known is not None and column not in known:
+        raise DataError(f"{name} has no column {column!r} (reference_column); it has {sorted(known)}")
+
+
+def _with_leave_one_out(shaped: Shaped, group: Tensor) -> Shaped:
+    advantage = leave_one_out(shaped.advantage, Groups.of(group), ~shaped.reward.isnan())
+    return Shaped(shaped.reward, advantage.to(shaped.advantage.dtype), shaped.weight, shaped.sigma)

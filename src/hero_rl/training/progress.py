@@ -1,0 +1,78 @@
+"""Live progress of a training run in the terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+__all__ = ["ProgressLine"]
+
+_SHOWN = {
+    "reward": "reward",
+    "rewards/verifier/mean": "verdict",
+    "hero/frac_groups_mixed": "mixed",
+    "hero/frac_groups_rescued": "rescued",
+}
+
+
+class ProgressLine(TrainerCallback):
+    """Step, reward, verdict rate, mixed and rescued share and time left: one live line, or a line now and then.
+
+    Where the output is no terminal, a plain line is printed every `seconds`.
+    """
+
+    def __init__(self, console: Console | None = None, seconds: float = 15.0) -> None:
+        self.console = console or Console(stderr=True)
+        self.seconds = seconds
+        self._progress: Progress | None = None
+        self._printed = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Show the bar at the step that the run starts from."""
+        if not state.is_world_process_zero:
+            return
+        self._progress = Progress(
+            TextColumn("[bold]step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[signals]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=state.max_steps, completed=state.global_step, signals="")
+        self._progress.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Show the newest signals."""
+        if self._progress is None or not logs or "reward" not in logs:
+            return
+        signals = "  ".join(f"{name} {logs[key]:.3f}" for key, name in _SHOWN.items() if logs.get(key) is not None)
+        self._progress.update(self._task, signals=signals)
+        now = time.monotonic()
+        if not self.console.is_terminal and (
+            now - self._printed > self.seconds or state.global_step == state.max_steps
+        ):
+            self._printed = now
+            self.console.print(f"step {state.global_step}/{state.max_steps}  {signals}", highlight=False)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leave the last line standing."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back, also after an error."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None

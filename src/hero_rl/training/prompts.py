@@ -1,0 +1,142 @@
+"""Prompts and references from a file or the Hub, checked row by row before anything heavy loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hero_rl.errors import DataError
+from hero_rl.training.config import DataConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+__all__ = ["load_prompts"]
+
+_FILES = {".jsonl", ".json", ".parquet"}
+
+
+def load_prompts(data: DataConfig, which: str) -> Dataset:
+    """Load one split as a dataset with the columns `prompt` and `data.reference_column`.
+
+    Args:
+        data: the configuration's block.
+        which: `train` or `eval`.
+
+    Returns:
+        A dataset: prompts as message lists (or text where `data.chat` is off), references as text.
+
+    Raises:
+        DataError: the file is missing or unreadable, a column is missing, a row is bad or there are none; the message
+            names file and row.
+    """
+    from datasets import Dataset
+
+    source = data.train if which == "train" else data.eval
+    assert source is not None
+    rows = []
+    for place, row in _rows(source, data, which):
+        if data.limit is not None and len(rows) == data.limit:
+            break
+        rows.append(
+            {
+                "prompt": _prompt(_field(row, data.prompt_column, place), data, place),
+                data.reference_column: _reference(_field(row, data.reference_column, place), data, place),
+            }
+        )
+    if not rows:
+        raise DataError(f"{source}: no rows")
+    kinds = {isinstance(row["prompt"], str) for row in rows}
+    if len(kinds) > 1:
+        raise DataError(f"{source}: {data.prompt_column!r} holds text in some rows and message lists in others")
+    return Dataset.from_list(rows)
+
+
+def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place for messages, row) of every row."""
+    path = Path(source)
+    if path.suffix in _FILES or path.exists():
+        if not path.is_file():
+            raise DataError(f"data.{which}: {source}: no such file")
+        reader = _parquet_rows if path.suffix == ".parquet" else _json_rows
+        yield from reader(path)
+    else:
+        split = data.train_split if which == "train" else data.eval_split
+        for number, row in enumerate(_hub_rows(source, data.name, split)):
+            yield f"{source}[{split}] row {number}", row
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with path.open(encoding="utf-8") as lines:
+        number = 0
+        try:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    row = json.loads(line)
+                    if not isinstance(row, dict):
+                        raise DataError(f"{path}:{number}: an object is expected, not {type(row).__name__}")
+                    yield f"{path}:{number}", row
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}:{number}: not valid JSON: {error.msg}") from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}:{number + 1}: not valid UTF-8: {error.reason}") from None
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(f"{path}: not a parquet file: {error}") from None
+    for number, row in enumerate(table.to_pylist(), start=1):
+        yield f"{path} row {number}", row
+
+
+def _hub_rows(source: str, name: str | None, split: str) -> Iterable[Any]:
+    from datasets import load_dataset
+
+    try:
+        return load_dataset(source, name, split=split)
+    except Exception as error:  # the library raises a dozen kinds; each means that there is no data
+        raise DataError(f"{source} (neither a file here nor a dataset that could be loaded): {error}") from error
+
+
+def _field(row: dict[str, Any], column: str, place: str) -> Any:
+    if column not in row:
+        raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
+    return row[column]
+
+
+def _prompt(value: Any, data: DataConfig, place: str) -> str | list[dict[str, str]]:
+    if isinstance(value, str) and value.strip():
+        if not data.chat:
+            return value
+        messages = [{"role": "user", "content": value}]
+    elif isinstance(value, list) and value and all(_is_message(m) for m in value):
+        messages = [{"role": m["role"], "content": m["content"]} for m in value]
+    else:
+        raise DataError(f"{place}: {data.prompt_column!r} must be text or a list of chat messages, not {_short(value)}")
+    if data.system_prompt:
+        messages = [{"role": "system", "content": data.system_prompt}, *messages]
+    return messages
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+
+
+def _reference(value: Any, data: DataConfig, place: str) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{place}: {data.reference_column!r} must be text or a number, not {_short(value)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

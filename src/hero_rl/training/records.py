@@ -1,0 +1,117 @@
+"""The folder of a run: what it was asked for, what it ran on, what it measured."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from transformers import TrainerCallback
+
+from hero_rl.errors import ConfigError
+from hero_rl.trainers.trl import STATE_FILE
+from hero_rl.training.config import TrainConfig
+
+__all__ = ["MetricsFile", "latest_checkpoint", "open_run", "write_whole"]
+
+_PACKAGES = ("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy")
+
+
+def open_run(config: TrainConfig, resume: bool) -> Path:
+    """Make the run's folder, or find it again, and write `config.yaml` and `environment.json`.
+
+    Raises:
+        ConfigError: the folder holds a run already and `resume` is off; there is nothing to resume; or the settings
+            changed since (those of `trl` may).
+    """
+    folder = Path(config.output_dir)
+    record = folder / "config.yaml"
+    if not resume:
+        if record.exists() or any(folder.glob("checkpoint-*")):
+            raise ConfigError(f"output_dir: {folder} holds a run; choose another folder, or continue it with --resume")
+    elif not record.exists():
+        raise ConfigError(f"output_dir: {folder} holds no run to resume")
+    else:
+        _refuse_changes(yaml.safe_load(record.read_text()), config, record)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(record, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_whole(folder / "environment.json", json.dumps(_environment(config), indent=2))
+    return folder
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a run that was written to its end, or None."""
+    complete = [
+        path
+        for path in folder.glob("checkpoint-*")
+        if (path / "trainer_state.json").is_file() and (path / STATE_FILE).is_file()
+    ]
+    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, never meets half of it."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+class MetricsFile(TrainerCallback):
+    """Appends every log of the trainer to `metrics.jsonl`, NaN as null; forgets what a resumed run will redo."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Drop what lies beyond the checkpoint that the run starts from."""
+        if state.is_world_process_zero and self.path.exists():
+            lines = [line for line in self.path.read_text().splitlines() if _step(line) <= state.global_step]
+            write_whole(self.path, "".join(line + "\n" for line in lines))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Append one line."""
+        if state.is_world_process_zero and logs:
+            row = {"step": state.global_step} | {k: _finite(v) for k, v in logs.items()}
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+
+def _step(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except json.JSONDecodeError:
+        return math.inf  # the line that a kill cut short
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _refuse_changes(old: dict[str, Any], config: TrainConfig, record: Path) -> None:
+    new = yaml.safe_load(yaml.safe_dump(config.model_dump()))
+    changed = [key for key in new if key != "trl" and new[key] != old.get(key)]
+    if changed:
+        raise ConfigError(f"{record}: cannot resume with other settings; changed: {', '.join(changed)}")
+
+
+def _environment(config: TrainConfig) -> dict[str, Any]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "command": sys.argv,
+        "seed": config.seed,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": versions,
+    }

@@ -1,0 +1,151 @@
+"""One training run from its configuration: the code behind `hero train`, and behind every arm of the arena."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
+from transformers.trainer_callback import ProgressCallback
+
+from hero_rl.errors import ConfigError
+from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
+from hero_rl.training.config import TrainConfig
+from hero_rl.training.progress import ProgressLine
+from hero_rl.training.prompts import load_prompts
+from hero_rl.training.records import MetricsFile, latest_checkpoint, open_run
+
+__all__ = ["Run", "prepare", "train"]
+
+_TRAINERS = {"grpo": (HeroGRPOConfig, HeroGRPOTrainer), "rloo": (HeroRLOOConfig, HeroRLOOTrainer)}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose settings and data are known to be good, before any model is loaded."""
+
+    config: TrainConfig
+    arguments: HeroGRPOConfig | HeroRLOOConfig
+    train_dataset: Any
+    eval_dataset: Any
+
+
+def prepare(config: TrainConfig) -> Run:
+    """Check all that can be checked without a model: TRL's arguments, the files and their rows.
+
+    Raises:
+        ConfigError: a TRL argument is unknown or wrong.
+        DataError: a file, column or row is missing or bad.
+    """
+    arguments = _arguments(config)
+    evaluation = load_prompts(config.data, "eval") if config.data.eval else None
+    return Run(config, arguments, load_prompts(config.data, "train"), evaluation)
+
+
+def train(
+    config: TrainConfig, *, resume: bool = False, callbacks: Sequence[TrainerCallback] = (), progress: bool = True
+) -> Path:
+    """Train a policy and keep the whole record of it.
+
+    Args:
+        config: what to do.
+        resume: continue the run in `config.output_dir` from its newest complete checkpoint.
+        callbacks: more callbacks of transformers' `Trainer`.
+        progress: show a progress line.
+
+    Returns:
+        Folder of the trained model, `<output_dir>/model`.
+
+    Raises:
+        HeroError: settings, data or checkpoint are wrong, or too much could not be scored.
+    """
+    run = prepare(config)
+    folder = open_run(config, resume)
+    checkpoint = latest_checkpoint(folder) if resume else None
+    line = ProgressLine() if progress else None
+    shown = [] if line is None else [line]
+    trainer = _trainer(run, [MetricsFile(folder / "metrics.jsonl"), *shown, *callbacks])
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        if line is not None:
+            line.close()
+    trainer.save_model(str(folder / "model"))
+    return folder / "model"
+
+
+def _arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
+    kind, _ = _TRAINERS[config.algorithm]
+    known = kind.__dataclass_fields__
+    for name in config.trl:
+        if name not in known:
+            raise ConfigError(f"trl.{name}: {kind.__name__} has no such argument{_near(name, known)}")
+    model_init = {"revision": config.model.revision, "dtype": config.model.dtype}
+    if config.model.attn_implementation:
+        model_init["attn_implementation"] = config.model.attn_implementation
+    settings: dict[str, Any] = {"logging_steps": 1, "report_to": "none"} | config.trl
+    try:
+        return kind(
+            output_dir=config.output_dir,
+            seed=config.seed,
+            reference_column=config.data.reference_column,
+            max_unscorable=config.max_unscorable,
+            trust_remote_code=config.model.trust_remote_code,
+            model_init_kwargs=model_init,
+            log_completions=True,
+            num_completions_to_print=0,
+            disable_tqdm=True,
+            **{k: v for k, v in settings.items() if k not in ("num_completions_to_print", "disable_tqdm")},
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"trl: {error}") from error
+
+
+def _near(name: str, known: Any) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
+    config = run.config
+    tokenizer = AutoTokenizer.from_pretrained(
+        config.model.path,
+        revision=config.model.revision,
+        trust_remote_code=config.model.trust_remote_code,
+        padding_side="left",
+        truncation_side="left",
+    )
+    if config.data.chat and tokenizer.chat_template is None:
+        raise ConfigError(f"{config.model.path} has no chat template; set data.chat to false to send plain text")
+    _, kind = _TRAINERS[config.algorithm]
+    trainer = kind(
+        model=config.model.path,
+        verifier=config.verifier,
+        reward_model=config.reward_model.load() if config.reward_model else None,
+        rule=config.rule,
+        args=run.arguments,
+        train_dataset=run.train_dataset,
+        eval_dataset=run.eval_dataset,
+        processing_class=tokenizer,
+        callbacks=callbacks,
+        peft_config=_peft_config(config.peft),
+    )
+    for noisy in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(noisy)
+    return trainer
+
+
+def _peft_config(settings: dict[str, Any] | None) -> Any:
+    if settings is None:
+        return None
+    from peft import LoraConfig
+
+    arguments: dict[str, Any] = {"task_type": "CAUSAL_LM"} | settings
+    try:
+        return LoraConfig(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"peft: {error}") from None

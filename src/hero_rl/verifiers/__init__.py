@@ -1,0 +1,14 @@
+"""Verifiers: is a completion's final answer the reference? Yes (1), no (0) or no opinion (NaN)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hero_rl.verifiers.base import Reason, Verdict, Verifier
+from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.math_verify import MathVerify
+
+__all__ = ["AnyVerifier", "ExactVerifier", "MathVerify", "Reason", "Verdict", "Verifier"]
+
+AnyVerifier = Annotated[ExactVerifier | MathVerify, Field(discriminator="type")]
+"""Any verifier as a block of a configuration file, told apart by its `type`."""

@@ -1,0 +1,170 @@
+r"""The math-verify library as a verifier, in process, with its silent failures made visible.
+
+    >>> from hero_rl.verifiers import MathVerify
+    >>> MathVerify().verify(r"\frac{1}{2}", r"so the answer is \boxed{0.5}").value
+    1.0
+
+Left alone, math-verify answers "different" after a timeout or an exception of its own; here these are abstentions. Two
+limits stay, and only a process that can be killed lifts them: the time limit rests on the SIGALRM signal, which (a)
+works in the main thread of a process alone and replaces an alarm that was pending, and (b) cannot interrupt one long
+operation inside the C interpreter.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hero_rl.verifiers.base import Reason, Verdict
+
+__all__ = ["MathVerify"]
+
+_logger = logging.getLogger(__name__)
+
+# Unescaped delimiters of LaTeX mathematics, or a box: text that has one says itself where its mathematics is.
+_DELIMITED = re.compile(r"(?<!\\)\$|\\[(\[]|\\boxed\b|\\fbox\b|\\begin\{(?:equation|align)")
+_REFERENCES_CACHED = 4096
+
+Parsed = tuple[Any, ...]
+"""What math-verify reads in a text: a sympy object if it could, then the text it read; empty if it found none."""
+
+
+class MathVerify(BaseModel):
+    r"""Correct if math-verify holds the completion's final answer equal to the reference.
+
+    The answer is looked for after the last `</think>`: the last `\boxed{}`, else the last LaTeX formula that is
+    announced as the answer, as TRL's `accuracy_reward` does it. A reference with LaTeX delimiters or a box is read as
+    given; one without is read as one formula, as it would stand in a box, since math-verify reads a bare `3\sqrt{2}`
+    as 3. The other spelling is tried where the first says nothing.
+
+    Attributes:
+        seconds: time limit of each step (reading the reference, reading the answer, each comparison), rounded to whole
+            seconds because the alarm is. With a limit, a call outside the main thread abstains (`Reason.CRASHED`).
+            None sets no limit and runs in any thread; the caller must then be able to end a check that never ends.
+        max_characters: only this many characters at the completion's end are read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["math_verify"] = "math_verify"
+    seconds: Annotated[int, Field(gt=0)] | None = 5
+    max_characters: Annotated[int, Field(gt=0)] = 8192
+
+    def verify(self, reference: str, completion: str) -> Verdict:
+        """Judge one completion.
+
+        Abstains for an unreadable reference, a timeout, an exception inside math-verify or, with a time limit, outside
+        the main thread. An answer that math-verify cannot read is 0, whether it says so or raises.
+        """
+        start = time.perf_counter()
+        reason, answer = self._judge(reference, completion)
+        return Verdict.of(reason, answer, time.perf_counter() - start)
+
+    def _judge(self, reference: str, completion: str) -> tuple[Reason, str | None]:
+        from math_verify.errors import TimeoutException
+
+        if self.seconds is not None and threading.current_thread() is not threading.main_thread():
+            _say_once_that_alarms_need_the_main_thread()
+            return Reason.CRASHED, None
+        answer: Parsed = ()
+        try:
+            expected = _parse_reference(reference, self.seconds)
+            if not expected:
+                return Reason.REFERENCE_UNREADABLE, None
+            answer = self._parse_answer(completion)
+            return _compare(expected, answer, self.seconds), _text(answer)
+        except TimeoutException:  # a BaseException, so no `except Exception` on its way has caught it
+            return Reason.TIMED_OUT, _text(answer)
+        except Exception as error:
+            _logger.warning("math-verify raised %.200r on reference %.200r", error, reference)
+            return Reason.CRASHED, _text(answer)
+
+    def _parse_answer(self, completion: str) -> Parsed:
+        from latex2sympy2_extended import NormalizationConfig
+        from math_verify import LatexExtractionConfig
+
+        boxed_first = LatexExtractionConfig(
+            normalization_config=NormalizationConfig(units=True),
+            boxed_match_priority=0,
+            try_extract_without_anchor=False,
+        )
+        # Cut before the search for the tag, so that the work is bounded whatever the length.
+        ending = completion[-self.max_characters :].rpartition("</think>")[2]
+        try:
+            return _parse(ending, self.seconds, extraction_config=[boxed_first], extraction_mode="first_match")
+        except Exception:
+            # Raising on a text is math-verify's way to find it unreadable; abstaining would let a policy
+            # escape the 0 by writing such texts.
+            _logger.debug("math-verify raised on an answer", exc_info=True)
+            return (ending,)
+
+
+def _parse(text: str, seconds: int | None, **how: Any) -> Parsed:
+    """Math-verify's reading of a text; raises instead of returning nothing on errors and timeouts."""
+    from math_verify import parse
+
+    return tuple(parse(text, parsing_timeout=seconds, raise_on_error=True, **how))  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=_REFERENCES_CACHED)
+def _parse_reference(reference: str, seconds: int | None) -> Parsed:
+    """The reference, read once for all rollouts of its prompt; a timeout is an exception, which no cache keeps."""
+    if not reference.strip():
+        return ()
+    as_given, boxed = reference, rf"\boxed{{{reference}}}"
+    for spelling in (as_given, boxed) if _DELIMITED.search(reference) else (boxed, as_given):
+        try:
+            reading = _parse(spelling, seconds)
+        except Exception:
+            _logger.debug("math-verify raised on the reference %.200r", spelling, exc_info=True)
+            continue
+        if reading:  # also text that is no formula: it serves to compare letter by letter
+            return reading
+    return ()
+
+
+def _compare(expected: Parsed, answer: Parsed, seconds: int | None) -> Reason:
+    if not answer:
+        return Reason.NO_ANSWER
+    if _text(answer) is not None and _text(expected) == _text(answer):
+        return Reason.MATCHED_EXACTLY
+    if not _formulas(answer):
+        return Reason.UNREADABLE_ANSWER
+    return _compare_formulas(_formulas(expected), _formulas(answer), seconds)
+
+
+def _compare_formulas(expected: Parsed, answer: Parsed, seconds: int | None) -> Reason:
+    from math_verify import verify
+
+    for left in expected:
+        for right in answer:
+            if verify(left, right, timeout_seconds=seconds, raise_on_error=True):
+                return Reason.MATCHED_SYMBOLICALLY
+    return Reason.MISMATCH
+
+
+def _formulas(parsed: Iterable[Any]) -> Parsed:
+    """The sympy objects that were read; a division by zero (as the time 1:00 becomes one) is none to compare."""
+    from sympy import nan, zoo
+
+    return tuple(item for item in parsed if not isinstance(item, str) and not item.has(nan, zoo))
+
+
+def _text(parsed: Iterable[Any]) -> str | None:
+    """The text that was read; None rather than an empty one, so that two empty texts never match."""
+    return next((item.strip() for item in parsed if isinstance(item, str) and item.strip()), None)
+
+
+@lru_cache(maxsize=1)
+def _say_once_that_alarms_need_the_main_thread() -> None:
+    _logger.warning(
+        "MathVerify abstains outside the main thread, where its time limit cannot work: run it in a process of its"
+        " own, or set seconds=None where another limit holds"
+    )
