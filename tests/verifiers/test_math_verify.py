@@ -48,9 +48,7 @@ def test_cases(reference, completion, reason):
     assert MathVerify().verify(reference, completion).reason is reason
 
 
-@pytest.mark.parametrize(
-    ("reference", "part"), [(r"3\sqrt{2}", "3"), (r"2 \pi", "2"), ("a_n = 2^n", "2"), (r"5\%", "5")]
-)
+@pytest.mark.parametrize(("reference", "part"), [(r"3\sqrt{2}", "3"), (r"2 \pi", "2"), ("a_n = 2^n", "2")])
 def test_a_bare_reference_is_read_whole(reference, part):
     assert MathVerify().verify(reference, rf"\boxed{{{part}}}").value == 0.0
     assert MathVerify().verify(reference, rf"\boxed{{{reference}}}").value == 1.0
@@ -170,8 +168,12 @@ NASTY = ["nasty-power-tower-gold", "nasty-pow-neg", "nasty-trig-sum", "nasty-nul
 NASTY += ["nasty-unicode-junk", "nasty-nan", "nasty-factorial-tower", "nasty-redos-comma", "nasty-tiny-float"]
 
 
+def read_rows(path):
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
 def test_nasty_inputs_are_never_taken_for_correct(shared):
-    rows = [json.loads(line) for line in (shared / "data" / "nasty_dev.jsonl").open(encoding="utf-8")]
+    rows = read_rows(shared / "data" / "nasty_dev.jsonl")
     rows = [row for row in rows if row["id"] in NASTY]
     assert len(rows) == len(NASTY)
     for row in rows:
@@ -181,7 +183,7 @@ def test_nasty_inputs_are_never_taken_for_correct(shared):
 
 
 def test_labelled_pairs_without_false_positives(shared):
-    rows = [json.loads(line) for line in (shared / "data" / "hardverify_dev.jsonl").open(encoding="utf-8")][:80]
+    rows = read_rows(shared / "data" / "hardverify_dev.jsonl")[:80]
     verdicts = [MathVerify(seconds=2).verify(row["gold"], rf"\boxed{{{row['answer']}}}").value for row in rows]
     labels = [row["label"] for row in rows]
     correct = [verdict for verdict, label in zip(verdicts, labels, strict=True) if label == 1]

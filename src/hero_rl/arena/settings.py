@@ -33,6 +33,7 @@ class LanguageModelSettings(_Settings):
         steps: optimiser steps.
         batch_size: demonstrations a step; none is seen twice.
         learning_rate: peak; warmed up over the first twentieth, then decaying linearly to 0.
+        weight_decay: of AdamW.
         seed: of the demonstrations and the initial weights.
     """
 
@@ -44,6 +45,7 @@ class LanguageModelSettings(_Settings):
     steps: Positive = 1000
     batch_size: Positive = 128
     learning_rate: Rate = 5e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     seed: int = 0
 
 
@@ -59,6 +61,7 @@ class PairSettings(_Settings):
         wrong_shape: right rollouts against their numbers in another type's spelling.
         slipped: right against slipped demonstrations.
         rollouts_per_prompt: rollouts of each prompt that right and wrong ones are taken from.
+        partners: wrong rollouts that each right one is paired with, at most.
         hot_temperature: temperature of the hot rollouts.
         noisy_slip: slip probability of the demonstrations that make the policy noisier.
         noisy_steps: steps of fine-tuning on them.
@@ -74,6 +77,7 @@ class PairSettings(_Settings):
     wrong_shape: Count = 4_000
     slipped: Count = 4_000
     rollouts_per_prompt: Positive = 8
+    partners: Positive = 2
     hot_temperature: Rate = 1.5
     noisy_slip: Share = 0.4
     noisy_steps: Positive = 150

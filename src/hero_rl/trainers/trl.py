@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
+import pandas as pd
 import torch
 from accelerate.utils import gather
 from jaxtyping import Float
@@ -100,7 +101,7 @@ class _Column:
     def __init__(self, name: str) -> None:
         self.__name__ = name
 
-    def __call__(self, **_: Any) -> list[float]:
+    def __call__(self, **_: Any) -> list[float | None]:
         raise AssertionError("HeroMixin scores in _calculate_rewards")
 
 
@@ -214,7 +215,7 @@ class HeroMixin(_Base):
 
     def _group_ids(self, references: list[str]) -> Tensor:
         """Group of each gathered rollout: TRL lays the rollouts of one prompt side by side, across ranks too."""
-        size = self.num_generations if self._mode == "train" else self.num_generations_eval
+        size: Any = self.num_generations if self._mode == "train" else self.num_generations_eval
         marks = torch.tensor([crc32(r.encode()) for r in references], device=self.accelerator.device)
         marks = _gathered(marks).cpu()
         if len(marks) % size:
@@ -342,6 +343,17 @@ class HeroRLOOTrainer(HeroMixin, RLOOTrainer):
 
     _config_class = HeroRLOOConfig
     _leave_one_out = True
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log, and keep the table of completions where `GRPOTrainer` keeps it: `RLOOTrainer` writes none."""
+        super().log(logs, start_time)
+        if self.log_completions and self.accelerator.is_main_process:
+            folder = Path(self.args.output_dir) / "completions"
+            folder.mkdir(parents=True, exist_ok=True)
+            columns = {name: self._logs[name] for name in ("prompt", "completion")}
+            columns |= self._logs["rewards"] | self._logs["extra"] | {"advantage": self._logs["advantages"]}
+            table = pd.DataFrame({"step": self.state.global_step} | {k: list(v) for k, v in columns.items()})
+            table.to_parquet(folder / f"completions_{self.state.global_step:05d}.parquet")
 
 
 def _gathered(values: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ class MathVerify(BaseModel):
             # Raising on a text is math-verify's way to find it unreadable; abstaining would let a policy
             # escape the 0 by writing such texts.
             _logger.debug("math-verify raised on an answer", exc_info=True)
-            return (ending,)
+            return ("",)  # an answer of which nothing was read
 
 
 def _parse(text: str, seconds: int | None, **how: Any) -> Parsed:

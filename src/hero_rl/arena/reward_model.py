@@ -1,0 +1,91 @@
+"""The arena's reward model: a sum over the completion of what each token is worth after those before it.
+
+Importing this module makes the architecture known to transformers, so that
+`AutoModelForSequenceClassification.from_pretrained` loads a saved one. At this size a head that reads one pooled or last
+state hardly ranks; a sum over tokens lets each step of the chain be judged where it is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, LlamaConfig, LlamaModel, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+__all__ = ["ArenaRewardConfig", "ArenaRewardModel"]
+
+
+class ArenaRewardConfig(LlamaConfig):
+    """A Llama backbone's configuration, and where prompts end.
+
+    Attributes:
+        prompt_end_token_id: the token whose first occurrence ends the prompt.
+    """
+
+    model_type = "hero_arena_reward"
+
+    prompt_end_token_id: int = 3
+
+
+class ArenaRewardModel(PreTrainedModel):
+    """One logit for prompt and completion: `sum_t f(h_t, e_{t+1}, h_t * e_{t+1})` over the completion's tokens.
+
+    h are the backbone's states, e its token embeddings. The completion starts after the first prompt-end token and
+    always ends in one end-of-sequence token: one is imagined where the text has none, and what follows one is ignored.
+    So a score depends neither on padding nor on whether the caller marks the end.
+    """
+
+    config_class = ArenaRewardConfig
+    base_model_prefix = "model"
+
+    def __init__(self, config: ArenaRewardConfig) -> None:
+        super().__init__(config)
+        width = config.hidden_size
+        self.num_labels = 1
+        self.model = LlamaModel(config)
+        self.head = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 1))
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        # Llama's small normal weights would leave the head's output, and its gradient, near zero.
+        if module in (self.head[0], self.head[2]):
+            module.reset_parameters()
+        else:
+            super()._init_weights(module)
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "B T"],
+        attention_mask: Int[Tensor, "B T"] | None = None,
+        **_: Any,
+    ) -> SequenceClassifierOutput:
+        """Logits (B, 1), padding on either side; without a mask, padding is told by its token.
+
+        A row without a prompt end has no completion and gets 0.
+        """
+        real = (input_ids != self.config.pad_token_id) if attention_mask is None else attention_mask.bool()
+        ended = (input_ids == self.config.eos_token_id).cumsum(dim=1) > 0
+        text = real & ~ended
+        positions = (real.long().cumsum(dim=1) - 1).clamp(min=0)
+        hidden = self.model(
+            input_ids=input_ids, attention_mask=real.long(), position_ids=positions, use_cache=False
+        ).last_hidden_state
+        following = self.model.embed_tokens(self._following(input_ids, text))
+        worth = self.head(torch.cat([hidden, following, hidden * following], dim=-1)).squeeze(-1)
+        judged = text & ((input_ids == self.config.prompt_end_token_id).cumsum(dim=1) > 0)
+        # `where`, not a product: the states of padding may be anything, NaN included.
+        return SequenceClassifierOutput(logits=worth.where(judged, 0).sum(dim=1, keepdim=True))  # pyright: ignore[reportArgumentType]
+
+    def _following(self, input_ids: Int[Tensor, "B T"], text: Bool[Tensor, "B T"]) -> Int[Tensor, "B T"]:
+        """The token after each, the end of sequence after the last of the text."""
+        end = torch.full_like(input_ids[:, :1], self.config.eos_token_id)
+        following = torch.cat([input_ids[:, 1:], end], dim=1)
+        goes_on = torch.cat([text[:, 1:], torch.zeros_like(text[:, :1])], dim=1)
+        return following.where(goes_on, end)
+
+
+AutoConfig.register(ArenaRewardConfig.model_type, ArenaRewardConfig, exist_ok=True)
+AutoModelForSequenceClassification.register(ArenaRewardConfig, ArenaRewardModel, exist_ok=True)

@@ -1,0 +1,225 @@
+import dataclasses
+import logging
+import math
+import threading
+from collections import Counter
+
+import pytest
+import torch
+
+from hero_rl.scoring import Scorer
+from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Verdict
+
+
+class Lengths:
+    """A reward model for tests: the score is the length of the last message."""
+
+    def __init__(self):
+        self.counters = Counter()
+        self.seen = []
+        self.thread = None
+
+    def score(self, conversations):
+        self.seen = conversations
+        self.thread = threading.current_thread()
+        self.counters["truncated"] += 2
+        return torch.tensor([float(len(conversation[-1]["content"])) for conversation in conversations])
+
+
+class Returns:
+    """A reward model for tests: returns what it is given, or raises it."""
+
+    counters = Counter()
+
+    def __init__(self, result):
+        self.result = result
+
+    def score(self, conversations):
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+class Raises:
+    def verify(self, reference, completion):
+        if completion == "bad":
+            raise RuntimeError("broken")
+        return Verdict.of(Reason.MATCHED_EXACTLY)
+
+
+COUNTERS = {
+    "verifier/abstained",
+    "verifier/timed_out",
+    "verifier/crashed",
+    "verifier/seconds",
+    "reward_model/missing",
+    "reward_model/truncated",
+    "reward_model/seconds",
+}
+
+
+def test_a_batch_is_judged_and_scored_row_for_row():
+    judge = Lengths()
+    scored = Scorer(ExactVerifier(), judge).score(["1+1", "1+1", "?"], ["2", "three", "x"], ["2", "2", ""])
+    assert scored.verdict[:2].tolist() == [1.0, 0.0]
+    assert scored.verdict[2].isnan()
+    assert scored.score.tolist() == [1.0, 5.0, 1.0]
+    assert scored.verdict.dtype == scored.score.dtype == torch.float32
+    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.REFERENCE_UNREADABLE]
+    assert scored.answers == ["2", "three", None]
+    assert judge.seen[1] == [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "three"}]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        scored.verdict = scored.score
+
+
+def test_counters_of_one_call_are_summable_numbers():
+    scorer = Scorer(ExactVerifier(), Lengths())
+    for _ in range(2):
+        scored = scorer.score(["p"] * 3, ["a"] * 3, ["a", "", "b"])
+        counters = dict(scored.counters)
+        assert counters.keys() == COUNTERS
+        assert all(type(value) is float for value in counters.values())
+        assert counters.pop("verifier/seconds") == scored.verifier_seconds > 0
+        assert counters.pop("reward_model/seconds") == scored.reward_model_seconds > 0
+        assert {name: value for name, value in counters.items() if value} == {
+            "verifier/abstained": 1.0,
+            "reward_model/truncated": 2.0,
+        }
+
+
+def test_without_a_reward_model_scores_are_nan_and_none_counts_as_missing():
+    scored = Scorer(ExactVerifier()).score(["p"], ["a"], ["a"])
+    assert scored.verdict.tolist() == [1.0]
+    assert scored.score.isnan().all()
+    assert scored.reward_model_seconds == 0.0
+    assert scored.counters["reward_model/missing"] == 0.0
+    assert scored.counters.keys() == COUNTERS
+
+
+def test_an_empty_batch():
+    scored = Scorer(ExactVerifier(), Returns(RuntimeError("not asked"))).score([], [], [])
+    assert scored.verdict.shape == scored.score.shape == (0,)
+    assert scored.counters.keys() == COUNTERS
+
+
+BLOCKS = [{"type": "text", "text": "the answer"}, {"type": "text", "text": ": 4"}]
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ("4", "4"),
+        ([{"role": "assistant", "content": "4"}], "4"),
+        ([{"role": "assistant", "content": BLOCKS}], "the answer: 4"),
+        ([{"role": "assistant", "content": [{"type": "image"}, *BLOCKS]}], "the answer: 4"),
+        ([{"role": "assistant", "content": "3"}, {"role": "assistant", "content": "4"}], "4"),
+        ([{"role": "assistant", "content": "4"}, {"role": "tool", "content": "5"}], "4"),
+        ([{"role": "assistant", "content": None, "tool_calls": []}], None),
+        ([{"role": "tool", "content": "5"}], None),
+        ([], None),
+    ],
+)
+def test_the_verifier_reads_the_last_assistant_message(completion, answer):
+    scored = Scorer(ExactVerifier()).score(["p"], [completion], ["4"])
+    assert scored.answers == [answer]
+    assert scored.reasons[0] is not Reason.CRASHED
+
+
+@pytest.mark.parametrize("prompt", ["q", [{"role": "user", "content": "q"}]])
+@pytest.mark.parametrize(
+    "completion",
+    ["a: 4", [{"role": "assistant", "content": [{"type": "text", "text": "a: "}, {"type": "text", "text": "4"}]}]],
+)
+def test_text_and_messages_make_the_same_conversation(prompt, completion):
+    judge = Lengths()
+    Scorer(ExactVerifier(), judge).score([prompt], [completion], ["4"])
+    assert judge.seen == [[{"role": "user", "content": "q"}, {"role": "assistant", "content": "a: 4"}]]
+
+
+def test_messages_are_concatenated_as_they_are():
+    judge = Lengths()
+    prompt = [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]
+    picture = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "look"}], "name": "n"}
+    Scorer(ExactVerifier(), judge).score([[*prompt, picture]], [[{"role": "assistant", "content": "a"}]], ["a"])
+    assert judge.seen == [[*prompt, picture, {"role": "assistant", "content": "a"}]]
+
+
+def test_a_verifier_that_raises_abstains_for_its_row_and_is_logged_once(caplog):
+    scorer = Scorer(Raises())
+    for _ in range(2):
+        scored = scorer.score(["p"] * 3, ["good", "bad", "bad"], ["r"] * 3)
+        assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.CRASHED, Reason.CRASHED]
+        assert scored.verdict.isnan().tolist() == [False, True, True]
+        assert (scored.counters["verifier/crashed"], scored.counters["verifier/abstained"]) == (2.0, 2.0)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "broken" in caplog.text
+
+
+def test_a_reward_model_that_raises_gives_a_batch_without_scores(caplog):
+    scorer = Scorer(ExactVerifier(), Returns(ConnectionError("gone")))
+    for _ in range(2):
+        scored = scorer.score(["p"] * 2, ["a", "b"], ["a", "a"])
+        assert scored.score.isnan().all()
+        assert scored.verdict.tolist() == [1.0, 0.0]
+        assert scored.counters["reward_model/missing"] == 2.0
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "gone" in caplog.text
+
+
+def test_nonfinite_scores_are_missing():
+    scored = Scorer(ExactVerifier(), Returns(torch.tensor([1.5, math.inf, -math.inf, math.nan]))).score(
+        ["p"] * 4, ["a"] * 4, ["a"] * 4
+    )
+    assert scored.score[0] == 1.5
+    assert scored.score[1:].isnan().all()
+    assert scored.counters["reward_model/missing"] == 3.0
+
+
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 1), ()])
+def test_a_wrong_number_of_scores_is_an_error(shape):
+    with pytest.raises(ValueError, match="2 conversations"):
+        Scorer(ExactVerifier(), Returns(torch.zeros(shape))).score(["p"] * 2, ["a"] * 2, ["a"] * 2)
+
+
+def test_a_verifier_that_returns_no_verdict_is_an_error():
+    class Bool:
+        def verify(self, reference, completion):
+            return True
+
+    with pytest.raises(TypeError, match="bool"):
+        Scorer(Bool()).score(["p"], ["a"], ["a"])
+
+
+def test_lengths_that_differ_are_named():
+    with pytest.raises(ValueError, match="prompts has 1, completions has 2, references has 3"):
+        Scorer(ExactVerifier()).score(["p"], ["a"] * 2, ["a"] * 3)
+
+
+def test_verifier_in_the_calling_thread_reward_model_beside_it():
+    meet = threading.Barrier(2, timeout=20)
+
+    class Meets(Lengths):
+        def score(self, conversations):
+            meet.wait()
+            return super().score(conversations)
+
+    class MeetsToo:
+        def verify(self, reference, completion):
+            meet.wait()
+            assert threading.current_thread() is threading.main_thread()
+            return Verdict.of(Reason.MATCHED_EXACTLY)
+
+    judge = Meets()
+    scored = Scorer(MeetsToo(), judge).score(["p"], ["a"], ["a"])
+    assert scored.verdict.tolist() == [1.0]
+    assert scored.score.tolist() == [1.0]
+    assert judge.thread is not threading.main_thread()
+
+
+def test_maths_with_a_timeout():
+    scored = Scorer(MathVerify(seconds=1), Lengths()).score(
+        ["p"] * 3, [r"\boxed{9}", r"\boxed{8}", r"\boxed{9^{9^{9^9}}}"], ["9"] * 3
+    )
+    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.TIMED_OUT]
+    assert scored.counters["verifier/timed_out"] == 1.0
+    assert scored.verifier_seconds >= 0.9
