@@ -29,9 +29,8 @@ class Lengths:
 class Returns:
     """A reward model for tests: returns what it is given, or raises it."""
 
-    counters = Counter()
-
     def __init__(self, result):
+        self.counters = Counter()
         self.result = result
 
     def score(self, conversations):
@@ -216,6 +215,8 @@ def test_verifier_in_the_calling_thread_reward_model_beside_it():
     assert judge.thread is not threading.main_thread()
 
 
+# An alarm that strikes within a callback of the garbage collector is lost there, and Python says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_maths_with_a_timeout():
     scored = Scorer(MathVerify(seconds=1), Lengths()).score(
         ["p"] * 3, [r"\boxed{9}", r"\boxed{8}", r"\boxed{9^{9^{9^9}}}"], ["9"] * 3

@@ -132,7 +132,7 @@ def test_a_text_of_nothing_but_padding_is_missing():
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_nonfinite_logit_is_nan_and_counted(value):
     judge = reward_model()
-    torch.nn.init.constant_(judge.model.score.weight, value)
+    judge.model.score.register_forward_hook(lambda _, __, logits: torch.full_like(logits, value))
     assert judge.score(CHATS[:3]).isnan().all()
     assert judge.counters == {"missing": 3, "truncated": 0, "nonfinite": 3, "unrenderable": 0}
 

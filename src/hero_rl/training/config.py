@@ -29,6 +29,10 @@ _RESERVED = {
 }
 
 
+# A block that names no type is of the usual one.
+_USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
+
+
 class _Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -110,18 +114,6 @@ class TrainConfig(_Block):
     peft: dict[str, Any] | None = None
     trl: dict[str, Any] = {}
 
-    @model_validator(mode="before")
-    @classmethod
-    def _default_types(cls, data: Any) -> Any:
-        """A block that names no type gets the usual one: a Hero rule, a local reward model."""
-        if isinstance(data, dict):
-            defaults = {"rule": "hero", "reward_model": "local"}
-            data = dict(data)
-            for block, kind in defaults.items():
-                if isinstance(data.get(block), dict):
-                    data[block] = {"type": kind} | data[block]
-        return data
-
     @model_validator(mode="after")
     def _check(self) -> TrainConfig:
         if self.rule.needs_score and self.reward_model is None:
@@ -191,6 +183,9 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
 
 def _overridden(raw: dict[str, Any], overrides: dict[str, Any], place: str) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
+    for block, kind in _USUAL_TYPES.items():
+        if isinstance(merged.get(block), dict):
+            merged[block].setdefault("type", kind)
     for name, value in overrides.items():
         *blocks, last = name.split(".")
         target = merged
@@ -225,9 +220,8 @@ def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
     """Drop the names that pydantic adds for the member of a union, which no file contains."""
     path: list[str] = []
     node: Any = merged
-    for i, key in enumerate(loc):
-        is_tag = isinstance(node, dict) and key not in node and node.get("type") == key and i < len(loc)
-        if is_tag:
+    for key in loc:
+        if isinstance(node, dict) and key not in node and node.get("type") == key:
             continue
         path.append(str(key))
         node = node.get(key) if isinstance(node, dict) else None

@@ -4,21 +4,23 @@ r"""The math-verify library as a verifier, in process, with its silent failures 
     >>> MathVerify().verify(r"\frac{1}{2}", r"so the answer is \boxed{0.5}").value
     1.0
 
-Left alone, math-verify answers "different" after a timeout or an exception of its own; here these are abstentions. Two
-limits stay, and only a process that can be killed lifts them: the time limit rests on the SIGALRM signal, which (a)
-works in the main thread of a process alone and replaces an alarm that was pending, and (b) cannot interrupt one long
-operation inside the C interpreter.
+Left alone, math-verify answers "different" after a timeout or an exception of its own, and a timeout that strikes while
+Python runs a callback that drops exceptions (a garbage collection's, say) is lost for good. Here failures are
+abstentions and the alarm insists. Two limits stay, and only a process that can be killed lifts them: the alarm is the
+SIGALRM signal, which works in the main thread of a POSIX process alone, and which cannot interrupt one long operation
+inside the C interpreter.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +33,9 @@ _logger = logging.getLogger(__name__)
 # Unescaped delimiters of LaTeX mathematics, or a box: text that has one says itself where its mathematics is.
 _DELIMITED = re.compile(r"(?<!\\)\$|\\[(\[]|\\boxed\b|\\fbox\b|\\begin\{(?:equation|align)")
 _REFERENCES_CACHED = 4096
+_SECONDS_BETWEEN_ALARMS = 1.0
+
+Result = TypeVar("Result")
 
 Parsed = tuple[Any, ...]
 """What math-verify reads in a text: a sympy object if it could, then the text it read; empty if it found none."""
@@ -45,16 +50,16 @@ class MathVerify(BaseModel):
     as 3. The other spelling is tried where the first says nothing.
 
     Attributes:
-        seconds: time limit of each step (reading the reference, reading the answer, each comparison), rounded to whole
-            seconds because the alarm is. With a limit, a call outside the main thread abstains (`Reason.CRASHED`).
-            None sets no limit and runs in any thread; the caller must then be able to end a check that never ends.
+        seconds: time limit of each step: reading the reference (once, it is cached), reading the answer, comparing.
+            With a limit, a call outside the main thread abstains (`Reason.CRASHED`). None sets no limit and runs in
+            any thread; the caller must then be able to end a check that never ends.
         max_characters: only this many characters at the completion's end are read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["math_verify"] = "math_verify"
-    seconds: Annotated[int, Field(gt=0)] | None = 5
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 5.0
     max_characters: Annotated[int, Field(gt=0)] = 8192
 
     def verify(self, reference: str, completion: str) -> Verdict:
@@ -68,19 +73,17 @@ class MathVerify(BaseModel):
         return Verdict.of(reason, answer, time.perf_counter() - start)
 
     def _judge(self, reference: str, completion: str) -> tuple[Reason, str | None]:
-        from math_verify.errors import TimeoutException
-
-        if self.seconds is not None and threading.current_thread() is not threading.main_thread():
-            _say_once_that_alarms_need_the_main_thread()
+        if self.seconds is not None and not _alarms_work():
+            _say_once_that_alarms_do_not_work()
             return Reason.CRASHED, None
         answer: Parsed = ()
         try:
-            expected = _parse_reference(reference, self.seconds)
+            expected = _within(self.seconds, lambda: _parse_reference(reference))
             if not expected:
                 return Reason.REFERENCE_UNREADABLE, None
-            answer = self._parse_answer(completion)
-            return _compare(expected, answer, self.seconds), _text(answer)
-        except TimeoutException:  # a BaseException, so no `except Exception` on its way has caught it
+            answer = _within(self.seconds, lambda: self._parse_answer(completion))
+            return _within(self.seconds, lambda: _compare(expected, answer)), _text(answer)
+        except _OutOfTime:
             return Reason.TIMED_OUT, _text(answer)
         except Exception as error:
             _logger.warning("math-verify raised %.200r on reference %.200r", error, reference)
@@ -98,7 +101,7 @@ class MathVerify(BaseModel):
         # Cut before the search for the tag, so that the work is bounded whatever the length.
         ending = completion[-self.max_characters :].rpartition("</think>")[2]
         try:
-            return _parse(ending, self.seconds, extraction_config=[boxed_first], extraction_mode="first_match")
+            return _parse(ending, extraction_config=[boxed_first], extraction_mode="first_match")
         except Exception:
             # Raising on a text is math-verify's way to find it unreadable; abstaining would let a policy
             # escape the 0 by writing such texts.
@@ -106,22 +109,55 @@ class MathVerify(BaseModel):
             return ("",)  # an answer of which nothing was read
 
 
-def _parse(text: str, seconds: int | None, **how: Any) -> Parsed:
-    """Math-verify's reading of a text; raises instead of returning nothing on errors and timeouts."""
+class _OutOfTime(BaseException):
+    """The alarm struck. Not an `Exception`, since math-verify and sympy catch those on its way."""
+
+
+def _within(seconds: float | None, step: Callable[[], Result]) -> Result:
+    """The step's result, or `_OutOfTime`. An alarm that was pending is put back, later by the time the step took."""
+    if seconds is None:
+        return step()
+
+    def expire(*_: Any) -> None:
+        raise _OutOfTime
+
+    previous_handler = signal.signal(signal.SIGALRM, expire)
+    previous_alarm = signal.getitimer(signal.ITIMER_REAL)
+    try:
+        try:
+            # Again and again, for an exception raised in a finalizer or a garbage collection is lost.
+            signal.setitimer(signal.ITIMER_REAL, seconds, _SECONDS_BETWEEN_ALARMS)
+            return step()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        # Once more: the alarm may have struck on the line that switches it off.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous_handler or signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, *previous_alarm)
+
+
+def _alarms_work() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+def _parse(text: str, **how: Any) -> Parsed:
+    """Math-verify's reading of a text; raises where math-verify would return nothing for an error."""
     from math_verify import parse
 
-    return tuple(parse(text, parsing_timeout=seconds, raise_on_error=True, **how))  # pyright: ignore[reportArgumentType]
+    _silence_the_librarys_word_on_limits()
+    return tuple(parse(text, parsing_timeout=None, raise_on_error=True, **how))  # pyright: ignore[reportArgumentType]
 
 
 @lru_cache(maxsize=_REFERENCES_CACHED)
-def _parse_reference(reference: str, seconds: int | None) -> Parsed:
+def _parse_reference(reference: str) -> Parsed:
     """The reference, read once for all rollouts of its prompt; a timeout is an exception, which no cache keeps."""
     if not reference.strip():
         return ()
     as_given, boxed = reference, rf"\boxed{{{reference}}}"
     for spelling in (as_given, boxed) if _DELIMITED.search(reference) else (boxed, as_given):
         try:
-            reading = _parse(spelling, seconds)
+            reading = _parse(spelling)
         except Exception:
             _logger.debug("math-verify raised on the reference %.200r", spelling, exc_info=True)
             continue
@@ -130,22 +166,22 @@ def _parse_reference(reference: str, seconds: int | None) -> Parsed:
     return ()
 
 
-def _compare(expected: Parsed, answer: Parsed, seconds: int | None) -> Reason:
+def _compare(expected: Parsed, answer: Parsed) -> Reason:
     if not answer:
         return Reason.NO_ANSWER
     if _text(answer) is not None and _text(expected) == _text(answer):
         return Reason.MATCHED_EXACTLY
     if not _formulas(answer):
         return Reason.UNREADABLE_ANSWER
-    return _compare_formulas(_formulas(expected), _formulas(answer), seconds)
+    return _compare_formulas(_formulas(expected), _formulas(answer))
 
 
-def _compare_formulas(expected: Parsed, answer: Parsed, seconds: int | None) -> Reason:
+def _compare_formulas(expected: Parsed, answer: Parsed) -> Reason:
     from math_verify import verify
 
     for left in expected:
         for right in answer:
-            if verify(left, right, timeout_seconds=seconds, raise_on_error=True):
+            if verify(left, right, timeout_seconds=None, raise_on_error=True):
                 return Reason.MATCHED_SYMBOLICALLY
     return Reason.MISMATCH
 
@@ -163,8 +199,17 @@ def _text(parsed: Iterable[Any]) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _say_once_that_alarms_need_the_main_thread() -> None:
+def _say_once_that_alarms_do_not_work() -> None:
     _logger.warning(
-        "MathVerify abstains outside the main thread, where its time limit cannot work: run it in a process of its"
-        " own, or set seconds=None where another limit holds"
+        "MathVerify abstains outside the main thread of a POSIX process, where its time limit cannot work: run it in a"
+        " process of its own, or set seconds=None where another limit holds"
     )
+
+
+@lru_cache(maxsize=1)
+def _silence_the_librarys_word_on_limits() -> None:
+    """Math-verify warns once in each of two modules that its own limit is off; here another one is on."""
+    from math_verify import grader, parser
+
+    parser.TIMEOUT_WARNING_SHOWN = True
+    grader.TIMEOUT_WARNING_SHOWN = True

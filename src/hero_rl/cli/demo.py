@@ -1,0 +1,124 @@
+"""`hero demo`: the arena's arms side by side, and who won."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from hero_rl.errors import ConfigError
+
+__all__ = ["run"]
+
+_EPILOG = """
+A small policy and a small reward model are trained first, and kept for the next time. Then every arm trains the same
+policy through TRL, two at a time; an arm that has its result already is not trained again.
+
+Settings of the rules are given as --rule.NAME VALUE and reach every arm whose rule has them.
+
+examples:
+  hero demo
+  hero demo --arms hero verifier_only weighted_sum --seeds 5
+  hero demo --regime mixed --rule.scale group
+  hero demo --rule.alpha 0.05 --out runs/alpha05
+"""
+
+
+@dataclass
+class _Arguments:
+    """Train a miniature with HERO and its rivals, and show who wins."""
+
+    arms: tuple[str, ...] = ("hero", "verifier_only", "reward_model_only")
+    """Rules to compare: hero, verifier_only, reward_model_only, weighted_sum, gdpo; the first against the rest."""
+
+    seeds: int = 1
+    """RL seeds of each arm."""
+
+    first_seed: int = 0
+    """The first of them."""
+
+    regime: Literal["easy", "hard", "mixed"] = "hard"
+    """Which types the training prompts are of."""
+
+    steps: int = 200
+    """Optimiser steps of each arm."""
+
+    report: bool = False
+    """Take the final figures on the prompts that are kept for them, in place of the everyday test prompts."""
+
+    out: Path = Path("runs/demo")
+    """Folder for runs, image and page."""
+
+    cache: Path | None = None
+    """Folder that keeps the policy and the reward model; ~/.cache/hero-rl/arena unless told otherwise."""
+
+    workers: int = 2
+    """Arms that train at the same time, each on one thread."""
+
+    tiny: bool = False
+    """Models and arms of a few steps that learn nothing: does everything work?"""
+
+    fresh: bool = False
+    """Train arms again that have a result."""
+
+    json: bool = False
+    """Print the result as JSON and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments, run the arms, print the table and the paths."""
+    arguments, rest = tyro.cli(
+        _Arguments,
+        args=argv,
+        prog="hero demo",
+        description=f"Train a miniature with HERO and its rivals, and show who wins.\n{_EPILOG}",
+        return_unknown_args=True,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    from rich.console import Console
+
+    from hero_rl.arena.demo import run_demo, summary
+    from hero_rl.arena.page import print_table, write_image, write_page
+
+    settings = _settings(arguments, rest)
+    console = None if arguments.json else Console(stderr=True)
+    folder = arguments.out / settings.arm.regime
+    result = run_demo(settings, folder, cache=arguments.cache, fresh=arguments.fresh, console=console)
+    image, page = folder / "curves.png", folder / "index.html"
+    write_image(result, image)
+    write_page(result, page)
+    if arguments.json:
+        print(json.dumps(summary(result) | {"image": str(image), "page": str(page)}))
+        return 0
+    print_table(result, Console())
+    print(f"\nimage  {image.resolve()}\npage   {page.resolve()}\nruns   {folder.resolve()}")
+    print(f"{result.seconds:.0f} s", file=sys.stderr)
+    return 0
+
+
+def _settings(arguments: _Arguments, rest: list[str]):
+    from hero_rl.arena.arms import ArmSettings
+    from hero_rl.arena.demo import DemoSettings
+    from hero_rl.arena.settings import ArenaSettings, tiny_settings
+    from hero_rl.training.config import parse_overrides
+
+    overrides = parse_overrides(rest)
+    wrong = [name for name in overrides if not name.startswith("rule.")]
+    if wrong:
+        raise ConfigError(f"--{wrong[0]}: unknown argument; see hero demo --help")
+    arm = {"regime": arguments.regime, "steps": arguments.steps, "split": "report" if arguments.report else "test"}
+    if arguments.tiny:
+        arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
+    return DemoSettings(
+        arms=list(dict.fromkeys(arguments.arms)),
+        seeds=arguments.seeds,
+        first_seed=arguments.first_seed,
+        rule={name.removeprefix("rule."): value for name, value in overrides.items()},
+        arm=ArmSettings(**arm),
+        arena=tiny_settings() if arguments.tiny else ArenaSettings(),
+        workers=arguments.workers,
+    )

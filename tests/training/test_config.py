@@ -1,0 +1,112 @@
+import pytest
+import yaml
+
+from hero_rl.errors import ConfigError
+from hero_rl.rules import Gdpo, Hero, VerifierOnly
+from hero_rl.training import TrainConfig, load_config
+from hero_rl.training.config import parse_overrides
+
+GOOD = {
+    "output_dir": "out",
+    "model": {"path": "some/model"},
+    "data": {"train": "train.jsonl"},
+    "verifier": {"type": "math_verify"},
+    "reward_model": {"path": "some/reward-model"},
+    "rule": {"alpha": 0.05},
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(changes=None, drop=()):
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump({k: v for k, v in (GOOD | (changes or {})).items() if k not in drop}))
+        return path
+
+    return _write
+
+
+def test_blocks_without_a_type_get_the_usual_one(write):
+    config = load_config(write())
+    assert config.rule == Hero(alpha=0.05)
+    assert config.reward_model is not None and config.reward_model.path == "some/reward-model"
+
+
+def test_overrides_by_dotted_name(write):
+    arguments = ["--rule.alpha", "0.2", "--trl.learning_rate=1.0e-6", "--data.limit", "5", "--rule.scale=group"]
+    config = load_config(write(), parse_overrides(arguments))
+    assert config.rule == Hero(alpha=0.2, scale="group")
+    assert config.trl == {"learning_rate": 1e-6} and config.data.limit == 5
+
+
+def test_another_type_drops_the_old_type_s_settings(write):
+    assert load_config(write(), {"rule.type": "gdpo"}).rule == Gdpo()
+    assert load_config(write(), {"rule.type": "verifier_only", "reward_model": None}).rule == VerifierOnly()
+    assert load_config(write(), {"rule.type": "hero", "rule.beta": 0.2}).rule == Hero(alpha=0.05, beta=0.2)
+
+
+def test_a_resolved_configuration_reads_back(write, tmp_path):
+    config = load_config(write({"trl": {"max_steps": 3}}))
+    path = tmp_path / "resolved.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump()))
+    assert load_config(path) == config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"rule.aplha": 0.1}, r"config.yaml: rule.aplha: unknown setting; did you mean 'alpha'\?"),
+        ({"modle.path": "x"}, r"config.yaml: modle: unknown setting; did you mean 'model'\?"),
+        ({"data.zzz": 1}, "config.yaml: data.zzz: unknown setting; known here: chat, eval"),
+        ({"rule.alpha": 0.5, "rule.beta": 0.6}, "config.yaml: rule: alpha \\+ beta must be below 1"),
+        ({"rule.type": "hreo"}, "config.yaml: rule: Input tag 'hreo'"),
+        ({"verifier": None}, "config.yaml: verifier: "),
+        ({"model.path": None}, "config.yaml: model.path: "),
+        ({"reward_model": None}, "rule 'hero' needs a reward_model"),
+        ({"trl.num_generations": 1}, "trl.num_generations is 1: a group of one rollout has no advantage"),
+        ({"trl.seed": 3}, "trl.seed is set by seed"),
+        ({"data.system_prompt": "hi", "data.chat": False}, "data.system_prompt needs data.chat"),
+        ({"rule.alpha.x": 1}, "'alpha' is a value, not a block of settings"),
+        ({"max_unscorable": 2}, "config.yaml: max_unscorable: "),
+    ],
+)
+def test_mistakes_are_named_with_their_place(write, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(write(), overrides)
+
+
+def test_a_missing_setting_is_named(write):
+    with pytest.raises(ConfigError, match=r"config.yaml: data: missing"):
+        load_config(write(drop=["data"]))
+
+
+def test_files_that_are_no_configuration(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere.yaml: No such file"):
+        load_config(tmp_path / "nowhere.yaml")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("a: [1")
+    with pytest.raises(ConfigError, match=r"bad.yaml: not valid YAML"):
+        load_config(bad)
+    bad.write_text("- 1\n- 2")
+    with pytest.raises(ConfigError, match="a mapping of settings is expected, not list"):
+        load_config(bad)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rule.alpha", "1"], "unexpected argument 'rule.alpha'"),
+        (["--rule.alpha"], "--rule.alpha has no value"),
+        (["--rule.alpha", "["], r"--rule.alpha: '\[' is not a value"),
+    ],
+)
+def test_overrides_that_cannot_be_read(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_overrides(arguments)
+
+
+def test_every_setting_has_a_line_of_documentation():
+    """The docstrings are the reference that docs/configuration.md is made of."""
+    for model in (TrainConfig, *(type(v) for v in (Hero(), VerifierOnly(), Gdpo()))):
+        for name in set(model.model_fields) - {"type"}:
+            assert f"        {name}: " in (model.__doc__ or ""), f"{model.__name__}.{name}"

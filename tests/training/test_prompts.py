@@ -1,0 +1,83 @@
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from hero_rl.errors import DataError
+from hero_rl.training.config import DataConfig
+from hero_rl.training.prompts import load_prompts
+
+
+def jsonl(tmp_path, *rows, name="rows.jsonl"):
+    path = tmp_path / name
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+def load(source, **settings):
+    return load_prompts(DataConfig(train=source, **settings), "train").to_list()
+
+
+def test_text_becomes_a_user_message_and_numbers_become_text(tmp_path):
+    source = jsonl(tmp_path, {"prompt": "2 + 2", "answer": 4, "level": "easy"}, {"prompt": "1 + 1", "answer": "2"})
+    assert load(source) == [
+        {"prompt": [{"role": "user", "content": "2 + 2"}], "answer": "4"},
+        {"prompt": [{"role": "user", "content": "1 + 1"}], "answer": "2"},
+    ]
+
+
+def test_plain_text_other_columns_system_prompt_and_limit(tmp_path):
+    source = jsonl(tmp_path, *({"problem": f"p{i}", "gold": str(i)} for i in range(5)))
+    columns = {"prompt_column": "problem", "reference_column": "gold", "limit": 2}
+    assert load(source, chat=False, **columns) == [{"prompt": "p0", "gold": "0"}, {"prompt": "p1", "gold": "1"}]
+    first = load(source, system_prompt="be brief", **columns)[0]["prompt"]
+    assert first == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "p0"}]
+
+
+def test_parquet_and_message_lists(tmp_path):
+    rows = [{"prompt": [{"role": "user", "content": "hi"}], "answer": "1"}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    assert load(str(tmp_path / "rows.parquet")) == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "rows.jsonl: no rows"),
+        ([{"prompt": "a"}], r"rows.jsonl:1: no column 'answer'; it has \['prompt'\]"),
+        ([{"prompt": "a", "answer": "1"}, "{oops"], "rows.jsonl:2: not valid JSON"),
+        ([{"prompt": "a", "answer": "1"}, "[1]"], "rows.jsonl:2: an object is expected, not list"),
+        ([{"prompt": "a", "answer": ""}], "rows.jsonl:1: 'answer' must be text or a number, not ''"),
+        ([{"prompt": "a", "answer": True}], "rows.jsonl:1: 'answer' must be text or a number, not True"),
+        ([{"prompt": "  ", "answer": "1"}], "rows.jsonl:1: 'prompt' must be text or a list of chat messages"),
+        ([{"prompt": [{"role": "user"}], "answer": "1"}], "rows.jsonl:1: 'prompt' must be text or a list"),
+    ],
+)
+def test_bad_rows_are_named_with_file_and_line(tmp_path, rows, message):
+    with pytest.raises(DataError, match=message):
+        load(jsonl(tmp_path, *rows))
+
+
+def test_text_and_messages_in_one_file_are_refused(tmp_path):
+    rows = [{"prompt": "a", "answer": "1"}, {"prompt": [{"role": "user", "content": "b"}], "answer": "1"}]
+    with pytest.raises(DataError, match="holds text in some rows and message lists in others"):
+        load(jsonl(tmp_path, *rows), chat=False)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(DataError, match=r"data.train: .*absent.jsonl: no such file"):
+        load(str(tmp_path / "absent.jsonl"))
+    broken = tmp_path / "broken.parquet"
+    broken.write_text("not parquet at all")
+    with pytest.raises(DataError, match=r"broken.parquet: not a parquet file"):
+        load(str(broken))
+    latin = tmp_path / "latin.jsonl"
+    latin.write_bytes('{"prompt": "a", "answer": "é"}\n'.encode("latin-1"))
+    with pytest.raises(DataError, match=r"latin.jsonl:1: not valid UTF-8"):
+        load(str(latin))
+
+
+def test_a_name_that_is_neither_file_nor_reachable_dataset():
+    with pytest.raises(DataError, match=r"nobody/nothing .neither a file here nor a dataset"):
+        load("nobody/nothing")
