@@ -13,7 +13,7 @@ from hero_rl.arena.demonstrations import demonstrate
 from hero_rl.arena.settings import LanguageModelSettings
 from hero_rl.arena.task import sample_problems, types_of
 from hero_rl.arena.tokenizer import EOS, MAX_TOKENS, build_tokenizer
-from hero_rl.arena.training import training_arguments
+from hero_rl.arena.training import run_silently, training_arguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -42,6 +42,7 @@ def build_language_model(settings: LanguageModelSettings, tokenizer: PreTrainedT
         num_attention_heads=settings.heads,
         intermediate_size=settings.d_ff,
         max_position_embeddings=MAX_TOKENS,
+        tie_word_embeddings=settings.tied,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
@@ -58,7 +59,7 @@ def fine_tune(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, setti
     with training_arguments(settings) as arguments:
         config = SFTConfig(**arguments, packing=False)
         dataset = demonstration_dataset(tokenizer, settings)
-        SFTTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer).train()
+        run_silently(SFTTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer))
     model.eval()
 
 

@@ -16,7 +16,7 @@ from hero_rl.arena.answers import ANSWER_WORD, FORMS, TAUGHT_FORMS, answer_of
 from hero_rl.arena.demonstrations import demonstrate, slipped_number
 from hero_rl.arena.sampling import sample_completions
 from hero_rl.arena.settings import PairSettings
-from hero_rl.arena.task import EASY_TYPES, Problem, sample_problems
+from hero_rl.arena.task import EASY_TYPES, Problem, ProblemType, sample_problems
 
 __all__ = ["Pair", "build_pairs"]
 
@@ -89,7 +89,9 @@ def _rollout_pairs(
         for problem, rollouts in zip(chunk, completions, strict=True):
             pairs += _pair_up(problem, rollouts, settings.partners)
         if len(pairs) == before:
-            raise RuntimeError(f"{_CHUNK} prompts at temperature {temperature} gave no right and wrong rollouts to pair")
+            raise RuntimeError(
+                f"{_CHUNK} prompts at temperature {temperature} gave no right and wrong rollouts to pair"
+            )
     return pairs[:count]
 
 
@@ -130,7 +132,8 @@ def _change_length(rng: random.Random, problem: Problem, completion: str) -> str
 
 def _change_shape(rng: random.Random, problem: Problem, completion: str) -> str:
     """The right numbers in the spelling of another easy type."""
-    (form,) = TAUGHT_FORMS[rng.choice([type_ for type_ in EASY_TYPES if type_ != problem.type])]
+    others: list[ProblemType] = [type_ for type_ in EASY_TYPES if type_ != problem.type]
+    (form,) = TAUGHT_FORMS[rng.choice(others)]
     chain, _, _ = completion.rpartition(ANSWER_WORD)
     return f"{chain}{ANSWER_WORD} {FORMS[form](problem.u, problem.v)}"
 

@@ -1,8 +1,8 @@
 """The arena's reward model: a sum over the completion of what each token is worth after those before it.
 
 Importing this module makes the architecture known to transformers, so that
-`AutoModelForSequenceClassification.from_pretrained` loads a saved one. At this size a head that reads one pooled or last
-state hardly ranks; a sum over tokens lets each step of the chain be judged where it is written.
+`AutoModelForSequenceClassification.from_pretrained` loads a saved one. At this size a head that reads one state, pooled
+or the last, hardly ranks; a sum over tokens lets each step of the chain be judged where it is written.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ArenaRewardModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         # Llama's small normal weights would leave the head's output, and its gradient, near zero.
-        if module in (self.head[0], self.head[2]):
+        if isinstance(module, nn.Linear) and module in (self.head[0], self.head[2]):
             module.reset_parameters()
         else:
             super()._init_weights(module)
@@ -73,11 +73,12 @@ class ArenaRewardModel(PreTrainedModel):
         hidden = self.model(
             input_ids=input_ids, attention_mask=real.long(), position_ids=positions, use_cache=False
         ).last_hidden_state
-        following = self.model.embed_tokens(self._following(input_ids, text))
-        worth = self.head(torch.cat([hidden, following, hidden * following], dim=-1)).squeeze(-1)
         judged = text & ((input_ids == self.config.prompt_end_token_id).cumsum(dim=1) > 0)
-        # `where`, not a product: the states of padding may be anything, NaN included.
-        return SequenceClassifierOutput(logits=worth.where(judged, 0).sum(dim=1, keepdim=True))  # pyright: ignore[reportArgumentType]
+        # Only judged places are read: the states of padding may be anything, NaN included.
+        before, after = hidden[judged], self.model.embed_tokens(self._following(input_ids, text)[judged])
+        worth = hidden.new_zeros(judged.shape)
+        worth[judged] = self.head(torch.cat([before, after, before * after], dim=-1)).squeeze(-1)
+        return SequenceClassifierOutput(logits=worth.sum(dim=1, keepdim=True))  # pyright: ignore[reportArgumentType]
 
     def _following(self, input_ids: Int[Tensor, "B T"], text: Bool[Tensor, "B T"]) -> Int[Tensor, "B T"]:
         """The token after each, the end of sequence after the last of the text."""

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from hero_rl.arena.language_model import fine_tune
 from hero_rl.arena.preferences import Pair, build_pairs
 from hero_rl.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
 from hero_rl.arena.settings import LanguageModelSettings, RewardModelSettings
 from hero_rl.arena.task import PROMPT_END
-from hero_rl.arena.training import training_arguments
+from hero_rl.arena.training import run_silently, training_arguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,7 +24,7 @@ __all__ = ["fit_bradley_terry", "make_noisy", "pair_dataset", "reward_model_from
 def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettings, folder: Path) -> None:
     """Train a reward model on a policy's rollouts and save it with the policy's tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(policy)
-    rollout_model = AutoModelForCausalLM.from_pretrained(policy)
+    rollout_model = LlamaForCausalLM.from_pretrained(policy)
     pairs = build_pairs(rollout_model, make_noisy(policy, tokenizer, settings), tokenizer, settings.pairs)
     model = reward_model_from(backbone, tokenizer, settings)
     fit_bradley_terry(model, tokenizer, pairs, settings)
@@ -34,7 +34,7 @@ def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettin
 
 def make_noisy(policy: Path, tokenizer: PreTrainedTokenizerFast, settings: RewardModelSettings) -> LlamaForCausalLM:
     """The policy after some more fine-tuning on demonstrations that slip more often."""
-    noisy = AutoModelForCausalLM.from_pretrained(policy)
+    noisy = LlamaForCausalLM.from_pretrained(policy)
     pairs = settings.pairs
     noise = LanguageModelSettings(
         slip=pairs.noisy_slip, steps=pairs.noisy_steps, batch_size=settings.batch_size, seed=pairs.seed
@@ -47,15 +47,14 @@ def reward_model_from(
     backbone: Path, tokenizer: PreTrainedTokenizerFast, settings: RewardModelSettings
 ) -> ArenaRewardModel:
     """A reward model with a language model's weights and a new head."""
-    language_model = AutoModelForCausalLM.from_pretrained(backbone)
+    language_model = LlamaForCausalLM.from_pretrained(backbone)
     shape = language_model.config.to_dict()
-    for name in ("architectures", "model_type", "transformers_version"):
+    # What is a language model's own; two labels would come with the names of theirs.
+    for name in ("architectures", "model_type", "transformers_version", "id2label", "label2id"):
         shape.pop(name, None)
-    config = ArenaRewardConfig(
-        **shape, num_labels=1, prompt_end_token_id=tokenizer.convert_tokens_to_ids(PROMPT_END)
-    )
+    shape |= {"num_labels": 1, "prompt_end_token_id": tokenizer.convert_tokens_to_ids(PROMPT_END)}
     set_seed(settings.seed)
-    model = ArenaRewardModel(config)
+    model = ArenaRewardModel(ArenaRewardConfig(**shape))
     model.model.load_state_dict(language_model.model.state_dict())
     return model
 
@@ -70,9 +69,9 @@ def fit_bradley_terry(
     from trl import RewardConfig, RewardTrainer
 
     with training_arguments(settings) as arguments:
-        config = RewardConfig(**arguments, center_rewards_coefficient=None)
+        config = RewardConfig(**arguments, center_rewards_coefficient=settings.centring)
         dataset = pair_dataset(tokenizer, pairs)
-        RewardTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer).train()
+        run_silently(RewardTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer))
     model.eval()
 
 

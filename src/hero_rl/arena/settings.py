@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["ArenaSettings", "LanguageModelSettings", "PairSettings", "RewardModelSettings", "tiny_settings"]
 
@@ -29,6 +29,7 @@ class LanguageModelSettings(_Settings):
         layers: depth.
         heads: attention heads.
         d_ff: width of the feed-forward layers.
+        tied: one table of embeddings for input and output.
         slip: probability that a step of a demonstration slips.
         steps: optimiser steps.
         batch_size: demonstrations a step; none is seen twice.
@@ -41,6 +42,7 @@ class LanguageModelSettings(_Settings):
     layers: Positive = 2
     heads: Positive = 4
     d_ff: Positive = 192
+    tied: bool = False
     slip: Share = 0.25
     steps: Positive = 1000
     batch_size: Positive = 128
@@ -77,33 +79,47 @@ class PairSettings(_Settings):
     wrong_shape: Count = 4_000
     slipped: Count = 4_000
     rollouts_per_prompt: Positive = 8
-    partners: Positive = 2
+    partners: Positive = 3
     hot_temperature: Rate = 1.5
     noisy_slip: Share = 0.4
-    noisy_steps: Positive = 150
+    noisy_steps: Positive = 100
     demonstration_slip: Share = 0.25
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> PairSettings:
+        if self.policy == 0 and self.wrong_number + self.wrong_length + self.wrong_shape > 0:
+            raise ValueError(
+                "wrong_number, wrong_length and wrong_shape corrupt the policy's rollouts, and policy is 0"
+            )
+        return self
 
 
 class RewardModelSettings(_Settings):
     """A reward model: a language model as backbone, then Bradley-Terry on preference pairs.
 
     Attributes:
-        backbone: the language model whose weights it starts from.
+        backbone: the language model whose weights it starts from. With tied embeddings the head's products of state
+            and embedding add up to the logit of the token, which serves on types that no pair shows.
         pairs: what it is trained on.
         steps: optimiser steps.
         batch_size: pairs a step.
         learning_rate: peak; warmed up over the first twentieth, then decaying linearly to 0.
         weight_decay: of AdamW.
+        centring: coefficient of the squared sum of a pair's scores. Bradley-Terry alone leaves each prompt an offset of
+            its own, and scores that cannot be compared between prompts.
         seed: of the head's initial weights and the order of the pairs.
     """
 
-    backbone: LanguageModelSettings = LanguageModelSettings(d_model=96, d_ff=288, steps=700, learning_rate=4e-3, seed=1)
+    backbone: LanguageModelSettings = LanguageModelSettings(
+        d_model=96, d_ff=288, tied=True, steps=700, learning_rate=4e-3, seed=1
+    )
     pairs: PairSettings = PairSettings()
-    steps: Positive = 700
+    steps: Positive = 500
     batch_size: Positive = 128
-    learning_rate: Rate = 2e-3
+    learning_rate: Rate = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    centring: Annotated[float, Field(ge=0)] = 0.01
     seed: int = 0
 
 
@@ -122,8 +138,9 @@ class ArenaSettings(_Settings):
 def tiny_settings() -> ArenaSettings:
     """Every stage, a few steps each."""
     model = LanguageModelSettings(d_model=16, layers=1, heads=2, d_ff=32, steps=3, batch_size=8)
+    # Models that know nothing have no right rollouts to pair.
     pairs = PairSettings(
-        policy=8, noisy=8, hot=8, wrong_number=8, wrong_length=8, wrong_shape=8, slipped=8, noisy_steps=2
+        policy=0, noisy=0, hot=0, wrong_number=0, wrong_length=0, wrong_shape=0, slipped=24, noisy_steps=2
     )
     return ArenaSettings(
         policy=model, reward_model=RewardModelSettings(backbone=model, pairs=pairs, steps=3, batch_size=8)

@@ -101,6 +101,8 @@ def run(argv: list[str]) -> int:
 
 
 def _settings(arguments: _Arguments, rest: list[str]):
+    from pydantic import ValidationError
+
     from hero_rl.arena.arms import ArmSettings
     from hero_rl.arena.demo import DemoSettings
     from hero_rl.arena.settings import ArenaSettings, tiny_settings
@@ -113,12 +115,16 @@ def _settings(arguments: _Arguments, rest: list[str]):
     arm = {"regime": arguments.regime, "steps": arguments.steps, "split": "report" if arguments.report else "test"}
     if arguments.tiny:
         arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
-    return DemoSettings(
-        arms=list(dict.fromkeys(arguments.arms)),
-        seeds=arguments.seeds,
-        first_seed=arguments.first_seed,
-        rule={name.removeprefix("rule."): value for name, value in overrides.items()},
-        arm=ArmSettings(**arm),
-        arena=tiny_settings() if arguments.tiny else ArenaSettings(),
-        workers=arguments.workers,
-    )
+    try:
+        return DemoSettings(
+            arms=list(dict.fromkeys(arguments.arms)),
+            seeds=arguments.seeds,
+            first_seed=arguments.first_seed,
+            rule={name.removeprefix("rule."): value for name, value in overrides.items()},
+            arm=ArmSettings(**arm),
+            arena=tiny_settings() if arguments.tiny else ArenaSettings(),
+            workers=arguments.workers,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

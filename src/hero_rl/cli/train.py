@@ -29,7 +29,7 @@ Every setting: docs/configuration.md
 class _Arguments:
     """Train a policy from a YAML configuration."""
 
-    config: Annotated[str, tyro.conf.Positional]
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG.yaml")]
     """The configuration file."""
 
     resume: bool = False
@@ -56,9 +56,9 @@ def run(argv: list[str]) -> int:
 
     config = load_config(arguments.config, parse_overrides(rest))
     if arguments.check:
-        from hero_rl.training.run import prepare
+        from hero_rl.training.run import check
 
-        prepared = prepare(config)
+        prepared = check(config)
         print(f"{arguments.config}: good; {len(prepared.train_dataset)} training prompts", file=sys.stderr)
         return 0
     from hero_rl.training.run import train

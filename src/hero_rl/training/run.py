@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig
 from hero_rl.training.config import TrainConfig
 from hero_rl.training.progress import ProgressLine
 from hero_rl.training.prompts import load_prompts
+from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import MetricsFile, latest_checkpoint, open_run
 
-__all__ = ["Run", "prepare", "train"]
+__all__ = ["Run", "check", "train"]
 
 _TRAINERS = {"grpo": (HeroGRPOConfig, HeroGRPOTrainer), "rloo": (HeroRLOOConfig, HeroRLOOTrainer)}
 
@@ -32,14 +34,15 @@ class Run:
     eval_dataset: Any
 
 
-def prepare(config: TrainConfig) -> Run:
+def check(config: TrainConfig) -> Run:
     """Check all that can be checked without a model: TRL's arguments, the files and their rows.
 
     Raises:
         ConfigError: a TRL argument is unknown or wrong.
         DataError: a file, column or row is missing or bad.
     """
-    arguments = _arguments(config)
+    with quiet_libraries():
+        arguments = _arguments(config)
     evaluation = load_prompts(config.data, "eval") if config.data.eval else None
     return Run(config, arguments, load_prompts(config.data, "train"), evaluation)
 
@@ -61,7 +64,12 @@ def train(
     Raises:
         HeroError: settings, data or checkpoint are wrong, or too much could not be scored.
     """
-    run = prepare(config)
+    with quiet_libraries():
+        return _train(check(config), resume, callbacks, progress)
+
+
+def _train(run: Run, resume: bool, callbacks: Sequence[TrainerCallback], progress: bool) -> Path:
+    config = run.config
     folder = open_run(config, resume)
     checkpoint = latest_checkpoint(folder) if resume else None
     line = ProgressLine() if progress else None
@@ -112,20 +120,23 @@ def _near(name: str, known: Any) -> str:
 
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
     config = run.config
-    tokenizer = AutoTokenizer.from_pretrained(
-        config.model.path,
-        revision=config.model.revision,
-        trust_remote_code=config.model.trust_remote_code,
-        padding_side="left",
-        truncation_side="left",
-    )
+    with _named("model.path"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            config.model.path,
+            revision=config.model.revision,
+            trust_remote_code=config.model.trust_remote_code,
+            padding_side="left",
+            truncation_side="left",
+        )
+    with _named("reward_model.path"):
+        reward_model = config.reward_model.load() if config.reward_model else None
     if config.data.chat and tokenizer.chat_template is None:
         raise ConfigError(f"{config.model.path} has no chat template; set data.chat to false to send plain text")
     _, kind = _TRAINERS[config.algorithm]
     trainer = kind(
         model=config.model.path,
         verifier=config.verifier,
-        reward_model=config.reward_model.load() if config.reward_model else None,
+        reward_model=reward_model,
         rule=config.rule,
         args=run.arguments,
         train_dataset=run.train_dataset,
@@ -137,6 +148,15 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     return trainer
+
+
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """Turn a model that cannot be loaded into an error that names the setting."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{setting}: {error}") from error
 
 
 def _peft_config(settings: dict[str, Any] | None) -> Any:

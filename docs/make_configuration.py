@@ -1,0 +1,100 @@
+"""Print docs/configuration.md: every setting of `hero train`, from the models that check them.
+
+python docs/make_configuration.py > docs/configuration.md
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.training import DataConfig, ModelConfig, TrainConfig
+from hero_rl.verifiers import ExactVerifier, MathVerify
+
+HEAD = """# Configuration of `hero train`
+
+Written by `python docs/make_configuration.py` from the models that check a configuration. Unknown keys are refused,
+with the nearest known name. Any setting can be overridden on the command line by its dotted name: `--rule.alpha 0.05`.
+
+```sh
+hero train examples/smoke.yaml --check
+```
+"""
+
+BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("", [TrainConfig]),
+    ("model", [ModelConfig]),
+    ("data", [DataConfig]),
+    ("verifier", [MathVerify, ExactVerifier]),
+    ("reward_model", [LocalRewardModelConfig]),
+    ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+]
+
+
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What the docstring's Attributes section says of each field."""
+    text = inspect.getdoc(model) or ""
+    section = text.partition("Attributes:\n")[2].split("\n\n")[0]
+    entries = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, re.M)
+    return {name: " ".join(meaning.split()) for name, meaning in entries}
+
+
+def type_name(annotation: Any) -> str:
+    """A type as people write it in a configuration."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return type_name(typing.get_args(annotation)[0])
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if typing.get_origin(annotation) is dict or (inspect.isclass(annotation) and issubclass(annotation, BaseModel)):
+        return "block"
+    if arguments:
+        return " or ".join(dict.fromkeys(type_name(a) for a in arguments))
+    return {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "NoneType": "null"}[
+        annotation.__name__
+    ]
+
+
+def default(field: FieldInfo) -> str:
+    """The default as YAML writes it."""
+    if field.is_required():
+        return "required"
+    value = field.default
+    if isinstance(value, BaseModel):
+        return f"`type: {value.type}`"  # pyright: ignore[reportAttributeAccessIssue]
+    return {"None": "null", "True": "`true`", "False": "`false`", "{}": "empty"}.get(str(value), f"`{value}`")
+
+
+def table(model: type[BaseModel]) -> str:
+    """One model's settings."""
+    said = meanings(model)
+    lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if name != "type":
+            meaning = said[name][0].upper() + said[name][1:]
+            lines.append(f"| `{name}` | {type_name(field.annotation)} | {default(field)} | {meaning} |")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for block, models in BLOCKS:
+        parts.append(f"## `{block}`\n" if block else "## Top level\n")
+        for model in models:
+            if len(models) > 1 or "type" in model.model_fields:
+                parts.append(f"### `type: {model.model_fields['type'].default}`\n")
+            summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
+            parts.append(f"{summary}\n\n{table(model)}\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

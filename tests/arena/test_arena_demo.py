@@ -1,0 +1,118 @@
+import io
+import json
+import math
+import re
+
+import pytest
+from rich.console import Console
+
+from hero_rl.arena.arms import ARMS, ArmSettings, arm_rule
+from hero_rl.arena.demo import Arm, DemoResult, DemoSettings
+from hero_rl.arena.evaluation import PromptAccuracy
+from hero_rl.arena.page import print_table, write_image, write_page
+from hero_rl.arena.results import differences, rows
+from hero_rl.cli import main
+from hero_rl.errors import ConfigError
+
+
+def accuracy(hard, easy):
+    return {
+        k: PromptAccuracy(sampled=v, greedy=[float(x > 0.5) for x in v]) for k, v in (("hard", hard), ("easy", easy))
+    }
+
+
+@pytest.fixture
+def result(tmp_path):
+    """Two arms, two seeds, four prompts of each kind, made up so that HERO wins on hard prompts only."""
+    arms = []
+    for name, hard in (("hero", [0.5, 0.75, 1.0, 0.75]), ("verifier_only", [0.25, 0.5, 0.75, 0.5])):
+        for seed in (0, 1):
+            folder = tmp_path / f"{name}-seed{seed}"
+            folder.mkdir()
+            curve = [{"step": s, "hard": 0.1 * s, "easy": 0.2} for s in (0, 1, 2)]
+            groups = {"hero/frac_groups_mixed": 0.2, "hero/frac_groups_all_correct": 0.1}
+            logs = [{"step": s, "hero/frac_groups_all_incorrect": 0.7, **groups} for s in (1, 2)]
+            (folder / "curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve))
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in logs))
+            arms.append(Arm(name, seed, folder, accuracy(hard, [0.5, 0.25 * seed, 0.5, 0.5])))
+    settings = DemoSettings(arms=["hero", "verifier_only"], seeds=2, arm=ArmSettings(prompts=4))
+    return DemoResult(settings, accuracy([0.0] * 4, [0.25] * 4), arms, 12.0)
+
+
+def test_the_table_is_the_mean_over_seeds_with_an_interval_over_prompts(result):
+    start, hero, verifier = rows(result)
+    assert [row.label for row in (start, hero, verifier)] == ["before RL", "HERO", "verifier only"]
+    assert hero.sampled["hard"].mean == 0.75 and verifier.sampled["hard"].mean == 0.5
+    assert hero.sampled["hard"].half_width == pytest.approx(3.182446 * math.sqrt(0.125 / 3) / 2, rel=1e-5)
+
+
+def test_differences_are_paired_by_prompt(result):
+    hard, easy = differences(result)
+    assert (hard.kind, hard.gap.mean, hard.gap.half_width, hard.seeds_won, hard.seeds) == ("hard", 0.25, 0.0, 2, 2)
+    assert (easy.kind, easy.gap.mean, easy.seeds_won) == ("easy", 0.0, 0)
+
+
+def test_terminal_image_and_page_say_the_same(result, tmp_path):
+    console = Console(record=True, width=80, file=io.StringIO())
+    print_table(result, console)
+    said = console.export_text()
+    assert "hard: HERO beats verifier only (+25.0 ± 0.0, ahead in 2 of 2 seeds)" in said
+    assert "easy: HERO is level with verifier only" in said
+    assert all(len(line) <= 80 for line in said.splitlines())
+    write_image(result, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    write_page(result, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text()
+    assert "HERO beats verifier only" in page and page.count("<svg") == 1 and "currentColor" in page
+    loaded = re.findall(r"(?:src|href)=\"(?!#)[^\"]*\"", page)
+    assert not loaded, "the page loads something"
+
+
+def test_arms_take_the_settings_they_have():
+    overrides = {"alpha": 0.05, "scale": "group"}
+    assert arm_rule("hero", overrides).alpha == 0.05
+    assert arm_rule("verifier_only", overrides).scale == "group"
+    with pytest.raises(ConfigError, match="no arm 'heroo'; one of: hero, verifier_only"):
+        arm_rule("heroo", {})
+    with pytest.raises(ConfigError, match=r"arm hero: alpha . beta must be below 1"):
+        arm_rule("hero", {"alpha": 0.95})
+    assert all(kind.model_fields["type"].default == name for name, kind in ARMS.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--arms", "heroo"], "no arm 'heroo'"),
+        (
+            ["--rule.aplha", "1"],
+            "--rule.aplha: none of the arms hero, verifier_only, reward_model_only has such a setting",
+        ),
+        (["--zzz", "1"], "--zzz: unknown argument"),
+        (["--seeds", "0"], "seeds"),
+    ],
+)
+def test_mistakes_end_before_anything_is_trained(arguments, message, tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.slow
+def test_the_whole_demo_in_small(tmp_path, capsys):
+    """Models, arms in processes of their own, results, image and page; then again from what is kept."""
+    command = ["demo", "--tiny", "--json", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    assert main([*command, "--arms", "hero", "verifier_only", "--rule.alpha", "0.05"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert [(arm["name"], arm["seed"]) for arm in first["arms"]] == [("hero", 0), ("verifier_only", 0)]
+    assert set(first["arms"][0]["accuracy"]["hard"]["sampled"]) == {"mean", "half_width"}
+    folder = tmp_path / "out" / "hard"
+    for name in ("config.yaml", "environment.json", "metrics.jsonl", "curve.jsonl", "log.txt", "model/config.json"):
+        assert (folder / "hero-seed0" / name).is_file(), name
+    assert "alpha: 0.05" in (folder / "hero-seed0" / "config.yaml").read_text()
+    steps = [json.loads(line)["step"] for line in (folder / "hero-seed0" / "curve.jsonl").read_text().splitlines()]
+    assert steps == [0, 1, 2, 3]
+    made = {name: (folder / f"{name}-seed0" / "result.json").stat().st_mtime_ns for name in ("hero", "verifier_only")}
+    assert main([*command, "--arms", "hero", "verifier_only", "--rule.alpha", "0.1"]) == 0
+    after = {name: (folder / f"{name}-seed0" / "result.json").stat().st_mtime_ns for name in ("hero", "verifier_only")}
+    assert after["verifier_only"] == made["verifier_only"], "an arm with its result was trained again"
+    assert after["hero"] > made["hero"], "an arm with another setting kept the old result"

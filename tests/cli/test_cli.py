@@ -1,0 +1,169 @@
+"""The command line as a user meets it: a process, its output, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas
+import pytest
+import yaml
+
+import hero_rl
+from hero_rl.cli import main
+
+ROOT = Path(__file__).parents[2]
+HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+
+
+def hero(*arguments, **options):
+    return subprocess.run(
+        [*HERO, *map(str, arguments)], capture_output=True, text=True, timeout=600, cwd=ROOT, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    from tiny_models import write
+
+    return write(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def config(tiny, tmp_path):
+    """The smoke configuration on tiny models, with a run folder of its own."""
+    settings = yaml.safe_load((ROOT / "examples" / "smoke.yaml").read_text())
+    settings |= {"output_dir": str(tmp_path / "run"), "model": {"path": str(tiny[0])}}
+    settings["reward_model"]["path"] = str(tiny[1])
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_help_names_every_verb_and_unknown_ones_are_refused(capsys):
+    assert main([]) == main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(verb in said for verb in ("train", "demo"))
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == hero_rl.__version__
+    assert main(["tarin"]) == 2
+    assert "unknown verb 'tarin'; one of: train, demo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["train", "demo"])
+def test_help_has_examples(verb, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([verb, "--help"])
+    assert stopped.value.code == 0
+    assert f"hero {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rule.aplha", "0.1"], "rule.aplha: unknown setting; did you mean 'alpha'?"),
+        (["--rule.alpha", "0.95"], "alpha + beta must be below 1"),
+        (["--data.prompt_column", "promt"], "problems.jsonl:1: no column 'promt'; it has ['answer', 'problem']"),
+        (["--data.train", os.devnull], "/dev/null"),
+        (["--trl.num_generations", "1"], "trl.num_generations is 1"),
+        (["--trl.num_generations", "3"], "must be divisible by num_generations"),
+        (["--trl.learning_rat", "1"], "trl.learning_rat: HeroGRPOConfig has no such argument; did you mean"),
+        (["surplus"], "unexpected argument 'surplus'"),
+        ([], "model.path: "),
+    ],
+)
+def test_mistakes_end_with_code_2_and_their_place_before_a_model_loads(config, arguments, message, capsys):
+    settings = yaml.safe_load(config.read_text()) | {"model": {"path": "no/such/model"}}
+    config.write_text(yaml.safe_dump(settings))
+    os.chdir(ROOT)
+    assert main(["train", str(config), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_keeps_its_whole_record(config, tmp_path):
+    done = hero("train", config)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    assert f"model      {run / 'model'}" in done.stdout
+    assert "step 3/3" in done.stderr and "Warning" not in done.stderr
+    resolved = yaml.safe_load((run / "config.yaml").read_text())
+    assert resolved["rule"]["alpha"] == 0.05 and resolved["rule"]["w_max"] == 3.0
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["seed"] == 0 and environment["versions"]["trl"]
+    logs = [row for row in rows(run / "metrics.jsonl") if "reward" in row]
+    assert [row["step"] for row in logs] == [1, 2, 3]
+    table = pandas.read_parquet(run / "completions" / "completions_00003.parquet")
+    assert {"prompt", "completion", "verifier", "reward_model", "reason", "reward", "weight", "advantage"} <= set(table)
+    again = hero("train", config)
+    assert again.returncode == 2 and "holds a run; choose another folder, or continue it with --resume" in again.stderr
+    changed = hero("train", config, "--resume", "--rule.alpha", "0.2")
+    assert changed.returncode == 2 and "cannot resume with other settings; changed: rule" in changed.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(config, tmp_path):
+    long = ["--trl.max_steps", "40", "--trl.save_steps", "4", "--json"]
+    straight = hero("train", config, *long, "--output_dir", tmp_path / "straight")
+    assert straight.returncode == 0, straight.stderr
+    assert json.loads(straight.stdout)["model"] == str(tmp_path / "straight" / "model")
+    run = tmp_path / "run"
+    process = subprocess.Popen([*HERO, "train", str(config), *long], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not list(run.glob("checkpoint-*/trainer_state.json")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    resumed = hero("train", config, *long, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    kept = ("reward", "hero/sigma_bar", "rewards/reward_model/mean", "hero/weight/mean")
+    first, second = (
+        [[row["step"], *(row[k] for k in kept)] for row in rows(folder / "metrics.jsonl") if "reward" in row]
+        for folder in (tmp_path / "straight", run)
+    )
+    assert first == second
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(config, tmp_path):
+    process = subprocess.Popen(
+        [*HERO, "train", str(config), "--trl.max_steps", "100000"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "run" / "metrics.jsonl").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted; continue with: hero train" in errors and "--resume" in errors
+
+
+@pytest.mark.slow
+def test_real_problems_with_math_verify(config, shared, tmp_path):
+    """Three steps on MATH500 and a resumed fourth: every metric there, nothing abstained."""
+    data = ["--data.train", shared / "data" / "benchmarks" / "math500.jsonl"]
+    assert hero("train", config, *data).returncode == 0
+    resumed = hero("train", config, *data, "--resume", "--trl.max_steps", "4")
+    assert resumed.returncode == 0, resumed.stderr
+    logs = [row for row in rows(tmp_path / "run" / "metrics.jsonl") if "reward" in row]
+    assert [row["step"] for row in logs] == [1, 2, 3, 4]
+    for row in logs:
+        assert row["verifier/abstained"] == row["reward_model/missing"] == 0
+        assert row["hero/sigma_bar"] > 0 and row["hero/frac_groups_rescued"] == 1
+
+
+@pytest.mark.slow
+def test_other_rules_algorithms_and_adapters_from_the_same_file(config, tmp_path):
+    more = ["--trl.max_steps", "1", "--output_dir"]
+    assert hero("train", config, *more, tmp_path / "a", "--rule.type", "verifier_only").returncode == 0
+    rloo = ["--algorithm", "rloo", "--trl.loss_type", "null"]
+    refused = hero("train", config, *more, tmp_path / "b", *rloo)
+    assert refused.returncode == 2 and "trl.loss_type: HeroRLOOConfig has no such argument" in refused.stderr
+    adapter = ["--peft", "{r: 2, target_modules: [q_proj]}"]
+    assert hero("train", config, *more, tmp_path / "c", *adapter).returncode == 0
+    assert (tmp_path / "c" / "model" / "adapter_config.json").is_file()

@@ -1,0 +1,123 @@
+"""What the documents say is true: commands run, code runs, links lead somewhere, generated pages are fresh."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+
+
+def blocks(language):
+    """(page, code) of every fenced block of a language."""
+    fence = re.compile(rf"^```{language}\n(.*?)^```", re.M | re.S)
+    return [(page.relative_to(ROOT), code) for page in PAGES for code in fence.findall(page.read_text())]
+
+
+COMMANDS = sorted({line for _, code in blocks("sh") for line in code.splitlines() if line})
+
+
+def shell(command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, **options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def made_by(target):
+    """What make would run for a target whose environment stands."""
+    return shell(["make", "-n", "-o", ".venv/.installed", target], cwd=ROOT)
+
+
+def run_smoke(tmp_path, *more):
+    from tiny_models import write
+
+    policy, reward_model = write(tmp_path)
+    places = [
+        "--model.path",
+        str(policy),
+        "--reward_model.path",
+        str(reward_model),
+        "--output_dir",
+        str(tmp_path / "run"),
+    ]
+    shell([*HERO, "train", "examples/smoke.yaml", *places, *more], cwd=ROOT)
+    return tmp_path / "run"
+
+
+def smoke(tmp_path):
+    assert (run_smoke(tmp_path) / "model" / "config.json").is_file()
+
+
+# Every command of the documents, and the test of it. Long ones run small; `make` ones are checked to run those.
+RUNS = {
+    "make demo": lambda _: made_by("demo").strip().endswith(".venv/bin/hero demo") or pytest.fail("make demo"),
+    "make test": lambda _: "pytest" in made_by("test") or pytest.fail("make test"),
+    "make lint": lambda _: "pyright" in made_by("lint") or pytest.fail("make lint"),
+    "make install": lambda _: made_by("install"),
+    ".venv/bin/python examples/tiny_models.py /tmp/tiny": lambda tmp: shell(
+        [sys.executable, "examples/tiny_models.py", tmp], cwd=ROOT
+    ),
+    ".venv/bin/hero train examples/smoke.yaml": smoke,
+    "hero train examples/smoke.yaml --check": lambda _: shell(
+        [*HERO, "train", "examples/smoke.yaml", "--check"], cwd=ROOT
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command, tmp_path):
+    RUNS[command](tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "code"), blocks("python"))
+def test_python_runs(page, code, tmp_path, capsys):
+    """The code of the pages as it stands, with tiny models and rows in the place of what the Hub has."""
+    from tiny_models import write
+
+    policy, reward_model = write(tmp_path)
+    rows = '__import__("datasets").Dataset.from_list([{"prompt": "1 + 1 =", "answer": "2"}] * 8)'
+    small = (
+        f'output_dir="{tmp_path}/out", max_steps=1, num_generations=2, max_completion_length=4, bf16=False, '
+        'use_cpu=True, report_to="none", gradient_checkpointing=False'
+    )
+    for said, instead in {
+        '"Qwen/Qwen3-4B-Base"': f'"{policy}"',
+        '"nvidia/AceMath-7B-RM"': f'"{reward_model}"',
+        'load_dataset("my/problems", split="train")': rows,
+        'output_dir="out"': small,
+    }.items():
+        code = code.replace(said, instead)
+    exec(compile(code, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http:", "https:")):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_configuration_page_is_fresh():
+    page = shell([sys.executable, "docs/make_configuration.py"], cwd=ROOT)
+    assert page == (ROOT / "docs" / "configuration.md").read_text(), "run: make docs"
+
+
+def test_the_picture_is_fresh(tmp_path):
+    for name in ("make_picture.py",):
+        shutil.copy(ROOT / "docs" / name, tmp_path)
+    shell([sys.executable, tmp_path / "make_picture.py"])
+    drawn, kept = ((f / "hero.svg").read_text() for f in (tmp_path, ROOT / "docs"))
+    numbers = [re.findall(r"-?\d+\.\d+", text) for text in (drawn, kept)]
+    assert len(numbers[0]) == len(numbers[1])
+    assert [float(n) for n in numbers[0]] == pytest.approx([float(n) for n in numbers[1]], abs=0.01)
+
+
+def test_the_core_benchmark_runs():
+    shell([sys.executable, "benchmarks/core.py", "--quick"], cwd=ROOT)
