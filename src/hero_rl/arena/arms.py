@@ -76,8 +76,9 @@ def arm_rule(name: str, overrides: dict[str, Any]) -> AnyRule:
     if name not in ARMS:
         raise ConfigError(f"no arm {name!r}; one of: {', '.join(ARMS)}")
     kind = ARMS[name]
+    known = {key: value for key, value in overrides.items() if key in kind.model_fields}
     try:
-        return kind(**{key: value for key, value in overrides.items() if key in kind.model_fields})
+        return kind(**known)
     except ValidationError as error:
         raise ConfigError(f"arm {name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
@@ -35,6 +35,8 @@ def train_language_model(settings: LanguageModelSettings, folder: Path) -> None:
 
 def build_language_model(settings: LanguageModelSettings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A model with random weights in float32."""
+    pad: Any = tokenizer.pad_token_id
+    eos: Any = tokenizer.eos_token_id
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=settings.d_model,
@@ -43,8 +45,8 @@ def build_language_model(settings: LanguageModelSettings, tokenizer: PreTrainedT
         intermediate_size=settings.d_ff,
         max_position_embeddings=MAX_TOKENS,
         tie_word_embeddings=settings.tied,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=pad,
+        eos_token_id=eos,
         bos_token_id=None,
         dtype="float32",
     )

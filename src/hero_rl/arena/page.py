@@ -124,7 +124,8 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
     settings: Any = style | {"svg.fonttype": "none", "font.size": 10, "axes.titlesize": 11}
     with matplotlib.rc_context(settings):
         figure = Figure(figsize=(10.5, 7.2), facecolor=background, layout="constrained")
-        above, below = figure.subfigures(2, 1)
+        parts: Any = figure.subfigures(2, 1)
+        above, below = parts
         for axes, kind in zip(above.subplots(1, 2), ("hard", "easy"), strict=True):
             _draw_curves(axes, result, kind, ink)
         row = below.subplots(1, len(arms), sharey=True, squeeze=False)[0]
@@ -132,7 +133,7 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
             _draw_composition(axes, result, name, ink)
         row[0].set_ylabel("share, by the verifier")
         below.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-        for part in (above, below):
+        for part in parts:
             part.set_facecolor("none")
     return figure
 
@@ -142,10 +143,10 @@ def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
         runs = [_lines(arm.folder / "curve.jsonl") for arm in result.arms if arm.name == name]
         steps = [row["step"] for row in runs[0]]
         for run in runs if len(runs) > 1 else []:
-            axes.plot(steps, [row[kind] for row in run], color=_COLOURS[name], alpha=0.25, linewidth=0.8)
-        mean = [sum(run[i][kind] for run in runs) / len(runs) for i in range(len(steps))]
+            axes.plot(steps, [100 * row[kind] for row in run], color=_COLOURS[name], alpha=0.25, linewidth=0.8)
+        mean = [100 * sum(run[i][kind] for run in runs) / len(runs) for i in range(len(steps))]
         axes.plot(steps, mean, color=_COLOURS[name], linewidth=2, label=LABELS[name])
-    axes.set_title(f"accuracy on {kind}-to-verify prompts", loc="left")
+    axes.set_title(f"accuracy on {kind}-to-verify prompts, %", loc="left")
     axes.set_xlabel("step")
     _plain(axes, ink)
     if kind == "hard":

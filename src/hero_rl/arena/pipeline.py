@@ -30,7 +30,7 @@ from hero_rl.arena.task import Regime, Split, sample_problems, types_of
 __all__ = ["ArenaModels", "default_cache", "prepare", "prepare_policy", "prepare_reward_model", "write_prompts"]
 
 # Goes up when the task, the texts or the trainings change, so that older folders are not taken for new ones.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -23,15 +23,19 @@ class ArenaRewardConfig(LlamaConfig):
 
     Attributes:
         prompt_end_token_id: the token whose first occurrence ends the prompt.
+        bounded: whether a score is the sigmoid of half the sum, as a finished model's is, or the sum itself, as
+            Bradley-Terry needs it. Unbounded, the least and the greatest score of a group are set by its oddest
+            rollouts, and a policy that chases the score alone runs after ever longer logits.
     """
 
     model_type = "hero_arena_reward"
 
     prompt_end_token_id: int = 3
+    bounded: bool = False
 
 
 class ArenaRewardModel(PreTrainedModel):
-    """One logit for prompt and completion: `sum_t f(h_t, e_{t+1}, h_t * e_{t+1})` over the completion's tokens.
+    """One score for prompt and completion: `sum_t f(h_t, e_{t+1}, h_t * e_{t+1})` over the completion's tokens.
 
     h are the backbone's states, e its token embeddings. The completion starts after the first prompt-end token and
     always ends in one end-of-sequence token: one is imagined where the text has none, and what follows one is ignored.
@@ -64,7 +68,7 @@ class ArenaRewardModel(PreTrainedModel):
     ) -> SequenceClassifierOutput:
         """Logits (B, 1), padding on either side; without a mask, padding is told by its token.
 
-        A row without a prompt end has no completion and gets 0.
+        A row without a prompt end has no completion; its sum is 0.
         """
         real = (input_ids != self.config.pad_token_id) if attention_mask is None else attention_mask.bool()
         ended = (input_ids == self.config.eos_token_id).cumsum(dim=1) > 0

@@ -79,10 +79,10 @@ class PairSettings(_Settings):
     wrong_shape: Count = 4_000
     slipped: Count = 4_000
     rollouts_per_prompt: Positive = 8
-    partners: Positive = 3
+    partners: Positive = 2
     hot_temperature: Rate = 1.5
     noisy_slip: Share = 0.4
-    noisy_steps: Positive = 100
+    noisy_steps: Positive = 150
     demonstration_slip: Share = 0.25
     seed: int = 0
 
@@ -115,7 +115,7 @@ class RewardModelSettings(_Settings):
         d_model=96, d_ff=288, tied=True, steps=700, learning_rate=4e-3, seed=1
     )
     pairs: PairSettings = PairSettings()
-    steps: Positive = 500
+    steps: Positive = 600
     batch_size: Positive = 128
     learning_rate: Rate = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1

@@ -6,7 +6,7 @@ model, so that it is its own configuration block, tells a typo from a field and 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from jaxtyping import Bool, Float
@@ -65,22 +65,6 @@ class Settings(BaseModel):
     def init(self) -> State:
         """State before the first batch: nothing to remember."""
         return State()
-
-
-class SquashedSettings(Settings):
-    """Base of the rules whose reward contains the score itself, raw or squashed.
-
-    Attributes:
-        squash: `none` takes the raw score; `sigmoid` maps it to (0, 1), the verdict's own range.
-        temperature: divides the score inside the sigmoid; unused with `none`.
-    """
-
-    squash: Literal["none", "sigmoid"] = "none"
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-
-    def squashed(self, score: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        """The score as the reward sees it; NaN stays NaN."""
-        return (score / self.temperature).sigmoid() if self.squash == "sigmoid" else score
 
 
 def score_spread(

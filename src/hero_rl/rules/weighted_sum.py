@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, SquashedSettings, State, score_spread, shaped_like
+from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
 from hero_rl.rules.groups import Groups, Scale, normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["WeightedSum"]
 
 
-class WeightedSum(SquashedSettings):
+class WeightedSum(Settings):
     """Reward = weight * verdict + (1 - weight) * score.
 
     Where a score is missing, the mean of the group's present scores stands in: no evidence either way. In a group
@@ -29,6 +29,8 @@ class WeightedSum(SquashedSettings):
 
     type: Literal["weighted_sum"] = "weighted_sum"
     weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    squash: Literal["none", "sigmoid"] = "none"
+    temperature: Annotated[float, Field(gt=0)] = 1.0
     scale: Scale = "none"
     eps: Eps = 1e-6
 
@@ -39,7 +41,8 @@ class WeightedSum(SquashedSettings):
         scorable = ~verdict.isnan()
         present = scorable & ~score.isnan()
         sigma, _ = score_spread(score, groups, present)
-        score = self.squashed(score)
+        if self.squash == "sigmoid":
+            score = (score / self.temperature).sigmoid()
         filled = score.where(present, groups.spread(groups.mean(score, present)))
         reward = self.weight * verdict + (1 - self.weight) * filled
         advantage = normalise(reward, groups, scorable, self.scale, self.eps)
