@@ -94,6 +94,15 @@ def test_a_second_prompt_end_moves_nothing(reward_model):
     assert (two - empty).abs() > 1e-6
 
 
+def test_a_bounded_score_is_the_sigmoid_of_half_the_sum_and_stays_so_on_disk(reward_model, texts, tmp_path):
+    rows = [f"{prompt} {completion}" for prompt, completion in texts]
+    reward_model.save_pretrained(tmp_path)
+    bounded = ArenaRewardModel.from_pretrained(tmp_path, bounded=True)
+    torch.testing.assert_close(scores(bounded, rows, "left"), (scores(reward_model, rows, "left") / 2).sigmoid())
+    bounded.save_pretrained(tmp_path / "again")
+    assert AutoConfig.from_pretrained(tmp_path / "again").bounded
+
+
 def test_it_saves_and_loads_by_its_type(reward_model, texts, tmp_path):
     reward_model.save_pretrained(tmp_path)
     TOKENIZER.save_pretrained(tmp_path)

@@ -79,7 +79,7 @@ def test_training_is_fixed_by_its_seed(tmp_path, policy):
 def test_the_reward_model_loads_and_is_a_model_of_its_own(reward_model, policy, cache):
     loaded = AutoModelForSequenceClassification.from_pretrained(reward_model)
     assert loaded.config.model_type == "hero_arena_reward"
-    assert loaded.config.num_labels == 1
+    assert loaded.config.num_labels == 1 and loaded.config.bounded
     assert all(parameter.dtype == torch.float32 for parameter in loaded.parameters())
     assert {path.name.rpartition("-")[0] for path in cache.iterdir()} >= {"policy", "reward-model"}
     other = TINY.reward_model.model_copy(update={"weight_decay": 0.0})

@@ -50,6 +50,7 @@ class ArmSettings(BaseModel):
         curve_prompts: held-out prompts of each kind for such a look.
         prompts: held-out prompts of each kind for the final figures.
         samples: completions of each at temperature 1; the greedy one comes on top.
+        trl: further arguments of TRL's `GRPOConfig`, over those of the arena.
         split: which held-out prompts the final figures are taken on; `report` is kept for those that are published.
     """
 
@@ -65,6 +66,7 @@ class ArmSettings(BaseModel):
     prompts: Annotated[int, Field(ge=2)] = 400
     samples: Annotated[int, Field(ge=1)] = 8
     split: Split = "test"
+    trl: dict[str, Any] = {}
 
 
 def arm_rule(name: str, overrides: dict[str, Any]) -> AnyRule:
@@ -114,7 +116,8 @@ def arm_config(
             "bf16": False,
             "gradient_checkpointing": False,
             "use_cpu": True,
-        },
+        }
+        | settings.trl,
     )
 
 

@@ -82,7 +82,10 @@ class ArenaRewardModel(PreTrainedModel):
         before, after = hidden[judged], self.model.embed_tokens(self._following(input_ids, text)[judged])
         worth = hidden.new_zeros(judged.shape)
         worth[judged] = self.head(torch.cat([before, after, before * after], dim=-1)).squeeze(-1)
-        return SequenceClassifierOutput(logits=worth.sum(dim=1, keepdim=True))  # pyright: ignore[reportArgumentType]
+        score: Any = worth.sum(dim=1, keepdim=True)
+        if self.config.bounded:
+            score = (score / 2).sigmoid()
+        return SequenceClassifierOutput(logits=score)
 
     def _following(self, input_ids: Int[Tensor, "B T"], text: Bool[Tensor, "B T"]) -> Int[Tensor, "B T"]:
         """The token after each, the end of sequence after the last of the text."""

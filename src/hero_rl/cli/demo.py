@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -18,13 +18,15 @@ _EPILOG = """
 A small policy and a small reward model are trained first, and kept for the next time. Then every arm trains the same
 policy through TRL, two at a time; an arm that has its result already is not trained again.
 
-Settings of the rules are given as --rule.NAME VALUE and reach every arm whose rule has them.
+Settings of the rules are given as --rule.NAME VALUE and reach every arm whose rule has them; TRL's arguments are
+given as --trl.NAME VALUE and reach all arms.
 
 examples:
   hero demo
   hero demo --arms hero verifier_only weighted_sum --seeds 5
   hero demo --regime mixed --rule.scale group
   hero demo --rule.alpha 0.05 --out runs/alpha05
+  hero demo --trl.lr_scheduler_type linear --out runs/linear
 """
 
 
@@ -109,10 +111,12 @@ def _settings(arguments: _Arguments, rest: list[str]):
     from hero_rl.training.config import parse_overrides
 
     overrides = parse_overrides(rest)
-    wrong = [name for name in overrides if not name.startswith("rule.")]
+    rule, trl = ({n: v for n, v in overrides.items() if n.startswith(block)} for block in ("rule.", "trl."))
+    wrong = [name for name in overrides if name not in rule | trl]
     if wrong:
         raise ConfigError(f"--{wrong[0]}: unknown argument; see hero demo --help")
-    arm = {"regime": arguments.regime, "steps": arguments.steps, "split": "report" if arguments.report else "test"}
+    arm: dict[str, Any] = {"trl": {name.removeprefix("trl."): value for name, value in trl.items()}}
+    arm |= {"regime": arguments.regime, "steps": arguments.steps, "split": "report" if arguments.report else "test"}
     if arguments.tiny:
         arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
     try:
@@ -120,7 +124,7 @@ def _settings(arguments: _Arguments, rest: list[str]):
             arms=list(dict.fromkeys(arguments.arms)),
             seeds=arguments.seeds,
             first_seed=arguments.first_seed,
-            rule={name.removeprefix("rule."): value for name, value in overrides.items()},
+            rule={name.removeprefix("rule."): value for name, value in rule.items()},
             arm=ArmSettings(**arm),
             arena=tiny_settings() if arguments.tiny else ArenaSettings(),
             workers=arguments.workers,

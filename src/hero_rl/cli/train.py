@@ -61,6 +61,7 @@ def run(argv: list[str]) -> int:
         prepared = check(config)
         print(f"{arguments.config}: good; {len(prepared.train_dataset)} training prompts", file=sys.stderr)
         return 0
+    import hero_rl.arena.reward_model  # noqa: F401 - so that an arm's config.yaml can be trained here too
     from hero_rl.training.run import train
 
     try:
