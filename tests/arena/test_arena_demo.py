@@ -2,14 +2,15 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from hero_rl.arena.arms import ARMS, ArmSettings, arm_rule
 from hero_rl.arena.demo import Arm, DemoResult, DemoSettings
-from hero_rl.arena.evaluation import PromptAccuracy
-from hero_rl.arena.page import print_table, write_image, write_page
+from hero_rl.arena.evaluation import Estimate, PromptAccuracy
+from hero_rl.arena.page import caveat, print_table, write_image, write_page
 from hero_rl.arena.results import differences, rows
 from hero_rl.cli import main
 from hero_rl.errors import ConfigError
@@ -39,11 +40,23 @@ def result(tmp_path):
     return DemoResult(settings, accuracy([0.0] * 4, [0.25] * 4), arms, 12.0)
 
 
-def test_the_table_is_the_mean_over_seeds_with_an_interval_over_prompts(result):
+def test_the_table_is_the_mean_over_seeds_with_an_interval_over_seeds(result):
     start, hero, verifier = rows(result)
     assert [row.label for row in (start, hero, verifier)] == ["before RL", "HERO", "verifier only"]
     assert hero.sampled["hard"].mean == 0.75 and verifier.sampled["hard"].mean == 0.5
-    assert hero.sampled["hard"].half_width == pytest.approx(3.182446 * math.sqrt(0.125 / 3) / 2, rel=1e-5)
+    easy = hero.sampled["easy"]  # 0.375 and 0.4375
+    assert easy.mean == pytest.approx(0.40625) and easy.half_width == pytest.approx(12.7062 * 0.0625 / 2, rel=1e-5)
+    assert start.sampled["easy"] == Estimate(0.25, 0.0), "the start has one seed, so its interval is over prompts"
+
+
+def test_with_one_seed_the_interval_is_over_prompts(result):
+    one = replace(
+        result, arms=[a for a in result.arms if a.seed == 0], settings=result.settings.model_copy(update={"seeds": 1})
+    )
+    hero = rows(one)[1].sampled["hard"]
+    assert hero.half_width == pytest.approx(3.182446 * math.sqrt(0.125 / 3) / 2, rel=1e-5)
+    assert "luck in training is not covered" in caveat(one)
+    assert "2 RL seeds" in caveat(result)
 
 
 def test_differences_are_paired_by_prompt(result):

@@ -100,8 +100,8 @@ def test_a_run_keeps_its_whole_record(config, tmp_path):
     assert environment["seed"] == 0 and environment["versions"]["trl"]
     logs = [row for row in rows(run / "metrics.jsonl") if "reward" in row]
     assert [row["step"] for row in logs] == [1, 2, 3]
-    table = pandas.read_parquet(run / "completions" / "completions_00003.parquet")
-    assert {"prompt", "completion", "verifier", "reward_model", "reason", "reward", "weight", "advantage"} <= set(table)
+    table = pandas.read_parquet(run / "rollouts" / "train_000003_000.parquet")
+    assert {"prompt", "completion", "verdict", "score", "reason", "reward", "weight", "advantage"} <= set(table)
     again = hero("train", config)
     assert again.returncode == 2 and "holds a run; choose another folder, or continue it with --resume" in again.stderr
     changed = hero("train", config, "--resume", "--rule.alpha", "0.2")
@@ -144,6 +144,20 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(config, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_processes_share_one_run_folder(config, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    script = tmp_path / "hero.py"
+    script.write_text("import sys\nfrom hero_rl.cli import main\nsys.exit(main())\n")
+    more = ["--trl.max_steps", "1", "--trl.ddp_backend", "gloo", "--trl.per_device_train_batch_size", "4"]
+    done = subprocess.run(
+        [*command, script, "train", config, *more, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(done.stdout.splitlines()) == 1
+    assert len(pandas.read_parquet(tmp_path / "run" / "rollouts" / "train_000001_000.parquet")) == 8
+
+
+@pytest.mark.slow
 def test_real_problems_with_math_verify(config, shared, tmp_path):
     """Three steps on MATH500 and a resumed fourth: every metric there, nothing abstained."""
     data = ["--data.train", shared / "data" / "benchmarks" / "math500.jsonl"]
@@ -160,7 +174,11 @@ def test_real_problems_with_math_verify(config, shared, tmp_path):
 @pytest.mark.slow
 def test_other_rules_algorithms_and_adapters_from_the_same_file(config, tmp_path):
     more = ["--trl.max_steps", "1", "--output_dir"]
-    assert hero("train", config, *more, tmp_path / "a", "--rule.type", "verifier_only").returncode == 0
+    evaluated = ["--data.eval", "examples/problems.jsonl", "--trl.eval_strategy", "steps", "--trl.eval_steps", "1"]
+    evaluated += ["--trl.per_device_eval_batch_size", "40"]
+    done = hero("train", config, *more, tmp_path / "a", "--rule.type", "verifier_only", *evaluated)
+    assert done.returncode == 0, done.stderr
+    assert any("eval_reward" in row for row in rows(tmp_path / "a" / "metrics.jsonl"))
     rloo = ["--algorithm", "rloo", "--trl.loss_type", "null"]
     refused = hero("train", config, *more, tmp_path / "b", *rloo)
     assert refused.returncode == 2 and "trl.loss_type: HeroRLOOConfig has no such argument" in refused.stderr

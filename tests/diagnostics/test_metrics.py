@@ -73,6 +73,12 @@ def test_weights_and_sigma_count_each_group_once():
     assert metrics["hero/weight/p90"] == pytest.approx(weights[1])
 
 
+def test_sigma_is_taken_over_the_groups_that_sigma_bar_is_taken_over():
+    rule, data = Hero(), signals(([0] * 4, [0, 2, 5, math.nan], [0, 0, 1, 1]))
+    shaped, state = rule.update(data, rule.init())
+    assert batch_metrics(data, shaped)["hero/sigma"] == state.sigma_bar == 1.0
+
+
 def test_a_batch_without_verdicts_or_rows_defines_no_shares():
     for batch in (([math.nan] * 2, [1.0, 2.0], [0, 0]), ([], [], [])):
         metrics = measured(Hero(), batch)

@@ -18,6 +18,7 @@ VERDICT, SCORE, GROUP = [1, 0, 0, 1], [3.0, 1.0, 2.0, 4.0], [9, 9, 9, 9]
         (VERDICT, SCORE, GROUP),
         ([True, False, False, True], [3, 1, 2, 4], ["q"] * 4),
         (np.array(VERDICT), np.array(SCORE), np.array(GROUP)),
+        (np.array(VERDICT), np.array(SCORE), np.array(["q"] * 4, dtype=object)),
         (torch.tensor(VERDICT), torch.tensor(SCORE).double(), torch.tensor(GROUP)),
     ],
 )

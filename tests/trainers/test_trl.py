@@ -4,6 +4,7 @@ import json
 import math
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from parts import LoudnessModel, ParityVerifier, completions_at, config, loudness, parity, prompts, trainer
@@ -160,10 +161,75 @@ def test_abstentions_and_missing_scores_are_never_a_reward(policy, tmp_path):
     assert seen_abstention and seen_missing
 
 
-def test_too_many_unscorable_rollouts_stop_the_run(policy, tmp_path):
-    run = trainer(policy, tmp_path, Hero(), verifier=ParityVerifier(abstain=1), max_unscorable=0.5)
-    with pytest.raises(UnscorableError, match=r"100% of this batch's rollouts.*'timed_out': 8"):
+def test_too_many_unscorable_rollouts_stop_the_run_after_a_window_of_them(policy, tmp_path):
+    run = trainer(policy, tmp_path, Hero(), verifier=ParityVerifier(abstain=1), max_steps=40, max_unscorable=0.5)
+    with pytest.raises(UnscorableError, match=r"256 of the last 256 rollouts.*'timed_out': 8"):
         run.train()
+    assert run.state.global_step == 31
+
+
+def test_one_bad_batch_stops_neither_training_nor_evaluation(policy, tmp_path):
+    run = trainer(
+        policy, tmp_path, Hero(), verifier=ParityVerifier(abstain=1), max_unscorable=0.0, eval_dataset=prompts(2)
+    )
+    run.train()
+    metrics = run.evaluate()
+    assert run.state.global_step == 3 and metrics["eval_hero/frac_unscorable"] == 1
+
+
+def test_an_abstention_gets_no_kl_penalty_under_rloo_either(policy, tmp_path):
+    run = trainer(
+        policy, tmp_path, Hero(), kind=HeroRLOOTrainer, verifier=ParityVerifier(abstain=3), beta=0.5, max_steps=5,
+        rollouts_dir=str(tmp_path / "rollouts"),
+    )  # fmt: skip
+    run.train()
+    table = pandas.concat(map(pandas.read_parquet, sorted((tmp_path / "rollouts").glob("*.parquet"))))
+    lost = table["verdict"].isna()
+    assert lost.sum() > 5 and (table["advantage"][lost] == 0).all() and (table["advantage"][~lost] != 0).any()
+
+
+def test_accumulation_reuse_and_streams_leave_the_numbers_alone(policy, tmp_path):
+    """Two generation batches an optimiser step, each used twice, read from a stream."""
+    run = HeroGRPOTrainer(
+        model=str(policy),
+        verifier=ParityVerifier(),
+        reward_model=LoudnessModel(),
+        args=config(
+            output_dir=str(tmp_path),
+            rollouts_dir=str(tmp_path / "rollouts"),
+            gradient_accumulation_steps=4,
+            steps_per_generation=2,
+            num_iterations=2,
+            max_steps=3,
+        ),
+        train_dataset=prompts(40).to_iterable_dataset(),
+    )
+    run.train()
+    state = HeroState()
+    for path in sorted((tmp_path / "rollouts").glob("train_*.parquet")):
+        table = pandas.read_parquet(path)
+        assert len(table) == 16 and table["prompt"].nunique() == 4
+        columns = (torch.tensor(table[c].to_numpy(), dtype=torch.float32) for c in ("verdict", "score"))
+        shaped, state = run.rule.update(hero_rl.Signals(*columns, torch.arange(16) // 4), state)
+        np.testing.assert_allclose(table["advantage"], shaped.advantage, rtol=1e-6)
+    assert run.rule_state == state
+
+
+def test_every_batch_is_kept_apart_from_evaluation(policy, tmp_path):
+    run = trainer(
+        policy, tmp_path, Hero(), rollouts_dir=str(tmp_path / "rollouts"), logging_steps=10, eval_dataset=prompts(3)
+    )
+    run.train()
+    run.evaluate()
+    names = [path.name for path in sorted((tmp_path / "rollouts").iterdir())]
+    assert names == ["eval_000003_000.parquet", "eval_000003_001.parquet"] + [
+        f"train_{step:06d}_000.parquet" for step in (1, 2, 3)
+    ]
+    table = pandas.read_parquet(tmp_path / "rollouts" / "train_000002_000.parquet")
+    shaped = hero_rl.shape(table["verdict"], table["score"], table["group"], Hero(w_min=1, w_max=1))
+    np.testing.assert_allclose(table["reward"], table["weight"] * shaped.reward.numpy(), rtol=1e-5)
+    kept = {"step", "mode", "prompt", "completion", "reference", "answer", "reason", "sigma", "advantage"}
+    assert kept <= set(table) and set(table["mode"]) == {"train"}
 
 
 def test_evaluation_uses_its_own_group_size_and_leaves_the_state_alone(policy, tmp_path):
@@ -235,14 +301,6 @@ def test_peft_trains_only_the_adapter(policy, tmp_path):
     assert moved and all("lora_" in name for name in moved)
 
 
-def test_rloo_keeps_the_table_of_completions_too(policy, tmp_path):
-    trainer(policy, tmp_path, Hero(), kind=HeroRLOOTrainer, max_steps=1, beta=0.0).train()
-    table = completions_at(tmp_path, 1)
-    shaped = hero_rl.shape(table["verifier"], table["reward_model"], [0] * 4 + [1] * 4)
-    np.testing.assert_allclose(table["advantage"], shaped.advantage * 4 / 3, rtol=1e-5)
-    assert {"prompt", "reference", "answer", "reason", "reward", "weight", "sigma"} <= set(table)
-
-
 def test_conversations(policy, tmp_path):
     rows = prompts(6).map(lambda row: {"prompt": [{"role": "user", "content": row["prompt"]}]})
     run = HeroGRPOTrainer(
@@ -304,6 +362,7 @@ def test_wrong_arguments_are_refused_before_a_model_loads(tmp_path):
         (HeroGRPOConfig, {"max_unscorable": 1.5}, "max_unscorable"),
         (HeroGRPOConfig, {"reward_weights": [1.0, 1.0]}, "reward_weights has no effect"),
         (HeroGRPOConfig, {"remove_unused_columns": True}, "would drop the column 'answer'"),
+        (HeroGRPOConfig, {"multi_objective_aggregation": "normalize_then_sum"}, "see the rule `gdpo`"),
         (HeroRLOOConfig, {"normalize_advantages": True}, "normalize_advantages has no effect"),
         (HeroRLOOConfig, {"reward_clip_range": (-1.0, 1.0)}, "reward_clip_range has no effect"),
     ],
@@ -311,6 +370,11 @@ def test_wrong_arguments_are_refused_before_a_model_loads(tmp_path):
 def test_inert_settings_are_refused(tmp_path, kind, settings, message):
     with pytest.raises(ConfigError, match=message):
         config(kind, output_dir=str(tmp_path), **settings)
+
+
+def test_a_scale_that_the_rule_overrules_is_pointed_out(policy, tmp_path, caplog):
+    trainer(policy, tmp_path, Hero(), scale_rewards="batch")
+    assert "scale_rewards='batch' has no effect" in caplog.text
 
 
 def test_a_reference_that_is_no_text_is_refused(policy, tmp_path):

@@ -39,6 +39,19 @@ def test_overrides_by_dotted_name(write):
     assert config.trl == {"learning_rate": 1e-6} and config.data.limit == 5
 
 
+def test_numbers_with_an_exponent_need_no_point(write):
+    assert load_config(write(), parse_overrides(["--trl.learning_rate", "1e-6"])).trl["learning_rate"] == 1e-6
+    path = write()
+    path.write_text(path.read_text() + "trl: {learning_rate: 5e-7, max_grad_norm: 1E3, run_name: 3e, logging_dir: e5}")
+    assert load_config(path).trl == {"learning_rate": 5e-7, "max_grad_norm": 1e3, "run_name": "3e", "logging_dir": "e5"}
+
+
+def test_overrides_of_a_block_that_the_file_does_not_have(write):
+    assert load_config(write(drop=["rule"]), {"rule.alpha": 0.2}).rule == Hero(alpha=0.2)
+    config = load_config(write(drop=["reward_model"]), {"reward_model.path": "x"})
+    assert config.reward_model is not None and config.reward_model.path == "x"
+
+
 def test_another_type_drops_the_old_type_s_settings(write):
     assert load_config(write(), {"rule.type": "gdpo"}).rule == Gdpo()
     assert load_config(write(), {"rule.type": "verifier_only", "reward_model": None}).rule == VerifierOnly()
@@ -65,6 +78,7 @@ def test_a_resolved_configuration_reads_back(write, tmp_path):
         ({"reward_model": None}, "rule 'hero' needs a reward_model"),
         ({"trl.num_generations": 1}, "trl.num_generations is 1: a group of one rollout has no advantage"),
         ({"trl.seed": 3}, "trl.seed is set by seed"),
+        ({"data.eval": "test.jsonl"}, "data.eval is never used unless trl.eval_strategy says when"),
         ({"data.system_prompt": "hi", "data.chat": False}, "data.system_prompt needs data.chat"),
         ({"rule.alpha.x": 1}, "'alpha' is a value, not a block of settings"),
         ({"max_unscorable": 2}, "config.yaml: max_unscorable: "),

@@ -39,6 +39,14 @@ def test_parquet_and_message_lists(tmp_path):
     rows = [{"prompt": [{"role": "user", "content": "hi"}], "answer": "1"}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")
     assert load(str(tmp_path / "rows.parquet")) == rows
+    with pytest.raises(DataError, match=r"rows.parquet: no column 'gold'; it has \['answer', 'prompt'\]"):
+        load(str(tmp_path / "rows.parquet"), reference_column="gold")
+
+
+def test_integers_that_a_gap_made_floats_are_integers_again(tmp_path):
+    table = pyarrow.table({"prompt": ["a", "b"], "answer": [5.0, 2.5]})
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+    assert [row["answer"] for row in load(str(tmp_path / "rows.parquet"))] == ["5", "2.5"]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +57,7 @@ def test_parquet_and_message_lists(tmp_path):
         ([{"prompt": "a", "answer": "1"}, "{oops"], "rows.jsonl:2: not valid JSON"),
         ([{"prompt": "a", "answer": "1"}, "[1]"], "rows.jsonl:2: an object is expected, not list"),
         ([{"prompt": "a", "answer": ""}], "rows.jsonl:1: 'answer' must be text or a number, not ''"),
+        (['{"prompt": "a", "answer": NaN}'], "rows.jsonl:1: 'answer' must be text or a number, not nan"),
         ([{"prompt": "a", "answer": True}], "rows.jsonl:1: 'answer' must be text or a number, not True"),
         ([{"prompt": "  ", "answer": "1"}], "rows.jsonl:1: 'prompt' must be text or a list of chat messages"),
         ([{"prompt": [{"role": "user"}], "answer": "1"}], "rows.jsonl:1: 'prompt' must be text or a list"),

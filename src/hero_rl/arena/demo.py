@@ -115,7 +115,7 @@ def _rules(settings: DemoSettings) -> dict[str, Any]:
 
 
 def _prompts(folder: Path, settings: DemoSettings) -> Path:
-    """One file of training prompts for all arms, long enough that none comes twice."""
+    """One file of training prompts for all arms, a fresh row for every group."""
     folder.mkdir(parents=True, exist_ok=True)
     count = settings.arm.steps * settings.arm.prompts_per_step
     path = folder / f"prompts-{settings.arm.regime}-{count}.jsonl"
@@ -171,7 +171,7 @@ def _clear(folder: Path) -> None:
 
     for name in ("config.yaml", "environment.json", "metrics.jsonl", "curve.jsonl", "result.json", "log.txt"):
         (folder / name).unlink(missing_ok=True)
-    for name in ("completions", "model"):
+    for name in ("rollouts", "model"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

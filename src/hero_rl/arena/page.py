@@ -67,9 +67,10 @@ def sentence(difference: Difference) -> str:
 
 def caveat(result: DemoResult) -> str:
     """What the intervals do not cover."""
-    seeds = result.settings.seeds
-    said = "one seed, so luck in training is not covered" if seeds == 1 else f"mean over {seeds} seeds"
-    return f"± is a 95% interval over {result.settings.arm.prompts} prompts of each kind; {said}"
+    seeds, prompts = result.settings.seeds, result.settings.arm.prompts
+    if seeds == 1:
+        return f"± is a 95% interval over {prompts} prompts of each kind; one seed, so luck in training is not covered"
+    return f"± is a 95% interval over {seeds} RL seeds, on {prompts} prompts of each kind; one policy, one reward model"
 
 
 def write_image(result: DemoResult, path: Path) -> None:
@@ -155,12 +156,12 @@ def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
 
 def _draw_composition(axes: Axes, result: DemoResult, name: str, ink: str) -> None:
     runs = [
-        [row for row in _lines(arm.folder / "metrics.jsonl") if "hero/frac_groups_mixed" in row]
+        [row for row in _lines(arm.folder / "metrics.jsonl") if row.get("hero/frac_groups_mixed") is not None]
         for arm in result.arms
         if arm.name == name
     ]
     length = min(map(len, runs))
-    shares = [[_smooth([run[i][key] or 0.0 for i in range(length)]) for key, _, _ in _COMPOSITION] for run in runs]
+    shares = [[_smooth([run[i][key] for i in range(length)]) for key, _, _ in _COMPOSITION] for run in runs]
     means = [[sum(s[k][i] for s in shares) / len(shares) for i in range(length)] for k in range(len(_COMPOSITION))]
     axes.stackplot(
         range(1, length + 1),

@@ -1,4 +1,4 @@
-"""Who won: accuracies over seeds, and paired differences, with 95% intervals over prompts."""
+"""Who won: accuracies and paired differences, with 95% intervals over seeds (with one seed, over prompts)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Difference:
         first: the arm in front.
         second: the arm it is compared with.
         kind: kind of prompt.
-        gap: mean difference, and its interval over prompts.
+        gap: mean difference, and its interval.
         seeds_won: seeds in which the first arm's mean is the higher one.
         seeds: number of seeds.
     """
@@ -71,7 +71,7 @@ def differences(result: DemoResult) -> list[Difference]:
 
 def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> Row:
     def mean(field: str) -> dict[Kind, Estimate]:
-        return {kind: Estimate.of(_over_seeds([getattr(seed[kind], field) for seed in seeds])) for kind in KINDS}
+        return {kind: _estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
 
     return Row(name, label, mean("sampled"), mean("greedy"))
 
@@ -81,9 +81,11 @@ def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Diff
         return [arm.accuracy[kind].sampled for arm in result.arms if arm.name == name]
 
     ours, theirs = values(first), values(second)
-    won = sum(sum(a) > sum(b) for a, b in zip(ours, theirs, strict=True))
-    return Difference(first, second, kind, Estimate.of(_over_seeds(ours) - _over_seeds(theirs)), won, len(ours))
+    gaps = [[a - b for a, b in zip(x, y, strict=True)] for x, y in zip(ours, theirs, strict=True)]
+    return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
 
 
-def _over_seeds(values: list[list[float]]) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64).mean(dim=0)
+def _estimate(seeds: list[list[float]]) -> Estimate:
+    """Mean over seeds and prompts. Seeds are what varies between runs; with a single one, prompts are all there is."""
+    values = torch.tensor(seeds, dtype=torch.float64)
+    return Estimate.of(values[0] if len(values) == 1 else values.mean(dim=1))

@@ -14,6 +14,12 @@ _VERBS = {
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }
 
+# Packages that an extra brings.
+_EXTRAS = {
+    **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
+    **dict.fromkeys(["matplotlib", "jinja2", "scipy"], "report"),
+}
+
 _HELP = """usage: hero <verb> [arguments]
 
 verbs:
@@ -44,6 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        print(f"hero {verb}: {error}; pip install 'hero-rl[{_EXTRAS[error.name]}]'", file=sys.stderr)
+        return 1
     except HeroError as error:
         print(f"hero {verb}: {error}", file=sys.stderr)
         return 2 if isinstance(error, (ConfigError, ValueError)) else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -67,8 +68,11 @@ def run(argv: list[str]) -> int:
     try:
         model = train(config, resume=arguments.resume, progress=not arguments.json)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; continue with: hero train {' '.join(argv)} --resume", file=sys.stderr)
+        again = " ".join(argument for argument in argv if argument != "--resume")
+        print(f"\ninterrupted; continue with: hero train {again} --resume", file=sys.stderr)
         return 130
+    if os.environ.get("RANK", "0") != "0":
+        return 0
     if arguments.json:
         print(json.dumps({"model": str(model), "output_dir": config.output_dir}))
     else:

@@ -20,7 +20,8 @@ def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
     - `frac_groups_rescued`: share of those groups that are uniform, hence starved under the verifier alone, and get a
       gradient all the same.
     - `rm_auroc`: AUROC of the score against the verdict, mean over mixed groups.
-    - `sigma`, `weight/mean`, `weight/p10`, `weight/p90`: over groups.
+    - `sigma`: mean over the groups with at least two scores, those that sigma_bar is the running mean of.
+    - `weight/mean`, `weight/p10`, `weight/p90`: over groups.
     - `advantage_mass_uniform`: share of the batch's |advantage| that uniform groups hold.
     - `frac_unscorable`: share of rollouts without a shaped reward.
     """
@@ -33,7 +34,8 @@ def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
     uniform = judged & ~mixed
     mass = groups.sum(shaped.advantage.double().abs(), torch.ones_like(scorable))
     auroc = group_auroc(signals.score, signals.verdict, groups)
-    weight, sigma = _per_group(shaped.weight, groups), _per_group(shaped.sigma, groups)
+    known = groups.count(scorable & ~signals.score.isnan()) >= 2
+    weight, sigma = _per_group(shaped.weight, groups), _per_group(shaped.sigma, groups)[known]
     return {
         "hero/frac_groups_mixed": _share(mixed, judged),
         "hero/frac_groups_all_correct": _share(uniform & (right > 0), judged),

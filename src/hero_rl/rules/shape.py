@@ -57,6 +57,8 @@ def _ids(column: Column) -> Tensor:
     values = np.asarray(column)
     if values.size == 0 or values.dtype.kind in "iu":
         return torch.from_numpy(values.astype(np.int64))
+    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
+        values = values.astype(str)
     if values.dtype.kind not in "US":
         raise TypeError(f"group must hold integers or strings, not {values.dtype}")
     return torch.from_numpy(np.unique(values, return_inverse=True)[1])

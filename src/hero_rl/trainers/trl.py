@@ -27,6 +27,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,7 +35,7 @@ from zlib import crc32
 
 import pandas as pd
 import torch
-from accelerate.utils import gather
+from accelerate.utils import gather, gather_object
 from jaxtyping import Float
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
@@ -58,6 +59,9 @@ __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "Hero
 STATE_FILE = "hero_state.json"
 """Name of the file in a checkpoint that holds the rule, its state and the monitor's."""
 
+_SUMMED = "sum_then_normalize"  # TRL's default
+_WINDOW = 256  # rollouts over which the share of unscorable ones is taken: one bad prompt must not end a run
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +72,14 @@ class _HeroArguments:
     )
     max_unscorable: float = field(
         default=0.5,
-        metadata={"help": "Stop when a larger share than this of one batch's rollouts could not be scored."},
+        metadata={
+            "help": "Stop training when a larger share than this of the last 256 rollouts, or of the last batch if it "
+            "is larger, could not be scored."
+        },
+    )
+    rollouts_dir: str | None = field(
+        default=None,
+        metadata={"help": "Folder that keeps every generation batch with all its signals, a parquet file each."},
     )
 
     def __post_init__(self) -> None:
@@ -77,22 +88,24 @@ class _HeroArguments:
             raise ConfigError(f"max_unscorable must lie between 0 and 1, not {self.max_unscorable}")
         for name in ("reward_weights", "normalize_advantages", "reward_clip_range"):
             if getattr(self, name, None):
-                raise ConfigError(f"{name} has no effect here: the rule combines, clips and scales the signals")
+                raise ConfigError(f"{name} has no effect here: the rule combines and scales the signals")
+        if getattr(self, "multi_objective_aggregation", _SUMMED) != _SUMMED:
+            raise ConfigError("multi_objective_aggregation has no effect here: see the rule `gdpo`")
         if self.remove_unused_columns:  # pyright: ignore[reportAttributeAccessIssue]
             raise ConfigError(f"remove_unused_columns would drop the column {self.reference_column!r}")
 
 
 @dataclass
 class HeroGRPOConfig(_HeroArguments, GRPOConfig):
-    """TRL's `GRPOConfig` with `reference_column` and `max_unscorable`.
+    """TRL's `GRPOConfig` with `reference_column`, `max_unscorable` and `rollouts_dir`.
 
-    `scale_rewards` and `multi_objective_aggregation` have no effect: the rule's `scale` takes their place.
+    `scale_rewards` has no effect: the rule's `scale` takes its place.
     """
 
 
 @dataclass
 class HeroRLOOConfig(_HeroArguments, RLOOConfig):
-    """TRL's `RLOOConfig` with `reference_column` and `max_unscorable`."""
+    """TRL's `RLOOConfig` with `reference_column`, `max_unscorable` and `rollouts_dir`."""
 
 
 class _Column:
@@ -119,7 +132,7 @@ class HeroMixin(_Base):
         **kwargs: everything else the trainer takes.
 
     Raises:
-        ConfigError: the rule needs a reward model and none is given, or a setting would be inert.
+        ConfigError: the rule needs a reward model and none is given, or there is another source of rewards.
         DataError: a dataset lacks the reference column.
     """
 
@@ -157,6 +170,9 @@ class HeroMixin(_Base):
         self.rule_state = self.rule.init()
         self.monitor, self.monitor_state = HackingMonitor(), MonitorState()
         self._shaped: tuple[Signals, Shaped] | None = None
+        self._table: list[dict[str, Any]] = []
+        self._written: tuple[str, int, int] = ("", -1, 0)
+        self._recent: deque[tuple[int, int]] = deque()
         super().__init__(
             model=model,
             reward_funcs=[_Column("verifier"), _Column("reward_model")],
@@ -165,6 +181,11 @@ class HeroMixin(_Base):
             eval_dataset=eval_dataset,
             **kwargs,
         )
+        if len(self.reward_funcs) != 2:
+            raise ConfigError("an environment with get_reward brings a reward of its own, which no rule combines")
+        scale = getattr(args, "scale_rewards", "group")
+        if scale not in ("group", getattr(self.rule, "scale", "group")):
+            _log.warning("scale_rewards=%r has no effect: the rule's own scale takes its place", scale)
         self.reward_weights = torch.zeros(2)
 
     def _calculate_rewards(
@@ -186,9 +207,9 @@ class HeroMixin(_Base):
             shaped = _with_leave_one_out(shaped, group)
         self._log_signals(signals, shaped, self._summed_counters(scored))
         self._log_state(state)
-        self._log_rollouts(references, scored, signals, shaped)
-        self._refuse_unscorable(shaped, scored)
+        self._log_rollouts(prompts, completions, references, scored, signals, shaped)
         if self.model.training:
+            self._refuse_unscorable(shaped, scored)
             self.rule_state = state
         self._shaped = signals, shaped
         return columns
@@ -198,8 +219,11 @@ class HeroMixin(_Base):
         assert self._shaped is not None
         _, shaped = self._shaped
         local = self._local(shaped.advantage, len(inputs)).to(output["advantages"])
-        output["advantages"] = output["advantages"] + local
+        unscorable = self._local(shaped.reward, len(inputs)).isnan().to(local.device)
+        # RLOO's KL penalty leaves a part on every rollout; one that could not be scored must not move the policy.
+        output["advantages"] = (output["advantages"] + local).masked_fill(unscorable, 0.0)
         self._correct_logs(shaped)
+        self._write_rollouts(output["advantages"])
         return output
 
     @property
@@ -255,8 +279,16 @@ class HeroMixin(_Base):
             if value is not None:
                 self._metrics[self._mode][f"hero/{name}"].append(value)
 
-    def _log_rollouts(self, references: list[str], scored: Scored, signals: Signals, shaped: Shaped) -> None:
-        """Hand this rank's part to TRL's completions table, which gathers it."""
+    def _log_rollouts(
+        self,
+        prompts: list,
+        completions: list,
+        references: list[str],
+        scored: Scored,
+        signals: Signals,
+        shaped: Shaped,
+    ) -> None:
+        """Hand this rank's part to TRL's completions table, and gather ours if it is kept."""
         count = len(references)
         columns = {
             "reference": references,
@@ -269,15 +301,39 @@ class HeroMixin(_Base):
         }
         for name, values in columns.items():
             self._pending_extra_logs[name].extend(values)
+        if self.args.rollouts_dir is not None:
+            columns |= {"prompt": prompts, "completion": completions}
+            columns |= {"verdict": scored.verdict.tolist(), "score": scored.score.tolist()}
+            self._table = gather_object([dict(zip(columns, row, strict=True)) for row in zip(*columns.values())])  # noqa: B905
+
+    def _write_rollouts(self, advantages: Float[Tensor, " b"]) -> None:
+        """Write the gathered batch as `<mode>_<step>_<batch>.parquet`; the same step's batches are numbered."""
+        if self.args.rollouts_dir is None:
+            return
+        everyone = _gathered(advantages).tolist()
+        if not self.accelerator.is_main_process:
+            return
+        mode, step = self._mode, self.state.global_step + (self._mode == "train")
+        number = self._written[2] + 1 if self._written[:2] == (mode, step) else 0
+        self._written = mode, step, number
+        folder = Path(self.args.rollouts_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        table = pd.DataFrame(self._table).assign(step=step, mode=mode, advantage=everyone)
+        path = folder / f"{mode}_{step:06d}_{number:03d}.parquet"
+        table.to_parquet(f"{path}.tmp")
+        os.replace(f"{path}.tmp", path)
 
     def _refuse_unscorable(self, shaped: Shaped, scored: Scored) -> None:
-        share = shaped.reward.isnan().double().mean().item()
-        if share > self.args.max_unscorable:
+        self._recent.append((int(shaped.reward.isnan().sum()), len(shaped.reward)))
+        while sum(total for _, total in self._recent) - self._recent[0][1] >= _WINDOW:
+            self._recent.popleft()
+        lost, total = (sum(column) for column in zip(*self._recent, strict=True))
+        if total >= _WINDOW and lost / total > self.args.max_unscorable:
             reasons = {r.value: scored.reasons.count(r) for r in set(scored.reasons)}
             raise UnscorableError(
-                f"{share:.0%} of this batch's rollouts could not be scored, over max_unscorable = "
-                f"{self.args.max_unscorable:.0%}; verifier's reasons on this rank: {reasons}; counters: "
-                f"{scored.counters}"
+                f"{lost} of the last {total} rollouts could not be scored, more than max_unscorable = "
+                f"{self.args.max_unscorable:.0%}; verifier's reasons in this rank's last batch: {reasons}; "
+                f"counters: {scored.counters}"
             )
 
     def _correct_logs(self, shaped: Shaped) -> None:
@@ -290,7 +346,8 @@ class HeroMixin(_Base):
         logged = self._logs["advantages"]
         count = min(len(logged), len(shaped.advantage))
         base = [logged.pop() for _ in range(count)][::-1]
-        logged.extend(b + a for b, a in zip(base, shaped.advantage[-count:].tolist(), strict=True))
+        added, lost = shaped.advantage[-count:].tolist(), shaped.reward[-count:].isnan().tolist()
+        logged.extend(0.0 if n else b + a for b, a, n in zip(base, added, lost, strict=True))
 
     def _share_of_silent_groups(self, shaped: Shaped) -> float:
         assert self._shaped is not None
@@ -343,17 +400,6 @@ class HeroRLOOTrainer(HeroMixin, RLOOTrainer):
 
     _config_class = HeroRLOOConfig
     _leave_one_out = True
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log, and keep the table of completions where `GRPOTrainer` keeps it: `RLOOTrainer` writes none."""
-        super().log(logs, start_time)
-        if self.log_completions and self.accelerator.is_main_process:
-            folder = Path(self.args.output_dir) / "completions"
-            folder.mkdir(parents=True, exist_ok=True)
-            columns = {name: self._logs[name] for name in ("prompt", "completion")}
-            columns |= self._logs["rewards"] | self._logs["extra"] | {"advantage": self._logs["advantages"]}
-            table = pd.DataFrame({"step": self.state.global_step} | {k: list(v) for k, v in columns.items()})
-            table.to_parquet(folder / f"completions_{self.state.global_step:05d}.parquet")
 
 
 def _gathered(values: Tensor) -> Tensor:

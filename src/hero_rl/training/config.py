@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,12 +26,23 @@ _RESERVED = {
     "model_init_kwargs": "model",
     "trust_remote_code": "model.trust_remote_code",
     "resume_from_checkpoint": "--resume",
-    "log_completions": "nothing (completions are always kept)",
+    "rollouts_dir": "output_dir (every rollout is kept in its folder `rollouts`)",
 }
 
 
 # A block that names no type is of the usual one.
 _USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types, and `1e-6` a number as in YAML 1.2; PyYAML takes it for text without a point."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"),
+    list("-+.0123456789"),
+)
 
 
 class _Block(BaseModel):
@@ -44,14 +56,15 @@ class ModelConfig(_Block):
         path: a folder or a Hub id.
         revision: branch, tag or commit of a Hub id.
         trust_remote_code: run the code that comes with the model. Off unless you say so.
-        dtype: of the weights; `auto` is what the checkpoint says.
+        dtype: of the weights that are trained; `auto` is what the checkpoint says. In bfloat16 without a float32 copy
+            the update of a small learning rate rounds away, so float32 is the default, as it is TRL's.
         attn_implementation: as in transformers, for example `flash_attention_2`.
     """
 
     path: str
     revision: str | None = None
     trust_remote_code: bool = False
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     attn_implementation: str | None = None
 
 
@@ -67,7 +80,7 @@ class DataConfig(_Block):
         prompt_column: text, or a list of chat messages.
         reference_column: the reference answer: text or a number.
         chat: turn a text prompt into a user message, so that the model's chat template applies.
-        system_prompt: put before every prompt; needs `chat` or message lists.
+        system_prompt: put before every prompt; needs `chat`.
         limit: use the first so many rows of each split.
     """
 
@@ -96,7 +109,7 @@ class TrainConfig(_Block):
         algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
         engine: the trainer's library.
         seed: of weights, data order and sampling.
-        max_unscorable: stop when more than this share of one batch could not be scored.
+        max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
         peft: arguments of `peft.LoraConfig`; none trains all weights.
         trl: arguments of TRL's `GRPOConfig` or `RLOOConfig`, by their own names.
     """
@@ -123,6 +136,8 @@ class TrainConfig(_Block):
         for name, place in _RESERVED.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is set by {place}")
+        if self.data.eval and self.trl.get("eval_strategy", "no") == "no":
+            raise ValueError("data.eval is never used unless trl.eval_strategy says when, for example steps or epoch")
         if self.trl.get("num_generations") == 1:
             raise ValueError("trl.num_generations is 1: a group of one rollout has no advantage; at least 2 are needed")
         return self
@@ -139,7 +154,7 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Tr
         ConfigError: the file cannot be read, or a setting is unknown, missing or wrong; names file and setting.
     """
     try:
-        raw = yaml.safe_load(Path(path).read_text())
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -175,7 +190,7 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
                 raise ConfigError(f"{name} has no value")
             value = queue.pop(0)
         try:
-            overrides[name[2:].replace("-", "_")] = yaml.safe_load(value)
+            overrides[name[2:].replace("-", "_")] = yaml.load(value, _Loader)
         except yaml.YAMLError:
             raise ConfigError(f"{name}: {value!r} is not a value") from None
     return overrides
@@ -183,9 +198,10 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
 
 def _overridden(raw: dict[str, Any], overrides: dict[str, Any], place: str) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
+    named = {name.partition(".")[0] for name in overrides if "." in name}
     for block, kind in _USUAL_TYPES.items():
-        if isinstance(merged.get(block), dict):
-            merged[block].setdefault("type", kind)
+        if isinstance(merged.get(block), dict) or (block in named and merged.get(block) is None):
+            merged[block] = {"type": kind} | (merged.get(block) or {})
     for name, value in overrides.items():
         *blocks, last = name.split(".")
         target = merged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,11 +61,13 @@ def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[str, dict
     if path.suffix in _FILES or path.exists():
         if not path.is_file():
             raise DataError(f"data.{which}: {source}: no such file")
-        reader = _parquet_rows if path.suffix == ".parquet" else _json_rows
-        yield from reader(path)
+        if path.suffix == ".parquet":
+            yield from _parquet_rows(path, [data.prompt_column, data.reference_column])
+        else:
+            yield from _json_rows(path)
     else:
         split = data.train_split if which == "train" else data.eval_split
-        for number, row in enumerate(_hub_rows(source, data.name, split)):
+        for number, row in enumerate(_hub_rows(source, data, split), start=1):
             yield f"{source}[{split}] row {number}", row
 
 
@@ -84,25 +87,34 @@ def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise DataError(f"{path}:{number + 1}: not valid UTF-8: {error.reason}") from None
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet_rows(path: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
+        file = pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowInvalid as error:
         raise DataError(f"{path}: not a parquet file: {error}") from None
-    for number, row in enumerate(table.to_pylist(), start=1):
-        yield f"{path} row {number}", row
+    for column in columns:
+        if column not in file.schema_arrow.names:
+            raise DataError(f"{path}: no column {column!r}; it has {sorted(file.schema_arrow.names)}")
+    number = 0
+    for batch in file.iter_batches(batch_size=1024, columns=columns):
+        for row in batch.to_pylist():
+            number += 1
+            yield f"{path} row {number}", row
 
 
-def _hub_rows(source: str, name: str | None, split: str) -> Iterable[Any]:
+def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
     from datasets import load_dataset
 
     try:
-        return load_dataset(source, name, split=split)
+        dataset = load_dataset(source, data.name, split=split)
     except Exception as error:  # the library raises a dozen kinds; each means that there is no data
         raise DataError(f"{source} (neither a file here nor a dataset that could be loaded): {error}") from error
+    known = dataset.column_names or []
+    wanted = [column for column in (data.prompt_column, data.reference_column) if column in known]
+    return dataset.select_columns(wanted) if len(wanted) == 2 else dataset
 
 
 def _field(row: dict[str, Any], column: str, place: str) -> Any:
@@ -130,7 +142,9 @@ def _is_message(value: Any) -> bool:
 
 
 def _reference(value: Any, data: DataConfig, place: str) -> str:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of integers with a gap in it is read as floats
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{place}: {data.reference_column!r} must be text or a number, not {_short(value)}")

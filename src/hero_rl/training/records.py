@@ -23,7 +23,7 @@ __all__ = ["MetricsFile", "latest_checkpoint", "open_run", "write_whole"]
 _PACKAGES = ("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy")
 
 
-def open_run(config: TrainConfig, resume: bool) -> Path:
+def open_run(config: TrainConfig, resume: bool) -> None:
     """Make the run's folder, or find it again, and write `config.yaml` and `environment.json`.
 
     Raises:
@@ -42,7 +42,6 @@ def open_run(config: TrainConfig, resume: bool) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(record, yaml.safe_dump(config.model_dump(), sort_keys=False))
     write_whole(folder / "environment.json", json.dumps(_environment(config), indent=2))
-    return folder
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

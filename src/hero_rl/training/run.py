@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
@@ -70,7 +71,10 @@ def train(
 
 def _train(run: Run, resume: bool, callbacks: Sequence[TrainerCallback], progress: bool) -> Path:
     config = run.config
-    folder = open_run(config, resume)
+    folder = Path(config.output_dir)
+    if run.arguments.process_index == 0:
+        open_run(config, resume)
+    PartialState().wait_for_everyone()  # the other ranks of a run meet the folder as rank 0 leaves it
     checkpoint = latest_checkpoint(folder) if resume else None
     line = ProgressLine() if progress else None
     shown = [] if line is None else [line]
@@ -93,7 +97,7 @@ def _arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
     model_init = {"revision": config.model.revision, "dtype": config.model.dtype}
     if config.model.attn_implementation:
         model_init["attn_implementation"] = config.model.attn_implementation
-    settings: dict[str, Any] = {"logging_steps": 1, "report_to": "none"} | config.trl
+    settings: dict[str, Any] = {"logging_steps": 1, "report_to": "none", "disable_tqdm": True} | config.trl
     try:
         return kind(
             output_dir=config.output_dir,
@@ -102,10 +106,8 @@ def _arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
             max_unscorable=config.max_unscorable,
             trust_remote_code=config.model.trust_remote_code,
             model_init_kwargs=model_init,
-            log_completions=True,
-            num_completions_to_print=0,
-            disable_tqdm=True,
-            **{k: v for k, v in settings.items() if k not in ("num_completions_to_print", "disable_tqdm")},
+            rollouts_dir=str(Path(config.output_dir) / "rollouts"),
+            **settings,
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"trl: {error}") from error
