@@ -102,6 +102,8 @@ def test_arms_take_the_settings_they_have():
         ),
         (["--zzz", "1"], "--zzz: unknown argument"),
         (["--seeds", "0"], "seeds"),
+        (["--arena.reward_model.stepz", "1"], "--reward_model.stepz: Extra inputs are not permitted"),
+        (["--rule", "1"], "--rule: unknown argument"),
     ],
 )
 def test_mistakes_end_before_anything_is_trained(arguments, message, tmp_path, capsys):

@@ -17,7 +17,7 @@ __all__ = ["Difference", "Row", "differences", "rows"]
 LABELS = {
     "hero": "HERO",
     "verifier_only": "verifier only",
-    "reward_model_only": "reward model only",
+    "reward_model_only": "RM only",
     "weighted_sum": "weighted sum",
     "gdpo": "GDPO",
 }

@@ -28,7 +28,7 @@ def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettin
     pairs = build_pairs(rollout_model, make_noisy(policy, tokenizer, settings), tokenizer, settings.pairs)
     model = reward_model_from(backbone, tokenizer, settings)
     fit_bradley_terry(model, tokenizer, pairs, settings)
-    model.config.bounded = True
+    model.config.bounded = settings.bounded
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

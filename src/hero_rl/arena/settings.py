@@ -108,6 +108,7 @@ class RewardModelSettings(_Settings):
         weight_decay: of AdamW.
         centring: coefficient of the squared sum of a pair's scores. Bradley-Terry alone leaves each prompt an offset of
             its own, and scores that cannot be compared between prompts.
+        bounded: whether a finished model's score is the sigmoid of half the logit, or the logit itself.
         seed: of the head's initial weights and the order of the pairs.
     """
 
@@ -120,6 +121,7 @@ class RewardModelSettings(_Settings):
     learning_rate: Rate = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     centring: Annotated[float, Field(ge=0)] = 0.01
+    bounded: bool = True
     seed: int = 0
 
 

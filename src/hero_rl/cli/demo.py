@@ -19,7 +19,7 @@ A small policy and a small reward model are trained first, and kept for the next
 policy through TRL, two at a time; an arm that has its result already is not trained again.
 
 Settings of the rules are given as --rule.NAME VALUE and reach every arm whose rule has them; TRL's arguments are
-given as --trl.NAME VALUE and reach all arms.
+given as --trl.NAME VALUE and reach all arms; --arena.NAME VALUE changes how the two models are made.
 
 examples:
   hero demo
@@ -27,6 +27,7 @@ examples:
   hero demo --regime mixed --rule.scale group
   hero demo --rule.alpha 0.05 --out runs/alpha05
   hero demo --trl.lr_scheduler_type linear --out runs/linear
+  hero demo --arena.reward_model.bounded false --out runs/unbounded
 """
 
 
@@ -108,14 +109,13 @@ def _settings(arguments: _Arguments, rest: list[str]):
     from hero_rl.arena.arms import ArmSettings
     from hero_rl.arena.demo import DemoSettings
     from hero_rl.arena.settings import ArenaSettings, tiny_settings
-    from hero_rl.training.config import parse_overrides
+    from hero_rl.training.config import lay_over, parse_overrides
 
-    overrides = parse_overrides(rest)
-    rule, trl = ({n: v for n, v in overrides.items() if n.startswith(block)} for block in ("rule.", "trl."))
-    wrong = [name for name in overrides if name not in rule | trl]
-    if wrong:
-        raise ConfigError(f"--{wrong[0]}: unknown argument; see hero demo --help")
-    arm: dict[str, Any] = {"trl": {name.removeprefix("trl."): value for name, value in trl.items()}}
+    given = lay_over({}, parse_overrides(rest))
+    for block in given:
+        if block not in ("rule", "trl", "arena") or not isinstance(given[block], dict):
+            raise ConfigError(f"--{block}: unknown argument; see hero demo --help")
+    arm: dict[str, Any] = {"trl": given.get("trl", {})}
     arm |= {"regime": arguments.regime, "steps": arguments.steps, "split": "report" if arguments.report else "test"}
     if arguments.tiny:
         arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
@@ -124,9 +124,9 @@ def _settings(arguments: _Arguments, rest: list[str]):
             arms=list(dict.fromkeys(arguments.arms)),
             seeds=arguments.seeds,
             first_seed=arguments.first_seed,
-            rule={name.removeprefix("rule."): value for name, value in rule.items()},
+            rule=given.get("rule", {}),
             arm=ArmSettings(**arm),
-            arena=tiny_settings() if arguments.tiny else ArenaSettings(),
+            arena=tiny_settings() if arguments.tiny else ArenaSettings(**given.get("arena", {})),
             workers=arguments.workers,
         )
     except ValidationError as error:

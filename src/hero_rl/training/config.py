@@ -15,7 +15,7 @@ from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rules import AnyRule, Hero
 from hero_rl.verifiers import AnyVerifier
 
-__all__ = ["DataConfig", "ModelConfig", "TrainConfig", "load_config", "parse_overrides", "resolve"]
+__all__ = ["DataConfig", "ModelConfig", "TrainConfig", "lay_over", "load_config", "parse_overrides", "resolve"]
 
 _RESERVED = {
     "output_dir": "output_dir",
@@ -166,7 +166,7 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Tr
 
 def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str) -> TrainConfig:
     """Lay overrides over plain settings and check them; `place` opens every error message."""
-    merged = _overridden(raw, overrides, place)
+    merged = _overridden(raw, overrides)
     try:
         return TrainConfig.model_validate(merged)
     except ValidationError as error:
@@ -196,25 +196,34 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
     return overrides
 
 
-def _overridden(raw: dict[str, Any], overrides: dict[str, Any], place: str) -> dict[str, Any]:
+def _overridden(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
     named = {name.partition(".")[0] for name in overrides if "." in name}
     for block, kind in _USUAL_TYPES.items():
         if isinstance(merged.get(block), dict) or (block in named and merged.get(block) is None):
             merged[block] = {"type": kind} | (merged.get(block) or {})
+    return lay_over(merged, overrides)
+
+
+def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Put values by dotted name into nested settings, in place; missing blocks are made.
+
+    Raises:
+        ConfigError: a name leads through a value that is no block.
+    """
     for name, value in overrides.items():
         *blocks, last = name.split(".")
-        target = merged
+        target = settings
         for block in blocks:
             if target.get(block) is None:
                 target[block] = {}
             target = target[block]
             if not isinstance(target, dict):
-                raise ConfigError(f"{place}: --{name}: {block!r} is a value, not a block of settings")
+                raise ConfigError(f"--{name}: {block!r} is a value, not a block of settings")
         if last == "type" and target.get("type") != value:
             target.clear()  # the other type's settings mean nothing here
         target[last] = value
-    return merged
+    return settings
 
 
 def _explain(error: ValidationError, merged: dict[str, Any]) -> list[str]:
