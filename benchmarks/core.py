@@ -134,10 +134,11 @@ def table(quick: bool) -> str:
     text = head + "\n".join(rows) + "\n"
     if not quick:
         kept = in_own_process("hero_rl", SIZES[-1], REPEATS, **KEEP_MEMORY)
+        setting = " ".join(f"{name}={value}" for name, value in KEEP_MEMORY.items())
         text += (
-            f"\nOver a million rollouts every temporary is larger than 32 MiB, and glibc maps it anew each time. Told to keep "
-            f"freed memory (`{' '.join(f'{k}={v}' for k, v in KEEP_MEMORY.items())}`), {SIZES[-1]:,} rollouts take "
-            f"{1e3 * kept['seconds']:.0f} ms, {1e9 * kept['seconds'] / SIZES[-1]:.0f} ns each.\n"
+            "\nOver a million rollouts every temporary exceeds 32 MiB, and glibc maps it anew each time. Told to "
+            f"keep freed memory (`{setting}`), {SIZES[-1]:,} rollouts take {1e3 * kept['seconds']:.0f} ms, "
+            f"{1e9 * kept['seconds'] / SIZES[-1]:.0f} ns each.\n"
         )
     return text
 

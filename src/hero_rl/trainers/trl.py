@@ -33,7 +33,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
-import pandas as pd
 import torch
 from accelerate.utils import gather, gather_object
 from jaxtyping import Float
@@ -47,6 +46,7 @@ from hero_rl.reward_models import LocalRewardModelConfig, RewardModel
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
+from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.verifiers import Verifier
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ class HeroMixin(_Base):
         self.rule_state = self.rule.init()
         self.monitor, self.monitor_state = HackingMonitor(), MonitorState()
         self._shaped: tuple[Signals, Shaped] | None = None
-        self._table: list[dict[str, Any]] = []
-        self._written: tuple[str, int, int] = ("", -1, 0)
+        self._rollout_files = RolloutFiles(args.rollouts_dir) if args.rollouts_dir is not None else None
+        self._rollouts: list[dict[str, Any]] = []
         self._recent: deque[tuple[int, int]] = deque()
         super().__init__(
             model=model,
@@ -301,27 +301,20 @@ class HeroMixin(_Base):
         }
         for name, values in columns.items():
             self._pending_extra_logs[name].extend(values)
-        if self.args.rollouts_dir is not None:
+        if self._rollout_files is not None:
             columns |= {"prompt": prompts, "completion": completions}
             columns |= {"verdict": scored.verdict.tolist(), "score": scored.score.tolist()}
-            self._table = gather_object([dict(zip(columns, row, strict=True)) for row in zip(*columns.values())])  # noqa: B905
+            rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            self._rollouts = gather_object(rows)
 
     def _write_rollouts(self, advantages: Float[Tensor, " b"]) -> None:
-        """Write the gathered batch as `<mode>_<step>_<batch>.parquet`; the same step's batches are numbered."""
-        if self.args.rollouts_dir is None:
+        if self._rollout_files is None:
             return
         everyone = _gathered(advantages).tolist()
-        if not self.accelerator.is_main_process:
-            return
-        mode, step = self._mode, self.state.global_step + (self._mode == "train")
-        number = self._written[2] + 1 if self._written[:2] == (mode, step) else 0
-        self._written = mode, step, number
-        folder = Path(self.args.rollouts_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        table = pd.DataFrame(self._table).assign(step=step, mode=mode, advantage=everyone)
-        path = folder / f"{mode}_{step:06d}_{number:03d}.parquet"
-        table.to_parquet(f"{path}.tmp")
-        os.replace(f"{path}.tmp", path)
+        if self.accelerator.is_main_process:
+            rows = [row | {"advantage": a} for row, a in zip(self._rollouts, everyone, strict=True)]
+            step = self.state.global_step + (1 if self._mode == "train" else 0)  # the step that this batch is for
+            self._rollout_files.write(rows, self._mode, step)
 
     def _refuse_unscorable(self, shaped: Shaped, scored: Scored) -> None:
         self._recent.append((int(shaped.reward.isnan().sum()), len(shaped.reward)))
