@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -17,8 +18,8 @@ HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exi
 
 def blocks(language):
     """(page, code) of every fenced block of a language."""
-    fence = re.compile(rf"^```{language}\n(.*?)^```", re.M | re.S)
-    return [(page.relative_to(ROOT), code) for page in PAGES for code in fence.findall(page.read_text())]
+    fence = re.compile(rf"^( *)```{language}\n(.*?)^ *```", re.M | re.S)
+    return [(page.relative_to(ROOT), dedent(code)) for page in PAGES for _, code in fence.findall(page.read_text())]
 
 
 COMMANDS = sorted({line for _, code in blocks("sh") for line in code.splitlines() if line})

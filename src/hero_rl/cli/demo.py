@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import tyro
-
+from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
 
 __all__ = ["run"]
@@ -74,14 +73,7 @@ class _Arguments:
 
 def run(argv: list[str]) -> int:
     """Parse the arguments, run the arms, print the table and the paths."""
-    arguments, rest = tyro.cli(
-        _Arguments,
-        args=argv,
-        prog="hero demo",
-        description=f"Train a miniature with HERO and its rivals, and show who wins.\n{_EPILOG}",
-        return_unknown_args=True,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    arguments, rest = parse(_Arguments, argv, "demo", _EPILOG)
     from rich.console import Console
 
     from hero_rl.arena.demo import run_demo, summary

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import tyro
 
+from hero_rl.cli.arguments import parse
+
 __all__ = ["run"]
 
 _EPILOG = """
@@ -45,14 +47,7 @@ class _Arguments:
 
 def run(argv: list[str]) -> int:
     """Parse the arguments, train, and say where the result lies."""
-    arguments, rest = tyro.cli(
-        _Arguments,
-        args=argv,
-        prog="hero train",
-        description=f"Train a policy from a YAML configuration.\n{_EPILOG}",
-        return_unknown_args=True,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    arguments, rest = parse(_Arguments, argv, "train", _EPILOG)
     from hero_rl.training.config import load_config, parse_overrides
 
     config = load_config(arguments.config, parse_overrides(rest))
