@@ -72,7 +72,12 @@ RUNS = {
 }
 
 
-def run_demo(command, tmp_path):
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def run_demo(command, tmp_path, cache):
     """A demo of the pages with models and arms of three steps, one seed, and folders of its own."""
     said = shlex.split(command)[2:]
     for option, instead in (("--seeds", ["--seeds", "1"]), ("--out", [])):
@@ -80,7 +85,7 @@ def run_demo(command, tmp_path):
             at = said.index(option)
             said[at : at + 2] = instead
     said = [argument for argument in said if argument != "--tiny"]
-    places = ["--tiny", "--json", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    places = ["--tiny", "--json", "--out", str(tmp_path / "out"), "--cache", str(cache)]
     result = json.loads(shell([*HERO, "demo", *said, *places]))
     assert Path(result["page"]).is_file()
     assert [arm["name"] for arm in result["arms"]] == result["settings"]["arms"]
@@ -88,9 +93,10 @@ def run_demo(command, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command, tmp_path):
+@pytest.mark.xdist_group("demos")  # so that they share the models that the first of them makes
+def test_commands_run(command, tmp_path, cache):
     if command.startswith(".venv/bin/hero demo"):
-        run_demo(command, tmp_path)
+        run_demo(command, tmp_path, cache)
     else:
         RUNS[command](tmp_path)
 

@@ -265,7 +265,7 @@ class HeroMixin(_Base):
         metrics = batch_metrics(signals, shaped) | counters
         if self._mode == "train":
             alarm, self.monitor_state = self.monitor.update(
-                self.monitor_state, signals.score.nanmean().item(), signals.verdict.nanmean().item()
+                self.monitor_state, signals.score.nanmean().item(), metrics["hero/rm_auroc"]
             )
             metrics["hero/hacking_alarm"] = float(alarm)
         for name, value in metrics.items():
