@@ -2,7 +2,11 @@ import io
 import json
 import math
 import re
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -110,6 +114,24 @@ def test_mistakes_end_before_anything_is_trained(arguments, message, tmp_path, c
     assert main(["demo", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    code = (
+        "import time, sys\nfrom hero_rl.arena.workers import worker_pool\n"
+        "if __name__ == '__main__':\n    import os, signal\n    pool = worker_pool(1)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n    pool.submit(time.sleep, 600)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "parent.py").write_text(code)
+    done = subprocess.run([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True, timeout=120)
+    worker = int(done.stdout)
+    for _ in range(100):
+        if not Path(f"/proc/{worker}").exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker outlived its parent")
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hero_rl.arena.answers import ANSWER_MARKER
@@ -122,10 +121,9 @@ def arm_config(
 
 
 def run_arm(config: TrainConfig, settings: ArmSettings, log: Path) -> None:
-    """Train and evaluate one arm in this process, one thread, its output in a file."""
+    """Train and evaluate one arm in this process, its output in a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     _send_output_to(log)
-    torch.set_num_threads(1)
     import hero_rl.arena.reward_model  # noqa: F401 - makes the architecture known to transformers
     from hero_rl.training.records import write_whole
     from hero_rl.training.run import train

@@ -6,9 +6,8 @@ result = run_demo(DemoSettings(arms=["hero", "verifier_only"], seeds=2), Path("r
 from __future__ import annotations
 
 import json
-import multiprocessing
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from hero_rl.arena.evaluation import PromptAccuracy
 from hero_rl.arena.pipeline import ArenaModels, prepare, write_prompts
 from hero_rl.arena.settings import ArenaSettings
 from hero_rl.arena.watch import watch_arms, watch_models
+from hero_rl.arena.workers import worker_pool
 from hero_rl.errors import ConfigError, HeroError
 from hero_rl.training.config import TrainConfig
 
@@ -134,8 +134,7 @@ def _train(
     console: Console | None,
 ) -> tuple[dict[str, PromptAccuracy], list[Arm]]:
     """Run what has no result, `workers` at a time, and read all results."""
-    # Spawned, not forked: a fork of a process whose torch has threads may hang.
-    pool = ProcessPoolExecutor(settings.workers, multiprocessing.get_context("spawn"))
+    pool = worker_pool(settings.workers)
     try:
         start = pool.submit(_start_accuracy, models.policy, settings.arm)
         running: dict[Path, Future[None]] = {}
@@ -157,11 +156,8 @@ def _train(
 
 
 def _start_accuracy(policy: Path, settings: ArmSettings) -> dict[str, PromptAccuracy]:
-    import torch
-
     from hero_rl.arena.evaluation import evaluate
 
-    torch.set_num_threads(1)
     return {**evaluate(policy, split=settings.split, prompts=settings.prompts, samples=settings.samples)}
 
 

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import random
 import shutil
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,6 +24,7 @@ from typing import Any
 from hero_rl.arena.answers import write_reference
 from hero_rl.arena.settings import ArenaSettings, LanguageModelSettings, RewardModelSettings
 from hero_rl.arena.task import Regime, Split, sample_problems, types_of
+from hero_rl.arena.workers import worker_pool
 
 __all__ = ["ArenaModels", "default_cache", "prepare", "prepare_policy", "prepare_reward_model", "write_prompts"]
 
@@ -50,8 +49,7 @@ def prepare(cache_dir: Path | None = None, settings: ArenaSettings | None = None
     """Both models, made if they are not there: policy and backbone side by side, in one thread each."""
     settings = settings or ArenaSettings()
     cache = cache_dir or default_cache()
-    # Spawned, not forked: a fork of a process whose torch has threads may hang.
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+    with worker_pool(2) as pool:
         backbone = pool.submit(prepare_policy, cache, settings.reward_model.backbone)
         policy = pool.submit(prepare_policy, cache, settings.policy).result()
         backbone.result()
@@ -119,10 +117,3 @@ def _rename(unfinished: Path, folder: Path) -> None:
         # Another process finished the same recipe first; its folder is as good.
         if not folder.is_dir():
             raise
-
-
-def _one_thread() -> None:
-    """Models this small lose time with more threads, and much of it when the cores are shared."""
-    import torch
-
-    torch.set_num_threads(1)

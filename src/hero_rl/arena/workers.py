@@ -1,0 +1,31 @@
+"""Processes that train one small model each, side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+__all__ = ["worker_pool"]
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """A pool of processes with one torch thread each, which end when this process does, however it ends."""
+    # Spawned, not forked: a fork of a process whose torch has threads may hang.
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start)
+
+
+def _start() -> None:
+    import torch
+
+    # Models this small lose time with more threads, and much of it when the cores are shared.
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
