@@ -52,7 +52,7 @@ def draw() -> Figure:
             axes.text(0, 0.06, "starved", ha="center", color=INK, fontsize=9)
             axes.text(2, 0.06, "starved", ha="center", color=INK, fontsize=9)
         if name == "reward model only":
-            axes.annotate("a wrong answer,\nrewarded", (0.98, 1.62), (0.3, 2.75), color=INK, fontsize=9, ha="center")
+            axes.annotate("a wrong answer,\nrewarded", (0.98, 1.62), (0.25, -2.9), color=INK, fontsize=9, ha="center")
         if name == "HERO":
             axes.set_ylim(-0.75, 0.8)
     handles = [matplotlib.lines.Line2D([], [], marker="o", linestyle="", color=c) for c in (RIGHT, WRONG)]

@@ -1,6 +1,7 @@
 """What the documents say is true: commands run, code runs, links lead somewhere, generated pages are fresh."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -33,7 +34,8 @@ def shell(command, **options):
 
 def made_by(target):
     """What make would run for a target whose environment stands."""
-    return shell(["make", "-n", "-o", ".venv/.installed", target], cwd=ROOT)
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+    return shell(["make", "-n", "-o", ".venv/.installed", target], cwd=ROOT, env=outside)
 
 
 def run_smoke(tmp_path, *more):

@@ -91,7 +91,7 @@ def test_arms_take_the_settings_they_have():
     assert arm_rule("verifier_only", overrides).scale == "group"
     with pytest.raises(ConfigError, match="no arm 'heroo'; one of: hero, verifier_only"):
         arm_rule("heroo", {})
-    with pytest.raises(ConfigError, match=r"arm hero: alpha . beta must be below 1"):
+    with pytest.raises(ConfigError, match=r"arm hero: rule: alpha . beta must be below 1"):
         arm_rule("hero", {"alpha": 0.95})
     assert all(kind.model_fields["type"].default == name for name, kind in ARMS.items())
 
@@ -102,12 +102,14 @@ def test_arms_take_the_settings_they_have():
         (["--arms", "heroo"], "no arm 'heroo'"),
         (
             ["--rule.aplha", "1"],
-            "--rule.aplha: none of the arms hero, verifier_only, reward_model_only has such a setting",
+            "--rule.aplha: none of the arms hero, verifier_only, ",
         ),
         (["--zzz", "1"], "--zzz: unknown argument"),
         (["--seeds", "0"], "seeds"),
         (["--arena.reward_model.stepz", "1"], "--reward_model.stepz: Extra inputs are not permitted"),
         (["--rule", "1"], "--rule: unknown argument"),
+        (["--rule.alpha", "2"], "arm hero: rule.alpha: Input should be less than or equal to 1"),
+        (["--trl.learning_rat", "1"], "trl.learning_rat: HeroGRPOConfig has no such argument; did you mean"),
     ],
 )
 def test_mistakes_end_before_anything_is_trained(arguments, message, tmp_path, capsys):
@@ -143,13 +145,15 @@ def test_the_whole_demo_in_small(tmp_path, capsys):
     assert [(arm["name"], arm["seed"]) for arm in first["arms"]] == [("hero", 0), ("verifier_only", 0)]
     assert set(first["arms"][0]["accuracy"]["hard"]["sampled"]) == {"mean", "half_width"}
     folder = tmp_path / "out" / "hard"
+    hero = Path(first["arms"][0]["folder"])
     for name in ("config.yaml", "environment.json", "metrics.jsonl", "curve.jsonl", "log.txt", "model/config.json"):
-        assert (folder / "hero-seed0" / name).is_file(), name
-    assert "alpha: 0.05" in (folder / "hero-seed0" / "config.yaml").read_text()
-    steps = [json.loads(line)["step"] for line in (folder / "hero-seed0" / "curve.jsonl").read_text().splitlines()]
+        assert (hero / name).is_file(), name
+    assert "alpha: 0.05" in (hero / "config.yaml").read_text()
+    steps = [json.loads(line)["step"] for line in (hero / "curve.jsonl").read_text().splitlines()]
     assert steps == [0, 1, 2, 3]
-    made = {name: (folder / f"{name}-seed0" / "result.json").stat().st_mtime_ns for name in ("hero", "verifier_only")}
+    assert hero.parent == folder and first["arms"][1]["folder"] != str(hero)
+    made = {path: (path / "result.json").stat().st_mtime_ns for path in folder.glob("*-seed0-*")}
     assert main([*command, "--arms", "hero", "verifier_only", "--rule.alpha", "0.1"]) == 0
-    after = {name: (folder / f"{name}-seed0" / "result.json").stat().st_mtime_ns for name in ("hero", "verifier_only")}
-    assert after["verifier_only"] == made["verifier_only"], "an arm with its result was trained again"
-    assert after["hero"] > made["hero"], "an arm with another setting kept the old result"
+    after = {path: (path / "result.json").stat().st_mtime_ns for path in folder.glob("*-seed0-*")}
+    assert len(after) == 3, "HERO with another setting has another folder, verifier only has the same"
+    assert made.items() <= after.items(), "a result was overwritten"

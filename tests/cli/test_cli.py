@@ -77,6 +77,8 @@ def test_help_has_examples(verb, capsys):
         (["--trl.learning_rat", "1"], "trl.learning_rat: HeroGRPOConfig has no such argument; did you mean"),
         (["surplus"], "unexpected argument 'surplus'"),
         ([], "model.path: "),
+        (["--model.path", "/no/such/folder", "--check"], "model.path: /no/such/folder: no such folder"),
+        (["--rule.type", "weighted_sum", "--rule.alpha", "0.1"], "rule.alpha: unknown setting; known here: eps, scale"),
     ],
 )
 def test_mistakes_end_with_code_2_and_their_place_before_a_model_loads(config, arguments, message, capsys):
@@ -85,6 +87,7 @@ def test_mistakes_end_with_code_2_and_their_place_before_a_model_loads(config, a
     os.chdir(ROOT)
     assert main(["train", str(config), *arguments]) == 2
     assert message in capsys.readouterr().err
+    assert not Path(settings["output_dir"]).exists(), "a run that never began left its folder behind"
 
 
 @pytest.mark.slow
@@ -102,6 +105,9 @@ def test_a_run_keeps_its_whole_record(config, tmp_path):
     assert [row["step"] for row in logs] == [1, 2, 3]
     table = pandas.read_parquet(run / "rollouts" / "train_000003_000.parquet")
     assert {"prompt", "completion", "verdict", "score", "reason", "reward", "weight", "advantage"} <= set(table)
+    finished = hero("train", config, "--resume")
+    assert finished.returncode == 0 and str(run / "model") in finished.stdout
+    assert [row["step"] for row in rows(run / "metrics.jsonl") if "reward" in row] == [1, 2, 3]
     again = hero("train", config)
     assert again.returncode == 2 and "holds a run; choose another folder, or continue it with --resume" in again.stderr
     changed = hero("train", config, "--resume", "--rule.alpha", "0.2")

@@ -5,6 +5,7 @@ An arm's folder is that of any run, plus `curve.jsonl` (accuracy by the oracle w
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -81,12 +82,15 @@ def arm_rule(name: str, overrides: dict[str, Any]) -> AnyRule:
     try:
         return kind(**known)
     except ValidationError as error:
-        raise ConfigError(f"arm {name}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+        first = error.errors()[0]
+        place = ".".join(["rule", *map(str, first["loc"])])
+        raise ConfigError(f"arm {name}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
-def arm_folder(runs: Path, name: str, seed: int) -> Path:
-    """Where an arm's run lies."""
-    return runs / f"{name}-seed{seed}"
+def arm_folder(runs: Path, name: str, seed: int, *made_of: BaseModel) -> Path:
+    """Where an arm's run lies: other settings have another folder, so that no run writes over another's."""
+    recipe = json.dumps([part.model_dump() for part in made_of], sort_keys=True)
+    return runs / f"{name}-seed{seed}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
 
 
 def arm_config(

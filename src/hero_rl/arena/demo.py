@@ -42,7 +42,7 @@ class DemoSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    arms: list[str] = ["hero", "verifier_only", "reward_model_only"]
+    arms: list[str] = ["hero", "verifier_only", "reward_model_only", "weighted_sum"]
     seeds: Annotated[int, Field(ge=1)] = 1
     first_seed: int = 0
     rule: dict[str, Any] = {}
@@ -94,14 +94,16 @@ def run_demo(
     """
     began = time.monotonic()
     rules = _rules(settings)
-    with watch_models(console):
-        models = prepare(cache, settings.arena)
+    if settings.arm.trl:
+        _check_trl(rules, settings)
+    with watch_models(console) as report:
+        models = prepare(cache, settings.arena, report)
     prompts = _prompts(folder, settings)
-    jobs = [
-        (name, seed, arm_config(rule, seed, models, prompts, arm_folder(folder, name, seed), settings.arm))
-        for seed in range(settings.first_seed, settings.first_seed + settings.seeds)
-        for name, rule in rules.items()
-    ]
+    jobs = []
+    for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
+        for name, rule in rules.items():
+            place = arm_folder(folder, name, seed, rule, settings.arm, settings.arena)
+            jobs.append((name, seed, arm_config(rule, seed, models, prompts, place, settings.arm)))
     start, arms = _train(jobs, models, settings, fresh, console)
     return DemoResult(settings, start, arms, time.monotonic() - began)
 
@@ -112,6 +114,16 @@ def _rules(settings: DemoSettings) -> dict[str, Any]:
         if not any(key in ARMS[name].model_fields for name in rules):
             raise ConfigError(f"--rule.{key}: none of the arms {', '.join(rules)} has such a setting")
     return rules
+
+
+def _check_trl(rules: dict[str, Any], settings: DemoSettings) -> None:
+    """Refuse a wrong TRL argument before minutes go into the models."""
+    from hero_rl.training.run import trl_arguments
+
+    nowhere = Path("unused")
+    trl_arguments(
+        arm_config(next(iter(rules.values())), 0, ArenaModels(nowhere, nowhere), nowhere, nowhere, settings.arm)
+    )
 
 
 def _prompts(folder: Path, settings: DemoSettings) -> Path:

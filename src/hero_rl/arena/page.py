@@ -59,7 +59,10 @@ def print_table(result: DemoResult, console: Console) -> None:
 def sentence(difference: Difference) -> str:
     """One comparison in words; within the interval nobody wins."""
     gap, first, second = difference.gap, LABELS[difference.first], LABELS[difference.second]
-    won_or_lost = "beats" if gap.mean > 0 else "loses to"
+    if difference.seeds == 1:
+        won_or_lost = "is ahead of" if gap.mean > 0 else "is behind"
+    else:
+        won_or_lost = "beats" if gap.mean > 0 else "loses to"
     verb = "is level with" if abs(gap.mean) <= gap.half_width else won_or_lost
     won = f", ahead in {difference.seeds_won} of {difference.seeds} seeds" if difference.seeds > 1 else ""
     return f"{difference.kind}: {first} {verb} {second} ({100 * gap.mean:+.1f} ± {100 * gap.half_width:.1f}{won})"
@@ -149,6 +152,7 @@ def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
         axes.plot(steps, mean, color=_COLOURS[name], linewidth=2, label=LABELS[name])
     axes.set_title(f"accuracy on {kind}-to-verify prompts, %", loc="left")
     axes.set_xlabel("step")
+    axes.set_ylim(bottom=0)
     _plain(axes, ink)
     if kind == "hard":
         axes.legend(frameon=False)

@@ -45,14 +45,26 @@ def default_cache() -> Path:
     return Path.home() / ".cache" / "hero-rl" / "arena"
 
 
-def prepare(cache_dir: Path | None = None, settings: ArenaSettings | None = None) -> ArenaModels:
-    """Both models, made if they are not there: policy and backbone side by side, in one thread each."""
+def prepare(
+    cache_dir: Path | None = None,
+    settings: ArenaSettings | None = None,
+    report: Callable[[str], None] = lambda stage: None,
+) -> ArenaModels:
+    """Both models, made if they are not there: policy and backbone side by side, in one thread each.
+
+    Args:
+        cache_dir: where they are kept.
+        settings: how they are made.
+        report: told of each stage as it begins.
+    """
     settings = settings or ArenaSettings()
     cache = cache_dir or default_cache()
     with worker_pool(2) as pool:
+        report("1/2 fine-tuning the policy and the reward model's backbone")
         backbone = pool.submit(prepare_policy, cache, settings.reward_model.backbone)
         policy = pool.submit(prepare_policy, cache, settings.policy).result()
         backbone.result()
+        report("2/2 training the reward model on the policy's rollouts")
         reward_model = pool.submit(prepare_reward_model, cache, policy, settings.reward_model).result()
     return ArenaModels(policy, reward_model)
 

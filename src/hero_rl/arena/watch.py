@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 __all__ = ["watch_arms", "watch_models"]
 
@@ -32,20 +33,20 @@ _SHOWN = (
 
 
 @contextmanager
-def watch_models(console: Console | None) -> Iterator[None]:
-    """Say that the models are being prepared, and for how long."""
+def watch_models(console: Console | None) -> Iterator[Callable[[str], None]]:
+    """Say which stage of the models is under way, and for how long; hands out what is to be told of each stage."""
     if console is None:
-        yield
+        yield lambda stage: None
         return
     began = time.monotonic()
-    what = "policy and reward model (trained once, minutes, then kept)"
+    console.print("the models first: four to five minutes on two cores, seconds once they are kept", highlight=False)
     if console.is_terminal:
-        with Progress(SpinnerColumn(), TextColumn(what), TimeElapsedColumn(), console=console) as progress:
-            progress.add_task("", total=None)
-            yield
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=None)
+            yield lambda stage: progress.update(task, description=stage)
     else:
-        console.print(f"preparing {what}", highlight=False)
-        yield
+        yield lambda stage: console.print(stage, highlight=False)
     console.print(f"models ready after {time.monotonic() - began:.0f} s", highlight=False)
 
 
@@ -55,17 +56,20 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
         wait(running.values())
         return
     with Progress(
-        TextColumn("{task.description:<26}"),
-        BarColumn(bar_width=20),
+        TextColumn("{task.description}"),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[signals]}"),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=12),
         TextColumn("left"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[signals]}", table_column=Column(no_wrap=True, overflow="crop", ratio=1)),
         console=console,
+        expand=True,
+        transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        tasks = {folder: progress.add_task(folder.name, total=steps, signals="", start=False) for folder in running}
+        tasks = {
+            folder: progress.add_task(_short(folder), total=steps, signals="waiting", start=False) for folder in running
+        }
         pending, printed = set(running.values()), time.monotonic()
         while pending:
             _, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
@@ -84,7 +88,12 @@ def _print_plainly(
 ) -> None:
     for folder, line in lines.items():
         if line and not running[folder].done():
-            console.print(f"{folder.name:<26} step {line['step']:>3}/{steps}  {_signals(line)}", highlight=False)
+            console.print(f"{_short(folder):<26} step {line['step']:>3}/{steps}  {_signals(line)}", highlight=False)
+
+
+def _short(folder: Path) -> str:
+    """The arm's name and seed without the mark of its settings."""
+    return folder.name.rpartition("-")[0]
 
 
 def _signals(line: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ examples:
 class _Arguments:
     """Train a miniature with HERO and its rivals, and show who wins."""
 
-    arms: tuple[str, ...] = ("hero", "verifier_only", "reward_model_only")
+    arms: tuple[str, ...] = ("hero", "verifier_only", "reward_model_only", "weighted_sum")
     """Rules to compare: hero, verifier_only, reward_model_only, weighted_sum, gdpo; the first against the rest."""
 
     seeds: int = 1
@@ -46,14 +46,14 @@ class _Arguments:
     regime: Literal["easy", "hard", "mixed"] = "hard"
     """Which types the training prompts are of."""
 
-    steps: int = 200
-    """Optimiser steps of each arm."""
+    steps: int | None = None
+    """Optimiser steps of each arm; 200, or 3 with --tiny."""
 
     report: bool = False
     """Take the final figures on the prompts that are kept for them, in place of the everyday test prompts."""
 
-    out: Path = Path("runs/demo")
-    """Folder for runs, image and page."""
+    out: Path | None = None
+    """Folder for runs, image and page; runs/demo, or runs/demo-tiny with --tiny."""
 
     cache: Path | None = None
     """Folder that keeps the policy and the reward model; ~/.cache/hero-rl/arena unless told otherwise."""
@@ -81,7 +81,8 @@ def run(argv: list[str]) -> int:
 
     settings = _settings(arguments, rest)
     console = None if arguments.json else Console(stderr=True)
-    folder = arguments.out / settings.arm.regime
+    out = arguments.out or Path("runs/demo-tiny" if arguments.tiny else "runs/demo")
+    folder = out / settings.arm.regime
     result = run_demo(settings, folder, cache=arguments.cache, fresh=arguments.fresh, console=console)
     image, page = folder / "curves.png", folder / "index.html"
     write_image(result, image)
@@ -108,9 +109,12 @@ def _settings(arguments: _Arguments, rest: list[str]):
         if block not in ("rule", "trl", "arena") or not isinstance(given[block], dict):
             raise ConfigError(f"--{block}: unknown argument; see hero demo --help")
     arm: dict[str, Any] = {"trl": given.get("trl", {})}
-    arm |= {"regime": arguments.regime, "steps": arguments.steps, "split": "report" if arguments.report else "test"}
+    arm |= {"regime": arguments.regime, "split": "report" if arguments.report else "test"}
     if arguments.tiny:
-        arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
+        arm |= {"steps": 3}
+        arm |= {"prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
+    if arguments.steps is not None:
+        arm["steps"] = arguments.steps
     try:
         return DemoSettings(
             arms=list(dict.fromkeys(arguments.arms)),

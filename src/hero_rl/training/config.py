@@ -232,7 +232,7 @@ def _explain(error: ValidationError, merged: dict[str, Any]) -> list[str]:
     for mistake in error.errors():
         where = _path_in(merged, mistake["loc"])
         if mistake["type"] == "extra_forbidden":
-            lines.append(f"{'.'.join(where)}: unknown setting{_suggestion(where)}")
+            lines.append(f"{'.'.join(where)}: unknown setting{_suggestion(where, merged)}")
         elif mistake["type"] == "missing":
             lines.append(f"{'.'.join(where)}: missing")
         else:
@@ -253,18 +253,21 @@ def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
     return path
 
 
-def _suggestion(where: list[str]) -> str:
-    known = _known_names(where[:-1])
+def _suggestion(where: list[str], merged: dict[str, Any]) -> str:
+    known = _known_names(where[:-1], merged)
     near = difflib.get_close_matches(where[-1], known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}" if known else ""
 
 
-def _known_names(blocks: list[str]) -> set[str]:
-    """Names that a block of the configuration knows, over all its types."""
+def _known_names(blocks: list[str], node: Any) -> set[str]:
+    """Names that a block of the configuration knows, given the type that it names."""
     models: list[Any] = [TrainConfig]
     for block in blocks:
         fields = [m.model_fields[block].annotation for m in models if block in m.model_fields]
+        node = node.get(block) if isinstance(node, dict) else None
+        kind = node.get("type") if isinstance(node, dict) else None
         models = [m for annotation in fields for m in _models_in(annotation)]
+        models = [m for m in models if "type" not in m.model_fields or m.model_fields["type"].default == kind]
     return {name for model in models for name in model.model_fields}
 
 

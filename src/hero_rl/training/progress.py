@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from transformers import TrainerCallback
 
 __all__ = ["ProgressLine"]
@@ -38,12 +39,12 @@ class ProgressLine(TrainerCallback):
         self._progress = Progress(
             TextColumn("[bold]step"),
             MofNCompleteColumn(),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[signals]}"),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=12),
             TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[signals]}", table_column=Column(no_wrap=True, overflow="crop", ratio=1)),
             console=self.console,
+            expand=True,
             disable=not self.console.is_terminal,
         )
         self._task = self._progress.add_task("", total=state.max_steps, completed=state.global_step, signals="")

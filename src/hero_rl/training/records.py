@@ -18,13 +18,13 @@ from hero_rl.errors import ConfigError
 from hero_rl.trainers.trl import STATE_FILE
 from hero_rl.training.config import TrainConfig
 
-__all__ = ["MetricsFile", "latest_checkpoint", "open_run", "write_whole"]
+__all__ = ["MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records", "write_whole"]
 
 _PACKAGES = ("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy")
 
 
-def open_run(config: TrainConfig, resume: bool) -> None:
-    """Make the run's folder, or find it again, and write `config.yaml` and `environment.json`.
+def check_folder(config: TrainConfig, resume: bool) -> None:
+    """Refuse a folder that this run must not write into.
 
     Raises:
         ConfigError: the folder holds a run already and `resume` is off; there is nothing to resume; or the settings
@@ -39,9 +39,20 @@ def open_run(config: TrainConfig, resume: bool) -> None:
         raise ConfigError(f"output_dir: {folder} holds no run to resume")
     else:
         _refuse_changes(yaml.safe_load(record.read_text()), config, record)
+
+
+def write_records(config: TrainConfig) -> None:
+    """Make the run's folder and write `config.yaml` and `environment.json` into it."""
+    folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(record, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_whole(folder / "config.yaml", yaml.safe_dump(config.model_dump(), sort_keys=False))
     write_whole(folder / "environment.json", json.dumps(_environment(config), indent=2))
+
+
+def is_finished(checkpoint: Path, max_steps: int) -> bool:
+    """Whether a checkpoint is the end of its run; `max_steps` below 1 means the length that the run had."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    return state["global_step"] >= (max_steps if max_steps > 0 else state["max_steps"])
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

@@ -13,14 +13,15 @@ from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
+from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
 from hero_rl.training.config import TrainConfig
 from hero_rl.training.progress import ProgressLine
 from hero_rl.training.prompts import load_prompts
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import MetricsFile, latest_checkpoint, open_run
+from hero_rl.training.records import MetricsFile, check_folder, is_finished, latest_checkpoint, write_records
 
-__all__ = ["Run", "check", "train"]
+__all__ = ["Run", "check", "train", "trl_arguments"]
 
 _TRAINERS = {"grpo": (HeroGRPOConfig, HeroGRPOTrainer), "rloo": (HeroRLOOConfig, HeroRLOOTrainer)}
 
@@ -42,8 +43,11 @@ def check(config: TrainConfig) -> Run:
         ConfigError: a TRL argument is unknown or wrong.
         DataError: a file, column or row is missing or bad.
     """
+    for setting, path in (("model.path", config.model.path), ("reward_model.path", _path_of(config.reward_model))):
+        if path.startswith(("/", ".", "~")) and not Path(path).exists():
+            raise ConfigError(f"{setting}: {path}: no such folder")
     with quiet_libraries():
-        arguments = _arguments(config)
+        arguments = trl_arguments(config)
     evaluation = load_prompts(config.data, "eval") if config.data.eval else None
     return Run(config, arguments, load_prompts(config.data, "train"), evaluation)
 
@@ -72,13 +76,18 @@ def train(
 def _train(run: Run, resume: bool, callbacks: Sequence[TrainerCallback], progress: bool) -> Path:
     config = run.config
     folder = Path(config.output_dir)
-    if run.arguments.process_index == 0:
-        open_run(config, resume)
-    PartialState().wait_for_everyone()  # the other ranks of a run meet the folder as rank 0 leaves it
+    main = run.arguments.process_index == 0
+    if main:
+        check_folder(config, resume)
     checkpoint = latest_checkpoint(folder) if resume else None
+    if checkpoint and is_finished(checkpoint, run.arguments.max_steps) and (folder / "model").is_dir():
+        return folder / "model"
     line = ProgressLine() if progress else None
     shown = [] if line is None else [line]
     trainer = _trainer(run, [MetricsFile(folder / "metrics.jsonl"), *shown, *callbacks])
+    if main:  # only now: a model that cannot be loaded leaves no run behind
+        write_records(config)
+    PartialState().wait_for_everyone()
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
@@ -88,7 +97,12 @@ def _train(run: Run, resume: bool, callbacks: Sequence[TrainerCallback], progres
     return folder / "model"
 
 
-def _arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
+def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
+    """The configuration's TRL arguments, checked by TRL.
+
+    Raises:
+        ConfigError: an argument is unknown or wrong.
+    """
     kind, _ = _TRAINERS[config.algorithm]
     known = kind.__dataclass_fields__
     for name in config.trl:
@@ -111,6 +125,10 @@ def _arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"trl: {error}") from error
+
+
+def _path_of(reward_model: LocalRewardModelConfig | None) -> str:
+    return reward_model.path if reward_model else ""
 
 
 def _near(name: str, known: Any) -> str:
