@@ -169,8 +169,11 @@ def _train(
 
 def _start_accuracy(policy: Path, settings: ArmSettings) -> dict[str, PromptAccuracy]:
     from hero_rl.arena.evaluation import evaluate
+    from hero_rl.training.quiet import quiet_libraries
 
-    return {**evaluate(policy, split=settings.split, prompts=settings.prompts, samples=settings.samples)}
+    with quiet_libraries():  # this process writes to the terminal that the progress is shown on
+        accuracy = evaluate(policy, split=settings.split, prompts=settings.prompts, samples=settings.samples)
+    return {**accuracy}
 
 
 def _clear(folder: Path) -> None:

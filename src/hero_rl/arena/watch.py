@@ -55,7 +55,7 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
     if console is None:
         wait(running.values())
         return
-    with Progress(
+    progress = Progress(
         TextColumn("{task.description}"),
         MofNCompleteColumn(),
         BarColumn(bar_width=12),
@@ -66,10 +66,12 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
         expand=True,
         transient=True,
         disable=not console.is_terminal,
-    ) as progress:
-        tasks = {
-            folder: progress.add_task(_short(folder), total=steps, signals="waiting", start=False) for folder in running
-        }
+    )
+    # All rows before the first frame: a display that grows leaves its first lines behind.
+    tasks = {
+        folder: progress.add_task(_short(folder), total=steps, signals="waiting", start=False) for folder in running
+    }
+    with progress:
         pending, printed = set(running.values()), time.monotonic()
         while pending:
             _, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
