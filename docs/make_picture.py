@@ -52,7 +52,9 @@ def draw() -> Figure:
             axes.text(0, 0.06, "starved", ha="center", color=INK, fontsize=9)
             axes.text(2, 0.06, "starved", ha="center", color=INK, fontsize=9)
         if name == "reward model only":
-            axes.annotate("a wrong answer,\nrewarded", (0.98, 1.62), (0.25, -2.9), color=INK, fontsize=9, ha="center")
+            axes.annotate(
+                "a wrong answer\noutranks a right one", (1.04, 1.6), (1.95, -2.6), color=INK, fontsize=9, ha="center"
+            )
         if name == "HERO":
             axes.set_ylim(-0.75, 0.8)
     handles = [matplotlib.lines.Line2D([], [], marker="o", linestyle="", color=c) for c in (RIGHT, WRONG)]
