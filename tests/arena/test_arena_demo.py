@@ -16,7 +16,9 @@ from hero_rl.arena.demo import Arm, DemoResult, DemoSettings
 from hero_rl.arena.evaluation import Estimate, PromptAccuracy
 from hero_rl.arena.page import caveat, print_table, write_image, write_page
 from hero_rl.arena.results import differences, rows
+from hero_rl.arena.settings import ArenaSettings, tiny_settings
 from hero_rl.cli import main
+from hero_rl.cli.demo import _Arguments, _settings
 from hero_rl.errors import ConfigError
 
 
@@ -106,7 +108,7 @@ def test_arms_take_the_settings_they_have():
         ),
         (["--zzz", "1"], "--zzz: unknown argument"),
         (["--seeds", "0"], "seeds"),
-        (["--arena.reward_model.stepz", "1"], "--reward_model.stepz: Extra inputs are not permitted"),
+        (["--arena.reward_model.stepz", "1"], "--arena.reward_model.stepz: Extra inputs are not permitted"),
         (["--rule", "1"], "--rule: unknown argument"),
         (["--rule.alpha", "2"], "arm hero: rule.alpha: Input should be less than or equal to 1"),
         (["--trl.learning_rat", "1"], "trl.learning_rat: HeroGRPOConfig has no such argument; did you mean"),
@@ -116,6 +118,16 @@ def test_mistakes_end_before_anything_is_trained(arguments, message, tmp_path, c
     assert main(["demo", "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "cache").exists()
+
+
+def test_one_number_of_a_model_leaves_its_others_as_they_are():
+    arguments = _Arguments(tiny=True)
+    arena = _settings(arguments, ["--arena.reward_model.bounded", "false", "--arena.policy.steps=7"]).arena
+    assert not arena.reward_model.bounded and arena.policy.steps == 7
+    tiny = tiny_settings()
+    assert arena.reward_model == tiny.reward_model.model_copy(update={"bounded": False})
+    full = _settings(_Arguments(), ["--arena.reward_model.backbone.steps", "9"]).arena.reward_model.backbone
+    assert full == ArenaSettings().reward_model.backbone.model_copy(update={"steps": 9})
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ from hero_rl.arena.workers import worker_pool
 from hero_rl.errors import ConfigError, HeroError
 from hero_rl.training.config import TrainConfig
 
-__all__ = ["Arm", "DemoResult", "DemoSettings", "run_demo"]
+__all__ = ["Arm", "DemoResult", "DemoSettings", "run_demo", "summary"]
 
 
 class DemoSettings(BaseModel):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hero_rl.arena.demo import DemoResult
     from hero_rl.arena.evaluation import Estimate
 
-__all__ = ["print_table", "write_image", "write_page"]
+__all__ = ["caveat", "print_table", "sentence", "write_image", "write_page"]
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = {

@@ -12,7 +12,7 @@ from hero_rl.arena.evaluation import KINDS, Estimate, Kind, PromptAccuracy
 if TYPE_CHECKING:
     from hero_rl.arena.demo import DemoResult
 
-__all__ = ["Difference", "Row", "differences", "rows"]
+__all__ = ["LABELS", "Difference", "Row", "differences", "rows"]
 
 LABELS = {
     "hero": "HERO",

@@ -11,16 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from hero_rl.training.progress import columns
 
 __all__ = ["watch_arms", "watch_models"]
 
@@ -56,12 +49,7 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
         wait(running.values())
         return
     progress = Progress(
-        TextColumn("{task.description}"),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=12),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[signals]}", table_column=Column(no_wrap=True, overflow="crop", ratio=1)),
+        *columns("{task.description}"),
         console=console,
         expand=True,
         transient=True,

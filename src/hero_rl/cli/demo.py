@@ -104,15 +104,16 @@ def _settings(arguments: _Arguments, rest: list[str]):
     from hero_rl.arena.settings import ArenaSettings, tiny_settings
     from hero_rl.training.config import lay_over, parse_overrides
 
-    given = lay_over({}, parse_overrides(rest))
+    # Over the whole settings, so that one number of a nested model leaves the others as they are.
+    arena = tiny_settings() if arguments.tiny else ArenaSettings()
+    given = lay_over({"arena": arena.model_dump()}, parse_overrides(rest))
     for block in given:
         if block not in ("rule", "trl", "arena") or not isinstance(given[block], dict):
             raise ConfigError(f"--{block}: unknown argument; see hero demo --help")
     arm: dict[str, Any] = {"trl": given.get("trl", {})}
     arm |= {"regime": arguments.regime, "split": "report" if arguments.report else "test"}
     if arguments.tiny:
-        arm |= {"steps": 3}
-        arm |= {"prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
+        arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
     if arguments.steps is not None:
         arm["steps"] = arguments.steps
     try:
@@ -122,7 +123,7 @@ def _settings(arguments: _Arguments, rest: list[str]):
             first_seed=arguments.first_seed,
             rule=given.get("rule", {}),
             arm=ArmSettings(**arm),
-            arena=tiny_settings() if arguments.tiny else ArenaSettings(**given.get("arena", {})),
+            arena=given["arena"],
             workers=arguments.workers,
         )
     except ValidationError as error:

@@ -83,14 +83,13 @@ class Hero(Settings):
         scorable = ~signals.verdict.isnan()
         score = signals.score.double()
         sigma, known = score_spread(score, groups, scorable & ~score.isnan())
-        sigma_bar = state.sigma_bar
-        if sigma_bar is None and known.any():
-            sigma_bar = sigma[known].mean().item()
+        batch_mean = sigma[known].mean().item() if known.any() else None
+        sigma_bar = batch_mean if state.sigma_bar is None else state.sigma_bar
         weight = groups.spread(self._weight(sigma, known, sigma_bar))
         r_hat = banded_reward(signals, groups, alpha=self.alpha, beta=self.beta, singleton=self.singleton, eps=self.eps)
         advantage = weight * normalise(r_hat, groups, scorable, self.scale, self.eps)
         shaped = shaped_like(signals, weight * r_hat, advantage, scorable, groups.spread(sigma), weight)
-        return shaped, self._move(state, sigma, known)
+        return shaped, self._move(state, batch_mean)
 
     def _weight(
         self, sigma: Float[Tensor, " S"], known: Bool[Tensor, " S"], sigma_bar: float | None
@@ -105,10 +104,9 @@ class Hero(Settings):
         weight = self.w_min + (self.w_max - self.w_min) * torch.sigmoid(self.k * excess)
         return weight.where(known, 1)
 
-    def _move(self, state: HeroState, sigma: Float[Tensor, " S"], known: Bool[Tensor, " S"]) -> HeroState:
-        if not known.any():
+    def _move(self, state: HeroState, batch_mean: float | None) -> HeroState:
+        if batch_mean is None:
             return state
-        batch_mean = sigma[known].mean().item()
         if state.sigma_bar is None:
             return HeroState(sigma_bar=batch_mean)
         return HeroState(sigma_bar=self.momentum * state.sigma_bar + (1 - self.momentum) * batch_mean)

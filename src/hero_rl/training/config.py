@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,16 @@ from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rules import AnyRule, Hero
 from hero_rl.verifiers import AnyVerifier
 
-__all__ = ["DataConfig", "ModelConfig", "TrainConfig", "lay_over", "load_config", "parse_overrides", "resolve"]
+__all__ = [
+    "DataConfig",
+    "ModelConfig",
+    "TrainConfig",
+    "did_you_mean",
+    "lay_over",
+    "load_config",
+    "parse_overrides",
+    "resolve",
+]
 
 _RESERVED = {
     "output_dir": "output_dir",
@@ -28,7 +38,6 @@ _RESERVED = {
     "resume_from_checkpoint": "--resume",
     "rollouts_dir": "output_dir (every rollout is kept in its folder `rollouts`)",
 }
-
 
 # A block that names no type is of the usual one.
 _USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
@@ -255,8 +264,14 @@ def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
 
 def _suggestion(where: list[str], merged: dict[str, Any]) -> str:
     known = _known_names(where[:-1], merged)
-    near = difflib.get_close_matches(where[-1], known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}" if known else ""
+    listed = f"; known here: {', '.join(sorted(known))}" if known else ""
+    return did_you_mean(where[-1], known) or listed
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or nothing."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _known_names(blocks: list[str], node: Any) -> set[str]:

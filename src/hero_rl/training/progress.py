@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 from transformers import TrainerCallback
 
-__all__ = ["ProgressLine"]
+__all__ = ["ProgressLine", "columns"]
 
 _SHOWN = {
     "reward": "reward",
@@ -18,6 +18,18 @@ _SHOWN = {
     "hero/frac_groups_mixed": "mixed",
     "hero/frac_groups_rescued": "rescued",
 }
+
+
+def columns(label: str) -> tuple[ProgressColumn, ...]:
+    """Columns of a run's line: label, steps, time left, and the task's `signals`, which are cut first."""
+    return (
+        TextColumn(label),
+        MofNCompleteColumn(),
+        BarColumn(bar_width=12),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[signals]}", table_column=Column(no_wrap=True, overflow="crop", ratio=1)),
+    )
 
 
 class ProgressLine(TrainerCallback):
@@ -37,12 +49,7 @@ class ProgressLine(TrainerCallback):
         if not state.is_world_process_zero:
             return
         self._progress = Progress(
-            TextColumn("[bold]step"),
-            MofNCompleteColumn(),
-            BarColumn(bar_width=12),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[signals]}", table_column=Column(no_wrap=True, overflow="crop", ratio=1)),
+            *columns("[bold]step"),
             console=self.console,
             expand=True,
             disable=not self.console.is_terminal,

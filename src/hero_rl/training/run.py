@@ -15,7 +15,7 @@ from transformers.trainer_callback import ProgressCallback
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
-from hero_rl.training.config import TrainConfig
+from hero_rl.training.config import TrainConfig, did_you_mean
 from hero_rl.training.progress import ProgressLine
 from hero_rl.training.prompts import load_prompts
 from hero_rl.training.quiet import quiet_libraries
@@ -107,7 +107,7 @@ def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
     known = kind.__dataclass_fields__
     for name in config.trl:
         if name not in known:
-            raise ConfigError(f"trl.{name}: {kind.__name__} has no such argument{_near(name, known)}")
+            raise ConfigError(f"trl.{name}: {kind.__name__} has no such argument{did_you_mean(name, known)}")
     model_init = {"revision": config.model.revision, "dtype": config.model.dtype}
     if config.model.attn_implementation:
         model_init["attn_implementation"] = config.model.attn_implementation
@@ -129,13 +129,6 @@ def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
 
 def _path_of(reward_model: LocalRewardModelConfig | None) -> str:
     return reward_model.path if reward_model else ""
-
-
-def _near(name: str, known: Any) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
