@@ -4,11 +4,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hero_rl.verifiers.base import Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 
-__all__ = ["AnyVerifier", "ExactVerifier", "MathVerify", "Reason", "Verdict", "Verifier"]
+__all__ = [
+    "AnyVerifier",
+    "BatchVerifier",
+    "ExactVerifier",
+    "MathVerify",
+    "Pair",
+    "Reason",
+    "StagedVerifier",
+    "Verdict",
+    "Verifier",
+]
 
 AnyVerifier = Annotated[ExactVerifier | MathVerify, Field(discriminator="type")]
 """Any verifier as a block of a configuration file, told apart by its `type`."""

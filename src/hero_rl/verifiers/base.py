@@ -7,11 +7,12 @@ A wrong, missing or unreadable answer is the policy's doing and gets 0. Whatever
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["Reason", "Verdict", "Verifier"]
+__all__ = ["BatchVerifier", "Pair", "Reason", "StagedVerifier", "Verdict", "Verifier"]
 
 
 class Reason(Enum):
@@ -20,8 +21,17 @@ class Reason(Enum):
     MATCHED_EXACTLY = "matched_exactly"
     """1: answer and reference are the same text, up to whitespace."""
 
+    MATCHED_BY_VALUE = "matched_by_value"
+    """1: the texts differ, both are exact numbers (or lists and the like of them) and they are equal."""
+
+    MATCHED_BY_ROUNDING = "matched_by_rounding"
+    """1: one of the two is the correct rounding of the other, to as many digits as the verifier asks for."""
+
     MATCHED_SYMBOLICALLY = "matched_symbolically"
-    """1: the texts differ, computer algebra holds the two equal."""
+    """1: the texts differ, as formulas they are equal."""
+
+    MATCHED_BY_JUDGE = "matched_by_judge"
+    """1: a language model holds the answer equal to the reference."""
 
     MISMATCH = "mismatch"
     """0: both were read and they differ."""
@@ -35,6 +45,12 @@ class Reason(Enum):
     ANSWER_TOO_LONG = "answer_too_long"
     """0: the final answer is longer than the verifier's cap."""
 
+    TOO_LARGE = "too_large"
+    """0: the answer is written otherwise than the reference and too large to be worked out, as 9^9^9^9 is."""
+
+    REJECTED_BY_JUDGE = "rejected_by_judge"
+    """0: a language model holds the answer different from the reference."""
+
     REFERENCE_UNREADABLE = "reference_unreadable"
     """NaN: the reference is empty or cannot be read, so nothing can be said of any answer."""
 
@@ -44,14 +60,36 @@ class Reason(Enum):
     CRASHED = "crashed"
     """NaN: the check raised, died or could not be run where it was called."""
 
+    JUDGE_UNREADABLE = "judge_unreadable"
+    """NaN: the language model answered, but not with one of the words it was asked for."""
+
+    JUDGE_UNREACHABLE = "judge_unreachable"
+    """NaN: the language model's endpoint gave no usable reply within its time and retries."""
+
     @property
     def value_of_verdict(self) -> float:
         """The verdict that goes with this reason: 1.0, 0.0 or NaN."""
-        if self in (Reason.MATCHED_EXACTLY, Reason.MATCHED_SYMBOLICALLY):
-            return 1.0
-        if self in (Reason.REFERENCE_UNREADABLE, Reason.TIMED_OUT, Reason.CRASHED):
-            return math.nan
-        return 0.0
+        return _VALUES[self]
+
+
+_VALUES = {
+    Reason.MATCHED_EXACTLY: 1.0,
+    Reason.MATCHED_BY_VALUE: 1.0,
+    Reason.MATCHED_BY_ROUNDING: 1.0,
+    Reason.MATCHED_SYMBOLICALLY: 1.0,
+    Reason.MATCHED_BY_JUDGE: 1.0,
+    Reason.MISMATCH: 0.0,
+    Reason.NO_ANSWER: 0.0,
+    Reason.UNREADABLE_ANSWER: 0.0,
+    Reason.ANSWER_TOO_LONG: 0.0,
+    Reason.TOO_LARGE: 0.0,
+    Reason.REJECTED_BY_JUDGE: 0.0,
+    Reason.REFERENCE_UNREADABLE: math.nan,
+    Reason.TIMED_OUT: math.nan,
+    Reason.CRASHED: math.nan,
+    Reason.JUDGE_UNREADABLE: math.nan,
+    Reason.JUDGE_UNREACHABLE: math.nan,
+}
 
 
 @dataclass(frozen=True)
@@ -96,4 +134,48 @@ class Verifier(Protocol):
 
     def verify(self, reference: str, completion: str) -> Verdict:
         """Judge one completion; raises for no completion whatever, since completions are untrusted input."""
+        ...
+
+
+class Pair(NamedTuple):
+    """One check to make. A plain `(reference, completion)` will do wherever pairs are taken.
+
+    Attributes:
+        reference: the right answer.
+        completion: the whole text that the policy wrote.
+        question: what was asked, for verifiers that read it (a judge does, a rule does not).
+    """
+
+    reference: str
+    completion: str
+    question: str = ""
+
+
+@runtime_checkable
+class BatchVerifier(Protocol):
+    """Judges many completions at once: in other processes, or by concurrent requests."""
+
+    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
+        """Judge a batch; one verdict a pair, in the order given. Raises for no completion whatever."""
+        ...
+
+
+@runtime_checkable
+class StagedVerifier(Verifier, Protocol):
+    """A verifier that works in stages, so that equal answers are judged once and easy ones at once.
+
+    For every input, `verify(reference, completion)` gives what `judge(reference, extract(completion))` gives, times
+    aside; and where `judge_quickly` gives a verdict, it is the one of `judge`.
+    """
+
+    def extract(self, completion: str) -> str | None:
+        """The final answer of a completion, None if it states none; time linear in a bounded part of the text."""
+        ...
+
+    def judge_quickly(self, reference: str, answer: str | None) -> Verdict | None:
+        """The verdict where it takes microseconds and cannot hang, None where it may take longer."""
+        ...
+
+    def judge(self, reference: str, answer: str | None) -> Verdict:
+        """The verdict on an extracted answer; may take long, or for ever."""
         ...
