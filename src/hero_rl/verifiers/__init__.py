@@ -6,19 +6,22 @@ from pydantic import Field
 
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier
 from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
 
 __all__ = [
     "AnyVerifier",
     "BatchVerifier",
     "ExactVerifier",
+    "MathVerifier",
     "MathVerify",
     "Pair",
     "Reason",
     "StagedVerifier",
     "Verdict",
     "Verifier",
+    "verify_math",
 ]
 
-AnyVerifier = Annotated[ExactVerifier | MathVerify, Field(discriminator="type")]
+AnyVerifier = Annotated[ExactVerifier | MathVerifier | MathVerify, Field(discriminator="type")]
 """Any verifier as a block of a configuration file, told apart by its `type`."""

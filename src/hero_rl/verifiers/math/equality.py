@@ -1,0 +1,185 @@
+"""Whether two formulas are equal: by values at exact points, never by trust in a simplification.
+
+Two rational formulas that agree at random fractions are equal but for a vanishing probability (Schwartz 1980), and
+their values here are exact fractions. Where a value is no fraction it has 400 bits, and agreement to all of them at
+every point is the evidence. One point at which both are defined and differ settles that they differ.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+
+from hero_rl.verifiers.math.evaluation import Point, TooLarge, Undefined, Value, evaluate, same_value
+from hero_rl.verifiers.math.formulas import Call, Node, Repeated, Symbol, symbols, walk
+from hero_rl.verifiers.math.functions import INTEGER_FUNCTIONS
+
+__all__ = ["constant_ratio", "constant_value", "same_formula"]
+
+_ENOUGH = 4
+"""Points at which both formulas must be defined, and agree."""
+
+_PLENTY = 9
+"""After so many points that agree, no more are tried; they are of every kind, since the kinds take turns."""
+
+_MAX_NODES = 600
+_MAX_SYMBOLS = 12
+_NOWHERE = Point({})
+
+
+def same_formula(one: Node, other: Node) -> bool:
+    """Whether two formulas have one value wherever both are defined, and are both defined somewhere.
+
+    Raises:
+        TooLarge: what would decide it is too large to be computed.
+    """
+    if one == other:
+        return True
+    if not _comparable(one) or not _comparable(other):
+        return False
+    # A logarithm without a base is natural to some and decimal to others; both formulas read it alike.
+    bases = (None, Fraction(10)) if _has_plain_logarithm(one) or _has_plain_logarithm(other) else (None,)
+    return any(_agree(one, other, base) for base in bases)
+
+
+def constant_value(node: Node) -> Value | None:
+    """The value of a formula without variables; None if it has variables, or no value."""
+    if symbols(node) or not _comparable(node):
+        return None
+    try:
+        return _value(node, Point({}, complex_allowed=Symbol("i") in walk(node)))
+    except (Undefined, TooLarge):
+        return None
+
+
+def constant_ratio(one: Node, other: Node) -> bool:
+    """Whether one formula is the other times a number other than zero; neither is zero everywhere."""
+    if not _comparable(one) or not _comparable(other):
+        return False
+    names = sorted(symbols(one) | symbols(other))
+    if not names:
+        return False  # any two numbers are in a constant ratio
+    ratio, seen = None, 0
+    for point in _points(tuple(names), False, False, None):
+        try:
+            left, right = _value(one, point), _value(other, point)
+        except (Undefined, TooLarge):
+            continue
+        if left == 0 and right == 0:
+            continue
+        if left == 0 or right == 0:
+            return False
+        quotient = left / right
+        if ratio is not None and not same_value(quotient, ratio):
+            return False
+        ratio, seen = quotient, seen + 1
+    return seen >= _ENOUGH
+
+
+def _agree(one: Node, other: Node, log_base: Fraction | None) -> bool:
+    names = tuple(sorted(symbols(one) | symbols(other)))
+    parts = [*walk(one), *walk(other)]
+    if not names:
+        points: Iterator[Point] = iter([Point({}, Symbol("i") in parts, log_base)])
+        needed = 1
+    else:
+        points = _points(names, _only_integers(parts), Symbol("i") in parts, log_base)
+        needed = _ENOUGH
+    seen, refused = 0, None
+    for point in points:
+        try:
+            left, right = _value(one, point), _value(other, point)
+        except Undefined:
+            continue
+        except TooLarge as reason:
+            refused = reason
+            continue
+        if not same_value(left, right):
+            return False
+        seen += 1
+        if seen == _PLENTY:
+            break
+    if refused is not None and seen < needed:
+        raise refused
+    return seen >= needed
+
+
+@lru_cache(maxsize=4096)
+def _remembered(
+    node: Node, values: tuple[tuple[str, Fraction], ...], complex_allowed: bool, base: Fraction | None
+) -> Value:
+    try:
+        return evaluate(node, Point(dict(values), complex_allowed, base))
+    except Undefined as reason:
+        return reason
+
+
+def _value(node: Node, point: Point) -> Value:
+    """The value, remembered: an element of a set is compared with many."""
+    value = _remembered(node, tuple(point.values.items()), point.complex_allowed, point.log_base)
+    if isinstance(value, Undefined):
+        raise Undefined(str(value))
+    return value
+
+
+def _comparable(node: Node) -> bool:
+    count = sum(1 for _ in walk(node))
+    return count <= _MAX_NODES and len(symbols(node)) <= _MAX_SYMBOLS
+
+
+def _has_plain_logarithm(node: Node) -> bool:
+    return any(isinstance(part, Call) and part.name == "log" and len(part.arguments) == 1 for part in walk(node))
+
+
+def _only_integers(parts: list[Node]) -> bool:
+    return any(
+        isinstance(part, Repeated) or (isinstance(part, Call) and part.name in INTEGER_FUNCTIONS) for part in parts
+    )
+
+
+_PRIME = 10_007
+# In (0, 1) inverse functions live, above 1 roots of differences, below 0 absolute values show; every second of the
+# four is replaced by whole numbers, where (-1)^n lives.
+_RANGES = (
+    (0, 1),
+    (1, 4),
+    (-3, 0),
+    (1, 4),
+    (0, 1),
+    (1, 4),
+    (-3, 3),
+    (2, 9),
+    (0, 1),
+    (1, 4),
+    (-3, 3),
+    (0, 1),
+    (0, 1),
+    (1, 4),
+    (-1, 1),
+    (-1, 0),
+)
+
+
+@lru_cache(maxsize=256)
+def _points_of(names: tuple[str, ...], integers: bool) -> tuple[tuple[tuple[str, Fraction], ...], ...]:
+    """Points for some variables: integers of both parities, fractions in (0, 1), above 1, and of either sign."""
+    draw = random.Random(20510)
+    if integers:
+        rows = [[Fraction(number) for number in draw.sample(range(2, 8 + len(names)), len(names))] for _ in range(12)]
+    else:
+        rows = [
+            [low + (high - low) * Fraction(draw.randrange(1, _PRIME), _PRIME) for _ in names] for low, high in _RANGES
+        ]
+        rows[1::4] = [
+            [Fraction(number) for number in draw.sample(range(2, 8 + len(names)), len(names))] for _ in rows[1::4]
+        ]
+    return tuple(tuple(zip(names, row, strict=True)) for row in rows)
+
+
+def _points(
+    names: tuple[str, ...], integers: bool, complex_allowed: bool, log_base: Fraction | None
+) -> Iterator[Point]:
+    for row in _points_of(names, integers):
+        yield Point(dict(row), complex_allowed, log_base)

@@ -1,0 +1,172 @@
+r"""One spelling for what LaTeX, Unicode and habit spell in many ways, before anything is read.
+
+Only what leaves the meaning alone is changed: sizes, spaces, fonts, synonyms of commands, signs for commands.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["key", "respell", "without_outer_braces", "words_only"]
+
+_SIGNS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "×": r" \times ", "⋅": r" \cdot ", "·": r" \cdot ",
+    "∙": r" \cdot ",
+    "÷": r" \div ", "∕": "/", "⁄": "/", "≤": r" \le ", "⩽": r" \le ", "≥": r" \ge ", "⩾": r" \ge ", "≠": r" \ne ",
+    "≈": r" \approx ",
+    "≡": r" \equiv ", "∈": r" \in ", "∪": r" \cup ", "∩": r" \cap ", "∖": r" \setminus ", "∅": r" \emptyset ",
+    "∞": r" \infty ",
+    "±": r" \pm ", "∓": r" \mp ", "√": r"\sqrt ", "∛": r"\sqrt[3]", "°": r"^\circ ", "º": r"^\circ ", "′": "'",
+    "’": "'", "″": "''",
+    "π": r"\pi ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ",
+    "ε": r"\epsilon ", "λ": r"\lambda ",
+    "μ": r"\mu ", "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ", "φ": r"\phi ", "ϕ": r"\phi ", "ψ": r"\psi ",
+    "ω": r"\omega ",
+    "Δ": r"\Delta ", "Ω": r"\Omega ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}",
+    "ℂ": r"\mathbb{C}",
+    "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+    "⅛": r"\frac{1}{8}",
+    "€": r"\text{euro}", "£": r"\text{pound}", "“": '"', "”": '"', "…": r"\ldots ",
+}  # fmt: skip
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"
+_SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉ₙₖ"
+_RAISED = re.compile(f"[{_SUPERSCRIPTS}]+")
+_LOWERED = re.compile(f"[{_SUBSCRIPTS}]+")
+_PLAIN = str.maketrans(_SUPERSCRIPTS + _SUBSCRIPTS, "0123456789+-n0123456789nk")
+_SIGN_TABLE = str.maketrans(_SIGNS)
+
+_SYNONYMS = {
+    "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "dbinom": "binom", "tbinom": "binom", "leq": "le",
+    "leqslant": "le", "leqq": "le",
+    "geq": "ge", "geqslant": "ge", "geqq": "ge", "neq": "ne", "lt": "<", "gt": ">", "lbrace": "{", "rbrace": "}",
+    "lvert": "|", "rvert": "|",
+    "vert": "|", "lbrack": "[", "rbrack": "]", "varnothing": "emptyset", "varphi": "phi", "varepsilon": "epsilon",
+    "vartheta": "theta",
+    "backslash": "setminus", "smallsetminus": "setminus", "land": "wedge", "lor": "vee", "colon": ":",
+    "degree": "circ", "ast": "*",
+    "lg": "lg", "arctg": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sh": "sinh", "ch": "cosh", "th": "tanh",
+    "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "dotsb": "ldots", "mid": "mid", "bf": "", "rm": "", "it": "",
+}  # fmt: skip
+_SIZES = {
+    "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl", "Biggr",
+    "middle",
+    "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "rm", "bf", "it", "boldsymbol", "bold",
+    "mathbf", "mathit",
+    "mathcal", "overrightarrow", "vec", "overline", "bar", "hat", "widehat", "tilde", "underline", "nonumber",
+    "phantom",
+    "rlap", "strut", "boxed", "fbox", "ensuremath",
+}  # fmt: skip
+_KEEP_AS_MARK = {"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"}
+_SPACES = {"quad", "qquad", "hspace", "enspace", "thinspace", "medspace", "space", "nobreakspace", "newline", "par"}
+
+# Written twice, a backslash before one of these is an escape too many and no line break.
+_ESCAPED_TWICE = re.compile(
+    r"(?<!\\)\\\\(?=(?:frac|dfrac|tfrac|left|right|sqrt|leq?|geq?|neq?|text|pi|cup|cap|in|infty|boxed|circ|cdot|times|pm|mathbb|"
+    r"begin|end|log|ln|sin|cos|tan|theta|alpha|beta|lambda|quad)(?![a-z]))"
+)
+_COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
+_GLUED_SPACE = re.compile(r"\\(q?quad)(?=[A-Za-z])")
+_THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
+_EXPLICIT_THOUSANDS = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!|\\!,|\\,|\\!)\s*(?=\d{3}(?!\d))")
+_STRAY_POINT = re.compile(r"(?<=[\w}])[.,]\s*([)\]])")
+_ORDINAL = re.compile(r"(?<=\d)\s*(?:\^?\{?\\(?:text|mathrm|textrm)\{\s*)?(?:st|nd|rd|th)\b(?:\s*\})*")
+_DOLLARS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
+_SPACE_RUN = re.compile(r"\s+")
+
+
+def without_outer_braces(text: str) -> str:
+    """The text without braces around all of it, in linear time however many there are."""
+    text = text.strip()
+    opened = len(text) - len(text.lstrip("{"))
+    closed = len(text) - len(text.rstrip("}"))
+    inside = text[opened : len(text) - closed]
+    if opened and opened == closed and "{" not in inside and "}" not in inside and not inside.endswith("\\"):
+        return inside
+    return text
+
+
+def respell(text: str) -> str:
+    """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
+    text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
+    text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
+    text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
+    text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
+    text = _EXPLICIT_THOUSANDS.sub("", text).replace(r"\!", "")
+    text = _ORDINAL.sub(" ", _money(text))
+    text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
+    text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
+    text = _SPACE_RUN.sub(" ", text).strip().rstrip(".,;: ").strip()
+    return _balanced(text)
+
+
+def _balanced(text: str) -> str:
+    """Without braces at the ends that have no partner, as a cut-out formula has them."""
+    plain = re.sub(r"\\[{}]", "", text)
+    surplus = plain.count("{") - plain.count("}")
+    if surplus > 0 and text.startswith("{" * surplus):
+        return text[surplus:].strip()
+    if surplus < 0 and text.endswith("}" * -surplus):
+        return text[:surplus].strip()
+    return text
+
+
+def _without_invisible(text: str) -> str:
+    """With every white space a space, and without marks that do not show (direction, joiners)."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) != "Cf"
+    )
+
+
+_LONE_DOLLAR = re.compile(r"^\s*\\?\$\s*(?=\d[\d,.]*\s*(?:\\text|[a-z]|$))")
+
+
+def _money(text: str) -> str:
+    r"""An escaped dollar, or a lone one before or after an amount, is a unit."""
+    if text.count("$") - text.count(r"\$") == 1:
+        text = re.sub(r"^\s*\$\s*(?=[\d.])", r"\\$", text)
+        text = re.sub(r"(?<=\d)\s*\$\s*$", r"\\$", text)
+    amount = re.sub(r"\\\$\s*(-?[\d.,]*\d)", r" \1 \\text{dollar} ", text)
+    return amount.replace(r"\$", r" \text{dollar} ")
+
+
+def _synonym(match: re.Match[str]) -> str:
+    name = match[1]
+    if name in _SPACES:
+        return " "
+    if name in _KEEP_AS_MARK:
+        return match.group()
+    if name in _SIZES:
+        return " "
+    other = _SYNONYMS.get(name, name)
+    if not other.isalpha():
+        return {"{": r"\{", "}": r"\}", "|": "|"}.get(other, f" {other} ")
+    return "\\" + other
+
+
+_ONE_IN_BRACES = re.compile(r"\{(\w)\}")
+_MARKED_WORDS = re.compile(r"\\(?:text|mathrm|textbf|mbox)\s*\{([^{}]*)\}")
+_IDLE_SPACE = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
+
+
+def key(text: str) -> str:
+    r"""A fingerprint of a respelled text that ignores idle spaces, braces around one character and marks of words.
+
+    Two texts of one key are the same formula. A space between two letters or digits stays, since `2 2` is not `22`.
+    """
+    return _IDLE_SPACE.sub("", _MARKED_WORDS.sub(r"\1", _ONE_IN_BRACES.sub(r"\1", text)))
+
+
+_NOT_WORDS = re.compile(r"[^a-z0-9+\-*/=<>^.]+")
+_ARTICLES = {"the", "a", "an"}
+
+
+def words_only(text: str) -> str:
+    """Words in lower case with one space between, without marks, articles and commands."""
+    text = re.sub(r"\\(?:text|mathrm|textbf|textit|mbox|textrm|textnormal)\b", " ", text)
+    words = _NOT_WORDS.sub(" ", text.casefold()).split()
+    return " ".join(word.strip(".") for word in words if word not in _ARTICLES)

@@ -1,0 +1,103 @@
+"""Units of measure, and the words that may stand behind a number without changing it."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["is_plain_noun", "is_unit", "same_unit", "unit_name"]
+
+_SPELLINGS = {
+    "mm": ["millimeter", "millimetre"],
+    "cm": ["centimeter", "centimetre"],
+    "dm": ["decimeter"],
+    "m": ["meter", "metre"],
+    "km": ["kilometer", "kilometre"],
+    "in": ["inch", "inches"],
+    "ft": ["foot", "feet"],
+    "yd": ["yard"],
+    "mi": ["mile"],
+    "mg": ["milligram"],
+    "g": ["gram", "gramme"],
+    "kg": ["kilogram", "kilo"],
+    "lb": ["pound", "lbs"],
+    "oz": ["ounce"],
+    "ml": ["milliliter", "millilitre", "mL"],
+    "l": ["liter", "litre", "L"],
+    "s": ["second", "sec", "secs"],
+    "min": ["minute", "mins"],
+    "h": ["hour", "hr", "hrs"],
+    "day": [],
+    "week": [],
+    "month": [],
+    "year": ["yr", "yrs"],
+    "dollar": ["usd", "buck"],
+    "cent": [],
+    "euro": [],
+    "degree": ["deg"],
+    "rad": ["radian"],
+    "unit": [],
+    "mph": [],
+    "kph": ["kmh"],
+    "J": ["joule"],
+    "kJ": [],
+    "N": ["newton"],
+    "W": ["watt"],
+    "kW": [],
+    "V": ["volt"],
+    "A": ["ampere", "amp"],
+    "Hz": ["hertz"],
+    "Pa": ["pascal"],
+    "K": ["kelvin"],
+    "mol": ["mole"],
+}
+_NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in (name, *spellings)}
+
+# Behind a number, these say another number, a condition, a doubt or a second answer.
+_CHANGING = """
+not no non isnt arent never and or nor if else unless when where is are was were be than more less least most
+over under above below about between except other otherwise but minus plus times squared cubed factorial
+negative percent percentage pct half double twice triple third quarter hundred thousand million billion
+trillion dozen score pair base mod modulo infinity infinite pi e i root square cube sqrt wrong false incorrect
+maybe either neither both to too from up down off per of the th with without by divided multiplied power
+exponent inverse reciprocal opposite
+"""
+_CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
+_MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
+_NOUN = re.compile(r"[A-Za-z][A-Za-z'-]*")
+
+
+def is_unit(word: str) -> bool:
+    """Whether a bare word is a unit with more than one letter."""
+    return len(word) > 1 and (word in _NAMES or _singular(word.lower()) in _NAMES)
+
+
+def is_plain_noun(word: str) -> bool:
+    """Whether a word behind a number can only name what is counted or measured.
+
+    It cannot make a wrong number right: the number itself is compared as it stands.
+    """
+    return bool(_NOUN.fullmatch(word)) and word.lower() not in _CHANGES_THE_NUMBER
+
+
+def unit_name(words: list[str]) -> str:
+    """One spelling of a unit given as words and signs: `["square", "meters"]` and `["m", "^2"]` are `m^2`."""
+    name, power = "", ""
+    for word in words:
+        if word.lower() in _MODIFIERS and len(words) > 1:
+            power = _MODIFIERS[word.lower()]
+        elif word.startswith("^"):
+            name, power = name + (word if not power else ""), power
+        else:
+            lower = word.lower()
+            spelled = _NAMES.get(word) or _NAMES.get(lower) or _NAMES.get(_singular(lower)) or _singular(lower)
+            name = f"{name} {spelled}".strip() if _NOUN.fullmatch(word) and name and name[-1] != "/" else name + spelled
+    return name + power
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def same_unit(one: str, other: str) -> bool:
+    """Whether two units are one; a bare "unit" stands for any."""
+    return one == other or "unit" in (one.split("^")[0], other.split("^")[0])

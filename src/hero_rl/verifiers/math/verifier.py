@@ -1,0 +1,239 @@
+r"""The maths verifier: is a completion's final answer the reference?
+
+    >>> from hero_rl.verifiers import MathVerifier
+    >>> MathVerifier().verify(r"(-\infty, 2]", r"Hence \boxed{a \le 2}.").value
+    1.0
+
+Extraction, reading and comparison are bounded in time and memory by limits on length, depth and size of numbers, so it
+may run in process; in training it runs under `Supervised` all the same. Nothing of a completion is ever evaluated as
+code: it is read by a grammar of our own into nodes, and those are computed by a closed table of functions.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hero_rl.verifiers.base import Reason, Verdict
+from hero_rl.verifiers.math.comparison import Strictness, compare
+from hero_rl.verifiers.math.evaluation import TooLarge
+from hero_rl.verifiers.math.extraction import extract_answer, read_reference
+from hero_rl.verifiers.math.formulas import Node, Number
+from hero_rl.verifiers.math.parser import parse
+from hero_rl.verifiers.math.rounding import is_rounding
+from hero_rl.verifiers.math.spelling import key, respell, without_outer_braces, words_only
+from hero_rl.verifiers.math.tokens import Unreadable
+
+__all__ = ["MathVerifier", "verify_math"]
+
+_CACHED = 4096
+_MAX_READ = 4000
+
+
+class MathVerifier(BaseModel):
+    r"""Correct if the final answer equals the reference as mathematics.
+
+    Attributes:
+        rounding_digits: significant digits from which a correctly rounded decimal counts as its exact value (an
+            irrational one asks for one more); None accepts exact values only.
+        order: "any" lets a list without brackets come in any order, "kept" asks for the reference's.
+        units: "optional" lets the answer leave off the reference's unit or add one, "required" does not.
+        max_characters: an answer longer than this is wrong unless it is the reference's text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["math"] = "math"
+    rounding_digits: Annotated[int, Field(ge=1)] | None = 3
+    order: Literal["any", "kept"] = "any"
+    units: Literal["optional", "required"] = "optional"
+    max_characters: Annotated[int, Field(gt=0, le=_MAX_READ)] = 2000
+
+    def verify(self, reference: str, completion: str) -> Verdict:
+        """Judge one completion; abstains only where the reference is empty."""
+        start = time.perf_counter()
+        verdict = self.judge(reference, self.extract(completion))
+        return Verdict.of(verdict.reason, verdict.answer, time.perf_counter() - start)
+
+    def extract(self, completion: str) -> str | None:
+        """The final answer as written, None if there is none (see `extraction`)."""
+        return extract_answer(completion)
+
+    def judge_quickly(self, reference: str, answer: str | None) -> Verdict | None:
+        """The verdict where texts or plain numbers decide it, else None."""
+        start = time.perf_counter()
+        reason = self._quick_reason(reference, answer)
+        return None if reason is None else Verdict.of(reason, answer, time.perf_counter() - start)
+
+    def judge(self, reference: str, answer: str | None) -> Verdict:
+        """The verdict on an extracted answer."""
+        start = time.perf_counter()
+        reason = self._quick_reason(reference, answer)
+        if reason is None:
+            reason = self._reason(reference, answer or "")
+        return Verdict.of(reason, answer, time.perf_counter() - start)
+
+    def warm_up(self) -> None:
+        """Load what the first comparison of irrational numbers needs."""
+        self.judge(r"\sqrt{2}", r"1.5")
+
+    def _quick_reason(self, reference: str, answer: str | None) -> Reason | None:
+        expected = _respelled_reference(reference)
+        if not expected:
+            return Reason.REFERENCE_UNREADABLE
+        if answer is None:
+            return Reason.NO_ANSWER
+        answer = without_outer_braces(answer)
+        if len(answer) > self.max_characters:
+            return Reason.ANSWER_TOO_LONG if answer.strip() != reference.strip() else Reason.MATCHED_EXACTLY
+        said = _respelled(answer)
+        if not said:
+            return Reason.NO_ANSWER
+        if key(said) == key(expected):
+            return Reason.MATCHED_EXACTLY
+        one, other = _plain_number(expected), _plain_number(said)
+        if one is None or other is None:
+            return None
+        return self._numbers(one, other)
+
+    def _numbers(self, one: Number, other: Number) -> Reason:
+        if one.value == other.value:
+            return Reason.MATCHED_BY_VALUE
+        if self.rounding_digits is not None and is_rounding(one, other, self.rounding_digits):
+            return Reason.MATCHED_BY_ROUNDING
+        return Reason.MISMATCH
+
+    def _reason(self, reference: str, answer: str) -> Reason:
+        expected, said = _respelled_reference(reference), _respelled(without_outer_braces(answer))
+        how = Strictness(self.rounding_digits, self.order, self.units)
+        if words_only(expected) == words_only(said) != "" and _is_prose(expected):
+            return Reason.MATCHED_EXACTLY
+        if _is_time(expected):
+            return Reason.MISMATCH
+        readable, refused = False, False
+        for one, other in _readings(expected, said):
+            readable = True
+            try:
+                reason = compare(one, other, how)
+            except (TooLarge, RecursionError):
+                refused = True
+                continue
+            if reason is not None:
+                return reason
+        if refused:
+            return Reason.TOO_LARGE
+        return Reason.MISMATCH if readable or _reading(said, True) else Reason.UNREADABLE_ANSWER
+
+
+def verify_math(gold: str, response: str) -> bool | None:
+    """Whether a response's final answer is the gold one, with default settings, in process; None for no opinion."""
+    value = MathVerifier().verify(gold, response).value
+    return None if math.isnan(value) else bool(value)
+
+
+@lru_cache(maxsize=_CACHED)
+def _respelled_reference(reference: str) -> str:
+    return respell(read_reference(reference)[:_MAX_READ])
+
+
+@lru_cache(maxsize=_CACHED)
+def _respelled(answer: str) -> str:
+    return respell(answer)
+
+
+@lru_cache(maxsize=_CACHED)
+def _reading(text: str, thousands: bool) -> Node | None:
+    try:
+        return parse(text, thousands)
+    except (Unreadable, RecursionError):
+        return None
+
+
+def _readings(expected: str, said: str) -> list[tuple[Node, Node]]:
+    """Both texts read; twice where a comma between digits may part thousands or items."""
+    if _reading(expected, True) is None:
+        expected = _last_statement(expected)
+    found = []
+    for thousands in (True, False) if "," in expected or "," in said else (True,):
+        one, other = _reading(expected, thousands), _reading(said, thousands)
+        if one is not None and other is not None and (one, other) not in found:
+            found.append((one, other))
+    comma = _decimal_commas(expected, said)
+    return [*found, comma] if comma else found
+
+
+_LABELLED_ENDING = re.compile(r"=\s*(?P<statement>[A-Za-z](?:_\{?\w+\}?)?\s*=\s*[^=<>]+)$")
+
+
+def _last_statement(reference: str) -> str:
+    """`x = 0` at the end of a reference that derives it in signs that cannot be read; a reference is trusted."""
+    match = _LABELLED_ENDING.search(reference)
+    return match["statement"] if match else reference
+
+
+_COMMA_DECIMAL = re.compile(r"-?\d+,\d{2,}")
+_POINT_DECIMAL = re.compile(r"-?\d+\.\d+")
+
+
+def _decimal_commas(expected: str, said: str) -> tuple[Node, Node] | None:
+    """A number with a decimal comma beside the same digits with a point.
+
+    Safe: two or more digits behind the comma, no space, and the other side is a decimal; no list looks like that
+    beside a decimal of the very same digits.
+    """
+    for one, other in ((expected, said), (said, expected)):
+        if _COMMA_DECIMAL.fullmatch(one) and _POINT_DECIMAL.fullmatch(other) and one.replace(",", ".") == other:
+            same = parse(other)
+            return same, same
+    return None
+
+
+_PLAIN_NUMBER = re.compile(
+    r"(?P<sign>-?)\s*(?P<number>\d{1,400}(?:\.\d{1,400})?|\.\d{1,400}|[1-9]\d{0,2}(?:,\d{3}){1,100}(?:\.\d{1,400})?)"
+)
+_SPACED_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?: \d{3})+(?![\d])")
+_PLAIN_FRACTION = re.compile(
+    r"(?P<sign>-?)\s*(?:\\frac\s*\{\s*(?P<minus>-?)(?P<top>\d{1,400})\s*\}\s*\{\s*(?P<bottom>\d{1,400})\s*\}|(?P<over>\d{1,400})\s*/\s*(?P<under>\d{1,400}))"
+)
+
+
+@lru_cache(maxsize=_CACHED)
+def _plain_number(text: str) -> Number | None:
+    """An integer, a decimal, or a fraction of two integers."""
+    match = _PLAIN_NUMBER.fullmatch(text)
+    if match:
+        found = parse(text.replace(",", "").replace(" ", ""))
+        return found if isinstance(found, Number) else None
+    if _SPACED_THOUSANDS.fullmatch(text):
+        found = parse(text.replace(" ", ""))
+        return found if isinstance(found, Number) else None
+    match = _PLAIN_FRACTION.fullmatch(text)
+    if match is None:
+        return None
+    top, bottom = int(match["top"] or match["over"]), int(match["bottom"] or match["under"])
+    if bottom == 0:
+        return None
+    from fractions import Fraction
+
+    value = Fraction(top, bottom)
+    return Number(-value if (match["sign"] == "-") != (match["minus"] == "-") else value)
+
+
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
+
+
+def _is_time(text: str) -> bool:
+    """Whether a reference is a time of day rather than a ratio: in no lowest terms, or with a leading zero."""
+    match = _TIME.fullmatch(text)
+    return bool(match) and (match[2][0] == "0" or math.gcd(int(match[1]), int(match[2])) > 1)
+
+
+def _is_prose(text: str) -> bool:
+    return bool(re.search(r"[A-Za-z]{3,}", text)) and not re.search(
+        r"[\\^_=<>{}+*/]", re.sub(r"\\text\{[^{}]*\}", "", text)
+    )
