@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.training import DataConfig, ModelConfig, TrainConfig
-from hero_rl.verifiers import ExactVerifier, MathVerify
+from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
 
 HEAD = """# Configuration of `hero train`
 
@@ -32,7 +32,8 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [TrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
-    ("verifier", [MathVerify, ExactVerifier]),
+    ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
+    ("verifier_processes", [Processes]),
     ("reward_model", [LocalRewardModelConfig]),
     ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
 ]
@@ -67,6 +68,10 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default
+    if field.default_factory is not None:
+        value = field.default_factory()  # pyright: ignore[reportCallIssue]
+    if isinstance(value, BaseModel) and "type" not in type(value).model_fields:
+        return "its defaults"
     if isinstance(value, BaseModel):
         return f"`type: {value.type}`"  # pyright: ignore[reportAttributeAccessIssue]
     return {"None": "null", "True": "`true`", "False": "`false`", "{}": "empty"}.get(str(value), f"`{value}`")

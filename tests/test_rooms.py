@@ -12,16 +12,17 @@ ROOT = Path(hero_rl.__file__).parent
 # A room may import the rooms it names, and the errors, which import nothing.
 MAY_IMPORT = {
     "errors": set(),
+    "rows": set(),
     "signals": set(),
     "rules": {"signals"},
-    "verifiers": {"signals"},
+    "verifiers": {"signals", "rows"},
     "reward_models": {"signals"},
     "scoring": {"signals", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules"},
     "trainers": {"signals", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
-    "training": {"rules", "verifiers", "reward_models", "trainers"},
+    "training": {"rows", "rules", "verifiers", "reward_models", "trainers"},
     "arena": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "trainers", "training"},
-    "cli": {"training", "arena", "rules", "verifiers", "reward_models"},
+    "cli": {"rows", "training", "arena", "rules", "verifiers", "reward_models"},
 }
 FRONT = {"__init__"}  # the package's own face imports every room, lazily
 

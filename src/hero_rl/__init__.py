@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hero_rl.scoring import Scorer
     from hero_rl.signals import Shaped, Signals
     from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
-    from hero_rl.verifiers import ExactVerifier, MathVerify
+    from hero_rl.verifiers import ExactVerifier, MathVerifier, MathVerify, Supervised, verify_math
 
 __version__ = version("hero-rl")
 
@@ -33,14 +33,17 @@ _HOMES = {
     "HeroRLOOConfig": "hero_rl.trainers.trl",
     "HeroRLOOTrainer": "hero_rl.trainers.trl",
     "LocalRewardModel": "hero_rl.reward_models",
+    "MathVerifier": "hero_rl.verifiers",
     "MathVerify": "hero_rl.verifiers",
     "RewardModelOnly": "hero_rl.rules",
     "Scorer": "hero_rl.scoring",
     "Shaped": "hero_rl.signals",
     "Signals": "hero_rl.signals",
+    "Supervised": "hero_rl.verifiers",
     "VerifierOnly": "hero_rl.rules",
     "WeightedSum": "hero_rl.rules",
     "shape": "hero_rl.rules",
+    "verify_math": "hero_rl.verifiers",
 }
 
 __all__ = [
@@ -52,15 +55,18 @@ __all__ = [
     "HeroRLOOConfig",
     "HeroRLOOTrainer",
     "LocalRewardModel",
+    "MathVerifier",
     "MathVerify",
     "RewardModelOnly",
     "Scorer",
     "Shaped",
     "Signals",
+    "Supervised",
     "VerifierOnly",
     "WeightedSum",
     "__version__",
     "shape",
+    "verify_math",
 ]
 
 

@@ -22,8 +22,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hero_rl.errors import HeroError
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
-from hero_rl.verifiers.base import Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
 
 __all__ = ["Scored", "Scorer"]
 
@@ -42,8 +43,9 @@ class Scored:
         verifier_seconds: wall-clock time of all checks.
         reward_model_seconds: wall-clock time of the reward model, at the same time as the checks.
         counters: metric name -> count or seconds of this call, the same names in every call and all summable over
-            ranks: `verifier/{abstained,timed_out,crashed,seconds}` and `reward_model/{missing,truncated,seconds}`.
-            Without a reward model nothing counts as missing.
+            ranks: `verifier/{abstained,timed_out,crashed,seconds}` and `reward_model/{missing,truncated,seconds}`, and
+            what the verifier itself counts (`verifier/respawns`, ...). Without a reward model nothing counts as
+            missing.
     """
 
     verdict: Float[Tensor, " B"]
@@ -59,15 +61,17 @@ class Scorer:
     """Runs a verifier and, where there is one, a reward model over batches.
 
     The verifier runs in the calling thread (some need the main thread's signals), the reward model at the same time in
-    a thread of its own. A verifier that raises makes its row abstain (`Reason.CRASHED`); a reward model that raises
-    makes the batch's scores NaN; each is logged with its traceback the first time.
+    a thread of its own. A verifier that takes batches gets the whole batch, with the question: a prompt's text, or its
+    last user message. One that raises makes its row, or its batch, abstain (`Reason.CRASHED`); a reward model that
+    raises makes the batch's scores NaN; each is logged with its traceback the first time. A verifier that says it can
+    never give a verdict (an error of `hero_rl.errors`) ends the call.
 
     Attributes:
         verifier: judges each completion against its reference.
         reward_model: scores each conversation; None leaves all scores NaN.
     """
 
-    def __init__(self, verifier: Verifier, reward_model: RewardModel | None = None) -> None:
+    def __init__(self, verifier: Verifier | BatchVerifier, reward_model: RewardModel | None = None) -> None:
         self.verifier = verifier
         self.reward_model = reward_model
         self._logged: set[str] = set()
@@ -87,13 +91,21 @@ class Scorer:
             references: what the verifier compares with.
 
         Raises:
-            ValueError: the three differ in length, or the reward model returned anything but B scores.
+            ValueError: the three differ in length, or the reward model returned anything but B scores, or the verifier
+                anything but B verdicts.
             TypeError: the verifier returned no `Verdict`.
+            HeroError: the verifier can never give a verdict: its workers do not start, its endpoint refuses the key.
         """
         _check_lengths(prompts=prompts, completions=completions, references=references)
+        counted_before = dict(getattr(self.verifier, "counters", {}))
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reward-model") as worker:
             pending = worker.submit(self._score_conversations, prompts, completions)
-            verdicts, verifier_seconds = self._verify(references, completions)
+            verdicts, verifier_seconds = self._verify(
+                [
+                    Pair(reference, _answer_text(completion), _question(prompt))
+                    for prompt, completion, reference in zip(prompts, completions, references, strict=True)
+                ]
+            )
             score, truncated, reward_model_seconds = pending.result()
         reasons = [verdict.reason for verdict in verdicts]
         return Scored(
@@ -104,6 +116,7 @@ class Scorer:
             verifier_seconds=verifier_seconds,
             reward_model_seconds=reward_model_seconds,
             counters={
+                **self._counted_since(counted_before),
                 "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts)),
                 "verifier/timed_out": float(reasons.count(Reason.TIMED_OUT)),
                 "verifier/crashed": float(reasons.count(Reason.CRASHED)),
@@ -114,25 +127,44 @@ class Scorer:
             },
         )
 
-    def _verify(
-        self, references: Sequence[str], completions: Sequence[str | Sequence[Message]]
-    ) -> tuple[list[Verdict], float]:
+    def _counted_since(self, before: dict[str, float]) -> dict[str, float]:
+        """What the verifier itself counted in this call, under its own names."""
+        after = getattr(self.verifier, "counters", {})
+        return {f"verifier/{name}": float(after[name] - before.get(name, 0)) for name in sorted(after)}
+
+    def _verify(self, pairs: Sequence[Pair]) -> tuple[list[Verdict], float]:
         start = time.perf_counter()
-        verdicts = [
-            self._verify_one(reference, _answer_text(completion))
-            for reference, completion in zip(references, completions, strict=True)
-        ]
+        if isinstance(self.verifier, BatchVerifier):
+            verdicts = self._verify_batch(self.verifier, pairs)
+        else:
+            verdicts = [self._verify_one(pair.reference, pair.completion) for pair in pairs]
         return verdicts, time.perf_counter() - start
+
+    def _verify_batch(self, verifier: BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
+        try:
+            verdicts = verifier.verify_batch(pairs)
+        except HeroError:
+            raise
+        except Exception:
+            self._log_once("verifier", "the verifier raised; its batch abstains")
+            return [Verdict.of(Reason.CRASHED)] * len(pairs)
+        if len(verdicts) != len(pairs):
+            raise ValueError(f"the verifier returned {len(verdicts)} verdicts for {len(pairs)} pairs")
+        for verdict in verdicts:
+            _check_kind(verdict)
+        return verdicts
 
     def _verify_one(self, reference: str, completion: str) -> Verdict:
         start = time.perf_counter()
         try:
+            assert isinstance(self.verifier, Verifier)
             verdict = self.verifier.verify(reference, completion)
+        except HeroError:
+            raise
         except Exception:
             self._log_once("verifier", "the verifier raised; its row abstains")
             return Verdict.of(Reason.CRASHED, seconds=time.perf_counter() - start)
-        if not isinstance(verdict, Verdict):
-            raise TypeError(f"the verifier returned a {type(verdict).__name__}, not a Verdict")
+        _check_kind(verdict)
         return verdict
 
     def _score_conversations(
@@ -159,6 +191,11 @@ class Scorer:
         if part not in self._logged:
             _logger.exception("%s (logged once, counted always)", message)
         self._logged.add(part)
+
+
+def _check_kind(verdict: Any) -> None:
+    if not isinstance(verdict, Verdict):
+        raise TypeError(f"the verifier returned a {type(verdict).__name__}, not a Verdict")
 
 
 def _check_lengths(**columns: Sequence[Any]) -> None:
@@ -188,6 +225,14 @@ def _flat(message: Message) -> Message:
     if not isinstance(content, str) and content and all(block.get("type") == "text" for block in content):
         return {**message, "content": _text(content)}
     return message
+
+
+def _question(prompt: str | Sequence[Message]) -> str:
+    """The text of a prompt, or of its last user message; empty if it has none."""
+    if isinstance(prompt, str):
+        return prompt
+    asked = (message for message in reversed(prompt) if message.get("role") == "user")
+    return _text(next(asked, {}).get("content"))
 
 
 def _answer_text(completion: str | Sequence[Message]) -> str:

@@ -11,13 +11,14 @@ __all__ = ["main"]
 
 _VERBS = {
     "train": "train a policy from a configuration file",
+    "verify": "judge final answers against their references",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }
 
 # Packages that an extra brings.
 _EXTRAS = {
     **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
-    **dict.fromkeys(["matplotlib", "jinja2", "scipy"], "report"),
+    **dict.fromkeys(["matplotlib", "jinja2"], "report"),
 }
 
 _HELP = """usage: hero <verb> [arguments]

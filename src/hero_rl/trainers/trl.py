@@ -1,12 +1,12 @@
 """HERO inside TRL: `HeroGRPOTrainer` and `HeroRLOOTrainer`.
 
-    from hero_rl import Hero, HeroGRPOConfig, HeroGRPOTrainer, MathVerify
+    from hero_rl import Hero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
 
     trainer = HeroGRPOTrainer(
         model="Qwen/Qwen3-4B-Base",
         args=HeroGRPOConfig(output_dir="out", reference_column="answer"),
         train_dataset=dataset,  # columns: prompt, answer
-        verifier=MathVerify(),
+        verifier=Supervised(MathVerifier()),
         reward_model="nvidia/AceMath-7B-RM",
         rule=Hero(alpha=0.05, beta=0.05),
     )
@@ -47,7 +47,7 @@ from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.rollout_files import RolloutFiles
-from hero_rl.verifiers import Verifier
+from hero_rl.verifiers import BatchVerifier, Verifier
 
 if TYPE_CHECKING:
     _Base = GRPOTrainer  # what the mixin counts on; RLOOTrainer has the same methods and attributes
@@ -147,7 +147,7 @@ class HeroMixin(_Base):
         self,
         model: Any,
         *,
-        verifier: Verifier,
+        verifier: Verifier | BatchVerifier,
         reward_model: RewardModel | str | None = None,
         rule: Rule | None = None,
         args: Any,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rules import AnyRule, Hero
-from hero_rl.verifiers import AnyVerifier
+from hero_rl.verifiers import AnyVerifier, Processes
 
 __all__ = [
     "DataConfig",
@@ -113,6 +113,7 @@ class TrainConfig(_Block):
         model: the policy.
         data: prompts and references.
         verifier: judges completions.
+        verifier_processes: the processes that a rule verifier runs in.
         reward_model: scores them; needed by every rule but `verifier_only`.
         rule: combines both signals.
         algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
@@ -127,6 +128,7 @@ class TrainConfig(_Block):
     model: ModelConfig
     data: DataConfig
     verifier: AnyVerifier
+    verifier_processes: Processes = Processes()
     reward_model: LocalRewardModelConfig | None = None
     rule: AnyRule = Hero()
     algorithm: Literal["grpo", "rloo"] = "grpo"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import DataError
+from hero_rl.rows import as_text, field, read_rows, short
 from hero_rl.training.config import DataConfig
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def load_prompts(data: DataConfig, which: str) -> Dataset:
             break
         rows.append(
             {
-                "prompt": _prompt(_field(row, data.prompt_column, place), data, place),
-                data.reference_column: _reference(_field(row, data.reference_column, place), data, place),
+                "prompt": _prompt(field(row, data.prompt_column, place), data, place),
+                data.reference_column: _reference(field(row, data.reference_column, place), data, place),
             }
         )
     if not rows:
@@ -61,48 +60,11 @@ def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[str, dict
     if path.suffix in _FILES or path.exists():
         if not path.is_file():
             raise DataError(f"data.{which}: {source}: no such file")
-        if path.suffix == ".parquet":
-            yield from _parquet_rows(path, [data.prompt_column, data.reference_column])
-        else:
-            yield from _json_rows(path)
+        yield from read_rows(path, [data.prompt_column, data.reference_column])
     else:
         split = data.train_split if which == "train" else data.eval_split
         for number, row in enumerate(_hub_rows(source, data, split), start=1):
             yield f"{source}[{split}] row {number}", row
-
-
-def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as lines:
-        number = 0
-        try:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise DataError(f"{path}:{number}: an object is expected, not {type(row).__name__}")
-                    yield f"{path}:{number}", row
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{number}: not valid JSON: {error.msg}") from None
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}:{number + 1}: not valid UTF-8: {error.reason}") from None
-
-
-def _parquet_rows(path: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(f"{path}: not a parquet file: {error}") from None
-    for column in columns:
-        if column not in file.schema_arrow.names:
-            raise DataError(f"{path}: no column {column!r}; it has {sorted(file.schema_arrow.names)}")
-    number = 0
-    for batch in file.iter_batches(batch_size=1024, columns=columns):
-        for row in batch.to_pylist():
-            number += 1
-            yield f"{path} row {number}", row
 
 
 def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
@@ -117,12 +79,6 @@ def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
     return dataset.select_columns(wanted) if len(wanted) == 2 else dataset
 
 
-def _field(row: dict[str, Any], column: str, place: str) -> Any:
-    if column not in row:
-        raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
-    return row[column]
-
-
 def _prompt(value: Any, data: DataConfig, place: str) -> str | list[dict[str, str]]:
     if isinstance(value, str) and value.strip():
         if not data.chat:
@@ -131,7 +87,7 @@ def _prompt(value: Any, data: DataConfig, place: str) -> str | list[dict[str, st
     elif isinstance(value, list) and value and all(_is_message(m) for m in value):
         messages = [{"role": m["role"], "content": m["content"]} for m in value]
     else:
-        raise DataError(f"{place}: {data.prompt_column!r} must be text or a list of chat messages, not {_short(value)}")
+        raise DataError(f"{place}: {data.prompt_column!r} must be text or a list of chat messages, not {short(value)}")
     if data.system_prompt:
         messages = [{"role": "system", "content": data.system_prompt}, *messages]
     return messages
@@ -142,15 +98,4 @@ def _is_message(value: Any) -> bool:
 
 
 def _reference(value: Any, data: DataConfig, place: str) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column of integers with a gap in it is read as floats
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{place}: {data.reference_column!r} must be text or a number, not {_short(value)}")
-    return value
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return as_text(value, data.reference_column, place)

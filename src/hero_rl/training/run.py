@@ -20,6 +20,7 @@ from hero_rl.training.progress import ProgressLine
 from hero_rl.training.prompts import load_prompts
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import MetricsFile, check_folder, is_finished, latest_checkpoint, write_records
+from hero_rl.verifiers import in_processes
 
 __all__ = ["Run", "check", "train", "trl_arguments"]
 
@@ -148,7 +149,7 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
     _, kind = _TRAINERS[config.algorithm]
     trainer = kind(
         model=config.model.path,
-        verifier=config.verifier,
+        verifier=in_processes(config.verifier, config.verifier_processes),
         reward_model=reward_model,
         rule=config.rule,
         args=run.arguments,

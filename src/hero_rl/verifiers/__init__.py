@@ -5,23 +5,36 @@ from typing import Annotated
 from pydantic import Field
 
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier
+from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.running import Processes, in_processes
+from hero_rl.verifiers.supervisor import Supervised
 
 __all__ = [
     "AnyVerifier",
     "BatchVerifier",
+    "Cascade",
+    "CascadeVerifier",
     "ExactVerifier",
+    "JudgeVerifier",
     "MathVerifier",
     "MathVerify",
+    "Opinions",
     "Pair",
+    "Processes",
     "Reason",
     "StagedVerifier",
+    "Supervised",
     "Verdict",
     "Verifier",
+    "in_processes",
     "verify_math",
 ]
 
-AnyVerifier = Annotated[ExactVerifier | MathVerifier | MathVerify, Field(discriminator="type")]
+AnyVerifier = Annotated[
+    MathVerifier | MathVerify | ExactVerifier | JudgeVerifier | CascadeVerifier, Field(discriminator="type")
+]
 """Any verifier as a block of a configuration file, told apart by its `type`."""

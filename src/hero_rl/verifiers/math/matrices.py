@@ -58,10 +58,10 @@ def _product(left: Matrix, right: Matrix) -> Matrix | None:
     (height, inner), (depth, width) = shape(left), shape(right)
     if inner != depth or height * width > _MAX_CELLS or inner > _MAX_CELLS:
         return None
-    columns = list(zip(*right.rows, strict=True))
+    columns = [tuple(row[column] for row in right.rows) for column in range(width)]
     return Matrix(tuple(tuple(_dot(row, column) for column in columns) for row in left.rows))
 
 
 def _dot(row: tuple[Node, ...], column: tuple[Node, ...]) -> Node:
     products = tuple(Product((one, other)) for one, other in zip(row, column, strict=True))
-    return Sum(products) if len(products) > 1 else products[0]
+    return products[0] if len(products) == 1 else Sum(products)

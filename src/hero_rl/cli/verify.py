@@ -1,0 +1,229 @@
+"""`hero verify`: a verifier on one pair or on a file of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from hero_rl.cli.arguments import parse
+from hero_rl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hero_rl.verifiers import Verdict
+    from hero_rl.verifiers.files import FileVerdicts
+    from hero_rl.verifiers.quality import Share
+
+__all__ = ["run"]
+
+_EPILOG = """
+A row of the file has the right answer (`reference` or `gold`), the text to judge (`completion` or `response`, or
+`answer` where it is the final answer alone), and may have a `label` (1 right, 0 wrong): then recall, precision and
+false-positive rate are shown with 95% intervals. Settings of the verifier are given as --verifier.NAME VALUE.
+
+examples:
+  hero verify --reference '\\frac{1}{2}' --completion 'so \\boxed{0.5}'
+  hero verify pairs.jsonl
+  hero verify pairs.jsonl --output judged.jsonl --wrong 20
+  hero verify pairs.jsonl --verifier.order kept --verifier.rounding_digits null
+  hero verify pairs.jsonl --verifier.type math_verify
+  hero verify pairs.jsonl --verifier.type judge --verifier.url http://localhost:8000 --verifier.preset tinyv
+"""
+
+
+@dataclass
+class _Arguments:
+    """Judge final answers against their references."""
+
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]")] = None
+    """JSON Lines (also gzipped) or Parquet."""
+
+    reference: str | None = None
+    """The right answer, to judge one pair in place of a file."""
+
+    completion: str | None = None
+    """The text to judge against it."""
+
+    reference_column: str | None = None
+    """Column of the right answer."""
+
+    completion_column: str | None = None
+    """Column of the text to judge."""
+
+    question_column: str = "question"
+    """Column of the question, which judges read."""
+
+    label_column: str = "label"
+    """Column of the label."""
+
+    output: Path | None = None
+    """Write the rows with their verdicts to this file; an interrupted call goes on where it was."""
+
+    wrong: int = 0
+    """Show so many rows whose verdict is not their label."""
+
+    workers: int | None = None
+    """Processes that check; one for each core unless told otherwise."""
+
+    seconds: float = 1.0
+    """Time limit of one check."""
+
+    memory_mb: int = 2048
+    """Memory limit of one process."""
+
+    json: bool = False
+    """Print the result as one JSON object and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments, judge, and print what came of it."""
+    arguments, rest = parse(_Arguments, argv, "verify", _EPILOG)
+    verifier = _verifier(rest)
+    from hero_rl.verifiers import Processes, in_processes
+
+    running = in_processes(
+        verifier, Processes(workers=arguments.workers, seconds=arguments.seconds, memory_mb=arguments.memory_mb)
+    )
+    one = arguments.reference is not None and arguments.completion is not None
+    if (arguments.file is None) != one:
+        raise ConfigError("give either a file or both --reference and --completion")
+    if one:
+        verdict = running.verify(str(arguments.reference), str(arguments.completion))
+        _print_one(verdict, arguments.json)
+        return 0
+    assert arguments.file is not None
+    start = time.perf_counter()
+    found = _judge_file(arguments, arguments.file, running, verifier.model_dump(mode="json"))
+    seconds = time.perf_counter() - start
+    if arguments.json:
+        print(json.dumps(_summary(found, seconds)))
+    else:
+        _print_summary(found, seconds, arguments.wrong)
+    if arguments.output:
+        print(f"written    {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def _verifier(rest: list[str]) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    from hero_rl.training.config import parse_overrides
+    from hero_rl.verifiers import AnyVerifier
+
+    given = parse_overrides(rest)
+    for block in given:
+        if block != "verifier" or not isinstance(given[block], dict):
+            raise ConfigError(f"--{block}: unknown argument; see hero verify --help")
+    try:
+        return TypeAdapter(AnyVerifier).validate_python({"type": "math", **given.get("verifier", {})})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--verifier.{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}") from None
+
+
+def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any) -> FileVerdicts:
+    from tqdm import tqdm
+
+    from hero_rl.verifiers.files import Columns, verify_file
+
+    columns = Columns(
+        arguments.reference_column, arguments.completion_column, arguments.question_column, arguments.label_column
+    )
+    quiet = arguments.json or not sys.stderr.isatty()
+    with tqdm(unit="row", desc=path.name, disable=quiet, delay=1.0, leave=False) as bar:
+        return verify_file(path, verifier, columns, arguments.output, settings, bar.update)
+
+
+def _print_one(verdict: Verdict, as_json: bool) -> None:
+    value = None if verdict.abstained else int(verdict.value)
+    if as_json:
+        print(json.dumps({"verdict": value, "reason": verdict.reason.value, "answer": verdict.answer}))
+        return
+    print(f"verdict  {'no opinion' if value is None else value}")
+    print(f"reason   {verdict.reason.value}")
+    print(f"answer   {verdict.answer if verdict.answer is not None else '-'}")
+
+
+def _summary(found: FileVerdicts, seconds: float) -> dict[str, Any]:
+    verdicts = found.verdicts
+    quality = found.quality
+    return {
+        "rows": len(verdicts),
+        "correct": sum(verdict.value == 1 for verdict in verdicts),
+        "incorrect": sum(verdict.value == 0 for verdict in verdicts),
+        "abstained": sum(verdict.abstained for verdict in verdicts),
+        "reasons": found.reasons,
+        "seconds": round(seconds, 3),
+        "ms": _milliseconds(verdicts),
+        "quality": None if quality is None else {name: _share(share) for name, share in vars(quality).items()},
+    }
+
+
+def _milliseconds(verdicts: list[Verdict]) -> dict[str, float]:
+    """Time of the checks that were made; equal ones are made once."""
+    import numpy
+
+    times = numpy.array([verdict.seconds for verdict in verdicts if verdict.seconds > 0] or [0.0]) * 1e3
+    picked = {"mean": times.mean(), "p50": numpy.median(times), "p99": numpy.quantile(times, 0.99), "max": times.max()}
+    return {name: round(float(value), 3) for name, value in picked.items()}
+
+
+def _share(share: Share) -> dict[str, Any]:
+    low, high = share.interval or (None, None)
+    return {"value": share.value, "low": low, "high": high, "hits": share.hits, "total": share.total}
+
+
+def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    summary, console = _summary(found, seconds), Console()
+    for title, counts in (("verdict", ("correct", "incorrect", "abstained")), ("reason", summary["reasons"])):
+        table = Table(title, "rows", "share", box=None, pad_edge=False, header_style="bold")
+        table.columns[1].justify = table.columns[2].justify = "right"
+        for name in counts:
+            count = summary["reasons"][name] if title == "reason" else summary[name]
+            table.add_row(name.replace("_", " "), f"{count:,}", f"{count / summary['rows']:.1%}")
+        console.print(table)
+        console.print()
+    if summary["quality"]:
+        _print_quality(console, summary["quality"])
+    times = summary["ms"]
+    console.print(
+        f"{summary['rows']:,} rows in {seconds:.1f} s; a check takes {times['mean']:.2f} ms "
+        f"(median {times['p50']:.2f}, 99th percentile {times['p99']:.2f}, longest {times['max']:.1f})"
+    )
+    _print_wrong(console, found, wrong)
+
+
+def _print_quality(console: Any, quality: dict[str, dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("against the labels", "", "95% interval", "rows", box=None, pad_edge=False, header_style="bold")
+    for name, share in quality.items():
+        if name == "abstained" or share["value"] is None:
+            continue
+        interval = f"{share['low']:.1%} to {share['high']:.1%}"
+        table.add_row(
+            name.replace("_", " "), f"{share['value']:.2%}", interval, f"{share['hits']:,} of {share['total']:,}"
+        )
+    console.print(table)
+    console.print()
+
+
+def _print_wrong(console: Any, found: FileVerdicts, wrong: int) -> None:
+    from rich.markup import escape
+
+    for row in found.disagreements[:wrong]:
+        verdict, label = found.verdicts[row], int(found.labels[row])
+        console.print(
+            f"[bold]{escape(found.places[row])}[/bold] label {label}, {verdict.reason.value.replace('_', ' ')}\n"
+            f"  reference  {escape(found.references[row][-200:])}\n"
+            f"  answer     {escape(str(verdict.answer)[:200])}",
+            highlight=False,
+        )

@@ -1,0 +1,230 @@
+"""Where the maths verifier finds the final answer of a completion."""
+
+import pytest
+
+from hero_rl.verifiers import MathVerifier, Reason
+
+BOXES = [
+    (r"\boxed{5}", "5"),
+    (r"\boxed{5} then \boxed{6}.", "6"),
+    (r"First \boxed{5}. I made an error. So it is \boxed{6}.", "6"),
+    (r"$x = \boxed{7}$", "7"),
+    (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+    (r"\boxed{\frac{\sqrt{3}}{\frac{1}{2}}}", r"\frac{\sqrt{3}}{\frac{1}{2}}"),
+    (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
+    (r"\boxed{\left\{ x \mid x > 2 \right\}}", r"\left\{ x \mid x > 2 \right\}"),
+    (r"\boxed{\boxed{5}}", r"\boxed{5}"),
+    (r"\boxed {5}", "5"),
+    (r"\boxed 5", "5"),
+    (r"\fbox{5}", "5"),
+    (r"\boxed{5} so \fbox{6}", "6"),
+    (r"\\boxed{5}", "5"),
+    ("\\boxed{\n5\n}", "5"),
+    (r"The number 8 is bad. \boxed{5} and 9 is worse.", "5"),
+    # A box that does not close is no box; the one before it still is.
+    (r"\boxed{5} and then \boxed{6", "5"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), BOXES)
+def test_the_last_box_is_the_answer(completion, answer):
+    assert MathVerifier().extract(completion) == answer
+
+
+LISTS = [
+    (r"\boxed{1} and \boxed{2}", "1, 2"),
+    (r"\boxed{1}, \boxed{2}, \boxed{3}", "1, 2, 3"),
+    (r"$\boxed{1}$ and $\boxed{2}$", "1, 2"),
+    (r"\boxed{1} or \boxed{2}", "1, 2"),
+    (r"\boxed{5}, \boxed{5}", "5"),
+    (r"$x = \boxed{1}$ and $y = \boxed{2}$", "x = 1, y = 2"),
+    (r"\boxed{1} boys and \boxed{2} girls", "1, 2"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), LISTS)
+def test_boxes_that_follow_each_other_are_one_list(completion, answer):
+    assert MathVerifier().extract(completion) == answer
+
+
+APART = [
+    r"\boxed{1}. \boxed{2}",
+    "\\boxed{1} and\n\n\\boxed{2}",
+    r"\boxed{1} is what I thought first, but it is wrong and so I take \boxed{2}",
+    r"\boxed{1} no, wait: \boxed{2}",
+    r"\boxed{1} + 1 = 2, which we square, and after that we halve, and get \boxed{2}",
+]
+
+
+@pytest.mark.parametrize("completion", APART)
+def test_boxes_apart_are_no_list(completion):
+    assert MathVerifier().verify("2", completion).value == 1.0
+    assert MathVerifier().verify("1, 2", completion).value == 0.0
+    assert MathVerifier().verify("1", completion).value == 0.0
+
+
+THINKING = [
+    (r"<think>\boxed{7}</think> The answer is 9.", "9"),
+    (r"<think>\boxed{7}</think> \boxed{9}", "9"),
+    (r"\boxed{7}</think> \boxed{9}", "9"),
+    (r"<think>\boxed{7}</think>", None),
+    (r"<think>\boxed{7}</think> I do not know", None),
+    (r"<think>\boxed{7}", None),
+    (r"<think>a</think> \boxed{5} <think> \boxed{7}", None),
+    (r"\boxed{7}</think>", None),
+    (r"<think>\boxed{5}</think> \boxed{6}</think> \boxed{7}", "7"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), THINKING)
+def test_thinking_states_no_answer(completion, answer):
+    assert MathVerifier().extract(completion) == answer
+
+
+STATED = [
+    ("The answer is 5.", "5"),
+    ("The answer is 5. It is small.", "5"),
+    ("So the answer is $5$.", "$5$"),
+    (r"The answer is \(5\).", r"\(5\)"),
+    ("the answer is: 5", "5"),
+    ("Answer: 5", "5"),
+    ("**Answer:** 5", "5"),
+    ("**Answer: 5**", "5"),
+    ("Answer: 3.14.", "3.14"),
+    ("The final answer is $\\frac{1}{2}$", r"$\frac{1}{2}$"),
+    ("The final answer is $5$. I hope it is correct.", "$5$"),
+    ("It is 12 + 60 = 72.\n#### 72", "72"),
+    ("#### 71, no:\n#### 72 ", "72"),
+    ("The answer is 5. No, the answer is 6.", "6"),
+    ("We try 1, 2 and 3.\nThe answer is x = 2.", "x = 2"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), STATED)
+def test_a_stated_answer(completion, answer):
+    assert MathVerifier().extract(completion) == answer
+
+
+ANNOUNCED = [
+    (r"\boxed{5}, therefore the final answer is $6$.", "6"),
+    (r"\boxed{5}. Final answer: 6", "6"),
+    (r"**Final answer**: 6 and \boxed{5}", "5"),
+    (r"Final answer: \boxed{5}", "5"),
+    (r"\boxed{5}. The answer is nice.", "5"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), ANNOUNCED)
+def test_a_final_answer_announced_after_the_last_box_overrides_it(completion, answer):
+    assert MathVerifier().verify(answer, completion).value == 1.0
+    assert MathVerifier().verify("6" if answer == "5" else "5", completion).value == 0.0
+
+
+CLOSING = [
+    ("We add both. Hence the total is $12$.", "12"),
+    ("We add 5 and 7.\n\nThe total is 12.", "12"),
+    ("We find\n$$x = 3$$", "x = 3"),
+    (r"We find \[x = 3\]", "x = 3"),
+    ("5", "5"),
+    (r"\frac{1}{2}", r"\frac{1}{2}"),
+    ("$5$", "$5$"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), CLOSING)
+def test_the_value_of_the_last_sentence(completion, answer):
+    found = MathVerifier().extract(completion)
+    assert found is not None
+    assert found.strip("$ ") == answer.strip("$ ")
+
+
+NOTHING = [
+    "",
+    " \n",
+    "I do not know how to solve this one at all.",
+    "We add 5 and 7. Then we think about it for a while and stop.",
+    "The total of 5 and 7 and 9 is something that nobody knows yet.",
+    r"so (2 \cdot 3 \cdot 4)) + (5",
+]
+
+
+@pytest.mark.parametrize("completion", NOTHING)
+def test_prose_without_a_value_states_no_answer(completion):
+    for reference in ("4", "5", "7", "9", "12"):
+        assert MathVerifier().verify(reference, completion).value == 0.0
+
+
+@pytest.mark.parametrize("completion", ["", " \n", r"\boxed{ }", r"\boxed{}", r"\boxed{\ }", r"\boxed{$$}"])
+def test_an_empty_answer_is_no_answer(completion):
+    assert MathVerifier().verify("5", completion).reason is Reason.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    "token", ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>"]
+)
+def test_nothing_counts_after_the_end_of_the_turn(token):
+    assert MathVerifier().extract(rf"\boxed{{5}}{token}") == "5"
+    assert MathVerifier().extract(rf"\boxed{{5}}{token} \boxed{{6}}") == "5"
+    assert MathVerifier().extract(f"The answer is 5.{token}") == "5"
+
+
+def test_only_the_end_of_a_long_text_is_read():
+    padding = "Let me think about it. " * 5_000
+    assert MathVerifier().extract(padding + r"\boxed{5}") == "5"
+    assert MathVerifier().extract(r"\boxed{5} " + padding) is None
+    assert MathVerifier().extract(padding + r"\boxed{" + "5" * 100_000 + "}") != "5"
+
+
+def test_an_answer_over_the_cap_is_wrong_and_bounded():
+    verifier = MathVerifier(max_characters=10)
+    assert verifier.verify("5", r"\boxed{5" + " " * 5 + "}").value == 1.0
+    assert verifier.verify("5", r"\boxed{" + "5+0" * 10 + "}").reason is Reason.ANSWER_TOO_LONG
+    assert verifier.verify("12345678901", r"\boxed{12345678901}").reason is Reason.MATCHED_EXACTLY
+    assert MathVerifier().verify("1", r"\boxed{" + "0+" * 2_000 + "1}").value == 0.0
+
+
+@pytest.mark.parametrize("sign", [r"\%", "%", r"$\%", " percent", r"\)\%"])
+def test_a_percent_sign_outside_of_the_box_counts(sign):
+    opening = {"$": "$", "\\": r"\(" if sign.startswith(r"\)") else ""}.get(sign[0], "")
+    completion = rf"It is {opening}\boxed{{50}}{sign}."
+    assert MathVerifier().verify(r"50\%", completion).value == 1.0
+    assert MathVerifier().verify("0.5", completion).value == 1.0
+    assert MathVerifier().verify(r"\frac{50}{1}", completion).value == 0.0
+
+
+def test_a_degree_sign_outside_of_the_box_counts():
+    assert MathVerifier().verify(r"60^\circ", r"\boxed{60}^\circ").value == 1.0
+    assert MathVerifier().verify(r"\frac{\pi}{3}", r"\boxed{60}^\circ").value == 1.0
+
+
+SOLUTIONS = [
+    (r"Since $2 + 2 = 4$, we have $x = \boxed{4}$.", "4"),
+    ("Let us see. " * 30 + r"So there are $\boxed{4}$ of them.", "4"),
+    ("We add 1 and 3 and check that it is even. " * 10 + "The answer is 4.", "4"),
+    (r"So \boxed{1} and \boxed{3}", "1, 3"),
+    (r"$\boxed{4}$", "4"),
+    (r"x = \boxed{4}", "4"),
+]
+
+
+@pytest.mark.parametrize(("reference", "answer"), SOLUTIONS)
+def test_a_reference_may_be_a_whole_solution(reference, answer):
+    assert MathVerifier().judge(reference, answer).value == 1.0
+    assert MathVerifier().judge(reference, "2").value == 0.0
+    assert MathVerifier().judge(reference, "5").value == 0.0
+
+
+@pytest.mark.parametrize("reference", ["", " \n", "$$", r"\boxed{}", r"\boxed{ }"])
+def test_an_empty_reference_is_an_abstention(reference):
+    for answer in (None, "", "5", reference):
+        verdict = MathVerifier().judge(reference, answer)
+        assert verdict.reason is Reason.REFERENCE_UNREADABLE
+        assert verdict.abstained
+    assert MathVerifier().verify(reference, r"\boxed{}").abstained
+
+
+def test_the_answer_is_reported_as_written():
+    verdict = MathVerifier().verify("5", r"It is \boxed{ \frac{10}{2} }.")
+    assert verdict.answer == r"\frac{10}{2}"
+    assert verdict.seconds > 0
+    assert MathVerifier().verify("5", "I have no idea at all.").answer is None
