@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import torch
 
+from hero_rl.errors import ConfigError
 from hero_rl.scoring import Scorer
 from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Verdict
 
@@ -224,3 +225,47 @@ def test_maths_with_a_timeout():
     assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.TIMED_OUT]
     assert scored.counters["verifier/timed_out"] == 1.0
     assert scored.verifier_seconds >= 0.9
+
+
+class Batches:
+    """Takes whole batches and notes what it was given."""
+
+    def __init__(self, verdicts=None, error=None):
+        self.verdicts, self.error, self.pairs = verdicts, error, []
+        self.counters = {"calls": 0}
+
+    def verify_batch(self, pairs):
+        self.pairs += pairs
+        self.counters = {"calls": self.counters["calls"] + 1}
+        if self.error:
+            raise self.error
+        return self.verdicts if self.verdicts is not None else [Verdict.of(Reason.MISMATCH) for _ in pairs]
+
+
+def test_a_verifier_of_batches_gets_the_batch_with_its_questions():
+    verifier = Batches()
+    prompts = ["2 + 2?", [{"role": "system", "content": "be brief"}, {"role": "user", "content": "3 + 3?"}]]
+    scorer = Scorer(verifier)
+    scored = scorer.score(prompts, ["4", "6"], ["4", "6"])
+    assert verifier.pairs == [("4", "4", "2 + 2?"), ("6", "6", "3 + 3?")]
+    assert scored.verdict.tolist() == [0.0, 0.0]
+    assert scored.counters["verifier/calls"] == 1
+    assert scorer.score(prompts, ["4", "6"], ["4", "6"]).counters["verifier/calls"] == 1
+
+
+def test_a_batch_that_raises_abstains(caplog):
+    scored = Scorer(Batches(error=OSError("gone"))).score(["a", "b"], ["1", "2"], ["1", "2"])
+    assert scored.verdict.isnan().all()
+    assert scored.reasons == [Reason.CRASHED] * 2
+    assert "its batch abstains" in caplog.text
+
+
+def test_a_verifier_that_can_never_judge_ends_the_call():
+    with pytest.raises(ConfigError, match="no key"):
+        Scorer(Batches(error=ConfigError("no key"))).score(["a"], ["1"], ["1"])
+
+
+@pytest.mark.parametrize(("verdicts", "error"), [([], ValueError), ([1.0], TypeError)])
+def test_a_batch_of_the_wrong_kind_is_refused(verdicts, error):
+    with pytest.raises(error, match="the verifier returned"):
+        Scorer(Batches(verdicts=verdicts)).score(["a"], ["1"], ["1"])

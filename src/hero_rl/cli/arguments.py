@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import tyro
@@ -15,13 +16,34 @@ def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tup
     """Read a verb's arguments; its dataclass's docstring opens the help, the epilog with the examples follows.
 
     Returns:
-        The arguments, and what the dataclass does not know, in order.
+        The arguments, and what the dataclass does not know: dotted overrides first.
     """
-    return tyro.cli(
+    own, dotted = _apart(argv)
+    arguments, unknown = tyro.cli(
         kind,
-        args=argv,
+        args=own,
         prog=f"hero {verb}",
         description=f"{kind.__doc__}\n{epilog}",
         return_unknown_args=True,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    return arguments, [*dotted, *unknown]
+
+
+_DOTTED = re.compile(r"--\w+\.[\w.-]+(=.*)?", re.DOTALL)
+
+
+def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
+    """A verb's own arguments, and the dotted ones with their values, which an optional file name would swallow."""
+    own, dotted = [], []
+    queue = list(argv)
+    while queue:
+        argument = queue.pop(0)
+        match = _DOTTED.fullmatch(argument)
+        if match is None:
+            own.append(argument)
+            continue
+        dotted.append(argument)
+        if match[1] is None and queue:
+            dotted.append(queue.pop(0))
+    return own, dotted

@@ -112,15 +112,16 @@ def run(argv: list[str]) -> int:
 def _verifier(rest: list[str]) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    from hero_rl.training.config import parse_overrides
+    from hero_rl.training.config import lay_over, parse_overrides
     from hero_rl.verifiers import AnyVerifier
 
-    given = parse_overrides(rest)
-    for block in given:
-        if block != "verifier" or not isinstance(given[block], dict):
-            raise ConfigError(f"--{block}: unknown argument; see hero verify --help")
+    overrides = parse_overrides(rest)
+    for name in overrides:
+        if not name.startswith("verifier."):
+            raise ConfigError(f"--{name}: unknown argument; see hero verify --help")
+    given = lay_over({"verifier": {"type": "math"}}, overrides)
     try:
-        return TypeAdapter(AnyVerifier).validate_python({"type": "math", **given.get("verifier", {})})
+        return TypeAdapter(AnyVerifier).validate_python(given["verifier"])
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"--verifier.{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}") from None

@@ -111,8 +111,8 @@ def verify_file(
             kept.write([row for row, _ in rest], fresh)
             found.verdicts += [*done, *fresh]
             progress(len(chunk))
-    if not found.verdicts:
-        raise DataError(f"{path}: no rows")
+        if not found.verdicts:
+            raise DataError(f"{path}: no rows")
     return found
 
 
@@ -138,14 +138,11 @@ def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator
         if labelled:
             found.labels.append(_label(column_of(row, columns.label, place), columns.label, place))
         found.places.append(place)
-        question = row.get(columns.question)
         expected = column_of(row, reference, place)
-        pair = Pair(
-            expected if expected == "" else as_text(expected, reference, place),
-            text,
-            question if isinstance(question, str) else "",
-        )
-        yield row, pair
+        expected = expected if expected == "" else as_text(expected, reference, place)  # the verifier abstains on ""
+        found.references.append(expected)
+        question = row.get(columns.question)
+        yield row, Pair(expected, text, question if isinstance(question, str) else "")
 
 
 def _first(names: Sequence[str], row: dict[str, Any], place: str) -> str:

@@ -113,6 +113,8 @@ class MathVerifier(BaseModel):
         how = Strictness(self.rounding_digits, self.order, self.units)
         if words_only(expected) == words_only(said) != "" and _is_prose(expected):
             return Reason.MATCHED_EXACTLY
+        if _is_predicate(said, expected):
+            return Reason.MATCHED_EXACTLY
         if _is_time(expected):
             return Reason.MISMATCH
         readable, refused = False, False
@@ -231,6 +233,21 @@ def _is_time(text: str) -> bool:
     """Whether a reference is a time of day rather than a ratio: in no lowest terms, or with a leading zero."""
     match = _TIME.fullmatch(text)
     return bool(match) and (match[2][0] == "0" or math.gcd(int(match[1]), int(match[2])) > 1)
+
+
+_COPULAS = (" is ", " are ")
+
+
+def _is_predicate(said: str, expected: str) -> bool:
+    """Whether an answer in words is what a reference says of its subject: "odd" beside "the function f is odd".
+
+    Safe: it must be the whole of what follows the reference's last "is", so that "odd" is not "not odd".
+    """
+    words, sentence = words_only(said), words_only(expected)
+    if not words or not _is_prose(said):
+        return False
+    predicates = {sentence.rpartition(copula)[2] for copula in _COPULAS if copula in sentence}
+    return words in predicates
 
 
 def _is_prose(text: str) -> bool:

@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from hero_rl.cli import main
+
+ROWS = [
+    {"gold": r"\frac{1}{2}", "response": r"so \boxed{0.5}", "label": 1},
+    {"gold": "7", "response": r"\boxed{6 = 7}", "label": 0},
+    {"gold": "9", "response": r"\boxed{9}", "label": 0},
+]
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return path
+
+
+def test_one_pair(capsys):
+    assert main(["verify", "--reference", "1/2", "--completion", r"so \boxed{0.5}"]) == 0
+    assert capsys.readouterr().out.split() == ["verdict", "1", "reason", "matched_by_value", "answer", "0.5"]
+    assert main(["verify", "--reference", "", "--completion", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"verdict": None, "reason": "reference_unreadable", "answer": "4"}
+
+
+def test_a_labelled_file(pairs, tmp_path, capsys):
+    out = tmp_path / "out.jsonl"
+    assert main(["verify", str(pairs), "--wrong", "5", "--workers", "1", "--output", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "recall" in said
+    assert "false positive rate" in said
+    assert f"{pairs}:3 label 0, matched exactly" in said.replace("\n", "")
+    assert [json.loads(line)["verdict"] for line in out.read_text().splitlines()] == [1.0, 0.0, 1.0]
+
+
+def test_json(pairs, capsys):
+    assert main(["verify", str(pairs), "--json", "--workers", "1"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["rows"], said["correct"], said["incorrect"], said["abstained"]) == (3, 2, 1, 0)
+    assert said["quality"]["false_positive_rate"]["hits"] == 1
+    assert said["quality"]["recall"]["value"] == 1.0
+    assert set(said["ms"]) == {"mean", "p50", "p99", "max"}
+
+
+def test_settings_of_the_verifier(capsys):
+    one = ["verify", "--reference", "3, 1", "--completion", r"\boxed{1, 3}", "--json"]
+    assert main(one) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == 1
+    assert main([*one, "--verifier.order", "kept"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == 0
+    assert main([*one, "--verifier.type", "exact"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "either a file or both"),
+        (["--reference", "1"], "either a file or both"),
+        (["nowhere.jsonl"], "nowhere.jsonl: No such file"),
+        (["a.jsonl", "--verifier.order", "none"], "--verifier.order"),
+        (["a.jsonl", "--verifier.ordre", "any"], "--verifier.ordre"),
+        (["a.jsonl", "--rule.alpha", "1"], "--rule.alpha: unknown argument"),
+    ],
+)
+def test_wrong_arguments(arguments, said, capsys):
+    assert main(["verify", *arguments]) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
+def test_help_shows_examples(capsys):
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+    assert "hero verify pairs.jsonl" in capsys.readouterr().out

@@ -1,0 +1,63 @@
+"""The maths verifier on labelled public pairs: what it must reach, and what it must never accept."""
+
+import json
+
+import pytest
+
+from hero_rl.verifiers import MathVerifier
+
+
+def read_rows(path):
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def accepted(row):
+    response = row["response"] if "response" in row else rf"\boxed{{{row['answer']}}}"
+    return MathVerifier().verify(row["gold"], response).value == 1.0
+
+
+def measured(rows):
+    """Recall, and the ids of the rows that are accepted though they are wrong."""
+    found = [(row, accepted(row)) for row in rows]
+    right = [said for row, said in found if row["label"] == 1]
+    return sum(right) / len(right), [row["id"] for row, said in found if said and row["label"] == 0]
+
+
+def test_hard_to_verify_pairs(shared):
+    recall, wrong = measured(read_rows(shared / "data" / "hardverify_dev.jsonl"))
+    assert not wrong
+    assert recall >= 0.85
+
+
+def test_pairs_of_another_verifiers_own_tests(shared):
+    recall, wrong = measured(read_rows(shared / "data" / "mathverify_tests.jsonl"))
+    assert len(wrong) <= 1, wrong
+    assert recall >= 0.97
+
+
+def test_answers_built_to_fool_a_verifier(shared):
+    rows = [row for row in read_rows(shared / "data" / "hacks_dev.jsonl") if not row["ambiguous"]]
+    assert len(rows) > 30
+    assert not [row["id"] for row in rows if accepted(row)]
+
+
+def test_inputs_that_break_verifiers(shared):
+    rows = read_rows(shared / "data" / "nasty_dev.jsonl")
+    assert len(rows) > 20
+    assert not [row["id"] for row in rows if accepted(row) and row["label"] == 0]
+
+
+def test_golds_with_one_thing_changed(shared):
+    rows = read_rows(shared / "data" / "perturb_dev.jsonl")
+    recall, wrong = measured(rows)
+    assert recall >= 0.995
+    assert len(wrong) <= 0.001 * sum(row["label"] == 0 for row in rows), wrong
+
+
+@pytest.mark.parametrize("name", ["hardverify_dev", "perturb_dev"])
+def test_every_gold_is_its_own_answer(shared, name):
+    golds = {row["gold"] for row in read_rows(shared / "data" / f"{name}.jsonl")}
+    verifier = MathVerifier()
+    for gold in golds:
+        verdict = verifier.judge(gold, verifier.extract(gold) if r"\boxed" in gold else gold)
+        assert verdict.value == 1.0 or verdict.abstained, gold
