@@ -178,8 +178,7 @@ def test_hostile_texts_take_little_time_and_memory(tmp_path):
 def test_a_hostile_answer_is_not_the_reference(name):
     verifier = MathVerifier()
     for reference in REFERENCES:
-        if (name, reference) not in {("many signs", "9")}:
-            assert verifier.judge(reference, HOSTILE[name]).value == 0.0, reference
+        assert verifier.judge(reference, HOSTILE[name]).value == 0.0, reference
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -186,6 +186,8 @@ def _units(reference: Node, answer: Node, how: Strictness) -> object:
         return None if isinstance(answer, (Percent, Degrees)) else compare(reference.value, answer, how)
     if isinstance(reference, (Percent, Degrees, Words, Based)) or not isinstance(answer, Quantity):
         return None
+    if answer.unit == "rad" and Symbol("pi") not in walk(reference):
+        return None  # a bare 30 may be meant in degrees
     return compare(reference, answer.value, how)
 
 
@@ -215,15 +217,13 @@ def _percentages(reference: Node, answer: Node, how: Strictness) -> object:
         return _PASS
     if isinstance(reference, Percent) and isinstance(answer, Percent):
         return compare(reference.value, answer.value, how)
-    hundredth = Number(Fraction(1, 100))
     if isinstance(reference, Percent):
         if how.units == "optional" and (outcome := compare(reference.value, answer, how)) is not None:
             return outcome
         return _formulas(reference, answer, how)
-    assert isinstance(answer, Percent)
     if contains(reference, (Sequence, Relation, Words, Degrees, Based)):
         return None
-    return compare(reference, Product((answer.value, hundredth)), how)
+    return _formulas(reference, answer, how)
 
 
 def _angles(reference: Node, answer: Node, how: Strictness) -> object:
@@ -369,6 +369,9 @@ def _equation_with_equation(reference: Node, answer: Node, how: Strictness) -> O
     if expected.labels and said.labels:
         renaming = _same_label(expected.labels[-1], said.labels[-1])
         if renaming is not None:
+            taken = {new.name for old, new in renaming.items() if isinstance(new, Symbol) and new.name != old}
+            if taken & symbols(said.value):
+                return None  # f(y) = 2x speaks of another x
             return compare(expected.value, _renamed(said.value, renaming), how)
     return _same_equation(reference, answer)
 
@@ -408,7 +411,17 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
         pairs = list(zip(other.arguments, one.arguments, strict=True))
         if all(isinstance(theirs, Symbol) and isinstance(ours, Symbol) for theirs, ours in pairs):
             return {theirs.name: ours for theirs, ours in pairs}  # pyright: ignore[reportAttributeAccessIssue]
-    return None
+    if _is_graph(one, other) or _is_graph(other, one):
+        return {}
+    lengths = [
+        label.arguments[0] if isinstance(label, Call) and label.name == "abs" else label for label in (one, other)
+    ]
+    return {} if lengths[0] == lengths[1] and isinstance(lengths[0], Product) else None
+
+
+def _is_graph(one: Node, other: Node) -> bool:
+    """Whether the two are y and f(x), which name the same thing."""
+    return one == Symbol("y") and isinstance(other, Call) and other.arguments == (Symbol("x"),)
 
 
 def _renamed(node: Node, names: dict[str, Node]) -> Node:
@@ -554,9 +567,19 @@ def _sequences(reference: Node, answer: Node, how: Strictness) -> object:
         return _tuple_and_list(expected, said, how)
     if kinds == {"set"}:
         return _any_order(_distinct(expected), _distinct(said), how)
-    if kinds == {"list"} and how.order == "kept":
+    if kinds == {"list"} and (how.order == "kept" or _named_one_by_one(expected) != _named_one_by_one(said)):
         return _in_order(expected, said, how)
     return _any_order(expected, said, how)
+
+
+def _named_one_by_one(sequence: Sequence) -> bool:
+    """Whether every item has a letter of its own: beside `x = 1, y = 2` the list 2, 1 means something else."""
+    letters = {
+        item.members[0].name[0]
+        for item in sequence.items
+        if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
+    }
+    return len(sequence.items) > 1 and len(letters) == len(sequence.items)
 
 
 def _as_sequence(node: Node) -> Sequence:
@@ -578,7 +601,11 @@ def _tuple_and_list(expected: Sequence, said: Sequence, how: Strictness) -> Outc
         if whole.kind == "list" and len(whole.items) == 1 and isinstance(whole.items[0], (Sequence, Relation)):
             pair = (whole.items[0], other) if whole is expected else (other, whole.items[0])
             return compare(*pair, how)
-    return _in_order(expected, said, how) if {expected.opening, said.opening} <= {"(", "", "and", "["} else None
+    brackets = expected if expected.kind == "tuple" else said
+    plain = (brackets.opening, brackets.closing) == ("(", ")")
+    # Square brackets around two may be an interval.
+    square = (brackets.opening, brackets.closing) == ("[", "]") and len(brackets.items) > 2
+    return _in_order(expected, said, how) if plain or square else None
 
 
 def _in_order(expected: Sequence, said: Sequence, how: Strictness) -> Outcome:
@@ -726,16 +753,16 @@ _FREE_CONSTANTS = frozenset({"C", "c", "K", "C_1", "c_1", "const"})
 def _parameter_renamed(reference: Node, answer: Node) -> Node | None:
     """The answer with its one other variable called as in the reference, where the name is the writer's to choose.
 
-    Safe: only the whole number of a periodic family (a formula with pi or degrees), the constant of integration, and
-    a letter that differs by its case alone are the writer's to choose.
+    Safe: only the whole number of a periodic family (a formula with pi or degrees) and the arbitrary constant of a
+    formula in other variables are the writer's to choose.
     """
     ours, theirs = symbols(reference) - symbols(answer), symbols(answer) - symbols(reference)
     if len(ours) != 1 or len(theirs) != 1:
         return None
     one, other = ours.pop(), theirs.pop()
     periodic = {one, other} <= _WHOLE_PARAMETERS and _is_periodic(reference) and _is_periodic(answer)
-    constant = {one, other} <= _FREE_CONSTANTS
-    if periodic or constant or one.casefold() == other.casefold():
+    constant = {one, other} <= _FREE_CONSTANTS and len(symbols(reference)) > 1
+    if periodic or constant:
         return _renamed(answer, {other: Symbol(one)})
     return None
 

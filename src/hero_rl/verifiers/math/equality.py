@@ -85,7 +85,7 @@ def _agree(one: Node, other: Node, log_base: Fraction | None) -> bool:
         points: Iterator[Point] = iter([Point({}, Symbol("i") in parts, log_base)])
         needed = 1
     else:
-        points = _points(names, _only_integers(parts), Symbol("i") in parts, log_base)
+        points = _points(names, _only_integers(parts, names), Symbol("i") in parts, log_base)
         needed = _ENOUGH
     seen, refused = 0, None
     for point in points:
@@ -133,10 +133,25 @@ def _has_plain_logarithm(node: Node) -> bool:
     return any(isinstance(part, Call) and part.name == "log" and len(part.arguments) == 1 for part in walk(node))
 
 
-def _only_integers(parts: list[Node]) -> bool:
-    return any(
-        isinstance(part, Repeated) or (isinstance(part, Call) and part.name in INTEGER_FUNCTIONS) for part in parts
-    )
+def _only_integers(parts: list[Node], names: tuple[str, ...]) -> bool:
+    """Whether formulas speak of integers: they sum over them, or round something that is no integer at integers."""
+    for part in parts:
+        if isinstance(part, Repeated):
+            return True
+        if isinstance(part, Call) and part.name in INTEGER_FUNCTIONS:
+            return part.name not in ("floor", "ceil") or _rounds_at_integers(part.arguments[0], names)
+    return False
+
+
+def _rounds_at_integers(node: Node, names: tuple[str, ...]) -> bool:
+    for point in _points(names, True, False, None):
+        try:
+            value = _value(node, point)
+        except (Undefined, TooLarge):
+            continue
+        if not isinstance(value, Fraction) or value.denominator != 1:
+            return True
+    return False
 
 
 _PRIME = 10_007

@@ -39,7 +39,7 @@ BITS = 400
 
 _MAX_EXACT_BITS = 40_000
 _MAX_EXPONENT = 4_000
-_MAX_TERMS = 400
+_MAX_TERMS = 200
 # Two numbers whose sum cancels down to this share of them are not told from zero, nor is one so small against another.
 _NOISE = BITS - 80
 _WIDEST_SUM = BITS // 2
@@ -64,11 +64,13 @@ class Point:
         values: variable -> fraction.
         complex_allowed: whether roots and logarithms of negative numbers have their complex values.
         log_base: the base of a logarithm that names none; None for the natural one.
+        terms: how often a formula inside of sums is evaluated for one value of what is outside.
     """
 
     values: Mapping[str, Fraction]
     complex_allowed: bool = False
     log_base: Fraction | None = None
+    terms: int = 1
 
 
 @lru_cache(maxsize=1)
@@ -266,11 +268,13 @@ def _quantity(node: Quantity, point: Point) -> Value:
 
 def _repeated(node: Repeated, point: Point) -> Value:
     low, high = _whole(evaluate(node.low, point)), _whole(evaluate(node.high, point))
-    if high - low >= _MAX_TERMS:
+    count = max(high - low + 1, 1)
+    if count * point.terms > _MAX_TERMS:
         raise TooLarge("a sum of too many terms")
     terms = []
     for index in range(low, high + 1):
-        inside = Point({**point.values, node.variable.name: Fraction(index)}, point.complex_allowed, point.log_base)
+        values = {**point.values, node.variable.name: Fraction(index)}
+        inside = Point(values, point.complex_allowed, point.log_base, point.terms * count)
         terms.append(evaluate(node.body, inside))
     if node.kind == "sum":
         return _total(terms) if terms else Fraction(0)

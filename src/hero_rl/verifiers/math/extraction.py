@@ -14,7 +14,7 @@ __all__ = ["extract_answer", "read_reference"]
 MAX_CHARACTERS = 20_000
 """Only this many characters at the end of a completion are looked at."""
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\b\s*")
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
 _END_OF_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|end)\|>|</s>|<eos>|<end_of_turn>")
 _ESCAPED_BOX = re.compile(r"\\\\(?=boxed\b)")
 
@@ -42,9 +42,10 @@ _LONG_REFERENCE = 200
 _LABEL_OF_BOX = re.compile(r"[\s$\\(\[]*[\w\\\s]{0,12}(?:=|\\in)\s*")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _FORMULA = re.compile(
-    r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>.+?)\\\]|(?<!\\)\$(?P<c>[^$\n]+)(?<!\\)\$|\\\((?P<d>[^\n]+?)\\\)", re.DOTALL
+    r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]|(?<!\\)\$(?P<c>[^$\n]+)(?<!\\)\$"
+    r"|\\\((?P<d>(?:[^\\\n]|\\(?![()]))+)\\\)"
 )
-_DISPLAY = re.compile(r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>.+?)\\\]", re.DOTALL)
+_DISPLAY = re.compile(r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]")
 _SHORT = 100
 _COPULA = re.compile(r"(?:\b(?:is|are|equals|becomes|be|it's)|=|:)\s+", re.IGNORECASE)
 _BARE_VALUE = re.compile(r"-?[\\$€£]?[\d.,/]*\d[\d.,/]*\s*(?:[%°€$£]|[A-Za-z]{1,12}[²³]?|[²³])?(?:\s+[A-Za-z]{1,12})?")
@@ -69,7 +70,7 @@ def extract_answer(completion: str) -> str | None:
 
 def read_reference(reference: str) -> str:
     """The answer in a reference: its boxed or announced answer if it is a whole solution, else all of it."""
-    reference = _ESCAPED_BOX.sub(r"\\", reference)
+    reference = _ESCAPED_BOX.sub(r"\\", reference[-MAX_CHARACTERS:])
     boxes = _boxes(reference)
     if not boxes:
         return (_stated(reference) or reference) if len(reference) > _LONG_REFERENCE else reference
@@ -91,35 +92,33 @@ def _answer(text: str) -> str | None:
 def _boxes(text: str) -> list[tuple[int, int, str]]:
     """Start, end and content of every closed box, in order; boxes inside boxes are their outer one's."""
     found: list[tuple[int, int, str]] = []
-    position = 0
+    position, closing = 0, _closing_braces(text) if "\\boxed" in text or "\\fbox" in text else {}
     while match := _BOX.search(text, position):
-        start = match.end()
-        if start < len(text) and text[start] == "{":
-            end = _closing_brace(text, start)
-            if end is None:
-                position = start
-                continue
-            found.append((match.start(), end + 1, text[start + 1 : end]))
-            position = end + 1
-        else:
-            word = re.compile(r"\\?\w+").match(text, start)
-            if word and not word.group().startswith("\\"):
-                found.append((match.start(), word.end(), word.group()))
-            position = max(start, match.end())
+        start = position = match.end()
+        if text[start : start + 1] == "{":
+            end = closing.get(start)
+            if end is not None:
+                found.append((match.start(), end + 1, text[start + 1 : end]))
+                position = end + 1
+        elif word := _WORD.match(text, start):
+            found.append((match.start(), word.end(), word.group()))
     return found
 
 
-def _closing_brace(text: str, start: int) -> int | None:
-    """Where the brace that opens at `start` closes."""
-    depth = 0
-    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, start):
+_WORD = re.compile(r"\w+")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
+def _closing_braces(text: str) -> dict[int, int]:
+    """Where each brace that opens closes, in one pass."""
+    opened: list[int] = []
+    closing: dict[int, int] = {}
+    for match in _BRACE.finditer(text):
         if match.group() == "{":
-            depth += 1
-        elif match.group() == "}":
-            depth -= 1
-            if depth == 0:
-                return match.start()
-    return None
+            opened.append(match.start())
+        elif match.group() == "}" and opened:
+            closing[opened.pop()] = match.start()
+    return closing
 
 
 def _last_list(text: str, boxes: list[tuple[int, int, str]]) -> str:
@@ -151,8 +150,10 @@ def _sign_behind(text: str) -> str:
 
 def _label_that_joins(between: str) -> str | None:
     """The label (`y_2 =`, or nothing) of the second of two boxes; None where the two make no list."""
-    if len(between) > _MAX_BETWEEN_BOXES or _PARAGRAPH.search(between) or not between.strip("$ \n\\()[]"):
-        return "" if not between.strip() else None
+    if len(between) > _MAX_BETWEEN_BOXES or _PARAGRAPH.search(between):
+        return None
+    if not between.strip():
+        return ""
     match = _BETWEEN_BOXES.fullmatch(between)
     if match is None or not _JOINS.search(between):
         return None

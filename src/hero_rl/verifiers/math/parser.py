@@ -45,6 +45,7 @@ from hero_rl.verifiers.math.units import is_plain_noun, is_unit, unit_name
 __all__ = ["parse", "read_number"]
 
 MAX_DEPTH = 40
+MAX_SIGNS = 4
 MAX_NUMBER_CHARACTERS = 1000
 
 _RELATIONS = {
@@ -69,6 +70,10 @@ constant constants is are be being an a the and in of to
 _SAYS_NOTHING = frozenset(_SAYING_NOTHING.split())
 _SIGNS_OF_QUALIFIERS = frozenset({"(", ")", "[", "]", "{", "}", "in", "_", "ne", *_NUMBER_SETS}) - {"ne"}
 _CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
+_SETS_IN_WORDS = {
+    **dict.fromkeys(["all real numbers", "all reals", "all real number"], "reals"),
+    **dict.fromkeys(["no solution", "no solutions", "no real solution", "no real solutions", "empty set"], "empty"),
+}
 _CLOSING = {"(": ")", "[": "]"}
 _SPELLED_SCALE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _FUNCTION_LETTERS = frozenset("fghFGHPQW")
@@ -298,19 +303,23 @@ class _Parser:
         return _lift_unit(terms)
 
     def signed(self) -> Node:
-        if self.accept("+"):
-            return self.signed()
-        if self.accept("-"):
-            return _negative(self.signed())
-        if self.at("pm", "mp"):
-            flipped = self.take().text == "mp"
-            return PlusMinus(self.signed(), flipped)
-        return self.product()
+        signs = []
+        while self.at("+", "-", "pm", "mp"):
+            signs.append(self.take().text)
+        if len(signs) > MAX_SIGNS:
+            raise Unreadable("too many signs")
+        node = self.product()
+        for sign in reversed(signs):
+            if sign == "-":
+                node = _negative(node)
+            elif sign != "+":
+                node = PlusMinus(node, flipped=sign == "mp")
+        return node
 
     def product(self) -> Node:
         node = self.factor()
         while True:
-            if self.accept("*", "times", "cdot", "**"):
+            if self.accept("*", "times", "cdot"):
                 node = _times(node, self.signed_factor())
             elif self.accept("/", "div"):
                 node = Quotient(node, self.signed_factor())
@@ -324,8 +333,9 @@ class _Parser:
                 return node
 
     def signed_factor(self) -> Node:
+        """A factor that may have one sign: 2 * -3."""
         if self.accept("-"):
-            return _negative(self.signed_factor())
+            return _negative(self.factor())
         self.accept("+")
         return self.factor()
 
@@ -370,14 +380,12 @@ class _Parser:
 
     def factor(self) -> Node:
         base = self.postfix(self.atom())
-        if self.accept("^"):
+        if self.accept("^", "**"):
             if self.at("prime") or (self.at("{") and self.ahead().text == "prime"):
                 return self.postfix(self.primed(base))
-            if self.accept("circ"):
-                return self.postfix(Degrees(base))
             exponent = self.script()
             if exponent == Symbol("circ"):
-                return self.postfix(Degrees(base))
+                return self.degrees(base)
             return self.postfix(Power(base, exponent))
         return base
 
@@ -408,6 +416,12 @@ class _Parser:
             self.expect("}")
         return node
 
+    def degrees(self, node: Node) -> Node:
+        """An angle, or a temperature where C or F follows."""
+        if self.here.text in ("C", "F") and self.here.kind in ("letter", "word") and self.ahead() is _END:
+            return Quantity(node, f"degree {self.take().text}")
+        return self.postfix(Degrees(node))
+
     def percent_word(self) -> bool:
         if self.here.kind == "word" and self.here.text.lower() in ("percent", "pct", "percentage"):
             self.take()
@@ -416,9 +430,11 @@ class _Parser:
 
     def script(self) -> Node:
         """What stands after ^ or _: a group, or a single token; a sign may stand before it."""
-        if self.at("-"):
-            self.take()
-            return _negative(self.script())
+        if self.accept("-"):
+            return _negative(self.script_without_sign())
+        return self.script_without_sign()
+
+    def script_without_sign(self) -> Node:
         if self.at("{"):
             return self.group()
         if self.here.kind == "number":
@@ -539,7 +555,8 @@ class _Parser:
             and self.here.text.lower() not in _QUALIFIERS
         ):
             words.append(self.take().text)
-        return Words(words_only(" ".join(words)))
+        text = words_only(" ".join(words))
+        return Symbol(_SETS_IN_WORDS[text]) if text in _SETS_IN_WORDS else Words(text)
 
     def bracketed(self) -> Node:
         """Round or square brackets: grouping around one thing, a tuple or an interval around several."""
@@ -808,7 +825,8 @@ class _Parser:
             and self.here.text.lower() not in _QUALIFIERS
         ):
             word = self.take().text
-            if not is_plain_noun(word) and word.lower() not in ("squared", "cubed", "per", "square"):
+            modifies = word.lower() in ("per", "squared", "cubed") and words
+            if not is_plain_noun(word) and not modifies and word.lower() != "square":
                 raise Unreadable(f"{word!r} behind a number")
             words.append("/" if word.lower() == "per" else word)
             if self.at("^"):
@@ -924,7 +942,7 @@ def _as_tuple(group: Node) -> Node:
 
 
 def _without_qualifiers(items: list[Node]) -> list[Node]:
-    """Without memberships in a number set behind the first item: the k in Z of a family of solutions."""
+    """Without memberships in the integers behind the first item: the k in Z of a family, which goes without saying."""
     kept = [item for index, item in enumerate(items) if index == 0 or not _is_membership(item)]
     return kept
 
@@ -934,8 +952,7 @@ def _is_membership(node: Node) -> bool:
         isinstance(node, Relation)
         and node.operators == ("in",)
         and isinstance(node.members[0], Symbol)
-        and isinstance(node.members[1], Symbol)
-        and node.members[1].name in _NUMBER_SETS
+        and node.members[1] == Symbol("integers")
     )
 
 

@@ -70,6 +70,7 @@ _GLUED_SPACE = re.compile(r"\\(q?quad)(?=[A-Za-z])")
 _THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
 _EXPLICIT_THOUSANDS = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!|\\!,|\\,|\\!)\s*(?=\d{3}(?!\d))")
 _STRAY_POINT = re.compile(r"(?<=[\w}])[.,]\s*([)\]])")
+_TIMES_TEN = re.compile(r"(?<=\d)\s+[xX]\s*(?=10\s*\^)")
 _ORDINAL = re.compile(r"(?<=\d)\s*(?:\^?\{?\\(?:text|mathrm|textrm)\{\s*)?(?:st|nd|rd|th)\b(?:\s*\})*")
 _DOLLARS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
 _SPACE_RUN = re.compile(r"\s+")
@@ -88,12 +89,13 @@ def without_outer_braces(text: str) -> str:
 
 def respell(text: str) -> str:
     """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
+    text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
     text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
     text = _EXPLICIT_THOUSANDS.sub("", text).replace(r"\!", "")
-    text = _ORDINAL.sub(" ", _money(text))
+    text = _TIMES_TEN.sub(r" \\times ", _ORDINAL.sub(" ", _money(text)))
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
     text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
     text = _SPACE_RUN.sub(" ", text).strip().rstrip(".,;: ").strip()
@@ -161,12 +163,12 @@ def key(text: str) -> str:
     return _IDLE_SPACE.sub("", _MARKED_WORDS.sub(r"\1", _ONE_IN_BRACES.sub(r"\1", text)))
 
 
-_NOT_WORDS = re.compile(r"[^a-z0-9+\-*/=<>^.]+")
+_NOT_WORDS = re.compile(r"[^A-Za-z0-9+\-*/=<>^.]+")
 _ARTICLES = {"the", "a", "an"}
 
 
-def words_only(text: str) -> str:
-    """Words in lower case with one space between, without marks, articles and commands."""
+def words_only(text: str, fold: bool = True) -> str:
+    """Words with one space between, in lower case if `fold`, without marks, articles and commands."""
     text = re.sub(r"\\(?:text|mathrm|textbf|textit|mbox|textrm|textnormal)\b", " ", text)
-    words = _NOT_WORDS.sub(" ", text.casefold()).split()
+    words = _NOT_WORDS.sub(" ", text.casefold() if fold else text).split()
     return " ".join(word.strip(".") for word in words if word not in _ARTICLES)

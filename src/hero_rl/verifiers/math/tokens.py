@@ -72,8 +72,9 @@ _PROSE_PATTERN = re.compile(
     re.DOTALL,
 )
 _WORD_LIST = """
+per sq 
 and or for all the is are of if to as no yes odd even true false not any with when where than from inch feet
-foot day days min max pct year none both each only such that then
+foot day days min max pct year none both each only such that then per sq
 """
 _WORDS = frozenset(_WORD_LIST.split())
 

@@ -36,8 +36,8 @@ _SPELLINGS = {
     "degree": ["deg"],
     "rad": ["radian"],
     "unit": [],
-    "mph": [],
-    "kph": ["kmh"],
+    "mi/h": ["mph"],
+    "km/h": ["kph", "kmh"],
     "J": ["joule"],
     "kJ": [],
     "N": ["newton"],
@@ -54,6 +54,9 @@ _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling 
 
 # Behind a number, these say another number, a condition, a doubt or a second answer.
 _CHANGING = """
+zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty seventy eighty
+ninety tenth hundredth thousandth fourth fifth sixth seventh eighth ninth lakh crore halve point choose approximately
+approx perhaps probably possibly guess ish roughly circa around nearly almost am pm bc ad
 not no non isnt arent never and or nor if else unless when where is are was were be than more less least most
 over under above below about between except other otherwise but minus plus times squared cubed factorial
 negative percent percentage pct half double twice triple third quarter hundred thousand million billion
@@ -76,7 +79,8 @@ def is_plain_noun(word: str) -> bool:
 
     It cannot make a wrong number right: the number itself is compared as it stands.
     """
-    return bool(_NOUN.fullmatch(word)) and word.lower() not in _CHANGES_THE_NUMBER
+    lower = word.lower()
+    return bool(_NOUN.fullmatch(word)) and not {lower, lower[:-1], lower.removesuffix("es")} & _CHANGES_THE_NUMBER
 
 
 def unit_name(words: list[str]) -> str:

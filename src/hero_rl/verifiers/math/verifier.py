@@ -111,18 +111,24 @@ class MathVerifier(BaseModel):
     def _reason(self, reference: str, answer: str) -> Reason:
         expected, said = _respelled_reference(reference), _respelled(without_outer_braces(answer))
         how = Strictness(self.rounding_digits, self.order, self.units)
-        if words_only(expected) == words_only(said) != "" and _is_prose(expected):
+        if _same_prose(expected, said):
             return Reason.MATCHED_EXACTLY
         if _is_predicate(said, expected):
             return Reason.MATCHED_EXACTLY
         if _is_time(expected):
             return Reason.MISMATCH
+        try:
+            return self._compared(expected, said, how)
+        except RecursionError:
+            return Reason.TOO_LARGE
+
+    def _compared(self, expected: str, said: str, how: Strictness) -> Reason:
         readable, refused = False, False
         for one, other in _readings(expected, said):
             readable = True
             try:
                 reason = compare(one, other, how)
-            except (TooLarge, RecursionError):
+            except TooLarge:
                 refused = True
                 continue
             if reason is not None:
@@ -161,9 +167,11 @@ def _readings(expected: str, said: str) -> list[tuple[Node, Node]]:
     if _reading(expected, True) is None:
         expected = _last_statement(expected)
     found = []
-    for thousands in (True, False) if "," in expected or "," in said else (True,):
+    # A reference that is one number with its thousands parted is no list.
+    ambiguous = ("," in expected or "," in said) and not _PLAIN_NUMBER.fullmatch(expected)
+    for thousands in (True, False) if ambiguous else (True,):
         one, other = _reading(expected, thousands), _reading(said, thousands)
-        if one is not None and other is not None and (one, other) not in found:
+        if one is not None and other is not None:
             found.append((one, other))
     comma = _decimal_commas(expected, said)
     return [*found, comma] if comma else found
@@ -207,12 +215,8 @@ _PLAIN_FRACTION = re.compile(
 @lru_cache(maxsize=_CACHED)
 def _plain_number(text: str) -> Number | None:
     """An integer, a decimal, or a fraction of two integers."""
-    match = _PLAIN_NUMBER.fullmatch(text)
-    if match:
-        found = parse(text.replace(",", "").replace(" ", ""))
-        return found if isinstance(found, Number) else None
-    if _SPACED_THOUSANDS.fullmatch(text):
-        found = parse(text.replace(" ", ""))
+    if _PLAIN_NUMBER.fullmatch(text) or _SPACED_THOUSANDS.fullmatch(text):
+        found = _reading(text.replace(",", "").replace(" ", ""), True)
         return found if isinstance(found, Number) else None
     match = _PLAIN_FRACTION.fullmatch(text)
     if match is None:
@@ -233,6 +237,13 @@ def _is_time(text: str) -> bool:
     """Whether a reference is a time of day rather than a ratio: in no lowest terms, or with a leading zero."""
     match = _TIME.fullmatch(text)
     return bool(match) and (match[2][0] == "0" or math.gcd(int(match[1]), int(match[2])) > 1)
+
+
+def _same_prose(expected: str, said: str) -> bool:
+    """Whether both are the same words; other capitals only where no unit or number is among them."""
+    if words_only(expected) != words_only(said) or not words_only(said) or not _is_prose(expected):
+        return False
+    return not re.search(r"\d", expected) or words_only(expected, fold=False) == words_only(said, fold=False)
 
 
 _COPULAS = (" is ", " are ")
