@@ -12,11 +12,12 @@ ROOT = Path(hero_rl.__file__).parent
 # A room may import the rooms it names, and the errors, which import nothing.
 MAY_IMPORT = {
     "errors": set(),
+    "endpoints": set(),
     "rows": set(),
     "signals": set(),
     "rules": {"signals"},
-    "verifiers": {"signals", "rows"},
-    "reward_models": {"signals"},
+    "verifiers": {"signals", "rows", "endpoints"},
+    "reward_models": {"signals", "endpoints"},
     "scoring": {"signals", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules"},
     "trainers": {"signals", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},

@@ -1,6 +1,24 @@
 """Reward models: how good is a completion, as a raw logit?"""
 
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.reward_models.local import LocalRewardModel, LocalRewardModelConfig
+from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
-__all__ = ["Conversation", "LocalRewardModel", "LocalRewardModelConfig", "Message", "RewardModel", "Scores"]
+__all__ = [
+    "AnyRewardModel",
+    "Conversation",
+    "LocalRewardModel",
+    "LocalRewardModelConfig",
+    "Message",
+    "RemoteRewardModel",
+    "RemoteRewardModelConfig",
+    "RewardModel",
+    "Scores",
+]
+
+AnyRewardModel: TypeAlias = Annotated[LocalRewardModelConfig | RemoteRewardModelConfig, Field(discriminator="type")]
+"""The configuration block of any reward model; `type` says which, and `load()` makes it."""

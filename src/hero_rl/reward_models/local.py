@@ -9,7 +9,6 @@ only, and the logit is read at the last real token.
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,15 +20,9 @@ from torch import Tensor
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, Scores
+from hero_rl.reward_models.rendering import Renderer, Tokens, own_limit
 
 __all__ = ["LocalRewardModel", "LocalRewardModelConfig"]
-
-_logger = logging.getLogger(__name__)
-
-# Tokenizers without a limit of their own carry a huge placeholder instead.
-_NO_LIMIT = 10**9
-
-Tokens = list[int]
 
 
 class LocalRewardModelConfig(BaseModel):
@@ -106,17 +99,20 @@ class LocalRewardModel:
     def __init__(self, model: Any, tokenizer: Any, *, token_budget: int = 16384, max_tokens: int | None = None) -> None:
         if token_budget < 1:
             raise ConfigError(f"token_budget is {token_budget}; it must be positive")
-        if max_tokens is not None and max_tokens < 2:
-            raise ConfigError(f"max_tokens is {max_tokens}; it must leave room for a start and an ending")
         _check_one_label(model, type(model).__name__)
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.token_budget = token_budget
-        self.max_tokens = max_tokens or _own_limit(model, tokenizer)
+        limit = own_limit(model.config, tokenizer) if max_tokens is None else max_tokens
+        self._renderer = Renderer(tokenizer, limit)
         self._pad_id = _settle_padding(model, tokenizer)
         self._accepts = frozenset(inspect.signature(model.forward).parameters)
-        self._failure_logged = False
         self._counters: Counter[str] = Counter(missing=0, truncated=0, nonfinite=0, unrenderable=0)
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The longest sequence that the model is given."""
+        return self._renderer.max_tokens
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -171,40 +167,10 @@ class LocalRewardModel:
 
     def _tokenize(self, conversations: Sequence[Conversation]) -> list[Tokens]:
         """One token sequence a conversation, cut to the limit; empty where there is nothing to score."""
-        texts = [self._render(conversation) for conversation in conversations]
-        # A template writes its own special tokens; bare text gets those that the tokenizer adds.
-        add_special_tokens = not self.tokenizer.chat_template
-        sequences = [self._cut(self._tokens(text, add_special_tokens)) for text in texts]
+        sequences, truncated = self._renderer.tokenize(conversations)
+        self._counters["truncated"] += truncated
         # A sequence of nothing but padding has no token to read the logit at.
         return [sequence if set(sequence) != {self._pad_id} else [] for sequence in sequences]
-
-    def _render(self, conversation: Conversation) -> str:
-        if not conversation:
-            return ""
-        if not self.tokenizer.chat_template:
-            return "".join(message.get("content") or "" for message in conversation)
-        try:
-            return self.tokenizer.apply_chat_template(list(conversation), tokenize=False)
-        except Exception as error:  # a template is a program with failures of its own, such as for two users in a row
-            if not self._failure_logged:
-                _logger.warning("the reward model's chat template fails on a conversation (logged once): %r", error)
-            self._failure_logged = True
-            return ""
-
-    def _tokens(self, text: str, add_special_tokens: bool) -> Tokens:
-        if not text:
-            return []
-        tokens = self.tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"]
-        # Bare text that spells out the token which the tokenizer also adds.
-        bos = self.tokenizer.bos_token_id
-        return tokens[1:] if bos is not None and tokens[:2] == [bos, bos] else tokens
-
-    def _cut(self, tokens: Tokens) -> Tokens:
-        if self.max_tokens is None or len(tokens) <= self.max_tokens:
-            return tokens
-        self._counters["truncated"] += 1
-        head = self.max_tokens // 2
-        return tokens[:head] + tokens[len(tokens) - (self.max_tokens - head) :]
 
 
 def micro_batches(lengths: Sequence[int], token_budget: int) -> Iterator[list[int]]:
@@ -238,13 +204,6 @@ def _settle_padding(model: Any, tokenizer: Any) -> int:
             config.pad_token_id = model.config.pad_token_id = pad_id
             return pad_id
     raise ConfigError("neither model nor tokenizer has a padding or an end-of-sequence token")
-
-
-def _own_limit(model: Any, tokenizer: Any) -> int | None:
-    """The longest sequence that model and tokenizer are made for; None if neither says."""
-    limits = (getattr(model.config.get_text_config(), "max_position_embeddings", None), tokenizer.model_max_length)
-    known = [limit for limit in limits if limit and 0 < limit < _NO_LIMIT]
-    return int(min(known)) if known else None
 
 
 def _device(name: str) -> torch.device:

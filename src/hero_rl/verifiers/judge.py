@@ -17,46 +17,37 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import re
-import threading
 import time
-import weakref
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+from hero_rl.endpoints import (
+    MAX_QUOTED_CHARACTERS,
+    Denied,
+    Engine,
+    Refused,
+    Request,
+    Session,
+    Tally,  # noqa: F401 (imported from here by the cascade)
+    Transient,
+    key_from,
+    plain_url,
+    with_retries,
 )
-
+from hero_rl.endpoints import seconds_asked as _seconds_asked  # noqa: F401 (imported from here by the tests)
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import Pair, Reason, Verdict
-
-if TYPE_CHECKING:  # a quarter of a second to import, so only where a judge is asked
-    import httpx
-    from tenacity import RetryCallState
 
 __all__ = ["JudgeVerifier"]
 
 _logger = logging.getLogger(__name__)
 
-_MAX_REPLY_BYTES = 4 * 2**20
-_MAX_QUOTED_CHARACTERS = 300
-_LONGEST_BACK_OFF = 8.0
-_SECONDS_TO_SHUT_DOWN = 5.0
 _NO_OPTIONS = {"model", "messages", "prompt", "stream", "n"}
 
-Result = TypeVar("Result")
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
@@ -267,14 +258,7 @@ class JudgeVerifier(BaseModel):
     @field_validator("url")
     @classmethod
     def _plain_url(cls, url: str) -> str:
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be http://host or https://host, with a port and a path where needed")
-        if "@" in parts.netloc:
-            raise ValueError("must hold no credentials; api_key_env names the variable that holds the key")
-        if parts.query or parts.fragment or parts.port == 0:  # reading the port checks it
-            raise ValueError("must have no query, no fragment and no port 0")
-        return parts.geturl().rstrip("/").removesuffix("/v1").rstrip("/")
+        return plain_url(url)
 
     @field_validator("extra_body")
     @classmethod
@@ -345,29 +329,17 @@ class JudgeVerifier(BaseModel):
     def _ask(self, checks: Sequence[_Check]) -> list[Verdict]:
         if not checks:
             return []
-        key = self._key()
-        if self._state.pid != os.getpid():
-            # A fork leaves the thread behind and may leave the locks held.
-            self._state = _State(inherited=self._state)
-        state = self._state
+        key = key_from(self.api_key_env)
+        state = self._state = self._state.here()
         engine = state.engine(self.concurrency)
         return engine.run(self._ask_all(_Round(state, engine, key), checks))
-
-    def _key(self) -> str:
-        """The key, empty where none is asked for."""
-        if self.api_key_env is None:
-            return ""
-        key = os.environ.get(self.api_key_env, "").strip()
-        # Checked here, since the client would quote an unfit header, key and all.
-        if not key or not (key.isascii() and key.isprintable()):
-            raise ConfigError(f"api_key_env: the environment variable {self.api_key_env} is not set, or holds no key")
-        return key
 
     async def _ask_all(self, turn: _Round, checks: Sequence[_Check]) -> list[Verdict]:
         try:
             model = await self._model_name(turn)
-        except (_Transient, _Refused) as error:
-            turn.state.log_once("unreachable", "the judge at %s gave no list of its models: %s", self.url, error)
+        except (Transient, Refused) as error:
+            said = "the judge at %s gave no list of its models: %s"
+            turn.state.log_once(_logger, "unreachable", said, self.url, error)
             turn.state.counts.add(unreachable=len(checks))
             return [Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer) for check in checks]
         tasks = [asyncio.ensure_future(self._ask_one(turn, model, check)) for check in checks]
@@ -385,7 +357,7 @@ class JudgeVerifier(BaseModel):
             listed = await self._fetch(turn, "GET", "/v1/models", None, _Models)
             names = [model.id for model in listed.data]
             if len(names) != 1:
-                some = ", ".join(names[:10])[:_MAX_QUOTED_CHARACTERS] or "none"
+                some = ", ".join(names[:10])[:MAX_QUOTED_CHARACTERS] or "none"
                 raise ConfigError(f"model: name one, since the judge at {self.url} lists {len(names)} models: {some}")
             turn.state.model = names[0]
         return turn.state.model
@@ -407,18 +379,19 @@ class JudgeVerifier(BaseModel):
         path = "/v1/chat/completions" if preset.chat else "/v1/completions"
         try:
             reply = await self._fetch(turn, "POST", path, self._body(model, check), _Reply)
-        except (_Transient, _Refused) as error:
-            turn.silent = turn.silent + 1 if isinstance(error, _Transient) else 0
+        except (Transient, Refused) as error:
+            turn.silent = turn.silent + 1 if isinstance(error, Transient) else 0
             state.counts.add(unreachable=1)
-            state.log_once(type(error).__name__, "the judge at %s gave no usable reply: %s", self.url, error)
+            kind = "refused" if isinstance(error, Refused) else "unanswered"
+            state.log_once(_logger, kind, "the judge at %s gave no usable reply: %s", self.url, error)
             return Reason.JUDGE_UNREACHABLE
         turn.silent = 0
         state.counts.add(**{kind: reply.tokens(kind) for kind in ("prompt_tokens", "completion_tokens")})
         reason = _read(reply.choices[0], preset)
         if reason is Reason.JUDGE_UNREADABLE:
-            said = reply.choices[0].said[-_MAX_QUOTED_CHARACTERS:]
+            said = reply.choices[0].said[-MAX_QUOTED_CHARACTERS:]
             state.counts.add(unreadable=1)
-            state.log_once("unreadable", "the judge's reply ends with no verdict, or was cut off: %r", said)
+            state.log_once(_logger, "unreadable", "the judge's reply ends with no verdict, or was cut off: %r", said)
         return reason
 
     def _body(self, model: str, check: _Check) -> dict[str, Any]:
@@ -432,79 +405,19 @@ class JudgeVerifier(BaseModel):
     async def _fetch(
         self, turn: _Round, method: str, path: str, body: dict[str, Any] | None, shape: type[Shape]
     ) -> Shape:
-        """The server's reply in the shape expected of it; `_Transient` once the retries are used up."""
-        from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
-        back_off = wait_random_exponential(multiplier=0.5, max=_LONGEST_BACK_OFF)
-
-        def pause(attempt: RetryCallState) -> float:
-            error = attempt.outcome.exception() if attempt.outcome else None
-            asked = error.seconds_asked if isinstance(error, _Transient) else 0.0
-            return max(back_off(attempt), min(asked, self.seconds))
-
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self.retries + 1),
-            wait=pause,
-            retry=retry_if_exception_type(_Transient),
-            before_sleep=lambda _: turn.state.counts.add(retries=1),
-            reraise=True,
-        )
-        return await retrying(self._fetch_once, turn, method, path, body, shape)
-
-    async def _fetch_once(
-        self, turn: _Round, method: str, path: str, body: dict[str, Any] | None, shape: type[Shape]
-    ) -> Shape:
-        import httpx
-
+        """The server's reply in the shape expected of it; `Transient` once the retries are used up."""
+        request = Request(method, self.url + path, body, turn.key, self.seconds)
         try:
-            # One limit over everything: the client's own ones start anew with each byte that arrives.
-            text = await asyncio.wait_for(self._exchange(turn, method, path, body), self.seconds)
-        except asyncio.TimeoutError:
-            raise _Transient(f"no whole reply within {self.seconds:g} s") from None
-        except httpx.InvalidURL as error:
-            raise ConfigError(f"url: {error}") from None
-        except httpx.HTTPError as error:
-            raise _Transient(f"{type(error).__name__}: {error}") from None
-        try:
-            return shape.model_validate_json(text)
-        except ValidationError:
-            raise _Transient(f"not what {path} replies with: {_quoted(text, turn.key)}") from None
-
-    async def _exchange(self, turn: _Round, method: str, path: str, body: dict[str, Any] | None) -> bytes:
-        # Uncompressed, so that the cap on what is read is a cap on what is kept.
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        if turn.key:
-            headers["Authorization"] = f"Bearer {turn.key}"
-        async with turn.engine.client.stream(method, self.url + path, json=body, headers=headers) as response:
-            text = b""
-            async for part in response.aiter_raw():
-                text += part
-                if len(text) > _MAX_REPLY_BYTES:
-                    raise _Transient(f"a reply of more than {_MAX_REPLY_BYTES} bytes")
-            if response.status_code != 200:
-                self._raise_for(response, f"{path} answered {response.status_code}: {_quoted(text, turn.key)}")
-            return text
-
-    def _raise_for(self, response: httpx.Response, said: str) -> None:
-        """Raise what a reply other than 200 means."""
-        status = response.status_code
-        if status in (401, 403, 404):
-            raise ConfigError(f"the judge at {self.url} will never answer (url, model, preset, api_key_env?): {said}")
-        if status in (408, 429) or status >= 500:
-            raise _Transient(said, _seconds_asked(response.headers.get("retry-after")))
-        raise _Refused(said)
-
-
-class _Transient(Exception):
-    """A failure that may pass."""
-
-    def __init__(self, said: str, seconds_asked: float = 0.0) -> None:
-        super().__init__(said)
-        self.seconds_asked = seconds_asked
-
-
-class _Refused(Exception):
-    """The server will not answer this request; it may answer others."""
+            return await with_retries(
+                lambda: turn.engine.fetch(request, shape),
+                retries=self.retries,
+                seconds=self.seconds,
+                before_retry=lambda: turn.state.counts.add(retries=1),
+            )
+        except Denied as error:
+            raise ConfigError(
+                f"the judge at {self.url} will never answer (url, model, preset, api_key_env?): {error}"
+            ) from None
 
 
 def _read(choice: _Choice, preset: _Preset) -> Reason:
@@ -532,126 +445,15 @@ def _last_box(text: str) -> str | None:
     return None
 
 
-def _seconds_asked(retry_after: str | None) -> float:
-    """The pause that a Retry-After header asks for, which is a number of seconds or a date; 0 where it is neither."""
-    if retry_after is None:
-        return 0.0
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(timezone.utc)).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
+class _State(Session):
+    """What a judge knows and has open in this process."""
 
+    thread = "judge"
+    counted = ("calls", "retries", "prompt_tokens", "completion_tokens", "unreadable", "unreachable", "seconds")
 
-def _quoted(text: bytes, key: str) -> str:
-    """The start of a server's words, for a message; some servers quote the key."""
-    said = text.decode("utf-8", "replace")
-    if key:
-        said = said.replace(key, "***")
-    return ascii(said[:_MAX_QUOTED_CHARACTERS])
-
-
-class Tally:
-    """Named totals that any thread may add to; a copy starts at zero, and no two are told apart."""
-
-    def __init__(self, *names: str) -> None:
-        self._totals: dict[str, float] = dict.fromkeys(names, 0)
-        self._lock = threading.Lock()
-
-    def add(self, **counts: float) -> None:
-        """Add to some of the totals."""
-        with self._lock:
-            for name, count in counts.items():
-                self._totals[name] += count
-
-    @property
-    def totals(self) -> dict[str, float]:
-        """Name -> total, now."""
-        with self._lock:
-            return dict(self._totals)
-
-    # Equality and pickling of the objects that count are those of their settings.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tally)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Tally, tuple(self._totals)
-
-
-class _State:
-    """What a judge knows and has open in this process; a copy is new, and no two are told apart."""
-
-    def __init__(self, inherited: _State | None = None) -> None:
-        self.pid = os.getpid()
-        self.counts = Tally(
-            "calls", "retries", "prompt_tokens", "completion_tokens", "unreadable", "unreachable", "seconds"
-        )
+    def __init__(self, inherited: Session | None = None) -> None:
+        super().__init__(inherited)
         self.model: str | None = None
-        self._engine: _Engine | None = None
-        self._logged: set[str] = set()
-        self._lock = threading.Lock()
-        self._inherited = inherited  # kept, so that nothing of the parent process's is closed here
-
-    def engine(self, concurrency: int) -> _Engine:
-        with self._lock:
-            if self._engine is None:
-                self._engine = _Engine(concurrency)
-            return self._engine
-
-    def close(self) -> None:
-        if self.pid != os.getpid():
-            return
-        with self._lock:
-            engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
-
-    def log_once(self, what: str, message: str, *values: Any) -> None:
-        with self._lock:
-            said_before = what in self._logged
-            self._logged.add(what)
-        if not said_before:
-            _logger.warning(message + " (logged once, counted always)", *values)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _State)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _State, ()
-
-
-class _Engine:
-    """An event loop in a thread of its own, with the client that lives in it.
-
-    A loop rather than a thread a request, because only so a request can be ended at its deadline wherever it hangs.
-    """
-
-    def __init__(self, concurrency: int) -> None:
-        import httpx
-
-        # Idle connections go before the server ends them (vLLM does after 5 s), which could cross with a request.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=concurrency, keepalive_expiry=2.0)
-        self.client = httpx.AsyncClient(timeout=None, limits=limits, follow_redirects=False)
-        self.slots = asyncio.Semaphore(concurrency)
-        self._loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_run, args=(self._loop,), name="judge", daemon=True)
-        thread.start()
-        self.close = weakref.finalize(self, _shut_down, self._loop, self.client, thread, os.getpid())
-
-    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What the work comes to; the caller waits, and its own event loop with it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        finally:
-            future.cancel()  # on an interrupt; a finished one cannot be cancelled
 
 
 @dataclass
@@ -666,30 +468,6 @@ class _Round:
     """
 
     state: _State
-    engine: _Engine
+    engine: Engine
     key: str
     silent: int = 0
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
-
-
-def _shut_down(loop: asyncio.AbstractEventLoop, client: httpx.AsyncClient, thread: threading.Thread, pid: int) -> None:
-    if os.getpid() != pid:  # a fork has the objects and not the thread
-        return
-
-    async def finish() -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await client.aclose()
-        loop.stop()
-
-    asyncio.run_coroutine_threadsafe(finish(), loop)
-    if threading.current_thread() is not thread:  # garbage may be collected in any thread
-        thread.join(_SECONDS_TO_SHUT_DOWN)

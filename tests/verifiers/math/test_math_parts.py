@@ -56,7 +56,8 @@ NODES = [
     ("(1, 2]", Sequence("tuple", (number(1), number(2)), "(", "]")),
     (r"\{1, 2\}", Sequence("set", (number(1), number(2)), "{", "}")),
     (r"\begin{pmatrix}1&2\end{pmatrix}", Matrix(((number(1), number(2)),))),
-    (r"\text{no solution}", Words("no solution")),
+    (r"\text{no solution}", Symbol("empty")),
+    (r"\text{no change}", Words("no change")),
 ]
 
 

@@ -47,7 +47,7 @@ from hero_rl.verifiers.math.regions import is_region, region, same_region
 from hero_rl.verifiers.math.rounding import as_decimal, is_rounding
 from hero_rl.verifiers.math.units import same_unit
 
-__all__ = ["Strictness", "compare"]
+__all__ = ["Strictness", "compare", "equal_values"]
 
 MAX_ITEMS = 64
 
@@ -79,11 +79,25 @@ def compare(reference: Node, answer: Node, how: Strictness) -> Outcome:
     """
     if reference == answer:
         return Reason.MATCHED_BY_VALUE
+    reference, answer = _unbundled(reference), _unbundled(answer)
     for rule in _RULES:
         outcome = rule(reference, answer, how)
         if outcome is not _PASS:
             return outcome  # pyright: ignore[reportReturnType]
     return None
+
+
+def _unbundled(node: Node) -> Node:
+    """`(x, y) = (1, 2)` as the list `x = 1, y = 2`; anything else as it is."""
+    if not (isinstance(node, Relation) and node.operators == ("=",)):
+        return node
+    labels, values = node.members
+    if not (isinstance(labels, Sequence) and isinstance(values, Sequence) and labels.kind == values.kind == "tuple"):
+        return node
+    if len(labels.items) != len(values.items) or not all(isinstance(label, Symbol) for label in labels.items):
+        return node
+    pairs = zip(labels.items, values.items, strict=True)
+    return Sequence("list", tuple(Relation(pair, ("=",)) for pair in pairs))
 
 
 def _same(reference: Node, answer: Node, how: Strictness) -> bool:
@@ -179,7 +193,9 @@ def _units(reference: Node, answer: Node, how: Strictness) -> object:
     if not isinstance(reference, Quantity) and not isinstance(answer, Quantity):
         return _PASS
     if isinstance(reference, Quantity) and isinstance(answer, Quantity):
-        return compare(reference.value, answer.value, how) if same_unit(reference.unit, answer.unit) else None
+        if not same_unit(reference.unit, answer.unit) or symbols(answer.value) - symbols(reference.value):
+            return None
+        return compare(reference.value, answer.value, how)
     if how.units == "required":
         return None
     if isinstance(reference, Quantity):
@@ -191,7 +207,7 @@ def _units(reference: Node, answer: Node, how: Strictness) -> object:
     return compare(reference, answer.value, how)
 
 
-_UNIT_LETTERS = frozenset("mghlsJNWVK")
+_UNIT_LETTERS = frozenset("mghlsJNWV")
 
 
 def _with_unit_letter(node: Node) -> Node:
@@ -217,6 +233,8 @@ def _percentages(reference: Node, answer: Node, how: Strictness) -> object:
         return _PASS
     if isinstance(reference, Percent) and isinstance(answer, Percent):
         return compare(reference.value, answer.value, how)
+    if isinstance(reference, Degrees) or isinstance(answer, Degrees) or _holds_quantity(reference, answer):
+        return None
     if isinstance(reference, Percent):
         if how.units == "optional" and (outcome := compare(reference.value, answer, how)) is not None:
             return outcome
@@ -224,6 +242,10 @@ def _percentages(reference: Node, answer: Node, how: Strictness) -> object:
     if contains(reference, (Sequence, Relation, Words, Degrees, Based)):
         return None
     return _formulas(reference, answer, how)
+
+
+def _holds_quantity(*nodes: Node) -> bool:
+    return any(isinstance(node, Percent) and isinstance(node.value, Quantity) for node in nodes)
 
 
 def _angles(reference: Node, answer: Node, how: Strictness) -> object:
@@ -290,11 +312,31 @@ def _equations(reference: Node, answer: Node, how: Strictness) -> object:
     if expected:
         return _equation_with_value(reference, answer, how)
     statement = _statement(answer, trusted=False)
-    # A label names what the question asks for; the value behind it is compared as it would be alone.
-    if statement is None or not statement.labels:
+    if statement is None:
         return None
+    if not statement.labels:
+        return _unlabelled(reference, answer, statement.value, how)
+    # A label names what the question asks for; the value behind it is compared as it would be alone.
     renamed = _with_bound_variable(statement, reference)
     return compare(reference, renamed, how)
+
+
+def _unlabelled(reference: Node, answer: Node, value: Node, how: Strictness) -> Outcome:
+    """An answer without a label: a value with a remark, a true chain of numbers, or a number for several variables.
+
+    Safe: every member of a chain must be equal, so that it states one value; m + n = 5 calls nothing else 5.
+    """
+    if value is not answer:
+        return compare(reference, value, how)
+    assert isinstance(answer, Relation)
+    first, *rest = answer.members
+    if set(answer.operators) != {"="} or any(contains(member, _STRUCTURES) for member in answer.members):
+        return None
+    if not symbols(answer):
+        return compare(reference, first, how) if all(_equal_values(first, member) for member in rest) else None
+    if len(symbols(first)) > 1 and not symbols(reference) and not any(symbols(member) for member in rest):
+        return compare(reference, rest[-1], how) if all(_equal_values(rest[0], member) for member in rest) else None
+    return None
 
 
 def _is_equation(node: Node) -> bool:
@@ -333,6 +375,11 @@ def _statement(node: Node, trusted: bool) -> _Statement | None:
 def _is_remark(exact: Node, about: list[Node]) -> bool:
     """Whether what stands behind "about" is a decimal beside an exact value: a remark, and no second answer."""
     return as_decimal(exact) is None and all(as_decimal(part) is not None for part in about)
+
+
+def equal_values(nodes: tuple[Node, ...]) -> bool:
+    """Whether several nodes are formulas of one value."""
+    return all(_equal_values(nodes[0], other) for other in nodes[1:])
 
 
 def _equal_values(one: Node, other: Node) -> bool:
@@ -409,6 +456,11 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
         if len(one.arguments) != len(other.arguments):
             return None
         pairs = list(zip(other.arguments, one.arguments, strict=True))
+        if (
+            one.name.endswith("_")
+            and not {part.name for pair in pairs for part in pair if isinstance(part, Symbol)} <= _INDICES
+        ):
+            return None  # v_a and v_b are two things, a_n and a_k one sequence
         if all(isinstance(theirs, Symbol) and isinstance(ours, Symbol) for theirs, ours in pairs):
             return {theirs.name: ours for theirs, ours in pairs}  # pyright: ignore[reportAttributeAccessIssue]
     if _is_graph(one, other) or _is_graph(other, one):
@@ -417,6 +469,9 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
         label.arguments[0] if isinstance(label, Call) and label.name == "abs" else label for label in (one, other)
     ]
     return {} if lengths[0] == lengths[1] and isinstance(lengths[0], Product) else None
+
+
+_INDICES = frozenset({"n", "k", "i", "j", "m", "l", "t"})
 
 
 def _is_graph(one: Node, other: Node) -> bool:
@@ -434,6 +489,8 @@ def _with_bound_variable(statement: _Statement, reference: Node) -> Node:
     if not isinstance(label, Call) or label.name == "abs" or len(label.arguments) != 1:
         return statement.value
     bound, free = label.arguments[0], symbols(reference)
+    if isinstance(reference, Symbol):
+        return statement.value  # a letter alone is a choice, or a thing of that name
     if isinstance(bound, Symbol) and len(free) == 1 and bound.name not in free and not free & symbols(statement.value):
         return _renamed(statement.value, {bound.name: Symbol(next(iter(free)))})
     return statement.value
@@ -555,7 +612,9 @@ def _sequences(reference: Node, answer: Node, how: Strictness) -> object:
         return _PASS
     if isinstance(reference, Matrix) or isinstance(answer, Matrix):
         return _PASS
-    expected, said = _as_sequence(reference), _as_sequence(answer)
+    expected, said = _labelled_value(reference), _labelled_value(answer)
+    if not isinstance(expected, Sequence) or not isinstance(said, Sequence):
+        return None  # a set of one is no element, and an element no list
     if len(expected.items) > MAX_ITEMS or len(said.items) > MAX_ITEMS:
         return None
     kinds = {expected.kind, said.kind}
@@ -567,6 +626,8 @@ def _sequences(reference: Node, answer: Node, how: Strictness) -> object:
         return _tuple_and_list(expected, said, how)
     if kinds == {"set"}:
         return _any_order(_distinct(expected), _distinct(said), how)
+    if kinds == {"list"} and _named_one_by_one(expected) and _named_one_by_one(said):
+        return _any_order(expected, said, how)
     if kinds == {"list"} and (how.order == "kept" or _named_one_by_one(expected) != _named_one_by_one(said)):
         return _in_order(expected, said, how)
     return _any_order(expected, said, how)
@@ -582,11 +643,11 @@ def _named_one_by_one(sequence: Sequence) -> bool:
     return len(sequence.items) > 1 and len(letters) == len(sequence.items)
 
 
-def _as_sequence(node: Node) -> Sequence:
-    """A single thing as a list of one; a labelled list or tuple without its label."""
+def _labelled_value(node: Node) -> Node:
+    """A labelled list or tuple without its label; anything else as it is."""
     if _is_equation(node) and (statement := _statement(node, trusted=False)) is not None and statement.labels:
-        node = statement.value if isinstance(statement.value, Sequence) else node
-    return node if isinstance(node, Sequence) else Sequence("list", (node,))
+        return statement.value if isinstance(statement.value, Sequence) else node
+    return node
 
 
 def _same_brackets(one: Sequence, other: Sequence) -> bool:
@@ -601,11 +662,23 @@ def _tuple_and_list(expected: Sequence, said: Sequence, how: Strictness) -> Outc
         if whole.kind == "list" and len(whole.items) == 1 and isinstance(whole.items[0], (Sequence, Relation)):
             pair = (whole.items[0], other) if whole is expected else (other, whole.items[0])
             return compare(*pair, how)
+    if said.kind == "list" and not _in_alphabetical_order(said):
+        return None
     brackets = expected if expected.kind == "tuple" else said
     plain = (brackets.opening, brackets.closing) == ("(", ")")
     # Square brackets around two may be an interval.
     square = (brackets.opening, brackets.closing) == ("[", "]") and len(brackets.items) > 2
     return _in_order(expected, said, how) if plain or square else None
+
+
+def _in_alphabetical_order(sequence: Sequence) -> bool:
+    """Whether the letters before its items come in the order of a point's coordinates, none of them twice."""
+    names = [
+        item.members[0].name
+        for item in sequence.items
+        if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
+    ]
+    return names == sorted(set(names))
 
 
 def _in_order(expected: Sequence, said: Sequence, how: Strictness) -> Outcome:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-from hero_rl.verifiers.math.evaluation import Point, TooLarge, Undefined, Value, evaluate, same_value
+from hero_rl.verifiers.math.evaluation import Point, TooLarge, Undefined, Value, divide, evaluate, same_value
 from hero_rl.verifiers.math.formulas import Call, Node, Repeated, Symbol, symbols, walk
 from hero_rl.verifiers.math.functions import INTEGER_FUNCTIONS
 
@@ -71,7 +71,7 @@ def constant_ratio(one: Node, other: Node) -> bool:
             continue
         if left == 0 or right == 0:
             return False
-        quotient = left / right
+        quotient = divide(left, right)
         if ratio is not None and not same_value(quotient, ratio):
             return False
         ratio, seen = quotient, seen + 1
@@ -80,12 +80,13 @@ def constant_ratio(one: Node, other: Node) -> bool:
 
 def _agree(one: Node, other: Node, log_base: Fraction | None) -> bool:
     names = tuple(sorted(symbols(one) | symbols(other)))
-    parts = [*walk(one), *walk(other)]
+    parts, integers = [*walk(one), *walk(other)], False
     if not names:
         points: Iterator[Point] = iter([Point({}, Symbol("i") in parts, log_base)])
         needed = 1
     else:
-        points = _points(names, _only_integers(parts, names), Symbol("i") in parts, log_base)
+        integers = _only_integers(parts, names)
+        points = _points(names, integers, Symbol("i") in parts, log_base)
         needed = _ENOUGH
     seen, refused = 0, None
     for point in points:
@@ -99,7 +100,7 @@ def _agree(one: Node, other: Node, log_base: Fraction | None) -> bool:
         if not same_value(left, right):
             return False
         seen += 1
-        if seen == _PLENTY:
+        if seen == _PLENTY and not integers:
             break
     if refused is not None and seen < needed:
         raise refused
@@ -154,6 +155,41 @@ def _rounds_at_integers(node: Node, names: tuple[str, ...]) -> bool:
     return False
 
 
+# Whole numbers at which rounding, remainders and the like show: small ones, squares and powers with their neighbours.
+_TELLING = (
+    *range(1, 33),
+    35,
+    36,
+    48,
+    49,
+    50,
+    60,
+    63,
+    64,
+    65,
+    80,
+    81,
+    99,
+    100,
+    101,
+    120,
+    121,
+    127,
+    128,
+    1000,
+    1024,
+    9_999,
+    10_007,
+)
+
+
+def _integer_rows(draw: random.Random, count: int) -> list[list[Fraction]]:
+    if count == 1:
+        return [[Fraction(number)] for number in _TELLING]
+    small = [[Fraction(draw.randrange(1, 9)) for _ in range(count)] for _ in range(16)]
+    return small + [[Fraction(draw.choice(_TELLING)) for _ in range(count)] for _ in range(24)]
+
+
 _PRIME = 10_007
 # In (0, 1) inverse functions live, above 1 roots of differences, below 0 absolute values show; every second of the
 # four is replaced by whole numbers, where (-1)^n lives.
@@ -182,7 +218,7 @@ def _points_of(names: tuple[str, ...], integers: bool) -> tuple[tuple[tuple[str,
     """Points for some variables: integers of both parities, fractions in (0, 1), above 1, and of either sign."""
     draw = random.Random(20510)
     if integers:
-        rows = [[Fraction(number) for number in draw.sample(range(2, 8 + len(names)), len(names))] for _ in range(12)]
+        rows = _integer_rows(draw, len(names))
     else:
         rows = [
             [low + (high - low) * Fraction(draw.randrange(1, _PRIME), _PRIME) for _ in names] for low, high in _RANGES

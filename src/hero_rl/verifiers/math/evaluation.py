@@ -32,7 +32,7 @@ from hero_rl.verifiers.math.formulas import (
     Symbol,
 )
 
-__all__ = ["Point", "TooLarge", "Undefined", "Value", "as_fraction", "evaluate", "same_value"]
+__all__ = ["Point", "TooLarge", "Undefined", "Value", "as_fraction", "divide", "evaluate", "same_value"]
 
 BITS = 400
 """Working precision of what is no fraction."""
@@ -43,6 +43,8 @@ _MAX_TERMS = 200
 # Two numbers whose sum cancels down to this share of them are not told from zero, nor is one so small against another.
 _NOISE = BITS - 80
 _WIDEST_SUM = BITS // 2
+_FINEST = 100
+_FARTHEST = 5
 
 Value = Any
 """A `Fraction`, or a real or complex number of mpmath."""
@@ -140,11 +142,17 @@ def _sum(node: Sum, point: Point) -> Value:
 
 
 def _total(terms: list[Value]) -> Value:
+    exact = Fraction(0)
+    for term in terms:
+        if isinstance(term, Fraction):
+            exact += term
+            _check_bits(_bits(exact))
     if all(isinstance(term, Fraction) for term in terms):
-        return sum(terms, Fraction(0))
-    exact = sum((term for term in terms if isinstance(term, Fraction)), Fraction(0))
+        return exact
     inexact = [term for term in terms if not isinstance(term, Fraction)]
     if exact:
+        if _bits(exact) > _NOISE:
+            raise TooLarge("a number of more digits than are computed with")
         inexact.append(_inexact(exact))
     sizes = [_magnitude(term) for term in inexact if term != 0]
     if sizes and max(sizes) - min(sizes) > _WIDEST_SUM:
@@ -173,10 +181,11 @@ def _multiply(one: Value, other: Value) -> Value:
 
 
 def _quotient(node: Quotient, point: Point) -> Value:
-    return _divide(evaluate(node.top, point), evaluate(node.bottom, point))
+    return divide(evaluate(node.top, point), evaluate(node.bottom, point))
 
 
-def _divide(top: Value, bottom: Value) -> Value:
+def divide(top: Value, bottom: Value) -> Value:
+    """A quotient, exact where both are; `Undefined` for a division by zero."""
     if bottom == 0:
         raise Undefined("division by zero")
     if isinstance(top, Fraction) and isinstance(bottom, Fraction):
@@ -206,6 +215,8 @@ def _raise(base: Value, exponent: Value, point: Point) -> Value:
             return exact
     if _is_negative(base) and not point.complex_allowed:
         raise Undefined("a power of a negative number")
+    if _magnitude(exponent) < -_FINEST:
+        raise TooLarge("a power that hardly differs from 1")
     base, exponent = _inexact(base), _inexact(exponent)
     if _magnitude(exponent) + max(1, abs(_magnitude(base))).bit_length() > _MAX_EXPONENT.bit_length() + 4:
         raise TooLarge("a power")
@@ -250,7 +261,7 @@ def _negative(node: Negative, point: Point) -> Value:
 
 
 def _percent(node: Percent, point: Point) -> Value:
-    return _divide(evaluate(node.value, point), Fraction(100))
+    return divide(evaluate(node.value, point), Fraction(100))
 
 
 def _degrees(node: Degrees, point: Point) -> Value:
@@ -370,11 +381,24 @@ def _logarithm(point: Point, value: Value) -> Value:
     natural = _natural(point, value)
     if point.log_base is None:
         return natural
-    return _divide(natural, _natural(point, point.log_base))
+    return divide(natural, _natural(point, point.log_base))
 
 
 def _logarithm_to(point: Point, value: Value, base: Value) -> Value:
-    return _divide(_natural(point, value), _natural(point, base))
+    exact = _exact_logarithm(value, base)
+    if exact is not None:
+        return exact
+    return divide(_natural(point, value), _natural(point, base))
+
+
+def _exact_logarithm(value: Value, base: Value) -> Fraction | None:
+    """The logarithm of a whole power of a whole base, which rounding functions need exactly."""
+    if not (isinstance(value, Fraction) and isinstance(base, Fraction)) or value < 1 or base < 2:
+        return None
+    exponent, power = 0, Fraction(1)
+    while power < value and exponent < 200:
+        exponent, power = exponent + 1, power * base
+    return Fraction(exponent) if power == value else None
 
 
 def _natural(point: Point, value: Value) -> Value:
@@ -391,7 +415,9 @@ def _real_function(name: str) -> Callable[..., Value]:
     """A function of mpmath for real arguments, or complex ones where those are allowed."""
 
     def call(point: Point, value: Value) -> Value:
-        if _magnitude(value) > 200:
+        size = _magnitude(value)
+        # Near zero, and far out, functions differ from a plain number by less than is computed with.
+        if size > (_FARTHEST if name in _SATURATING else 200) or (value != 0 and size < -_FINEST):
             raise TooLarge(name)
         result = _real_if_possible(getattr(_mp(), name)(_inexact(value)))
         if not point.complex_allowed and not _is_real(result):
@@ -417,6 +443,7 @@ def _lcm(point: Point, one: Value, other: Value) -> Value:
     return Fraction(math.lcm(_whole(one), _whole(other)))
 
 
+_SATURATING = frozenset({"tanh", "coth"})
 _MPMATH = {
     "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc", "arcsin": "asin",
     "arccos": "acos",

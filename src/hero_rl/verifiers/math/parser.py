@@ -68,9 +68,14 @@ for where with respectively all any every each some integer integers real reals 
 constant constants is are be being an a the and in of to
 """
 _SAYS_NOTHING = frozenset(_SAYING_NOTHING.split())
+_OTHER_THAN_REAL = frozenset({"integer", "integers", "naturals", "rationals", "complexes"})
 _SIGNS_OF_QUALIFIERS = frozenset({"(", ")", "[", "]", "{", "}", "in", "_", "ne", *_NUMBER_SETS}) - {"ne"}
 _CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
+_FAMILY_LETTERS = frozenset({"k", "n", "m", "l", "j", "t"})
+_TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
+_NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWELVE.split())}
 _SETS_IN_WORDS = {
+    "infinity": "infinity",
     **dict.fromkeys(["all real numbers", "all reals", "all real number"], "reals"),
     **dict.fromkeys(["no solution", "no solutions", "no real solution", "no real solutions", "empty set"], "empty"),
 }
@@ -216,7 +221,11 @@ class _Parser:
             return None
         node = self.labelled()
         if self.here.kind == "word" and self.here.text.lower() in _QUALIFIERS and not isinstance(node, Words):
+            start = self.position
             self.skip_qualifier()
+            said = {token.text.lower() for token in self.tokens[start : self.position]}
+            if _is_condition(node) and said & _OTHER_THAN_REAL:
+                raise Unreadable("a set of integers")
         return node
 
     def skip_qualifier(self) -> None:
@@ -364,6 +373,8 @@ class _Parser:
         right = self.factor()
         if isinstance(left, Number) and isinstance(right, Quotient):
             return self.mixed(left, right)
+        if isinstance(left, Number) and isinstance(right, Degrees) and isinstance(right.value, Quotient):
+            return Degrees(self.mixed(left, right.value))
         if isinstance(left, Number) and isinstance(right, Number):
             raise Unreadable("two numbers side by side")
         return _times(left, right)
@@ -391,7 +402,7 @@ class _Parser:
 
     def postfix(self, node: Node) -> Node:
         while True:
-            if self.at("!") and self.ahead().text != "=":
+            if self.at("!"):
                 self.take()
                 if self.at("!"):
                     raise Unreadable("double factorial")
@@ -492,8 +503,6 @@ class _Parser:
     def based(self, digits: str) -> Node:
         self.take()
         base = self.script()
-        if isinstance(base, Words):
-            raise Unreadable("a base in words")
         if not isinstance(base, Number) or not _is_whole(base) or not 2 <= base.value <= 36:
             raise Unreadable("no base")
         return Based(digits.lstrip("0") or "0", int(base.value))
@@ -516,8 +525,10 @@ class _Parser:
         return Call(name, items)
 
     def is_label_call(self) -> bool:
-        """Whether a bracket here holds one letter or number and an equals sign follows: `W(n) = ...`, `T(10) = 2`."""
-        return self.ahead().kind in ("letter", "number") and self.ahead(2).text == ")" and self.ahead(3).text == "="
+        """Whether a bracket here holds one number, or one letter with an equals sign behind: `I(0)`, `W(n) = ...`."""
+        if self.ahead(2).text != ")":
+            return False
+        return self.ahead().kind == "number" or (self.ahead().kind == "letter" and self.ahead(3).text == "=")
 
     def subscripted(self, name: str) -> Node:
         place = self.position
@@ -556,6 +567,8 @@ class _Parser:
         ):
             words.append(self.take().text)
         text = words_only(" ".join(words))
+        if text in _NUMBER_WORDS:
+            return Number(Fraction(_NUMBER_WORDS[text]))
         return Symbol(_SETS_IN_WORDS[text]) if text in _SETS_IN_WORDS else Words(text)
 
     def bracketed(self) -> Node:
@@ -571,6 +584,8 @@ class _Parser:
             return Sequence("tuple", content.items, opening, closing)
         if closing != _CLOSING[opening]:
             raise Unreadable("brackets that do not match")
+        if self.at("_") and _is_whole(content):
+            return self.based(str(content.value))
         return content
 
     def answer_inside(self) -> Node:
@@ -601,7 +616,7 @@ class _Parser:
         reader = _READERS.get(name)
         if reader is not None:
             return reader(self)
-        if name in _MARKS:
+        if name in _MARKS or name in ("angle", "triangle"):
             return self.marked(name)
         raise Unreadable(f"\\{name}")
 
@@ -625,7 +640,7 @@ class _Parser:
 
     def marked(self, name: str) -> Node:
         """A letter, or a segment of two, under a mark: the mark is part of the name."""
-        group = self.script()
+        group = self.script() if name in _MARKS or self.at("{") else self.points()
         letters = [
             part.name
             for part in (group.factors if isinstance(group, Product) else (group,))
@@ -636,6 +651,15 @@ class _Parser:
             raise Unreadable(f"\\{name} over a formula")
         mark = "vec" if name == "overrightarrow" else name
         return Symbol(f"{mark} {''.join(letters)}")
+
+    def points(self) -> Node:
+        """The letters of an angle or a triangle: ABC."""
+        letters = []
+        while self.here.kind == "letter" and (self.here.text.isupper() or not letters):
+            letters.append(Symbol(self.take().text))
+        if not letters:
+            raise Unreadable("an angle without its letters")
+        return Product(tuple(letters)) if len(letters) > 1 else letters[0]
 
     def function(self, name: str) -> Node:
         """A named function with its base or power, and its argument."""
@@ -769,7 +793,7 @@ class _Parser:
         name = "".join(self.take().text for _ in iter(lambda: self.at("}") or self.here is _END, True))
         name = name.lstrip("{")
         self.expect("}")
-        if name not in _MATRICES:
+        if name not in _MATRICES and name != "cases":
             raise Unreadable(f"environment {name}")
         if name == "array":
             self.skip_columns()
@@ -779,6 +803,10 @@ class _Parser:
         while not self.at("}") and self.here is not _END:
             self.take()
         self.expect("}")
+        if name == "cases":
+            if len(next(iter(rows))) > 1:
+                raise Unreadable("cases with conditions")
+            return Sequence("list", tuple(row[0] for row in rows))
         return Matrix(rows)
 
     def skip_columns(self) -> None:
@@ -835,10 +863,9 @@ class _Parser:
                 if not isinstance(power, Number):
                     raise Unreadable("a unit's power")
                 words.append(f"^{power.value}")
-            elif self.at("/") and self.ahead().kind == "word":
-                self.take()
-                words.append("/")
-        if len(words) > 4:
+            if self.at("/", "cdot", "times") and self.ahead().kind == "word":
+                words.append("/" if self.take().text == "/" else ".")
+        if len([word for word in words if word.isalpha()]) > 4:
             raise Unreadable("too many words behind a number")
         name = unit_name(words)
         if name == "degree":
@@ -943,8 +970,18 @@ def _as_tuple(group: Node) -> Node:
 
 def _without_qualifiers(items: list[Node]) -> list[Node]:
     """Without memberships in the integers behind the first item: the k in Z of a family, which goes without saying."""
-    kept = [item for index, item in enumerate(items) if index == 0 or not _is_membership(item)]
-    return kept
+    if any(_is_condition(item) and not _is_membership(item) for item in items):
+        return items
+    return [item for index, item in enumerate(items) if index == 0 or not _is_membership(item)]
+
+
+def _is_condition(node: Node) -> bool:
+    """Whether it is an inequality or an interval, which a set of numbers would narrow."""
+    if isinstance(node, Relation):
+        return not set(node.operators) <= {"=", "~"}
+    return isinstance(node, SetOperation) or (
+        isinstance(node, Sequence) and node.kind == "tuple" and len(node.items) == 2
+    )
 
 
 def _is_membership(node: Node) -> bool:
@@ -952,6 +989,7 @@ def _is_membership(node: Node) -> bool:
         isinstance(node, Relation)
         and node.operators == ("in",)
         and isinstance(node.members[0], Symbol)
+        and node.members[0].name in _FAMILY_LETTERS
         and node.members[1] == Symbol("integers")
     )
 

@@ -115,7 +115,9 @@ def _region(node: Node) -> Region:
         return _of_relation(node)
     if isinstance(node, Builder):
         inside = _region(node.condition)
-        form = node.form.members[0] if isinstance(node.form, Relation) and node.form.operators == ("in",) else node.form
+        form = node.form
+        if isinstance(form, Relation) and form.operators == ("in",) and form.members[1] == Symbol("reals"):
+            form = form.members[0]
         if inside.variable is not None and inside.variable != form:
             raise _NoRegion
         return Region(inside.intervals)
@@ -138,6 +140,8 @@ def _of_sequence(node: Sequence) -> Region:
     if node.kind == "set":
         return Region(tuple(Interval(item, True, item, True) for item in node.items))
     if node.kind == "list":
+        if not any(is_region(item) for item in node.items) or any(_is_point(item) for item in node.items):
+            raise _NoRegion  # a list of points
         parts = [_region(item) for item in node.items]
         if len({part.variable for part in parts}) > 1:
             raise _NoRegion
@@ -145,6 +149,15 @@ def _of_sequence(node: Sequence) -> Region:
             return Region(_intersection([part.intervals for part in parts]), parts[0].variable)
         return Region(tuple(interval for part in parts for interval in part.intervals), parts[0].variable)
     raise _NoRegion
+
+
+def _is_point(node: Node) -> bool:
+    """Whether it is a pair in round brackets that has no infinite end."""
+    return (
+        isinstance(node, Sequence)
+        and (node.opening, node.closing) == ("(", ")")
+        and not any(_is_infinite(item) for item in node.items)
+    )
 
 
 def _interval(low: Node, low_closed: bool, high: Node, high_closed: bool) -> Interval:

@@ -54,8 +54,7 @@ _SIZES = {
     "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "rm", "bf", "it", "boldsymbol", "bold",
     "mathbf", "mathit",
     "mathcal", "overrightarrow", "vec", "overline", "bar", "hat", "widehat", "tilde", "underline", "nonumber",
-    "phantom",
-    "rlap", "strut", "boxed", "fbox", "ensuremath",
+    "boxed", "fbox", "ensuremath",
 }  # fmt: skip
 _KEEP_AS_MARK = {"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"}
 _SPACES = {"quad", "qquad", "hspace", "enspace", "thinspace", "medspace", "space", "nobreakspace", "newline", "par"}
@@ -71,8 +70,11 @@ _THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
 _EXPLICIT_THOUSANDS = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!|\\!,|\\,|\\!)\s*(?=\d{3}(?!\d))")
 _STRAY_POINT = re.compile(r"(?<=[\w}])[.,]\s*([)\]])")
 _TIMES_TEN = re.compile(r"(?<=\d)\s+[xX]\s*(?=10\s*\^)")
+_ROW_SPACING = re.compile(r"\\\\\s*\[-?[\d.]+\s*(?:pt|em|ex|mm|cm)\]|\\cr\b")
 _ORDINAL = re.compile(r"(?<=\d)\s*(?:\^?\{?\\(?:text|mathrm|textrm)\{\s*)?(?:st|nd|rd|th)\b(?:\s*\})*")
 _DOLLARS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
+_TRAILING = re.compile(r"(?<!\.)\.$|[,;: ]+$|(?<!\.)\.[,;: ]*$")
+_BOLD = re.compile(r"^\*\*([^*]+)\*\*$")
 _SPACE_RUN = re.compile(r"\s+")
 
 
@@ -95,11 +97,12 @@ def respell(text: str) -> str:
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
     text = _EXPLICIT_THOUSANDS.sub("", text).replace(r"\!", "")
+    text = _ROW_SPACING.sub(r"\\\\", text.replace(r"\text{\$}", r"\$"))
     text = _TIMES_TEN.sub(r" \\times ", _ORDINAL.sub(" ", _money(text)))
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
     text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
-    text = _SPACE_RUN.sub(" ", text).strip().rstrip(".,;: ").strip()
-    return _balanced(text)
+    text = _TRAILING.sub("", _SPACE_RUN.sub(" ", text).strip())
+    return _balanced(_BOLD.sub(r"\1", text))
 
 
 def _balanced(text: str) -> str:
@@ -132,7 +135,7 @@ def _money(text: str) -> str:
     if text.count("$") - text.count(r"\$") == 1:
         text = re.sub(r"^\s*\$\s*(?=[\d.])", r"\\$", text)
         text = re.sub(r"(?<=\d)\s*\$\s*$", r"\\$", text)
-    amount = re.sub(r"\\\$\s*(-?[\d.,]*\d)", r" \1 \\text{dollar} ", text)
+    amount = re.sub(r"\\\$\s*(?:\\,\s*)?(-?[\d.,]*\d)", r" \1 \\text{dollar} ", text)
     return amount.replace(r"\$", r" \text{dollar} ")
 
 

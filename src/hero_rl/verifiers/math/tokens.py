@@ -58,13 +58,14 @@ _BRACKETS = {"{": "lbrace", "}": "rbrace", "|": "norm"}
 _PATTERN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<repeating>\d*\.\d*\\(?:overline|dot|bar)\s*\{?\d+\}?)"
-    r"|(?P<scientific>\d+(?:\.\d+[eE][-+]?|[eE]\+?|E-)\d+(?![\d.]))"
+    r"|(?P<scientific>\d+(?:\.\d+[eE][-+]?|[eE]\+?|E-)\d+(?![\d.])|(?<![\w)}\]+*/-])\d+e-\d+(?=\s*(?:$|[,)]|\\text|\\mathrm)))"
     r"|(?P<thousands>[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d+)?)"
     r"|(?P<number>\d+\.\d+|\d+\.(?![\w\\.])|\.\d+|\d+)"
     r"|(?P<command>\\[A-Za-z]+|\\[{}|\\&%#_])"
     r"|(?P<letters>[A-Za-z]+)"
     r"|(?P<sign><=|>=|!=|:=|\*\*|[-+*/^_()\[\]{}|,;:=<>!'&%.?\"@#`])"
 )
+_BRACED = re.compile(r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _GLUED_CONNECTOR = re.compile(r"(and|or)([A-Z])")
 _ONE_SCIENTIFIC = re.compile(r"\d+e-\d+")  # alone it is a number; inside of a formula, 2e-6 takes 6 from 2e
 _PROSE_PATTERN = re.compile(
@@ -115,6 +116,8 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
             position = _command(found[1:], text, position, tokens, spaced)
         elif kind == "letters":
             tokens += _letters(found, spaced)
+        elif found == "!=" and not spaced and tokens and (tokens[-1].kind == "number" or tokens[-1].text == ")"):
+            tokens += [Token("sign", "!"), Token("sign", "=")]  # 10!=3628800, where "x != 3" has its spaces
         else:
             depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(found, 0)
             tokens.append(Token(kind, found, spaced=spaced))
@@ -133,10 +136,10 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
         tokens.append(Token("command", _BLACKBOARD[match[1]], spaced=spaced))
         return match.end()
     if name in _PROSE_COMMANDS:
-        match = re.compile(r"\s*\{([^{}]*)\}").match(text, position)
+        match = _BRACED.match(text, position)
         if match is None:
             raise Unreadable(f"\\{name} without its text")
-        if name == "operatorname" and match[1].strip() in FUNCTIONS:
+        if name in ("operatorname", "mathrm") and match[1].strip() in FUNCTIONS:
             tokens.append(Token("command", match[1].strip(), spaced=spaced))
         else:
             _prose(match[1], tokens)

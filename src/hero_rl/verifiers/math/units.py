@@ -54,17 +54,19 @@ _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling 
 
 # Behind a number, these say another number, a condition, a doubt or a second answer.
 _CHANGING = """
-zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty seventy eighty
-ninety tenth hundredth thousandth fourth fifth sixth seventh eighth ninth lakh crore halve point choose approximately
-approx perhaps probably possibly guess ish roughly circa around nearly almost am pm bc ad
-not no non isnt arent never and or nor if else unless when where is are was were be than more less least most
-over under above below about between except other otherwise but minus plus times squared cubed factorial
-negative percent percentage pct half double twice triple third quarter hundred thousand million billion
-trillion dozen score pair base mod modulo infinity infinite pi e i root square cube sqrt wrong false incorrect
-maybe either neither both to too from up down off per of the th with without by divided multiplied power
-exponent inverse reciprocal opposite
+always sometimes perhaps thus besides minus unless guess regardless nevertheless towards afterwards otherwise versus
+this his its yes less zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty
+sixty seventy eighty ninety tenth hundredth thousandth fourth fifth sixth seventh eighth ninth lakh crore halve
+point choose approximately approx probably possibly ish roughly circa around nearly almost am pm bc ad not no non
+isnt arent never and or nor if else when where is are was were be than more least most over under above below about
+between except other but plus times squared cubed factorial negative percent percentage pct half double twice triple
+third quarter hundred thousand million billion trillion dozen score pair base mod modulo infinity infinite pi e i
+root square cube sqrt wrong false incorrect maybe either neither both to too from up down off per of the th with
+without by divided multiplied power exponent inverse reciprocal opposite
 """
 _CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
+_PLURALS = frozenset({"people", "children", "men", "women", "mice", "sheep", "fish", "person", "way", "time", "units"})
+_BETWEEN_UNITS = frozenset({"square", "cubic", "sq", "per", "cu"})
 _MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
 _NOUN = re.compile(r"[A-Za-z][A-Za-z'-]*")
 
@@ -75,11 +77,14 @@ def is_unit(word: str) -> bool:
 
 
 def is_plain_noun(word: str) -> bool:
-    """Whether a word behind a number can only name what is counted or measured.
+    """Whether a word behind a number can only name what is counted or measured: a unit, or a noun in the plural.
 
     It cannot make a wrong number right: the number itself is compared as it stands.
     """
     lower = word.lower()
+    is_known = word in _NAMES or _singular(lower) in _NAMES or lower in _PLURALS or lower in _BETWEEN_UNITS
+    if not is_known and (len(lower) < 4 or not lower.endswith("s")):
+        return False
     return bool(_NOUN.fullmatch(word)) and not {lower, lower[:-1], lower.removesuffix("es")} & _CHANGES_THE_NUMBER
 
 
@@ -92,9 +97,13 @@ def unit_name(words: list[str]) -> str:
         elif word.startswith("^"):
             name, power = name + (word if not power else ""), power
         else:
-            lower = word.lower()
+            lower = word.lower() if len(word) > 2 else word  # m is not M
             spelled = _NAMES.get(word) or _NAMES.get(lower) or _NAMES.get(_singular(lower)) or _singular(lower)
-            name = f"{name} {spelled}".strip() if _NOUN.fullmatch(word) and name and name[-1] != "/" else name + spelled
+            name = (
+                f"{name} {spelled}".strip()
+                if _NOUN.fullmatch(word) and name and name[-1] not in "/."
+                else name + spelled
+            )
     return name + power
 
 

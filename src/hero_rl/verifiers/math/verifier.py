@@ -11,25 +11,29 @@ code: it is read by a grammar of our own into nodes, and those are computed by a
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import time
+from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import Reason, Verdict
-from hero_rl.verifiers.math.comparison import Strictness, compare
+from hero_rl.verifiers.math.comparison import Strictness, compare, equal_values
 from hero_rl.verifiers.math.evaluation import TooLarge
 from hero_rl.verifiers.math.extraction import extract_answer, read_reference
-from hero_rl.verifiers.math.formulas import Node, Number
+from hero_rl.verifiers.math.formulas import Node, Number, Relation, Sequence, Symbol
 from hero_rl.verifiers.math.parser import parse
 from hero_rl.verifiers.math.rounding import is_rounding
 from hero_rl.verifiers.math.spelling import key, respell, without_outer_braces, words_only
 from hero_rl.verifiers.math.tokens import Unreadable
 
 __all__ = ["MathVerifier", "verify_math"]
+
+_logger = logging.getLogger(__name__)
 
 _CACHED = 4096
 _MAX_READ = 4000
@@ -55,9 +59,13 @@ class MathVerifier(BaseModel):
     max_characters: Annotated[int, Field(gt=0, le=_MAX_READ)] = 2000
 
     def verify(self, reference: str, completion: str) -> Verdict:
-        """Judge one completion; abstains only where the reference is empty."""
+        """Judge one completion; abstains where the reference is empty."""
         start = time.perf_counter()
-        verdict = self.judge(reference, self.extract(completion))
+        try:
+            verdict = self.judge(reference, self.extract(completion))
+        except Exception:
+            _logger.warning("a check crashed on reference %.200r", reference, exc_info=True)
+            verdict = Verdict.of(Reason.CRASHED)
         return Verdict.of(verdict.reason, verdict.answer, time.perf_counter() - start)
 
     def extract(self, completion: str) -> str | None:
@@ -113,7 +121,7 @@ class MathVerifier(BaseModel):
         how = Strictness(self.rounding_digits, self.order, self.units)
         if _same_prose(expected, said):
             return Reason.MATCHED_EXACTLY
-        if _is_predicate(said, expected):
+        if _is_choice(expected, said) or _is_predicate(said, expected):
             return Reason.MATCHED_EXACTLY
         if _is_time(expected):
             return Reason.MISMATCH
@@ -127,7 +135,7 @@ class MathVerifier(BaseModel):
         for one, other in _readings(expected, said):
             readable = True
             try:
-                reason = compare(one, other, how)
+                reason = compare(_plain(one), _plain(other), how)
             except TooLarge:
                 refused = True
                 continue
@@ -136,6 +144,18 @@ class MathVerifier(BaseModel):
         if refused:
             return Reason.TOO_LARGE
         return Reason.MISMATCH if readable or _reading(said, True) else Reason.UNREADABLE_ANSWER
+
+
+def _plain(node: Node) -> Node:
+    """An answer as a whole without what only frames it: a set of one, x in {...}, "or" between equal values."""
+    if isinstance(node, Relation) and node.operators == ("in",) and isinstance(node.members[1], Sequence):
+        node = node.members[1] if node.members[1].kind == "set" else node
+    if isinstance(node, Sequence) and node.kind == "set" and len(node.items) == 1:
+        (item,) = node.items
+        return node if item == Symbol("empty") or (isinstance(item, Sequence) and item.kind == "set") else item
+    if isinstance(node, Sequence) and node.kind == "list" and node.opening == "or" and equal_values(node.items):
+        return node.items[0]
+    return node
 
 
 def verify_math(gold: str, response: str) -> bool | None:
@@ -224,8 +244,6 @@ def _plain_number(text: str) -> Number | None:
     top, bottom = int(match["top"] or match["over"]), int(match["bottom"] or match["under"])
     if bottom == 0:
         return None
-    from fractions import Fraction
-
     value = Fraction(top, bottom)
     return Number(-value if (match["sign"] == "-") != (match["minus"] == "-") else value)
 
@@ -243,7 +261,27 @@ def _same_prose(expected: str, said: str) -> bool:
     """Whether both are the same words; other capitals only where no unit or number is among them."""
     if words_only(expected) != words_only(said) or not words_only(said) or not _is_prose(expected):
         return False
+    if _NO_SIGN.sub("", expected) != _NO_SIGN.sub("", said):
+        return False  # 36 dollars and 36% of a dollar
     return not re.search(r"\d", expected) or words_only(expected, fold=False) == words_only(said, fold=False)
+
+
+_NO_SIGN = re.compile(r"\\text\w*|[A-Za-z\s.,;:\"'{}-]")
+_CHOICE = re.compile(r"(?:\\text\w*\s*\{)?\s*\(?([A-J])\)?\s*\}?")
+_CHOSEN = re.compile(
+    r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s*\S.*", re.IGNORECASE | re.DOTALL
+)
+
+
+def _is_choice(expected: str, said: str) -> bool:
+    """Whether the answer is the reference's letter with what stands behind it: `(B) 5`.
+
+    Safe: no other choice may be named.
+    """
+    letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
+    if letter is None or chosen is None or letter[1] != chosen[1]:
+        return False
+    return len(re.findall(r"(?<![A-Za-z])[A-J]\s*[).:]", said)) == 1
 
 
 _COPULAS = (" is ", " are ")
@@ -262,6 +300,5 @@ def _is_predicate(said: str, expected: str) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    return bool(re.search(r"[A-Za-z]{3,}", text)) and not re.search(
-        r"[\\^_=<>{}+*/]", re.sub(r"\\text\{[^{}]*\}", "", text)
-    )
+    words, rest = re.sub(r"\\text\w*", "", text), re.sub(r"\\text\{[^{}]*\}", "", text)
+    return bool(re.search(r"[A-Za-z]{3,}", words)) and not re.search(r"[\\^_=<>{}+*/]", rest)

@@ -1,0 +1,77 @@
+"""Verdict and score of rollouts: those of the file, or fresh ones of a verifier and a reward model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hero_rl.reward_models import RewardModel
+from hero_rl.rollouts import Rollout
+from hero_rl.scoring import Scored, Scorer
+from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier
+
+__all__ = ["Judge", "Judged"]
+
+
+class Judged(NamedTuple):
+    """What is known of one rollout before the rule.
+
+    Attributes:
+        verdict: 1.0, 0.0 or None.
+        score: the raw logit or None.
+        reason: the verifier's; None where the file's verdict was kept.
+        answer: the final answer that the verifier extracted.
+    """
+
+    verdict: float | None
+    score: float | None
+    reason: str | None = None
+    answer: str | None = None
+
+
+class Judge:
+    """Gives every rollout its verdict and its score.
+
+    Attributes:
+        verifier: judges anew; None keeps the file's verdicts.
+        reward_model: scores anew; None keeps the file's scores.
+    """
+
+    def __init__(self, verifier: Verifier | BatchVerifier | None, reward_model: RewardModel | None) -> None:
+        self.verifier = verifier
+        self.reward_model = reward_model
+        self._scorer = Scorer(verifier or _Silent(), reward_model)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything is kept from the file."""
+        return self.verifier is None and self.reward_model is None
+
+    def judge(self, rollouts: Sequence[Rollout]) -> dict[str, Any]:
+        """Judge some rollouts; returns `rows`, one `Judged` each, and the number of `truncated` conversations."""
+        if self.idle:
+            return {"rows": [Judged(rollout.verdict, rollout.score) for rollout in rollouts], "truncated": 0}
+        scored = self._scorer.score(
+            [rollout.prompt for rollout in rollouts],
+            [rollout.completion for rollout in rollouts],
+            [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
+        )
+        rows = [self._row(n, rollout, scored) for n, rollout in enumerate(rollouts)]
+        return {"rows": rows, "truncated": int(scored.counters["reward_model/truncated"])}
+
+    def _row(self, n: int, rollout: Rollout, scored: Scored) -> Judged:
+        score = rollout.score if self.reward_model is None else _or_none(scored.score[n].item())
+        if self.verifier is None:
+            return Judged(rollout.verdict, score)
+        return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
+
+
+class _Silent:
+    """Stands where there is nothing to verify and only scores are wanted."""
+
+    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
+        return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(pairs)
+
+
+def _or_none(value: float) -> float | None:
+    return None if value != value else value

@@ -1,0 +1,116 @@
+"""The file in which results are collected before they get their name, and from which a killed call goes on.
+
+It is only ever appended to. A line that starts with `#` is a note, any other a row of the result:
+
+    #{"head": ...}      what was read and how
+    #{"judged": ...}    verdicts and scores of some rollouts of the batch that is under way
+    {...}               the batch's rows
+    #{"batch": ...}     the batch is whole: its rows, the rule's state after it, its tally
+
+Whatever stands behind the last whole note is cut off when a call goes on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hero_rl.errors import ConfigError
+
+__all__ = ["Partial"]
+
+
+class Partial:
+    """The partial file of one output.
+
+    Attributes:
+        path: the output's name and `.partial`.
+        batches: notes of the batches that are whole.
+        judged: notes on the batch that is under way.
+
+    Raises:
+        ConfigError: the file is of another input or of other settings, or another process is writing it.
+    """
+
+    def __init__(self, output: Path, head: Mapping[str, Any], restart: bool) -> None:
+        self.path = output.with_name(output.name + ".partial")
+        self.batches: list[dict[str, Any]] = []
+        self.judged: list[dict[str, Any]] = []
+        try:
+            self._file = self.path.open("a+b")
+        except OSError as error:
+            raise ConfigError(f"{self.path}: {error.strerror}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise ConfigError(f"{self.path}: another process is writing it") from None
+        end = 0 if restart else self._read(json.loads(json.dumps(head)))
+        self._file.truncate(end)
+        if end == 0:
+            self._note({"head": head})
+
+    def _read(self, head: Mapping[str, Any]) -> int:
+        """Take in the notes; returns where the last of them ends."""
+        end = position = 0
+        self._file.seek(0)
+        for line in self._file:
+            position += len(line)
+            if not line.startswith(b"#"):
+                continue
+            try:
+                note = json.loads(line[1:]) if line.endswith(b"\n") else None
+            except ValueError:
+                note = None
+            if note is None:
+                break
+            self._take(note, head)
+            end = position
+        return end
+
+    def _take(self, note: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+        if "head" in note:
+            changed = [name for name in head if note["head"].get(name) != head[name]]
+            if changed:
+                self.close()
+                raise ConfigError(
+                    f"{self.path} is what an interrupted call left, and it had another {' and another '.join(changed)}; "
+                    "give the same, or begin anew with --restart"
+                )
+        elif "judged" in note:
+            self.judged.append(note["judged"])
+        else:
+            self.batches.append(note["batch"])
+            self.judged = []
+
+    def add_judged(self, judged: Mapping[str, Any]) -> None:
+        """Keep what is known of some rollouts of the batch under way."""
+        self._note({"judged": judged})
+
+    def add_batch(self, lines: Sequence[bytes], note: Mapping[str, Any]) -> None:
+        """Append a whole batch."""
+        self._file.write(b"".join(lines))
+        self._note({"batch": note})
+        self.batches.append(dict(note))
+
+    def _note(self, note: Mapping[str, Any]) -> None:
+        self._file.write(b"#" + json.dumps(note).encode() + b"\n")
+        self._file.flush()  # to the system, which outlives this process
+
+    def rows(self) -> Iterator[bytes]:
+        """The rows of the whole batches."""
+        self._file.seek(0)
+        return (line for line in self._file if not line.startswith(b"#"))
+
+    def remove(self) -> None:
+        """Delete the file: its rows are elsewhere, or it is of no use."""
+        self.close()
+        os.unlink(self.path)
+
+    def close(self) -> None:
+        """Leave the file for a later call."""
+        self._file.close()

@@ -1,0 +1,227 @@
+"""A file of rollouts judged, scored and shaped anew, batch by batch, and resumed where it was killed.
+
+    found = rescore(RolloutReader("dumps"), Path("shaped.jsonl"), Rescoring(rule=Hero(alpha=0.05)))
+    print(found.summary["groups"]["mixed"])
+
+The rule's state passes from batch to batch in the order of the file, as it does in training. What was finished before a
+kill is kept beside the output, with the state, so that the output is the same to the byte as without the kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from hero_rl.errors import ConfigError, DataError
+from hero_rl.rescoring.batches import batches
+from hero_rl.rescoring.judging import Judge, Judged
+from hero_rl.rescoring.partial import Partial
+from hero_rl.rescoring.tally import summary, tally
+from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.rollouts import Rollout, RolloutReader
+from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
+from hero_rl.rules import AnyRule, Hero, State
+from hero_rl.signals import Shaped, Signals
+from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes, in_processes
+
+__all__ = ["Rescored", "Rescoring", "rescore"]
+
+_AT_A_TIME = 256  # rollouts that are judged before what is known of them is kept
+
+
+class Rescoring(BaseModel):
+    """How a file is rescored.
+
+    Attributes:
+        rule: combines verdict and score.
+        verifier: judges anew; None keeps the file's verdicts, and takes the maths verifier for a file without.
+        verifier_processes: the processes that a rule verifier runs in.
+        reward_model: scores anew; None keeps the file's scores.
+        batch_groups: groups of a batch, in files without steps.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: AnyRule = Hero()
+    verifier: AnyVerifier | None = None
+    verifier_processes: Processes = Processes()
+    reward_model: LocalRewardModelConfig | None = None
+    batch_groups: Annotated[int, Field(ge=1)] = 128
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What came of a file.
+
+    Attributes:
+        summary: the account of the file; see `hero_rl.rescoring.tally.summary`.
+        state: the rule's state after the last batch.
+        resumed: rows that an earlier call had done.
+        verdicts_from: what gave the verdicts.
+        scores_from: what gave the scores.
+    """
+
+    summary: dict[str, Any]
+    state: State
+    resumed: int
+    verdicts_from: str
+    scores_from: str
+
+
+def rescore(
+    reader: RolloutReader,
+    output: Path,
+    settings: Rescoring,
+    restart: bool = False,
+    progress: Callable[[float], object] = lambda position: None,
+) -> Rescored:
+    """Give every rollout its verdict, score, reward, advantage, weight and sigma, and write them all.
+
+    Args:
+        reader: the rollouts.
+        output: ends in .jsonl, .jsonl.gz or .parquet. It appears whole or not at all: results are collected in a file
+            of the same name and `.partial`, from which the same call goes on after an interruption.
+        settings: rule, verifier and reward model.
+        restart: begin anew, whatever an interrupted call left.
+        progress: called with the bytes of the input that are done.
+
+    Raises:
+        ConfigError: there is nothing to take verdicts from, or the partial file is of another input or other settings.
+        DataError: a bad row, named with its file and column.
+    """
+    check_suffix(output)
+    if output.resolve() in (file.resolve() for file in reader.files):
+        raise ConfigError(f"{output} is the input; give another name")
+    verifier = _verifier(reader, settings)
+    partial = Partial(output, _head(reader, settings, verifier), restart)
+    with ExitStack() as stack:
+        stack.callback(partial.close)
+        resumed = sum(note["rows"] for note in partial.batches)
+        judge = _judge(settings, verifier, stack)
+        state = _go_through(reader, settings, judge, partial, progress)
+        write_lines(output, partial.rows())
+        partial.remove()
+    verdicts = f"verifier {verifier.type}" if verifier else _column(reader, "verdict")
+    scores = f"reward model {settings.reward_model.path}" if settings.reward_model else _column(reader, "score")
+    return Rescored(summary([note["tally"] for note in partial.batches]), state, resumed, verdicts, scores)
+
+
+def _column(reader: RolloutReader, name: str) -> str:
+    return f"column {reader.layout.source[name]}" if name in reader.layout.source else "nothing"
+
+
+def _verifier(reader: RolloutReader, settings: Rescoring) -> AnyVerifier | None:
+    """The verifier to ask; None where the file's verdicts are kept."""
+    has = reader.layout.source
+    if settings.verifier is None and ("verdict" in has or settings.rule.type == "reward_model_only"):
+        return None
+    if "reference" not in has:
+        what = "" if settings.verifier else "neither verdicts nor "
+        raise ConfigError(
+            f"{reader.path}: there are {what or 'no '}references to verify against; name their column. "
+            f"The file is read as {reader.layout.format!r}, and these are used: {sorted(has.values())}"
+        )
+    return settings.verifier or MathVerifier()
+
+
+def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | None) -> dict[str, Any]:
+    """All that the output depends on; a partial file of anything else is of no use."""
+    stats = [(file, file.stat()) for file in reader.files]
+    return {
+        "input": [[str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in stats],
+        "layout": [reader.layout.format, dict(reader.layout.source)],
+        "rule": settings.rule.model_dump(mode="json"),
+        "verifier": verifier.model_dump(mode="json") if verifier else None,
+        "time or memory limit": settings.verifier_processes.model_dump(exclude={"workers"}),
+        "reward_model": settings.reward_model.model_dump(mode="json") if settings.reward_model else None,
+        "batch_groups": settings.batch_groups,
+    }
+
+
+def _judge(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack) -> Judge:
+    running = in_processes(verifier, settings.verifier_processes) if verifier else None
+    if hasattr(running, "__exit__"):
+        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
+    return Judge(running, settings.reward_model.load() if settings.reward_model else None)
+
+
+def _go_through(
+    reader: RolloutReader, settings: Rescoring, judge: Judge, partial: Partial, progress: Callable[[float], object]
+) -> State:
+    """Shape the batches that are not done yet; returns the rule's state after the last one."""
+    state, before = settings.rule.init(), 0
+    done = list(partial.batches)
+    for number, batch in enumerate(batches(reader, settings.batch_groups)):
+        if number < len(done):
+            if len(batch) != done[number]["rows"]:
+                raise DataError(f"{reader.path} has changed since {partial.path} was written; begin anew with --restart")
+            state = type(state).model_validate(done[number]["state"])
+        else:
+            step = (reader.position - before) / len(batch)
+            judged, truncated = _judged(batch, judge, partial, lambda n, a=before, b=step: progress(a + n * b))
+            state = _shape(batch, judged, truncated, settings.rule, state, partial)
+        before = reader.position
+        progress(before)
+    return state
+
+
+def _judged(
+    batch: Sequence[Rollout], judge: Judge, partial: Partial, progress: Callable[[int], object]
+) -> tuple[list[Judged], int]:
+    """Verdicts and scores of a batch, and the number of truncated conversations."""
+    notes = list(partial.judged)
+    partial.judged = []
+    rows = [Judged(*row) for note in notes for row in note["rows"]]
+    truncated = sum(note["truncated"] for note in notes)
+    rest = iter(batch[len(rows) :])
+    while chunk := list(islice(rest, _AT_A_TIME)):
+        note = judge.judge(chunk)
+        if not judge.idle:
+            partial.add_judged(note)
+        rows += note["rows"]
+        truncated += note["truncated"]
+        progress(len(rows))
+    return rows, truncated
+
+
+def _shape(
+    batch: Sequence[Rollout], judged: Sequence[Judged], truncated: int, rule: AnyRule, state: State, partial: Partial
+) -> State:
+    """Shape one batch and append it; returns the state after it."""
+    numbers: dict[Any, int] = {}
+    signals = Signals(
+        verdict=torch.tensor([_float(row.verdict) for row in judged], dtype=torch.float64),
+        score=torch.tensor([_float(row.score) for row in judged], dtype=torch.float64),
+        group=torch.tensor([numbers.setdefault(rollout.group, len(numbers)) for rollout in batch]),
+    )
+    shaped, after = rule.update(signals, state)  # pyright: ignore[reportArgumentType]
+    note = {
+        "rows": len(batch),
+        "state": after.model_dump(mode="json"),
+        "tally": tally(signals, shaped, [row.reason for row in judged], truncated),
+    }
+    partial.add_batch(_lines(batch, judged, shaped), note)
+    return after
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _lines(batch: Sequence[Rollout], judged: Sequence[Judged], shaped: Shaped) -> list[bytes]:
+    columns = (shaped.reward.tolist(), shaped.advantage.tolist(), shaped.weight.tolist(), shaped.sigma.tolist())
+    lines = []
+    for rollout, said, reward, advantage, weight, sigma in zip(batch, judged, *columns, strict=True):
+        extra = {**rollout.extra, "weight": weight, "sigma": sigma}
+        if said.reason is not None:
+            extra |= {"verdict_reason": said.reason, "verdict_answer": said.answer}
+        known = {"verdict": said.verdict, "score": said.score, "reward": reward, "advantage": advantage}
+        lines.append(row_line(replace(rollout, **known, extra=extra)))
+    return lines

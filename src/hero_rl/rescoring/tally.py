@@ -1,0 +1,93 @@
+"""What a file's rollouts and the rule's answer to them amount to: sums over batches, which a resumed call adds up again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from hero_rl.diagnostics import batch_metrics, group_auroc
+from hero_rl.rules import Groups
+from hero_rl.signals import Shaped, Signals
+
+__all__ = ["summary", "tally"]
+
+_KINDS = ("mixed", "all_correct", "all_incorrect")
+
+
+def tally(signals: Signals, shaped: Shaped, reasons: Sequence[str | None], truncated: int) -> dict[str, Any]:
+    """Counts and sums of one batch.
+
+    Args:
+        signals: the batch.
+        shaped: what the rule made of it.
+        reasons: the verifier's word on each rollout; None where it was not asked.
+        truncated: conversations that the reward model saw in part.
+    """
+    groups = Groups.of(signals.group)
+    metrics = batch_metrics(signals, shaped)
+    judged = int((groups.count(~signals.verdict.isnan()) > 0).sum())
+    shares = {kind: metrics[f"hero/frac_groups_{kind}"] for kind in (*_KINDS, "rescued")}
+    auroc = group_auroc(signals.score, signals.verdict, groups)
+    lost = shaped.reward.isnan().tolist()
+    why = [_why(reason, verdict) for reason, verdict in zip(reasons, signals.verdict.isnan().tolist(), strict=True)]
+    return {
+        "batches": 1,
+        "rows": len(signals),
+        "groups": groups.number,
+        "judged": judged,
+        **{kind: round(share * judged) if judged else 0 for kind, share in shares.items()},
+        **_sum_and_count("verdict", signals.verdict),
+        **_sum_and_count("score", signals.score),
+        **_sum_and_count("auroc", auroc),
+        "truncated": truncated,
+        "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
+    }
+
+
+def _why(reason: str | None, unjudged: bool) -> str:
+    """Why a rollout that got no reward got none."""
+    if not unjudged:
+        return "no_score"
+    return reason or "no_verdict"
+
+
+def _sum_and_count(name: str, values: torch.Tensor) -> dict[str, float]:
+    present = values[~values.isnan()].double()
+    return {f"{name}_sum": present.sum().item(), f"{name}_count": len(present)}
+
+
+def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The batches' tallies as one account of the file.
+
+    `starved` counts the groups that have no gradient under the verifier alone, `rescued` those of them that get one
+    from the rule; `auroc` is the mean over the mixed groups that have scores on both sides.
+    """
+    total: Counter[str] = Counter()
+    unscorable: Counter[str] = Counter()
+    for one in tallies:
+        total.update({name: value for name, value in one.items() if name != "unscorable"})
+        unscorable.update(one["unscorable"])
+    return {
+        "rows": total["rows"],
+        "batches": total["batches"],
+        "groups": {
+            "total": total["groups"],
+            **{kind: total[kind] for kind in _KINDS},
+            "unjudged": total["groups"] - total["judged"],
+        },
+        "starved": total["all_correct"] + total["all_incorrect"],
+        "rescued": total["rescued"],
+        "verdict_mean": _mean(total, "verdict"),
+        "score_mean": _mean(total, "score"),
+        "auroc": _mean(total, "auroc"),
+        "unscorable": {"rows": sum(unscorable.values()), "reasons": dict(unscorable.most_common())},
+        "missing_scores": total["rows"] - total["score_count"],
+        "truncated": total["truncated"],
+    }
+
+
+def _mean(total: Mapping[str, float], name: str) -> float | None:
+    return total[f"{name}_sum"] / total[f"{name}_count"] if total[f"{name}_count"] else None

@@ -1,0 +1,151 @@
+"""From chat messages to the token ids that a reward model reads.
+
+    tokens, truncated = Renderer(AutoTokenizer.from_pretrained("nvidia/AceMath-7B-RM")).tokenize(conversations)
+
+What a policy writes is data. Spelled in a message, a control token ("<|im_end|>") stays the characters that it is
+spelled with, since as a token it would let a completion end its turn and praise itself in another. Every other text
+gets exactly the ids of `tokenizer.apply_chat_template(..., tokenize=True)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hero_rl.errors import ConfigError
+from hero_rl.reward_models.base import Conversation
+
+__all__ = ["Renderer", "Tokens", "own_limit"]
+
+_logger = logging.getLogger(__name__)
+
+# Tokenizers without a limit of their own carry a huge placeholder instead.
+_NO_LIMIT = 10**9
+
+# Of the private use area: no text means anything by it.
+_MARK = "\ue000"
+
+Tokens = list[int]
+
+
+class Renderer:
+    """Renders and tokenises conversations by a tokenizer's own chat template.
+
+    Without a template the contents are joined as they stand, nothing between them, and get the special tokens that the
+    tokenizer adds to a text.
+
+    Control tokens are the tokenizer's special ones. What is an added token and not special (Qwen3's "<think>") is part
+    of what completions are made of, and stays a token. A form that only the tokenizer's normaliser would turn into a
+    special token is not looked for.
+
+    Attributes:
+        tokenizer: a transformers tokenizer.
+        max_tokens: a longer sequence loses its middle, so that the prompt's start and the completion's ending stay;
+            None: no limit is known.
+
+    Raises:
+        ConfigError: max_tokens leaves no room for a start and an ending.
+    """
+
+    def __init__(self, tokenizer: Any, max_tokens: int | None = None) -> None:
+        if max_tokens is not None and max_tokens < 2:
+            raise ConfigError(f"max_tokens is {max_tokens}; it must leave room for a start and an ending")
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self._control = _pattern_of(tokenizer)
+        self._failure_logged = False
+
+    def tokenize(self, conversations: Sequence[Conversation]) -> tuple[list[Tokens], int]:
+        """One sequence a conversation, empty where there is nothing to score, and the number of those cut to the limit.
+
+        Nothing to score: no messages, no text but control tokens, or a conversation that the template fails on.
+        """
+        sequences = [self._tokens(conversation) for conversation in conversations]
+        cut = [self._cut(sequence) for sequence in sequences]
+        return cut, sum(len(whole) != len(part) for whole, part in zip(sequences, cut, strict=True))
+
+    def _tokens(self, conversation: Conversation) -> Tokens:
+        if not conversation:
+            return []
+        mark = _mark_not_in(conversation)
+        if not self.tokenizer.chat_template:
+            return self._bare_tokens("".join(message.get("content") or "" for message in conversation), mark)
+        text = self._render([self._marked(dict(message), mark) for message in conversation])
+        return self._piecewise(text, mark)  # a template writes its own special tokens, the first one too
+
+    def _render(self, messages: list[dict[str, Any]]) -> str:
+        try:
+            return self.tokenizer.apply_chat_template(messages, tokenize=False)
+        except Exception as error:  # a template is a program with failures of its own, such as for two users in a row
+            if not self._failure_logged:
+                _logger.warning("the reward model's chat template fails on a conversation (logged once): %r", error)
+            self._failure_logged = True
+            return ""
+
+    def _bare_tokens(self, text: str, mark: str) -> Tokens:
+        if self._control is None or not self._control.search(text):
+            return self.tokenizer(text)["input_ids"] if text else []
+        if not self._control.sub("", text):
+            return []
+        before, after = self._added()
+        return before + self._piecewise(self._marked(text, mark), mark) + after
+
+    def _piecewise(self, text: str, mark: str) -> Tokens:
+        """The ids of a text without its marks, no token spanning a place where one stood."""
+        pieces = [piece for piece in text.split(mark) if piece]
+        return [token for piece in pieces for token in self.tokenizer(piece, add_special_tokens=False)["input_ids"]]
+
+    def _added(self) -> tuple[Tokens, Tokens]:
+        """What the tokenizer puts before and after a text."""
+        bare = self.tokenizer("a", add_special_tokens=False)["input_ids"]
+        whole = self.tokenizer("a")["input_ids"]
+        start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
+        return whole[:start], whole[start + len(bare) :]
+
+    def _marked(self, value: Any, mark: str) -> Any:
+        """The value with a mark inside each control token that its strings spell."""
+        if isinstance(value, str):
+            # Again, as a token that is broken up may have covered another that overlaps with it.
+            while self._control is not None and self._control.search(value):
+                value = self._control.sub(lambda found: found[0][0] + mark + found[0][1:], value)
+            return value
+        if isinstance(value, Mapping):
+            return {name: self._marked(part, mark) for name, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._marked(part, mark) for part in value]
+        return value
+
+    def _cut(self, tokens: Tokens) -> Tokens:
+        if self.max_tokens is None or len(tokens) <= self.max_tokens:
+            return tokens
+        head = self.max_tokens // 2
+        return tokens[:head] + tokens[len(tokens) - (self.max_tokens - head) :]
+
+
+def own_limit(config: Any, tokenizer: Any) -> int | None:
+    """The longest sequence that model and tokenizer are made for; None if neither says.
+
+    Args:
+        config: the model's configuration, None where it is not known.
+        tokenizer: its tokenizer.
+    """
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None) if config is not None else None
+    known = [limit for limit in (positions, tokenizer.model_max_length) if limit and 0 < limit < _NO_LIMIT]
+    return int(min(known)) if known else None
+
+
+def _pattern_of(tokenizer: Any) -> re.Pattern[str] | None:
+    """What finds the tokenizer's special tokens in a text, the longest first; one of a single sign cannot be broken."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    special = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    spelled = sorted((token for token in special if len(token) > 1), key=lambda token: (-len(token), token))
+    return re.compile("|".join(map(re.escape, spelled))) if spelled else None
+
+
+def _mark_not_in(conversation: Conversation) -> str:
+    mark, said = _MARK, ascii(conversation)
+    while ascii(mark)[1:-1] in said:
+        mark += _MARK
+    return mark

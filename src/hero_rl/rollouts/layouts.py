@@ -1,0 +1,255 @@
+"""How the columns of each format become a rollout.
+
+    >>> from hero_rl.rollouts.layouts import Columns, layout_of
+    >>> layout_of({"input": "1 + 1 =", "output": "2", "gts": "2", "score": 1.0, "step": 3}, Columns()).format
+    'verl'
+
+A layout names, for each field, the columns that may hold it, the likeliest first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from hero_rl.errors import ConfigError, DataError
+from hero_rl.rollouts.record import FIELDS, NUMBERS, Place, Rollout
+from hero_rl.rollouts.values import as_group, as_id, as_number, as_reference, as_step, as_text, as_verdict, listed
+from hero_rl.rows import short
+
+__all__ = ["FORMATS", "Columns", "Format", "Layout", "layout_of"]
+
+Format = Literal["rollouts", "trl", "verl", "grouped"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns, where a file has others than its format usually has; None is the usual one.
+
+    Attributes:
+        prompt: text or chat messages.
+        completion: text or chat messages, or a list of them in a grouped file.
+        reference: the right answer: text or a number.
+        group: what the rollouts of one prompt share.
+        verdict: 1 or true, 0 or false, null for an abstention.
+        score: the reward model's raw score.
+        label: known correctness, which stands in where there is no column of verdicts.
+        step: the optimiser step.
+    """
+
+    prompt: str | None = None
+    completion: str | None = None
+    reference: str | None = None
+    group: str | None = None
+    verdict: str | None = None
+    score: str | None = None
+    label: str | None = None
+    step: str | None = None
+
+
+_USUAL: dict[Format, dict[str, tuple[str, ...]]] = {
+    "rollouts": {
+        "id": ("id",),
+        "prompt": ("prompt",),
+        "completion": ("completion",),
+        "reference": ("reference", "gold"),
+        "group": ("group",),
+        "verdict": ("verdict",),
+        "label": ("label",),
+        "score": ("score", "rm_score"),
+        "reward": ("reward",),
+        "advantage": ("advantage",),
+        "step": ("step",),
+    },
+    # TRL names a column after each reward function; ours are `verifier` and `reward_model`.
+    "trl": {
+        "prompt": ("prompt",),
+        "completion": ("completion",),
+        "reference": ("reference",),
+        "group": ("group",),
+        "verdict": ("verifier",),
+        "score": ("reward_model",),
+        "reward": ("reward",),
+        "advantage": ("advantage",),
+        "step": ("step",),
+    },
+    # verl's `score` is the reward that it trained on, whatever that was made of.
+    "verl": {
+        "id": ("uid", "request_id"),
+        "prompt": ("input",),
+        "completion": ("output",),
+        "reference": ("gts",),
+        "verdict": ("verdict",),
+        "reward": ("score",),
+        "step": ("step",),
+    },
+    "grouped": {
+        "id": ("id",),
+        "prompt": ("prompt",),
+        "completion": ("completions",),
+        "reference": ("reference", "gold"),
+        "verdict": ("verdicts",),
+        "label": ("labels",),
+        "score": ("scores", "rm_scores"),
+        "reward": ("rewards",),
+        "advantage": ("advantages",),
+        "step": ("step",),
+    },
+}
+_READ = {
+    "prompt": as_text,
+    "completion": as_text,
+    "reference": as_reference,
+    "id": as_id,
+    "group": as_group,
+    "step": as_step,
+    "verdict": as_verdict,
+    **{name: as_number for name in NUMBERS if name != "verdict"},
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns that a file's fields are read from.
+
+    Attributes:
+        format: name of the format.
+        source: field -> its column, for the fields that the file has.
+        absent: columns that the file does not have and that would be fields if it had.
+    """
+
+    format: Format
+    source: Mapping[str, str]
+    absent: frozenset[str]
+
+    def rollouts(self, row: Row, place: Place, number: int) -> Iterator[Rollout]:
+        """The rollouts of one row.
+
+        Args:
+            row: the row.
+            place: where it stands.
+            number: how many rows came before it, over all files.
+
+        Raises:
+            DataError: a column is missing, or holds what it must not; the message names place and column.
+        """
+        for column in self.source.values():
+            if column not in row:
+                raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
+        late = sorted(self.absent & row.keys())
+        if late:
+            raise DataError(f"{place}: column {late[0]!r} is not in the file's first row")
+        if self.format == "grouped":
+            yield from self._of_group(row, place, number)
+        else:
+            yield self._one(row, place)
+
+    def _one(self, row: Row, place: Place) -> Rollout:
+        values = {name: _READ[name](row[column], column, place) for name, column in self.source.items()}
+        if values.get("group") is None:
+            values["group"] = self._group_of(values)
+        return Rollout(**values, extra=self._extra(row), place=place)
+
+    def _group_of(self, values: Mapping[str, Any]) -> str:
+        """The group of a row that names none: verl's uid without its counters, else the prompt."""
+        uid = values.get("id") or ""
+        sample, *counters = uid.rsplit("_", 2)
+        if self.format == "verl" and len(counters) == 2 and all(counter.isdigit() for counter in counters):
+            return sample
+        prompt = json.dumps(values["prompt"], sort_keys=True)
+        return hashlib.sha256(prompt.encode()).hexdigest()[:16]
+
+    def _of_group(self, row: Row, place: Place, number: int) -> Iterator[Rollout]:
+        """One rollout for each completion of the row."""
+        completions = listed(row[self.source["completion"]], self.source["completion"], place)
+        count = len(completions)
+        shared: dict[str, Any] = {"group": number}
+        each: dict[str, list[Any]] = {}
+        for name, column in self.source.items():
+            read = _READ[name]
+            if name in ("completion", *NUMBERS):
+                values = listed(row[column], column, place)
+                if len(values) != count:
+                    raise DataError(f"{place}: {column!r} has {len(values)} entries for {count} completions")
+                each[name] = [read(value, f"{column}[{n}]", place) for n, value in enumerate(values)]
+            else:
+                shared[name] = read(row[column], column, place)
+        shared["group"] = number if shared["group"] is None else shared["group"]
+        name_of_row = shared.pop("id", None)
+        extra = self._extra(row)
+        split = {name for name, value in extra.items() if isinstance(value, list) and len(value) == count}
+        for n in range(count):
+            own = {name: values[n] for name, values in each.items()}
+            rest = {name: value[n] if name in split else value for name, value in extra.items()}
+            rollout_id = None if name_of_row is None else f"{name_of_row}/{n}"
+            yield Rollout(**shared, **own, id=rollout_id, extra=rest, place=place)
+
+    def _extra(self, row: Row) -> dict[str, Any]:
+        """The columns that are no field; one that has a field's name and is not that field is renamed."""
+        used = set(self.source.values())
+        return {f"input_{name}" if name in FIELDS else name: row[name] for name in row if name not in used}
+
+
+def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layout:
+    """Tell a file's layout from its first row.
+
+    Args:
+        row: the first row; of a Parquet file with its columns in order.
+        columns: names that take the place of the usual ones.
+        format: the format, where it shall not be guessed.
+
+    Raises:
+        ConfigError: a column that was asked for is not there.
+        DataError: the row is of none of the formats, or lacks what its format cannot do without.
+    """
+    format = format or _guess(row, columns)
+    source: dict[str, str] = {}
+    for name, usual in _USUAL[format].items():
+        present = [column for column in usual if column in row]
+        if present:
+            source[name] = present[0]
+    for given in fields(Columns):
+        column = getattr(columns, given.name)
+        if column is not None and column not in row:
+            raise ConfigError(f"no column {column!r} for {given.name}; the file has {sorted(row)}")
+        if column is not None:
+            source = {name: other for name, other in source.items() if other != column} | {given.name: column}
+    label = source.pop("label", None)
+    if columns.label and columns.verdict:
+        raise ConfigError(f"{columns.verdict!r} for the verdict or {columns.label!r} as the label, not both")
+    if label is not None and (columns.label or "verdict" not in source):
+        source["verdict"] = label
+    for name in ("prompt", "completion"):
+        if name not in source:
+            raise DataError(f"no column {_USUAL[format][name][0]!r} for the {name}; the file has {sorted(row)}")
+    absent = {column for name, usual in _USUAL[format].items() if name not in source for column in usual} - row.keys()
+    return Layout(format, source, frozenset(absent))
+
+
+def _guess(row: Row, columns: Columns) -> Format:
+    names = list(row)
+    if columns.completion is not None:
+        return "grouped" if _is_list_of_texts(row.get(columns.completion)) else "rollouts"
+    if "completions" in row:
+        return "grouped"
+    if names[:3] == ["step", "prompt", "completion"] and names[-1] == "advantage":
+        return "trl"
+    if "completion" in row:
+        return "rollouts"
+    if "input" in row and "output" in row:
+        return "verl"
+    raise DataError(
+        f"none of the formats {', '.join(FORMATS)}: there is no column 'completion', 'completions' or 'output', "
+        f"the file has {short(sorted(row))}"
+    )
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    """Whether a value holds several completions and not the messages of one."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and not any(isinstance(v, dict) for v in value)

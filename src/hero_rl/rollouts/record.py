@@ -1,0 +1,96 @@
+"""One rollout as every file format is read into it and written from it.
+
+    >>> from hero_rl.rollouts import Rollout
+    >>> Rollout(prompt="1 + 1 =", completion="2", verdict=1.0).row()["verdict"]
+    1.0
+
+A number that is missing is None here and null in files. NaN means the same, so that it is read as None and written as
+null; an infinite number is an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+__all__ = ["FIELDS", "NUMBERS", "Place", "Rollout", "Text"]
+
+Text: TypeAlias = str | Sequence[Mapping[str, Any]]
+"""Text, or chat messages with at least `role` and `content`."""
+
+NUMBERS = ("verdict", "score", "reward", "advantage")
+"""The fields that hold a number or None."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands; as text, what an error message says of it.
+
+    Attributes:
+        file: the file.
+        row: line of a JSON Lines file or row of a Parquet file, from 1.
+        is_line: whether it is a line.
+    """
+
+    file: Path
+    row: int
+    is_line: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.row}" if self.is_line else f"{self.file} row {self.row}"
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One completion of one prompt, and what is known of it.
+
+    Attributes:
+        prompt: text or chat messages.
+        completion: text or chat messages.
+        id: the rollout's own name; None where its file has none.
+        reference: the right answer; None where it is not known.
+        group: what the rollouts of one prompt in one step share.
+        verdict: 1.0 correct, 0.0 incorrect, None not judged or abstained.
+        score: the reward model's raw logit; None not scored or failed.
+        reward: what the trainer, or a rule, made of both; None unscorable or not yet made.
+        advantage: what the policy gradient sees; None not yet made.
+        step: the optimiser step that the rollout was made for; None where its file has no steps.
+        extra: every other column of its file, as JSON holds it.
+        place: where it was read. Neither written nor compared.
+
+    Raises:
+        ValueError: `extra` has a key with the name of a field.
+    """
+
+    prompt: Text
+    completion: Text
+    id: str | None = None
+    reference: str | None = None
+    group: str | int | None = None
+    verdict: float | None = None
+    score: float | None = None
+    reward: float | None = None
+    advantage: float | None = None
+    step: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in self.extra:
+            if name in FIELDS:
+                raise ValueError(f"extra has {name!r}, which is a field of its own")
+
+    def row(self) -> dict[str, Any]:
+        """The rollout as one flat row: the fields in a fixed order, then the other columns."""
+        row = {name: getattr(self, name) for name in FIELDS}
+        for name in NUMBERS:
+            row[name] = None if row[name] is None or math.isnan(row[name]) else float(row[name])
+        return row | dict(self.extra)
+
+
+_ORDER = ("id", "step", "group", "prompt", "completion", "reference", *NUMBERS)
+FIELDS = tuple(sorted({f.name for f in fields(Rollout)} - {"extra", "place"}, key=_ORDER.index))
+"""The columns of our own files, in their order; all other columns of a file are `extra`."""

@@ -1,0 +1,122 @@
+"""One value of a row, checked: what each field may hold, and what an error says of anything else.
+
+>>> as_verdict(True, "label", Place(Path("a.jsonl"), 3))
+1.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from hero_rl.errors import DataError
+from hero_rl.rollouts.record import Place
+from hero_rl.rows import short
+
+__all__ = [
+    "as_group",
+    "as_id",
+    "as_number",
+    "as_reference",
+    "as_step",
+    "as_text",
+    "as_verdict",
+    "listed",
+    "without_nulls",
+]
+
+
+def as_text(value: Any, column: str, place: Place) -> str | list[dict[str, Any]]:
+    """Text, or chat messages."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return [_message(message, f"{column}[{n}]", place) for n, message in enumerate(value)]
+    raise _wrong(value, column, place, "text or a list of chat messages")
+
+
+def _message(value: Any, column: str, place: Place) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not isinstance(value.get("role"), str):
+        raise _wrong(value, column, place, "a chat message with a role")
+    if not isinstance(value.get("content"), (str, list, type(None))):
+        raise _wrong(value["content"], f"{column}.content", place, "text, a list of blocks or null")
+    return dict(value)
+
+
+def without_nulls(value: Any) -> Any:
+    """Messages without the null keys that Parquet gives every message when one of them has the key."""
+    if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
+        return value
+    return [{key: v for key, v in message.items() if v is not None or key == "content"} for message in value]
+
+
+def as_number(value: Any, column: str, place: Place) -> float | None:
+    """A finite number; None for null and NaN."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _wrong(value, column, place, "a number or null")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
+        raise _wrong(value, column, place, "a finite number")
+    return None if math.isnan(number) else number
+
+
+def as_verdict(value: Any, column: str, place: Place) -> float | None:
+    """1.0, 0.0, or None for an abstention."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, (bool, int, float)) and value in (0, 1):
+        return float(value)
+    raise _wrong(value, column, place, "0, 1, true, false or null")
+
+
+def as_step(value: Any, column: str, place: Place) -> int | None:
+    """A whole number; floats are what a column of them with a gap in it is read as."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value % 1:
+        raise _wrong(value, column, place, "a whole number or null")
+    return int(value)
+
+
+def as_group(value: Any, column: str, place: Place) -> str | int | None:
+    """Text or a whole number, or None."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return as_step(value, column, place)
+    except DataError:
+        raise _wrong(value, column, place, "text, a whole number or null") from None
+
+
+def as_id(value: Any, column: str, place: Place) -> str | None:
+    """Text, or a whole number as text, or None."""
+    value = as_group(value, column, place)
+    return None if value is None else str(value)
+
+
+def as_reference(value: Any, column: str, place: Place) -> str | None:
+    """Text, or a number as text; None where there is none."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return str(value if value % 1 else int(value))
+    raise _wrong(value, column, place, "text, a number or null")
+
+
+def listed(value: Any, column: str, place: Place) -> list[Any]:
+    """A list, one entry a completion."""
+    if not isinstance(value, list):
+        raise _wrong(value, column, place, "a list")
+    return value
+
+
+def _wrong(value: Any, column: str, place: Place, expected: str) -> DataError:
+    return DataError(f"{place}: {column!r} must be {expected}, not {short(value)}")

@@ -1,0 +1,195 @@
+"""Answers that are stated in words: "the answer is 7", or the value in which a text ends.
+
+A number is the answer only if its sentence says so and nothing in it takes that back: not "the answer is not 7", not
+"if the answer is 7", not "the square root of 7", and no question.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["announced_answer", "closing_answer", "stated_answer"]
+
+_STATED = re.compile(
+    r"(?:final\s+answer|answer|solution)\b(?:\s+to\s+(?:the|this)\s+(?:question|problem))?\s*[*_]*\s*"
+    r"(?:(?:is|are|will\s+be|:|=)\s*[*_]*\s*)+(?:that\s+|given\s+by\s+|:\s*)?|####\s*",
+    re.IGNORECASE,
+)
+_ANNOUNCED = re.compile(
+    r"(?:final|correct)\s+answer\s*[*_]*\s*(?:is|:)\s*(?:[*_]*\s*(?:the\s+)?(?:final\s+)?answer\s+is\s*:?)?\s*",
+    re.IGNORECASE,
+)
+_FORMULA = re.compile(
+    r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]|(?<!\\)\$(?P<c>[^$\n]+)(?<!\\)\$"
+    r"|\\\((?P<d>(?:[^\\\n]|\\(?![()]))+)\\\)"
+)
+_DISPLAY = re.compile(r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]")
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_COPULA = re.compile(r"(?:\b(?:is|are|equals|becomes|be|it's)|=|:)\s+", re.IGNORECASE)
+_ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)")
+_NUMBER = re.compile(r"(?<![\w.,])[-$€£]?\d(?:[\d.,/]*\d)?\s*(?:%|°)?(?![\w])")
+_IS_UNIT = re.compile(r"%|\\%|[A-Za-z]{2,12}")
+_IS_FORMULA = re.compile(r"[\\\w{}^_./*+()\[\]|,$€£%°²³ -]+")
+_IS_RELATION = re.compile(_IS_FORMULA.pattern[:-2] + "=<>≤≥]+")
+_PLAIN_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_SHORT = 100
+_LONGEST_TAIL = 40
+
+_TAKES_BACK = re.compile(
+    r"\b(?:not|never|cannot|neither|nor|no|except|but|impossible|false|wrong|incorrect|suppose|supposing|assume|assuming"
+    r"|unless|contradiction|guess|maybe|perhaps)\b|n't\b",
+    re.IGNORECASE,
+)
+_CHANGES = re.compile(
+    r"\b(?:square|root|cube|squared|cubed|factorial|reciprocal|inverse|more|less|fewer|than|multiple|hundred|thousand|million|billion"
+    r"|twice|double|triple|half|third|quarter|factor|power|negative|minus|plus|opposite|least|most|over|under|any|between"
+    r"|times|or)s?\b",
+    re.IGNORECASE,
+)
+_SUPPOSES = re.compile(
+    r"\b(?:suppose|supposing|assume|assuming|not|cannot|never|guess|maybe|perhaps)\b|n't\b", re.IGNORECASE
+)
+_OPENING_WORD = re.compile(r"^(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*", re.IGNORECASE)
+_IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
+_JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
+
+
+def stated_answer(text: str) -> str | None:
+    """What follows the last "the answer is", up to the end of its sentence or formula."""
+    return _after_last(_STATED, text)
+
+
+def announced_answer(text: str) -> str | None:
+    """What follows the last "final answer is" or "correct answer is"."""
+    return _after_last(_ANNOUNCED, text)
+
+
+def closing_answer(text: str) -> str | None:
+    """The value in the last sentence; a short text by itself."""
+    last = _PARAGRAPH.split(text)[-1].strip()
+    if _is_bare(text):
+        prose = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}\s*:", text)
+        return (_only_number(text) if prose else None) or _OPENING_WORD.sub("", text) or None
+    display = _last(_DISPLAY, last)
+    if display and last[display.end() :].strip(" ."):
+        last = last[display.end() :].strip()
+    elif display:
+        return _content(display)
+    ends = [match.end() for match in _ENDS_SENTENCE.finditer(last)]
+    sentence = last[[0, *(end for end in ends if last[end:].strip())][-1] :].strip()
+    return _value(sentence)
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a text is short, of two words at most, and holds no formula: an answer and nothing else."""
+    return (
+        len(text) <= _SHORT
+        and len(_PLAIN_WORD.findall(text)) <= 2
+        and not re.search(r"\$.*\$|\\[(\[]", text, re.DOTALL)
+        and not _TAKES_BACK.search(text)
+        and not text.endswith("?")
+    )
+
+
+def _after_last(announcement: re.Pattern[str], text: str) -> str | None:
+    match = _last(announcement, text)
+    if match is None:
+        return None
+    before = text[: match.start()]
+    sentence_before = before[max((end.end() for end in _ENDS_SENTENCE.finditer(before)), default=0) :]
+    if _SUPPOSES.search(sentence_before.rpartition("\n")[2]) or _IF_BEFORE.search(before):
+        return None
+    return _statement(text[match.end() :].lstrip(" \n*_\\\"'" if _opens_with_quote(text, match.end()) else " \n*_\"'"))
+
+
+def _opens_with_quote(text: str, position: int) -> bool:
+    return text[position:].lstrip()[:2] in ('\\"', "\\'")
+
+
+def _statement(text: str) -> str | None:
+    formula = _FORMULA.match(text)
+    if formula is None:
+        line = text.split("\n", 1)[0]
+        end = _ENDS_SENTENCE.search(line)
+        return _value(line[: end.end()] if end else line)
+    # A unit, or more of a list, may follow the formula in its sentence.
+    line = text[formula.end() :].split("\n", 1)[0]
+    end = _ENDS_SENTENCE.search(line)
+    tail = line[: end.start()] if end else line
+    if (end and end.group() == "?") or _TAKES_BACK.search(tail):
+        return None
+    whole = text[: formula.end()] + (tail if len(tail) <= _LONGEST_TAIL else "")
+    return whole.strip().rstrip(".\"'*_").strip().removesuffix("\\").strip()
+
+
+def _value(sentence: str) -> str | None:
+    """The value that a sentence states; the whole sentence if it is short."""
+    said = sentence.strip().rstrip(".!").strip().strip("*_").strip()
+    if said.endswith("?"):
+        return None
+    if len(said.split()) <= 3 and "=" not in said:
+        return said if not _TAKES_BACK.search(said) and (_is_value(said) or len(said.split()) == 1) else None
+    if not _PLAIN_WORD.search(said) and _IS_RELATION.fullmatch(said):
+        return said
+    copula, formulas = _last(_COPULA, said), list(_FORMULA.finditer(said))
+    if copula and (not formulas or copula.start() >= formulas[-1].end()):
+        value = said[copula.end() :].strip()
+        if _is_value(value):
+            return None if _TAKES_BACK.search(_clause(said, copula.start())) else value
+    if formulas:
+        return _of_formulas(said, formulas)
+    number = _only_number(said)
+    if number is None:
+        return None
+    start = said.index(number)
+    around = _clause(said, start) + " " + said[start + len(number) :]
+    return None if _TAKES_BACK.search(around) or _CHANGES.search(around) else number
+
+
+def _of_formulas(said: str, formulas: list[re.Match[str]]) -> str | None:
+    """The last formula of a sentence, with those before it that "and", "or" or a comma join to it."""
+    first = len(formulas) - 1
+    while first and _JOINS_FORMULAS.fullmatch(said[formulas[first - 1].end() : formulas[first].start()]):
+        first -= 1
+    behind = said[formulas[-1].end() :].strip()
+    before = _clause(said, formulas[first].start())
+    if _TAKES_BACK.search(before + " " + behind) or _CHANGES.search(before):
+        return None
+    if first < len(formulas) - 1:
+        return ", ".join(_content(formula) for formula in formulas[first:])
+    return _content(formulas[-1]) + (" " + behind if _IS_UNIT.fullmatch(behind) else "")
+
+
+def _clause(said: str, end: int) -> str:
+    """The words before a place, back to the number or formula before it."""
+    before = said[:end]
+    starts = [match.end() for pattern in (_NUMBER, _FORMULA) for match in pattern.finditer(before)]
+    return before[max(starts, default=0) :]
+
+
+def _only_number(text: str) -> str | None:
+    """The number of a text that has one and no formula."""
+    if text.count("$") > 1 or r"\(" in text or r"\[" in text:
+        return None
+    numbers = _NUMBER.findall(text)
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _is_value(text: str) -> bool:
+    """Whether a text can be a value: a formula, a number with a unit; no more than two words."""
+    return (
+        bool(_IS_FORMULA.fullmatch(text))
+        and len(_PLAIN_WORD.findall(text)) <= 2
+        and bool(re.search(r"\d|\\|^\W*\w\W*$", text))
+    )
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    found = None
+    for match in pattern.finditer(text):
+        found = match
+    return found
+
+
+def _content(match: re.Match[str]) -> str:
+    return next(group for group in match.groups() if group is not None).strip()
