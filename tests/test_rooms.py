@@ -15,15 +15,17 @@ MAY_IMPORT = {
     "endpoints": set(),
     "rows": set(),
     "signals": set(),
+    "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
     "reward_models": {"signals", "endpoints"},
     "scoring": {"signals", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules"},
+    "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "trainers": {"signals", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
     "training": {"rows", "rules", "verifiers", "reward_models", "trainers"},
     "arena": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "trainers", "training"},
-    "cli": {"rows", "training", "arena", "rules", "verifiers", "reward_models"},
+    "cli": {"rows", "rollouts", "rescoring", "training", "arena", "rules", "verifiers", "reward_models"},
 }
 FRONT = {"__init__"}  # the package's own face imports every room, lazily
 

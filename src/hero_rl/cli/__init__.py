@@ -12,6 +12,7 @@ __all__ = ["main"]
 _VERBS = {
     "train": "train a policy from a configuration file",
     "verify": "judge final answers against their references",
+    "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }
 

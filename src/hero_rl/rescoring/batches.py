@@ -38,7 +38,10 @@ def batches(rollouts: Iterable[Rollout], groups: int) -> Iterator[list[Rollout]]
         full = rollout.step is None and len(inside) == groups and rollout.group not in inside
         if batch and (new_file or new_step or full):
             yield batch
-            ended = set() if new_file else ended | {hash(key) for key in _keys(last, inside)}
+            if new_file:
+                ended.clear()
+            else:
+                ended.update(map(hash, _keys(last, inside)))
             batch, inside = [], set()
         if rollout.group not in inside:
             _refuse_what_ended(rollout, ended, groups)
@@ -61,6 +64,6 @@ def _refuse_what_ended(rollout: Rollout, ended: set[int], groups: int) -> None:
         raise DataError(f"{rollout.place}: step {rollout.step} goes on here; rows of one step must stand together")
     if rollout.step is None and hash(("group", rollout.group)) in ended:
         raise DataError(
-            f"{rollout.place}: group {rollout.group!r} goes on here, after the {groups} groups of its batch; rows of one "
-            "group must stand together, and prompts that come back need a column of groups or of steps"
+            f"{rollout.place}: group {rollout.group!r} goes on here, after the {groups} groups of its batch; rows of "
+            "one group must stand together, and prompts that come back need a column of groups or of steps"
         )

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hero_rl.errors import ConfigError
+from hero_rl.errors import ConfigError, DataError
 
 __all__ = ["Partial"]
 
@@ -54,8 +53,19 @@ class Partial:
         if end == 0:
             self._note({"head": head})
 
+    def __enter__(self) -> Partial:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Leave the file for a later call, unless that could not use it: nothing is kept, or the input is wrong."""
+        of_use = (self.batches or self.judged) and (kind is None or not issubclass(kind, DataError))
+        self._file.close()
+        if not of_use:
+            self.path.unlink(missing_ok=True)
+
     def _read(self, head: Mapping[str, Any]) -> int:
-        """Take in the notes; returns where the last of them ends."""
+        """Take in the notes; returns where the last of them ends, 0 if there is nothing to keep."""
+        found: Any = None
         end = position = 0
         self._file.seek(0)
         for line in self._file:
@@ -68,24 +78,26 @@ class Partial:
                 note = None
             if note is None:
                 break
-            self._take(note, head)
+            found = note.get("head", found)
+            if "judged" in note:
+                self.judged.append(note["judged"])
+            elif "batch" in note:
+                self.batches.append(note["batch"])
+                self.judged = []
             end = position
+        if not self.batches and not self.judged:
+            return 0
+        self._refuse_another(found, head)
         return end
 
-    def _take(self, note: Mapping[str, Any], head: Mapping[str, Any]) -> None:
-        if "head" in note:
-            changed = [name for name in head if note["head"].get(name) != head[name]]
-            if changed:
-                self.close()
-                raise ConfigError(
-                    f"{self.path} is what an interrupted call left, and it had another {' and another '.join(changed)}; "
-                    "give the same, or begin anew with --restart"
-                )
-        elif "judged" in note:
-            self.judged.append(note["judged"])
-        else:
-            self.batches.append(note["batch"])
-            self.judged = []
+    def _refuse_another(self, found: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+        changed = [name for name in head if found.get(name) != head[name]]
+        if changed:
+            self._file.close()
+            raise ConfigError(
+                f"{self.path} is what an interrupted call left, and it had another {' and another '.join(changed)}; "
+                "give the same, or begin anew with --restart"
+            )
 
     def add_judged(self, judged: Mapping[str, Any]) -> None:
         """Keep what is known of some rollouts of the batch under way."""
@@ -107,10 +119,5 @@ class Partial:
         return (line for line in self._file if not line.startswith(b"#"))
 
     def remove(self) -> None:
-        """Delete the file: its rows are elsewhere, or it is of no use."""
-        self.close()
-        os.unlink(self.path)
-
-    def close(self) -> None:
-        """Leave the file for a later call."""
-        self._file.close()
+        """Delete the file: its rows are in the output."""
+        self.path.unlink()

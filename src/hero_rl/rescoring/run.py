@@ -24,7 +24,7 @@ from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged
 from hero_rl.rescoring.partial import Partial
 from hero_rl.rescoring.tally import summary, tally
-from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.reward_models import AnyRewardModel, RemoteRewardModel, RewardModel
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
 from hero_rl.rules import AnyRule, Hero, State
@@ -52,7 +52,7 @@ class Rescoring(BaseModel):
     rule: AnyRule = Hero()
     verifier: AnyVerifier | None = None
     verifier_processes: Processes = Processes()
-    reward_model: LocalRewardModelConfig | None = None
+    reward_model: AnyRewardModel | None = None
     batch_groups: Annotated[int, Field(ge=1)] = 128
 
 
@@ -100,16 +100,15 @@ def rescore(
     if output.resolve() in (file.resolve() for file in reader.files):
         raise ConfigError(f"{output} is the input; give another name")
     verifier = _verifier(reader, settings)
-    partial = Partial(output, _head(reader, settings, verifier), restart)
     with ExitStack() as stack:
-        stack.callback(partial.close)
+        partial = stack.enter_context(Partial(output, _head(reader, settings, verifier), restart))
         resumed = sum(note["rows"] for note in partial.batches)
         judge = _judge(settings, verifier, stack)
         state = _go_through(reader, settings, judge, partial, progress)
         write_lines(output, partial.rows())
         partial.remove()
     verdicts = f"verifier {verifier.type}" if verifier else _column(reader, "verdict")
-    scores = f"reward model {settings.reward_model.path}" if settings.reward_model else _column(reader, "score")
+    scores = f"{settings.reward_model.type} reward model" if settings.reward_model else _column(reader, "score")
     return Rescored(summary([note["tally"] for note in partial.batches]), state, resumed, verdicts, scores)
 
 
@@ -149,7 +148,18 @@ def _judge(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack) 
     running = in_processes(verifier, settings.verifier_processes) if verifier else None
     if hasattr(running, "__exit__"):
         stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-    return Judge(running, settings.reward_model.load() if settings.reward_model else None)
+    return Judge(running, _loaded(settings.reward_model, stack) if settings.reward_model else None)
+
+
+def _loaded(config: AnyRewardModel, stack: ExitStack) -> RewardModel:
+    try:
+        model = config.load()
+    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
+        raise ConfigError(f"reward_model: {error}") from None
+    if isinstance(model, RemoteRewardModel):
+        stack.callback(model.close)
+        model.check()
+    return model
 
 
 def _go_through(
@@ -161,7 +171,9 @@ def _go_through(
     for number, batch in enumerate(batches(reader, settings.batch_groups)):
         if number < len(done):
             if len(batch) != done[number]["rows"]:
-                raise DataError(f"{reader.path} has changed since {partial.path} was written; begin anew with --restart")
+                raise DataError(
+                    f"{reader.path} has changed since {partial.path} was written; begin anew with --restart"
+                )
             state = type(state).model_validate(done[number]["state"])
         else:
             step = (reader.position - before) / len(batch)

@@ -1,4 +1,4 @@
-"""What a file's rollouts and the rule's answer to them amount to: sums over batches, which a resumed call adds up again."""
+"""What a file's rollouts and the rule's answer amount to: sums over batches, which a resumed call adds up again."""
 
 from __future__ import annotations
 

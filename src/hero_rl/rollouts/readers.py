@@ -13,7 +13,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ AS_JSON = b"hero.json"
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz", ".parquet")
 _AT_A_TIME = 256  # rows of a Parquet file that are held as Python objects
 
-PlacedRows = Iterator[tuple[Place, dict[str, Any]]]
+PlacedRows = Generator[tuple[Place, dict[str, Any]], None, None]
 
 
 class RolloutReader:

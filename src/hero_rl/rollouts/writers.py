@@ -168,7 +168,7 @@ def _cell(value: Any, as_json: bool) -> Any:
 
 
 def _types(spool: Path) -> dict[str, Any]:
-    """The Arrow type of every column; None for one whose values do not come back as they were: JSON text keeps those."""
+    """The Arrow type of every column; None where the values do not come back as they were: JSON text keeps those."""
     import pyarrow
 
     types: dict[str, Any] = {name: pyarrow.float64() for name in NUMBERS} | {"step": pyarrow.int64()}

@@ -833,15 +833,21 @@ def _parameter_renamed(reference: Node, answer: Node) -> Node | None:
     if len(ours) != 1 or len(theirs) != 1:
         return None
     one, other = ours.pop(), theirs.pop()
-    periodic = {one, other} <= _WHOLE_PARAMETERS and _is_periodic(reference) and _is_periodic(answer)
+    periodic = {one, other} <= _WHOLE_PARAMETERS and _is_periodic(reference, one)
     constant = {one, other} <= _FREE_CONSTANTS and len(symbols(reference)) > 1
     if periodic or constant:
         return _renamed(answer, {other: Symbol(one)})
     return None
 
 
-def _is_periodic(node: Node) -> bool:
-    return any(isinstance(part, Degrees) or part == Symbol("pi") for part in walk(node))
+def _is_periodic(node: Node, parameter: str) -> bool:
+    """Whether each step of the parameter adds the same angle: pi k + 1/2, 360 degrees times n."""
+    if not any(isinstance(part, Degrees) or part == Symbol("pi") for part in walk(node)):
+        return False
+    one, next_one = Number(Fraction(1)), Sum((Symbol(parameter), Number(Fraction(1))))
+    step = Sum((_at(node, parameter, one), Negative(_at(node, parameter, _ZERO))))
+    general = Sum((_at(node, parameter, next_one), Negative(node)))
+    return constant_value(step) is not None and same_formula(general, step)
 
 
 _RULES = (

@@ -674,6 +674,8 @@ class _Parser:
             node = Call("log", (argument, base))
         elif base is not None:
             raise Unreadable(f"\\{name} with an index")
+        elif isinstance(argument, Sequence) and argument.kind != "tuple":
+            raise Unreadable("a function of a set")
         elif isinstance(argument, Sequence):
             node = Call(name, argument.items)
         else:

@@ -269,7 +269,7 @@ def _same_prose(expected: str, said: str) -> bool:
 _NO_SIGN = re.compile(r"\\text\w*|[A-Za-z\s.,;:\"'{}-]")
 _CHOICE = re.compile(r"(?:\\text\w*\s*\{)?\s*\(?([A-J])\)?\s*\}?")
 _CHOSEN = re.compile(
-    r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s*\S.*", re.IGNORECASE | re.DOTALL
+    r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s+[\w\\$(.-].*", re.IGNORECASE | re.DOTALL
 )
 
 
@@ -281,7 +281,8 @@ def _is_choice(expected: str, said: str) -> bool:
     letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
     if letter is None or chosen is None or letter[1] != chosen[1]:
         return False
-    return len(re.findall(r"(?<![A-Za-z])[A-J]\s*[).:]", said)) == 1
+    names_others = len(re.findall(r"(?<![A-Za-z])[A-J]\s*[).:]", said)) > 1
+    return not names_others and not re.search(r"\b(?:or|and|not|wrong|false|incorrect)\b|=", said)
 
 
 _COPULAS = (" is ", " are ")

@@ -1,0 +1,251 @@
+"""`hero score`: verdicts, scores, rewards and advantages for a file of rollouts, under any rule."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from hero_rl.cli.arguments import parse
+from hero_rl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hero_rl.rescoring import Rescored, Rescoring
+    from hero_rl.rollouts import RolloutReader
+
+__all__ = ["run"]
+
+_EPILOG = """
+IN is JSON Lines (also gzipped) or Parquet, or a folder of them: rollouts of hero train, TRL's completions, verl's
+dumps, or one prompt a row with a list of completions. OUT ends in .jsonl, .jsonl.gz or .parquet.
+
+Verdicts: --verifier.NAME VALUE has them made anew; else the file's own are kept; a file without any gets the maths
+verifier. Scores: --reward_model.path has them made anew; else the file's own are kept. The rule: --rule.NAME VALUE.
+An interrupted call goes on where it was when it is given again.
+
+examples:
+  hero score rollouts.jsonl shaped.jsonl
+  hero score runs/a/rollouts shaped.parquet --rule.type weighted_sum --rule.weight 0.9
+  hero score runs/trl/completions shaped.jsonl --verdict_column accuracy_reward --score_column my_reward_model
+  hero score verl_dumps shaped.jsonl --reward_model.path nvidia/AceMath-7B-RM
+  hero score verl_dumps shaped.jsonl --reward_model.type remote --reward_model.urls http://localhost:8000
+
+Formats and columns: docs/rollouts.md
+"""
+_BLOCKS = ("rule", "verifier", "reward_model")
+_USUAL_TYPES = {"rule": "hero", "verifier": "math", "reward_model": "local"}
+
+
+@dataclass
+class _Arguments:
+    """Judge, score and shape the rollouts of a file."""
+
+    input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
+    """File or folder of rollouts."""
+
+    output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """File to write."""
+
+    format: Literal["rollouts", "trl", "verl", "grouped"] | None = None
+    """Whose columns IN has; told from its first row unless given."""
+
+    prompt_column: str | None = None
+    """Column of the prompt."""
+
+    completion_column: str | None = None
+    """Column of the completion, or of the list of them."""
+
+    reference_column: str | None = None
+    """Column of the right answer."""
+
+    group_column: str | None = None
+    """Column of what the rollouts of one prompt share; without one, rows of one step and one prompt are a group."""
+
+    verdict_column: str | None = None
+    """Column of verdicts to keep."""
+
+    label_column: str | None = None
+    """Column of known correctness, to take in the place of verdicts."""
+
+    score_column: str | None = None
+    """Column of scores to keep."""
+
+    step_column: str | None = None
+    """Column of the optimiser step."""
+
+    batch_groups: int = 128
+    """Groups of a batch where there are no steps; a step is a batch."""
+
+    workers: int | None = None
+    """Processes that verify; one for each core unless told otherwise."""
+
+    seconds: float = 1.0
+    """Time limit of one check."""
+
+    memory_mb: int = 2048
+    """Memory limit of one process."""
+
+    restart: bool = False
+    """Begin anew, whatever an interrupted call left."""
+
+    json: bool = False
+    """Print the result as one JSON object and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments, rescore, and print what came of it."""
+    arguments, rest = parse(_Arguments, argv, "score", _EPILOG)
+    try:
+        settings = _settings(arguments, rest)
+        reader, found = _rescore(arguments, settings)
+    except KeyboardInterrupt:
+        again = shlex.join(argument for argument in argv if argument != "--restart")
+        print(f"\ninterrupted; go on with: hero score {again}", file=sys.stderr)
+        return 130
+    result = _result(found, settings, reader)
+    if arguments.json:
+        print(json.dumps(result | {"output": str(arguments.output)}))
+    else:
+        _print(result)
+    print(f"written    {arguments.output}", file=sys.stderr)
+    return 0
+
+
+def _settings(arguments: _Arguments, rest: list[str]) -> Rescoring:
+    from pydantic import ValidationError
+
+    from hero_rl.rescoring import Rescoring
+    from hero_rl.training.config import lay_over, parse_overrides
+
+    overrides = parse_overrides(rest)
+    for name in overrides:
+        if name.partition(".")[0] not in _BLOCKS or "." not in name:
+            raise ConfigError(f"--{name}: unknown argument; see hero score --help")
+    _refuse_both(arguments, overrides)
+    named = {name.partition(".")[0] for name in overrides}
+    blocks: dict[str, Any] = {block: {"type": kind} for block, kind in _USUAL_TYPES.items() if block in named}
+    processes = {name: getattr(arguments, name) for name in ("workers", "seconds", "memory_mb")}
+    try:
+        return Rescoring.model_validate(
+            lay_over(blocks, overrides) | {"verifier_processes": processes, "batch_groups": arguments.batch_groups}
+        )
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(mistake, blocks) for mistake in error.errors())) from None
+
+
+def _refuse_both(arguments: _Arguments, overrides: dict[str, Any]) -> None:
+    """Columns to keep and something to make them anew contradict each other."""
+    for column, block in (("verdict", "verifier"), ("label", "verifier"), ("score", "reward_model")):
+        asked = [name for name in overrides if name.startswith(f"{block}.")]
+        if getattr(arguments, f"{column}_column") and asked:
+            raise ConfigError(
+                f"--{column}_column keeps what the file has, --{asked[0]} makes it anew; give one of them"
+            )
+
+
+def _explain(mistake: Any, blocks: dict[str, Any]) -> str:
+    """One line a mistake, under the name that the user gave."""
+    block, *where = map(str, mistake["loc"])
+    if block == "verifier_processes":
+        block = ""
+    elif where and where[0] == blocks.get(block, {}).get("type"):
+        where = where[1:]  # pydantic names the member of a union, which no argument does
+    message = mistake["msg"].removeprefix("Value error, ")
+    message = "unknown setting" if mistake["type"] == "extra_forbidden" else message
+    return f"--{'.'.join(part for part in (block, *where) if part)}: {message}"
+
+
+def _rescore(arguments: _Arguments, settings: Rescoring) -> tuple[RolloutReader, Rescored]:
+    from tqdm import tqdm
+    from transformers.utils import logging as transformers_logging
+
+    from hero_rl.rescoring import rescore
+    from hero_rl.rollouts import Columns, RolloutReader
+
+    names = ("prompt", "completion", "reference", "group", "verdict", "score", "label", "step")
+    columns = Columns(**{name: getattr(arguments, f"{name}_column") for name in names})
+    reader = RolloutReader(arguments.input, columns, arguments.format)
+    transformers_logging.disable_progress_bar()
+    bar = tqdm(
+        total=reader.size,
+        unit="B",
+        unit_scale=True,
+        desc=arguments.input.name,
+        disable=arguments.json or not sys.stderr.isatty(),
+        delay=1.0,
+        leave=False,
+    )
+    with bar:
+        return reader, rescore(
+            reader, arguments.output, settings, arguments.restart, lambda position: bar.update(int(position) - bar.n)
+        )
+
+
+def _result(found: Rescored, settings: Rescoring, reader: RolloutReader) -> dict[str, Any]:
+    return {
+        **found.summary,
+        "rule": settings.rule.type,
+        "state": found.state.model_dump(),
+        "verdicts_from": found.verdicts_from,
+        "scores_from": found.scores_from,
+        "format": reader.layout.format,
+        "resumed_rows": found.resumed,
+        "files_left_out": [str(file) for file in reader.left_out],
+        "note": _note(found, settings),
+    }
+
+
+def _note(found: Rescored, settings: Rescoring) -> str | None:
+    """What the numbers do not say by themselves."""
+    missing, rows = found.summary["missing_scores"], found.summary["rows"]
+    if missing < rows or not settings.rule.needs_score:
+        return None
+    if settings.rule.type == "hero":
+        return "no rollout has a score: HERO falls back on the verdicts alone, and uniform groups stay starved"
+    return f"no rollout has a score, which {settings.rule.type} needs; name a column or a reward model"
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console, groups = Console(), result["groups"]
+    table = Table("groups", "", "share", box=None, pad_edge=False, header_style="bold")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    kinds = {name: groups[name] for name in ("total", "mixed", "all_correct", "all_incorrect", "unjudged")}
+    for name, count in (kinds | {"starved": result["starved"], "rescued": result["rescued"]}).items():
+        said = {"starved": "starved under verifier-only", "rescued": f"rescued by {result['rule']}"}
+        table.add_row(said.get(name, name.replace("_", " ")), f"{count:,}", f"{count / groups['total']:.1%}")
+    console.print(table)
+    console.print()
+    table = Table("rollouts", "", box=None, pad_edge=False, header_style="bold")
+    table.columns[1].justify = "right"
+    for name, value in _rows_of_rollouts(result).items():
+        table.add_row(name, value)
+    console.print(table)
+    console.print(f"\nverdicts from {result['verdicts_from']}, scores from {result['scores_from']}", highlight=False)
+    for left in ([result["note"]] if result["note"] else []) + _left_out(result):
+        console.print(left, highlight=False, markup=False)
+
+
+def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:
+    counts = {"rows": result["rows"], "batches": result["batches"]}
+    means = {name: result[f"{name}_mean"] for name in ("verdict", "score")}
+    shown = {name: f"{count:,}" for name, count in counts.items()}
+    shown |= {f"mean {name}": "-" if mean is None else f"{mean:.4f}" for name, mean in means.items()}
+    shown["AUROC in mixed groups"] = "-" if result["auroc"] is None else f"{result['auroc']:.4f}"
+    shown["without score"] = f"{result['missing_scores']:,}"
+    shown["truncated"] = f"{result['truncated']:,}"
+    shown["unscorable"] = f"{result['unscorable']['rows']:,}"
+    reasons = result["unscorable"]["reasons"].items()
+    return shown | {f"  {reason.replace('_', ' ')}": f"{count:,}" for reason, count in reasons}
+
+
+def _left_out(result: dict[str, Any]) -> list[str]:
+    count = len(result["files_left_out"])
+    return [f"{count} files of evaluation left out; give them by name"] if count else []
