@@ -4,11 +4,11 @@ r"""The maths verifier beside math-verify's, TRL's and verl's functions: quality
     python benchmarks/verifiers.py --data ../shared/data --quick  # 512 checks a speed file, writes nothing
 
 Every verifier judges every file under the same hard limit, in processes that are killed (`Supervised` with 5 s; the
-time is the check's own). A pair without a response is put to all of them as `The final answer is: \boxed{answer}`.
-Speed is that of whole batches, each verifier the way its own library runs it: TRL's function in a loop, verl's in a
-process pool, ours in `Supervised`, with the start of its processes in the measured time. The labels of the speed files
-say how a row was made, not what it is worth, so verdicts there are compared with TRL's. verl is measured where it is
-installed.
+time is the check's own). A pair without a response is put to all of them as `The final answer is: \boxed{answer}`;
+peers get the gold with or without dollars, whichever they do better with. Speed is that of whole batches, each verifier
+the way its own library runs it: TRL's function in a loop, verl's in a process pool, ours in `Supervised`, with the
+start of its processes in the measured time. The labels of the speed files say how a row was made, not what it is worth,
+so verdicts there are compared with TRL's. verl is measured where it is installed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,16 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from verifier_peers import (
+    MathVerifyLibrary,
+    TrlAccuracyReward,
+    Unstaged,
+    VerlMathReward,
+    VerlMathVerify,
+    VerlPrimeMath,
+    delimited,
+)
 
 from hero_rl.verifiers import MathVerifier, Reason, Supervised, Verdict, verify_math
 from hero_rl.verifiers.quality import Quality, measure_quality
@@ -64,64 +74,6 @@ NOTES = {
 }
 
 
-class _Peer:
-    """A library's function as a verifier: `accepts` says whether it takes the completion."""
-
-    def verify(self, reference: str, completion: str) -> Verdict:
-        start = time.perf_counter()
-        accepted = self.accepts(reference, completion)
-        reason = Reason.MATCHED_SYMBOLICALLY if accepted else Reason.MISMATCH
-        return Verdict.of(reason, seconds=time.perf_counter() - start)
-
-    def accepts(self, reference: str, completion: str) -> bool:
-        raise NotImplementedError
-
-
-class MathVerifyLibrary(_Peer):
-    """math-verify with its defaults and a gold between dollars."""
-
-    def accepts(self, reference: str, completion: str) -> bool:  # noqa: D102
-        from math_verify import parse, verify
-
-        return bool(verify(parse(f"${reference}$"), parse(completion)))
-
-
-class TrlAccuracyReward(_Peer):
-    """`trl.rewards.accuracy_reward`; its None (a gold that it cannot read) accepts nothing."""
-
-    def accepts(self, reference: str, completion: str) -> bool:  # noqa: D102
-        from trl.rewards import accuracy_reward
-
-        return accuracy_reward([[{"role": "assistant", "content": completion}]], [reference])[0] == 1.0
-
-
-class VerlMathVerify(_Peer):
-    """`verl.utils.reward_score.math_verify`."""
-
-    def accepts(self, reference: str, completion: str) -> bool:  # noqa: D102
-        from verl.utils.reward_score import math_verify
-
-        return math_verify.compute_score(completion, reference) == 1.0
-
-
-class VerlMathReward(_Peer):
-    """`verl.utils.reward_score.math_reward`."""
-
-    def accepts(self, reference: str, completion: str) -> bool:  # noqa: D102
-        from verl.utils.reward_score import math_reward
-
-        return math_reward.compute_score(completion, reference) == 1.0
-
-
-class VerlPrimeMath(_Peer):
-    """`verl.utils.reward_score.prime_math`."""
-
-    def accepts(self, reference: str, completion: str) -> bool:  # noqa: D102
-        from verl.utils.reward_score import prime_math
-
-        return bool(prime_math.compute_score(completion, reference)[0])
-
-
 def verifiers() -> dict[str, Any]:
     found: dict[str, Any] = {"hero_rl MathVerifier": MathVerifier(), "math-verify": MathVerifyLibrary()}
     if importlib.util.find_spec("trl"):
@@ -146,22 +98,8 @@ def pair(row: dict[str, Any]) -> tuple[str, str]:
     return row["gold"], response if response is not None else f"The final answer is: \\boxed{{{row['answer']}}}"
 
 
-class _Unstaged:
-    """A verifier without its stages, so that each pair is checked in the process, as a peer's is."""
-
-    def __init__(self, verifier: Any) -> None:
-        self.inner = verifier
-
-    def verify(self, reference: str, completion: str) -> Verdict:
-        return self.inner.verify(reference, completion)
-
-    def warm_up(self) -> None:
-        # One check, so that no library's import is in anybody's time.
-        self.inner.verify("\\frac{1}{2}", "so \\boxed{0.5}")
-
-
 def judge(verifier: Any, rows: Sequence[dict[str, Any]]) -> list[Verdict]:
-    with Supervised(_Unstaged(verifier), workers=CORES, seconds=5.0, memory_mb=8192) as supervised:
+    with Supervised(Unstaged(verifier), workers=CORES, seconds=5.0, memory_mb=8192) as supervised:
         return supervised.verify_batch([pair(row) for row in rows])
 
 
@@ -212,7 +150,7 @@ def by_trl(pairs: list[tuple[str, str]]) -> list[bool]:
     from trl.rewards import accuracy_reward
 
     completions = [[{"role": "assistant", "content": completion}] for _, completion in pairs]
-    return [reward == 1.0 for reward in accuracy_reward(completions, [reference for reference, _ in pairs])]
+    return [reward == 1.0 for reward in accuracy_reward(completions, [delimited(reference) for reference, _ in pairs])]
 
 
 def _by_verl_once(one: tuple[str, str]) -> bool:

@@ -5,11 +5,14 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
+from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.local import LocalRewardModel, LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
 __all__ = [
     "AnyRewardModel",
+    "CachedRewardModel",
+    "CachedRewardModelConfig",
     "Conversation",
     "LocalRewardModel",
     "LocalRewardModelConfig",
@@ -20,5 +23,7 @@ __all__ = [
     "Scores",
 ]
 
-AnyRewardModel: TypeAlias = Annotated[LocalRewardModelConfig | RemoteRewardModelConfig, Field(discriminator="type")]
+AnyRewardModel: TypeAlias = Annotated[
+    LocalRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig, Field(discriminator="type")
+]
 """The configuration block of any reward model; `type` says which, and `load()` makes it."""

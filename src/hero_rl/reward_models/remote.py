@@ -133,8 +133,8 @@ _PROTOCOLS = {
         "/v1/embeddings",
         {"encoding_format": "float"},
         _EmbeddingsReply,
-        "the server squeezes or normalises what the model's head gives: serve a checkpoint of a *ForSequenceClassification "
-        "or *ForRewardModel class with `--is-embedding`",
+        "the server squeezes or normalises what the model's head gives: serve a checkpoint of a class named "
+        "*ForSequenceClassification or *ForRewardModel with `--is-embedding`",
     ),
 }
 
@@ -146,9 +146,9 @@ class RemoteRewardModelConfig(BaseModel):
 
     - `vllm_classify`: POST /classify with `input` and `use_activation: false`; a score is `data[i].probs[0]`. For
       one-label sequence classifiers. Token ids from vLLM 0.15 on (docs.vllm.ai/en/v0.15.0/examples/pooling/classify);
-      0.13 takes text only. The switch was `softmax`, then `activation`; `use_activation` replaced both, which 0.13 still
-      takes and 0.16 no longer has (docs.vllm.ai/en/v0.13.0 and v0.16.0, api/vllm/entrypoints/pooling/classify/protocol).
-      Where a server's chat template were wanted, `messages` would take one conversation a request.
+      0.13 takes text only. The switch was called `softmax`, then `activation`: 0.13 still takes all three, 0.16 only
+      `use_activation` (docs.vllm.ai/en/v0.13.0 and v0.16.0, api/vllm/entrypoints/pooling/classify/protocol). The
+      server's chat template is for `messages`, one conversation a request, and for no `input`.
     - `vllm_pooling`: POST /pooling with the same body; a score is `data[i].data`, or the last of its rows where the
       model gives each token one (Qwen2ForRewardModel, InternLM2ForRewardModel). vllm/entrypoints/pooling/pooling/
       protocol.py of vLLM 0.16. No `task` is sent: since 0.21 the server has one, set by `--pooler-config.task`.
@@ -244,9 +244,9 @@ class RemoteRewardModel:
     requests in a row as run at a time (eight at least) got no answer in all their attempts, the rest of the batch is
     NaN. A request takes at most `2 * (retries + 1) * seconds` plus the pauses.
 
-    Safe to call from many threads, and from a thread that runs an event loop, which the call then blocks. A copy made by
-    pickling and a forked process open connections of their own and count from zero. Proxies and certificates are read
-    from the environment as httpx does it: where HTTP_PROXY is set, exempt local servers by NO_PROXY.
+    Safe to call from many threads, and from a thread that runs an event loop, which the call then blocks. A pickled
+    copy and a forked process open connections of their own and count from zero. Proxies and certificates are read from
+    the environment as httpx does it: where HTTP_PROXY is set, exempt local servers by NO_PROXY.
 
     Attributes:
         config: the settings.
@@ -470,7 +470,7 @@ class RemoteRewardModel:
             raise ConfigError(f"the reward model at {url} gives every text the same score ({said}): {remedy}")
         if not self.config.within_unit_interval and all(0 <= score <= 1 for score in scores):
             raise ConfigError(
-                f"the reward model at {url} gives scores that all lie between 0 and 1 ({said}), so probabilities and no "
+                f"the reward model at {url} gives scores that all lie between 0 and 1 ({said}), so probabilities, no "
                 f"logits: {remedy}; or set within_unit_interval, if its logits are like that"
             )
 

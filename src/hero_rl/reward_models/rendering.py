@@ -93,7 +93,10 @@ class Renderer:
         return before + self._piecewise(self._marked(text, mark), mark) + after
 
     def _piecewise(self, text: str, mark: str) -> Tokens:
-        """The ids of a text without its marks, no token spanning a place where one stood."""
+        """The ids of a text without its marks, no token spanning a place where one stood.
+
+        Tokenizers that put a space before each text, as Llama 2's, put one there too: inside a control token spelled.
+        """
         pieces = [piece for piece in text.split(mark) if piece]
         return [token for piece in pieces for token in self.tokenizer(piece, add_special_tokens=False)["input_ids"]]
 

@@ -208,6 +208,10 @@ def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layou
         ConfigError: a column that was asked for is not there.
         DataError: the row is of none of the formats, or lacks what its format cannot do without.
     """
+    for given in fields(Columns):
+        column = getattr(columns, given.name)
+        if column is not None and column not in row:
+            raise ConfigError(f"no column {column!r} for the {given.name}; the file has {sorted(row)}")
     format = format or _guess(row, columns)
     source: dict[str, str] = {}
     for name, usual in _USUAL[format].items():
@@ -216,8 +220,6 @@ def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layou
             source[name] = present[0]
     for given in fields(Columns):
         column = getattr(columns, given.name)
-        if column is not None and column not in row:
-            raise ConfigError(f"no column {column!r} for {given.name}; the file has {sorted(row)}")
         if column is not None:
             source = {name: other for name, other in source.items() if other != column} | {given.name: column}
     label = source.pop("label", None)
