@@ -128,7 +128,7 @@ class CachedRewardModel:
         """
         # What cannot be filed stands for itself.
         names = [self._digest(conversation) or row for row, conversation in enumerate(conversations)]
-        known: dict[bytes | int, float] = dict(self._read([name for name in names if isinstance(name, bytes)]))
+        known: dict[bytes | int, float] = {**self._read([name for name in names if isinstance(name, bytes)])}
         rows = {name: row for row, name in reversed([*enumerate(names)]) if name not in known}
         asked = sorted(rows.items(), key=lambda item: item[1])
         if asked:
@@ -204,8 +204,12 @@ def _checked(scores: Any, rows: int) -> list[float]:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(address, uri=True, timeout=_SECONDS_FOR_OTHERS, isolation_level=None)
-    # With a write-ahead log, a killed process loses nothing by this and a power cut the last scores at most.
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        # With a write-ahead log, a killed process loses nothing by this and a power cut the last scores at most.
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -265,7 +269,7 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
     # In one statement, hence at one moment.
     owner, version, tables = connection.execute(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),"
-        " (SELECT count(*) FROM sqlite_schema)"
+        " (SELECT count(*) FROM sqlite_master)"
     ).fetchone()
     if (owner, version, tables) == (0, 0, 0):
         return True
