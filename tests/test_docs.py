@@ -101,6 +101,10 @@ def test_commands_run(command, tmp_path, cache):
         run_demo(command, tmp_path, cache)
     elif "hero verify" in command:
         shell([*HERO, *shlex.split(command)[1:]], cwd=ROOT)
+    elif command.startswith("hero score"):
+        verb, read, written, *settings = shlex.split(command)[1:]
+        shell([*HERO, verb, read, str(tmp_path / written), *settings], cwd=ROOT)
+        assert (tmp_path / written).is_file()
     else:
         RUNS[command](tmp_path)
 
@@ -122,6 +126,8 @@ def test_python_runs(page, code, tmp_path, capsys):
         '"nvidia/AceMath-7B-RM"': f'"{reward_model}"',
         'load_dataset("my/problems", split="train")': rows,
         'output_dir="out"': small,
+        '"examples/rollouts.jsonl"': f'"{ROOT}/examples/rollouts.jsonl"',
+        '"liked.parquet"': f'"{tmp_path}/liked.parquet"',
     }.items():
         code = code.replace(said, instead)
     exec(compile(code, str(page), "exec"), {})

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint 
     from typing_extensions import Self
 
 __all__ = [
+    "MAX_QUOTED_CHARACTERS",
     "Denied",
     "Engine",
     "Refused",

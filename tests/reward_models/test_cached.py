@@ -30,10 +30,14 @@ from hero_rl.reward_models.cached import _key_of
 CHATS = [chat("Count!", f"It is {n}") for n in range(8)]
 
 
+def third(text):
+    return float(text.split()[-1]) / 3
+
+
 class Inner:
     """Scores by a function of the completion, and remembers what it was asked."""
 
-    def __init__(self, score=lambda text: float(text.split()[-1]) / 3):
+    def __init__(self, score=third):
         self.of = score
         self.asked = []
         self.counters = {"missing": 0, "truncated": 5}
@@ -330,10 +334,14 @@ def test_threads_share_one(path):
 # In a process without other threads, as a fork wants it.
 PROCESSES = """
 import os, random, signal, sys, time
-sys.path.insert(0, {here!r})
-from test_cached import Inner
-from tiny_reward_models import chat
+import torch
 from hero_rl.reward_models import CachedRewardModel
+
+class Inner:
+    counters = {{}}
+
+    def score(self, conversations):
+        return torch.tensor([float(conversation[0]["content"].split()[-1]) / 3 for conversation in conversations])
 
 def child(work):
     pid = os.fork()
@@ -351,15 +359,15 @@ def score_many(seed, rounds):
     draw = random.Random(seed)
     for _ in range(rounds):
         numbers = [draw.randrange(400) for _ in range(20)]
-        scores = cached.score([chat("?", f"It is {{n}}") for n in numbers])
-        assert scores.tolist() == Inner().score([chat("?", f"It is {{n}}") for n in numbers]).tolist()
+        conversations = [[{{"role": "assistant", "content": f"It is {{n}}"}}] for n in numbers]
+        assert cached.score(conversations).tolist() == Inner().score(conversations).tolist()
     assert cached.counters["cache_failures"] == 0
 """
 
 
 def run(program, path):
-    whole = PROCESSES.format(here=os.path.dirname(__file__), path=str(path)) + program
-    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, timeout=120)
+    whole = PROCESSES.format(path=str(path)) + program
+    done = subprocess.run([sys.executable, "-c", whole, str(path)], capture_output=True, text=True, timeout=120)
     assert done.stdout == "fine\n", done.stderr
 
 
@@ -372,7 +380,7 @@ print("fine")
     run(program, path)
     assert 390 <= files_in(path) <= 400
     cached = CachedRewardModel(Inner(lambda text: math.nan), path, "rm")
-    conversations = [chat("?", f"It is {n}") for n in range(400)]
+    conversations = [[{"role": "assistant", "content": f"It is {n}"}] for n in range(400)]
     scores = cached.score(conversations)
     kept = ~scores.isnan()
     assert kept.sum() == cached.counters["hits"] == files_in(path)
@@ -380,8 +388,20 @@ print("fine")
 
 
 def test_a_writer_that_is_killed_spoils_nothing(path):
+    CachedRewardModel(Inner(), path, "rm").score(CHATS)
     program = """
-for kill in range(8):
+from pathlib import Path
+from hero_rl.reward_models.cached import _connect
+
+def die_in_the_middle():
+    connection = _connect(Path(sys.argv[1]), "rw")
+    connection.execute("PRAGMA cache_size = 1")  # so that pages are written before the end
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany("INSERT INTO scores VALUES (?, ?)", ((os.urandom(32), b"1234") for _ in range(5000)))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+assert os.waitpid(child(die_in_the_middle), 0)[1] == signal.SIGKILL
+for kill in range(6):
     pids = [child(lambda: score_many(10 * kill + seed, 10_000)) for seed in range(2)]
     time.sleep(0.05 + 0.03 * kill)
     for pid in pids:
@@ -391,6 +411,7 @@ for kill in range(8):
 print("fine")
 """
     run(program, path)
-    assert files_in(path) > 20
-    score = CachedRewardModel(Inner(), path, "rm").score(CHATS)
-    assert torch.equal(score, EXPECTED)
+    assert len(CHATS) + 20 <= files_in(path) <= len(CHATS) + 400
+    cached = CachedRewardModel(Inner(), path, "rm")
+    assert torch.equal(cached.score(CHATS), EXPECTED)
+    assert cached.counters["hits"] == len(CHATS)

@@ -1,4 +1,3 @@
-import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -94,7 +93,7 @@ def test_one_batch_is_what_shape_makes_of_it(path, tmp_path, rule):
     write_rollouts(one, [rollout(n, step=None) for n in range(48)])
     rescore(RolloutReader(one), tmp_path / "out.jsonl", Rescoring(rule=rule))
     found = list(read_rollouts(tmp_path / "out.jsonl"))
-    shaped = hero_rl.shape([r.verdict for r in found], [r.score for r in found], [r.prompt for r in found], rule=rule)
+    shaped = hero_rl.shape([r.verdict for r in found], [r.score for r in found], [n // 4 for n in range(48)], rule=rule)
     assert [r.advantage for r in found] == shaped.advantage.tolist()
     assert [r.reward for r in found] == [None if math.isnan(r) else r for r in shaped.reward.tolist()]
     assert [r.extra["weight"] for r in found] == shaped.weight.tolist()
@@ -228,11 +227,9 @@ def test_verdicts_come_from_the_file_or_from_a_verifier(path, tmp_path):
     assert [r.verdict for r in found] == [float(r.completion == r.reference) for r in found]
     assert found[0].extra["verdict_reason"] == "matched_exactly"
     write_rollouts(path, [replace(rollout(n), verdict=None) for n in range(48)])
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "verdict"}) + "\n" for row in rows))
     usual, found = run()
     assert usual.verdicts_from == "verifier math" and found[0].extra["verdict_reason"]
-    path.write_text(path.read_text().replace('"reference"', '"answer"'))
+    path.write_text(path.read_text().replace('"reference"', '"answer"').replace('"verdict"', '"judged"'))
     with pytest.raises(
         ConfigError, match="there are neither verdicts nor references to verify against; name their col"
     ):
@@ -243,7 +240,7 @@ def test_verdicts_come_from_the_file_or_from_a_verifier(path, tmp_path):
     assert named.verdicts_from == "verifier math"
     alone, found = run(rule=RewardModelOnly())
     assert alone.verdicts_from == "nothing" and {r.verdict for r in found} == {None}
-    assert alone.summary["groups"]["unjudged"] == 12 and alone.summary["unscorable"]["reasons"] == {}
+    assert alone.summary["groups"]["unjudged"] == 12 and alone.summary["unscorable"]["reasons"] == {"no_score": 4}
 
 
 def test_the_account_of_a_file(path, tmp_path):

@@ -15,7 +15,7 @@ from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hero_rl.verifiers import Verdict
+    from hero_rl.verifiers import Pair, Processes, Verdict
     from hero_rl.verifiers.files import FileVerdicts
     from hero_rl.verifiers.quality import Share
 
@@ -48,6 +48,9 @@ class _Arguments:
 
     completion: str | None = None
     """The text to judge against it."""
+
+    question: str = ""
+    """What was asked, which judges read."""
 
     reference_column: str | None = None
     """Column of the right answer."""
@@ -84,21 +87,24 @@ def run(argv: list[str]) -> int:
     """Parse the arguments, judge, and print what came of it."""
     arguments, rest = parse(_Arguments, argv, "verify", _EPILOG)
     verifier = _verifier(rest)
-    from hero_rl.verifiers import Processes, in_processes
+    from hero_rl.verifiers import Pair, in_processes
 
-    running = in_processes(
-        verifier, Processes(workers=arguments.workers, seconds=arguments.seconds, memory_mb=arguments.memory_mb)
-    )
+    running = in_processes(verifier, _processes(arguments))
     one = arguments.reference is not None and arguments.completion is not None
     if (arguments.file is None) != one:
         raise ConfigError("give either a file or both --reference and --completion")
+    if arguments.wrong < 0:
+        raise ConfigError(f"--wrong is {arguments.wrong}; it must be 0 or more")
     if one:
-        verdict = running.verify(str(arguments.reference), str(arguments.completion))
+        if arguments.output is not None:
+            raise ConfigError("--output is for files")
+        verdict = _one(running, Pair(str(arguments.reference), str(arguments.completion), arguments.question))
         _print_one(verdict, arguments.json)
         return 0
     assert arguments.file is not None
+    settings = {"verifier": verifier.model_dump(mode="json"), "seconds": arguments.seconds}
     start = time.perf_counter()
-    found = _judge_file(arguments, arguments.file, running, verifier.model_dump(mode="json"))
+    found = _judge_file(arguments, arguments.file, running, settings)
     seconds = time.perf_counter() - start
     if arguments.json:
         print(json.dumps(_summary(found, seconds)))
@@ -107,6 +113,26 @@ def run(argv: list[str]) -> int:
     if arguments.output:
         print(f"written    {arguments.output}", file=sys.stderr)
     return 0
+
+
+def _processes(arguments: _Arguments) -> Processes:
+    from pydantic import ValidationError
+
+    from hero_rl.verifiers import Processes
+
+    try:
+        return Processes(workers=arguments.workers, seconds=arguments.seconds, memory_mb=arguments.memory_mb)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{first['loc'][0]}: {first['msg']}") from None
+
+
+def _one(verifier: Any, pair: Pair) -> Verdict:
+    from hero_rl.verifiers import BatchVerifier
+
+    if isinstance(verifier, BatchVerifier):
+        return verifier.verify_batch([pair])[0]
+    return verifier.verify(pair.reference, pair.completion)
 
 
 def _verifier(rest: list[str]) -> Any:

@@ -27,7 +27,7 @@ from hero_rl.rescoring.tally import summary, tally
 from hero_rl.reward_models import AnyRewardModel, RemoteRewardModel, RewardModel
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
-from hero_rl.rules import AnyRule, Hero, State
+from hero_rl.rules import AnyRule, Hero, RewardModelOnly, State
 from hero_rl.signals import Shaped, Signals
 from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes, in_processes
 
@@ -119,7 +119,7 @@ def _column(reader: RolloutReader, name: str) -> str:
 def _verifier(reader: RolloutReader, settings: Rescoring) -> AnyVerifier | None:
     """The verifier to ask; None where the file's verdicts are kept."""
     has = reader.layout.source
-    if settings.verifier is None and ("verdict" in has or settings.rule.type == "reward_model_only"):
+    if settings.verifier is None and (_has_verdicts(reader) or not _gated(settings.rule)):
         return None
     if "reference" not in has:
         what = "" if settings.verifier else "neither verdicts nor "
@@ -128,6 +128,16 @@ def _verifier(reader: RolloutReader, settings: Rescoring) -> AnyVerifier | None:
             f"The file is read as {reader.layout.format!r}, and these are used: {sorted(has.values())}"
         )
     return settings.verifier or MathVerifier()
+
+
+def _has_verdicts(reader: RolloutReader) -> bool:
+    """Whether there is a verdict to keep; our own files have the column whether or not anything was judged."""
+    return "verdict" in reader.layout.source and any(rollout.verdict is not None for rollout in reader)
+
+
+def _gated(rule: AnyRule) -> bool:
+    """Whether the rule can do nothing without a verdict."""
+    return not isinstance(rule, RewardModelOnly)
 
 
 def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | None) -> dict[str, Any]:
@@ -217,7 +227,7 @@ def _shape(
     note = {
         "rows": len(batch),
         "state": after.model_dump(mode="json"),
-        "tally": tally(signals, shaped, [row.reason for row in judged], truncated),
+        "tally": tally(signals, shaped, [row.reason for row in judged], truncated, _gated(rule)),
     }
     partial.add_batch(_lines(batch, judged, shaped), note)
     return after

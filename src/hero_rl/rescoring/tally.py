@@ -17,7 +17,9 @@ __all__ = ["summary", "tally"]
 _KINDS = ("mixed", "all_correct", "all_incorrect")
 
 
-def tally(signals: Signals, shaped: Shaped, reasons: Sequence[str | None], truncated: int) -> dict[str, Any]:
+def tally(
+    signals: Signals, shaped: Shaped, reasons: Sequence[str | None], truncated: int, gated: bool = True
+) -> dict[str, Any]:
     """Counts and sums of one batch.
 
     Args:
@@ -25,6 +27,7 @@ def tally(signals: Signals, shaped: Shaped, reasons: Sequence[str | None], trunc
         shaped: what the rule made of it.
         reasons: the verifier's word on each rollout; None where it was not asked.
         truncated: conversations that the reward model saw in part.
+        gated: whether the rule can do nothing without a verdict.
     """
     groups = Groups.of(signals.group)
     metrics = batch_metrics(signals, shaped)
@@ -32,7 +35,8 @@ def tally(signals: Signals, shaped: Shaped, reasons: Sequence[str | None], trunc
     shares = {kind: metrics[f"hero/frac_groups_{kind}"] for kind in (*_KINDS, "rescued")}
     auroc = group_auroc(signals.score, signals.verdict, groups)
     lost = shaped.reward.isnan().tolist()
-    why = [_why(reason, verdict) for reason, verdict in zip(reasons, signals.verdict.isnan().tolist(), strict=True)]
+    unjudged = signals.verdict.isnan().tolist()
+    why = [reason or "no_verdict" if gated and n else "no_score" for reason, n in zip(reasons, unjudged, strict=True)]
     return {
         "batches": 1,
         "rows": len(signals),
@@ -45,13 +49,6 @@ def tally(signals: Signals, shaped: Shaped, reasons: Sequence[str | None], trunc
         "truncated": truncated,
         "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
     }
-
-
-def _why(reason: str | None, unjudged: bool) -> str:
-    """Why a rollout that got no reward got none."""
-    if not unjudged:
-        return "no_score"
-    return reason or "no_verdict"
 
 
 def _sum_and_count(name: str, values: torch.Tensor) -> dict[str, float]:

@@ -79,7 +79,7 @@ class LocalRewardModel:
     """Scores conversations with a one-label `AutoModelForSequenceClassification` and its tokenizer.
 
     A conversation goes through the tokenizer's own chat template; without one the contents are joined as they stand,
-    nothing between them. The score is the raw logit.
+    nothing between them. Control tokens that a message spells are text; see `Renderer`. The score is the raw logit.
 
     The padding token is the model's, else the tokenizer's, else its end-of-sequence token, and is set in the model's
     configuration: transformers reads the logit at the last token that is not padding. With end-of-sequence as padding

@@ -20,7 +20,7 @@ from hero_rl.verifiers.quality import Quality, measure_quality
 
 __all__ = ["Columns", "FileVerdicts", "verify_file"]
 
-_AT_A_TIME = 1024
+_AT_A_TIME = 256
 _REFERENCES = ("reference", "gold")
 _COMPLETIONS = ("completion", "response", "answer")
 
@@ -88,7 +88,7 @@ def verify_file(
 
     Args:
         path: JSON Lines (also gzipped) or Parquet.
-        verifier: judges the rows, about a thousand at a time.
+        verifier: judges the rows, some hundreds at a time.
         columns: where the file keeps what is compared.
         output: written as JSON Lines, each row with `verdict` (null for an abstention), `verdict_reason` and
             `verdict_answer`. It appears whole or not at all: rows are collected in a file of the same name and
@@ -114,6 +114,14 @@ def verify_file(
         if not found.verdicts:
             raise DataError(f"{path}: no rows")
     return found
+
+
+def _identity(path: Path) -> list[Any]:
+    """What tells a file from a changed one."""
+    if not path.exists():
+        return [str(path)]
+    status = path.stat()
+    return [str(path), status.st_size, status.st_mtime_ns]
 
 
 def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
@@ -193,7 +201,7 @@ class _Output:
         for row, verdict in zip(rows, verdicts, strict=True):
             value = None if math.isnan(verdict.value) else verdict.value
             said = {"verdict": value, "verdict_reason": verdict.reason.value, "verdict_answer": verdict.answer}
-            self._file.write(json.dumps({**row, **said}, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps({**row, **said}, ensure_ascii=False, default=str) + "\n")
         self._file.flush()
 
     def _resume(self) -> None:
@@ -205,7 +213,7 @@ class _Output:
                 try:
                     row = json.loads(line)
                     self._kept.append(Verdict.of(Reason(row["verdict_reason"]), row["verdict_answer"]))
-                except (ValueError, KeyError):
+                except (ValueError, KeyError, TypeError):
                     break
                 good.append(line)
         temporary = self._partial.with_name(self._partial.name + ".new")

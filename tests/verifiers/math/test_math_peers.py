@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hero_rl.verifiers import MathVerifier
+from hero_rl.verifiers import MathVerifier, Supervised
 
 
 def read_rows(path):
@@ -61,3 +61,15 @@ def test_every_gold_is_its_own_answer(shared, name):
     for gold in golds:
         verdict = verifier.judge(gold, verifier.extract(gold) if r"\boxed" in gold else gold)
         assert verdict.value == 1.0 or verdict.abstained, gold
+
+
+def test_inputs_that_break_verifiers_under_supervision(shared):
+    """Each is answered or ended in its time, within little memory, and the next check is unharmed."""
+    rows = read_rows(shared / "data" / "nasty_dev.jsonl")
+    with Supervised(MathVerifier(), workers=1, seconds=1.0, memory_mb=512) as verifier:
+        for row in rows:
+            verdict = verifier.verify(row["gold"], row["response"])
+            assert verdict.seconds < 1.3, row["id"]
+            assert verdict.value != 1 or row["label"] == 1, row["id"]
+            assert verifier.verify(r"\sqrt{8}", rf"\boxed{{2\sqrt{{2}}}} {row['id']}").value == 1
+        assert verifier.counters["respawns"] == 0

@@ -267,7 +267,7 @@ def test_code_is_no_answer(code, tmp_path, monkeypatch):
     for completion in (rf"\boxed{{{code}}}", code, f"The answer is {code}", f"The answer is ${code}$"):
         assert MathVerifier().judge("5", code).value == 0.0
         assert MathVerifier().verify("7", completion).value == 0.0
-        assert MathVerifier().verify(code, r"\boxed{7}").value == 0.0
+        assert MathVerifier().verify(code, r"\boxed{7}").value != 1.0  # as a reference it may be unreadable
     assert not list(tmp_path.iterdir())
 
 

@@ -134,10 +134,12 @@ def _sign_behind(text: str) -> str:
 
 _AROUND = 80
 _DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|cannot)|n't)\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$", re.IGNORECASE
+    r"(?:(?:not|n't)\s+(?:think|believe|true|claim)\b[^.\n]*$)"
+    r"|(?:\b(?:not|never|neither|cannot)|n't)\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$",
+    re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"[\s$*_)\\\]]*(?:(?:is|was|seems|cannot\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
+    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
     re.IGNORECASE,
 )
 _SCALE_AFTER = re.compile(

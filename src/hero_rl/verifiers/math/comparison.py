@@ -14,6 +14,7 @@ from typing import Literal
 
 from hero_rl.verifiers.base import Reason
 from hero_rl.verifiers.math.equality import constant_ratio, constant_value, same_formula
+from hero_rl.verifiers.math.evaluation import as_fraction
 from hero_rl.verifiers.math.formulas import (
     Based,
     Builder,
@@ -236,12 +237,20 @@ def _percentages(reference: Node, answer: Node, how: Strictness) -> object:
     if isinstance(reference, Degrees) or isinstance(answer, Degrees) or _holds_quantity(reference, answer):
         return None
     if isinstance(reference, Percent):
-        if how.units == "optional" and (outcome := compare(reference.value, answer, how)) is not None:
+        # Below 1 a bare number may as well be the share itself: 0.5 beside 0.5%.
+        left_off = how.units == "optional" and _is_above_one(reference.value)
+        if left_off and (outcome := compare(reference.value, answer, how)) is not None:
             return outcome
         return _formulas(reference, answer, how)
     if contains(reference, (Sequence, Relation, Words, Degrees, Based)):
         return None
     return _formulas(reference, answer, how)
+
+
+def _is_above_one(node: Node) -> bool:
+    value = constant_value(node)
+    place = None if value is None else as_fraction(value)
+    return place is not None and abs(place) > 1
 
 
 def _holds_quantity(*nodes: Node) -> bool:
@@ -419,8 +428,17 @@ def _equation_with_equation(reference: Node, answer: Node, how: Strictness) -> O
             taken = {new.name for old, new in renaming.items() if isinstance(new, Symbol) and new.name != old}
             if taken & symbols(said.value):
                 return None  # f(y) = 2x speaks of another x
+            if renaming and not symbols(said.value) & renaming.keys() and not _speaks_of_all(expected, said):
+                return None  # P(A) = 1/2 is not P(B) = 1/2
             return compare(expected.value, _renamed(said.value, renaming), how)
     return _same_equation(reference, answer)
+
+
+def _speaks_of_all(expected: _Statement, said: _Statement) -> bool:
+    """Whether both labels are functions of x, n or the like, so that a constant value holds for all of them."""
+    labels = (expected.labels[-1], said.labels[-1])
+    names = {part.name for label in labels for part in label.parts() if isinstance(part, Symbol)}
+    return names <= _ARGUMENTS
 
 
 def _same_equation(reference: Node, answer: Node) -> Outcome:
@@ -471,6 +489,7 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
     return {} if lengths[0] == lengths[1] and isinstance(lengths[0], Product) else None
 
 
+_ARGUMENTS = frozenset({"x", "y", "z", "n", "m", "k", "t", "q", "p"})
 _INDICES = frozenset({"n", "k", "i", "j", "m", "l", "t"})
 
 
@@ -523,10 +542,10 @@ def _solved(left: Node, right: Node, answer: Node) -> Outcome:
     for name in sorted(symbols(difference) - inside):
         if not inside or not inside <= symbols(difference):
             continue
-        at = [_at(difference, name, Number(Fraction(place))) for place in (0, 1, 2, 5)]
-        slope = Sum((at[1], Negative(at[0])))
-        line = [Sum((at[0], Product((Number(Fraction(place)), slope)))) for place in (2, 5)]
-        if not (same_formula(at[2], line[0]) and same_formula(at[3], line[1])) or same_formula(slope, _ZERO):
+        start = _at(difference, name, _ZERO)
+        slope = Sum((_at(difference, name, Number(Fraction(1))), Negative(start)))
+        line = Sum((start, Product((slope, Symbol(name)))))
+        if not same_formula(difference, line) or same_formula(slope, _ZERO):
             continue
         if same_formula(_at(difference, name, answer), _ZERO):
             return Reason.MATCHED_SYMBOLICALLY
@@ -635,12 +654,12 @@ def _sequences(reference: Node, answer: Node, how: Strictness) -> object:
 
 def _named_one_by_one(sequence: Sequence) -> bool:
     """Whether every item has a letter of its own: beside `x = 1, y = 2` the list 2, 1 means something else."""
-    letters = {
+    names = [
         item.members[0].name[0]
         for item in sequence.items
         if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
-    }
-    return len(sequence.items) > 1 and len(letters) == len(sequence.items)
+    ]
+    return len(sequence.items) > 1 and len(set(names)) == len(sequence.items)
 
 
 def _labelled_value(node: Node) -> Node:
@@ -662,7 +681,8 @@ def _tuple_and_list(expected: Sequence, said: Sequence, how: Strictness) -> Outc
         if whole.kind == "list" and len(whole.items) == 1 and isinstance(whole.items[0], (Sequence, Relation)):
             pair = (whole.items[0], other) if whole is expected else (other, whole.items[0])
             return compare(*pair, how)
-    if said.kind == "list" and not _in_alphabetical_order(said):
+    expected, said = _by_coordinates(expected), _by_coordinates(said)
+    if _has_label_twice(said):
         return None
     brackets = expected if expected.kind == "tuple" else said
     plain = (brackets.opening, brackets.closing) == ("(", ")")
@@ -671,14 +691,17 @@ def _tuple_and_list(expected: Sequence, said: Sequence, how: Strictness) -> Outc
     return _in_order(expected, said, how) if plain or square else None
 
 
-def _in_alphabetical_order(sequence: Sequence) -> bool:
-    """Whether the letters before its items come in the order of a point's coordinates, none of them twice."""
-    names = [
-        item.members[0].name
-        for item in sequence.items
-        if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
-    ]
-    return names == sorted(set(names))
+def _has_label_twice(sequence: Sequence) -> bool:
+    labels = [item.members[0] for item in sequence.items if isinstance(item, Relation)]
+    return len(set(labels)) < len(labels)
+
+
+def _by_coordinates(sequence: Sequence) -> Sequence:
+    """A list `y = 2, x = 1` in the order of a point's coordinates; one without a label each stays as it is."""
+    if sequence.kind != "list" or not _named_one_by_one(sequence):
+        return sequence
+    items = sorted(sequence.items, key=lambda item: item.members[0].name)  # pyright: ignore[reportAttributeAccessIssue]
+    return Sequence("list", tuple(items), sequence.opening, sequence.closing)
 
 
 def _in_order(expected: Sequence, said: Sequence, how: Strictness) -> Outcome:
@@ -826,15 +849,15 @@ _FREE_CONSTANTS = frozenset({"C", "c", "K", "C_1", "c_1", "const"})
 def _parameter_renamed(reference: Node, answer: Node) -> Node | None:
     """The answer with its one other variable called as in the reference, where the name is the writer's to choose.
 
-    Safe: only the whole number of a periodic family (a formula with pi or degrees) and the arbitrary constant of a
-    formula in other variables are the writer's to choose.
+    Safe: only the whole number of a periodic family (a formula with pi or degrees) and the arbitrary constant beside
+    one variable are the writer's to choose; among more letters c may be a side and C an angle.
     """
     ours, theirs = symbols(reference) - symbols(answer), symbols(answer) - symbols(reference)
     if len(ours) != 1 or len(theirs) != 1:
         return None
     one, other = ours.pop(), theirs.pop()
     periodic = {one, other} <= _WHOLE_PARAMETERS and _is_periodic(reference, one)
-    constant = {one, other} <= _FREE_CONSTANTS and len(symbols(reference)) > 1
+    constant = {one, other} <= _FREE_CONSTANTS and len(symbols(reference)) == 2
     if periodic or constant:
         return _renamed(answer, {other: Symbol(one)})
     return None

@@ -1,8 +1,9 @@
 """Whether two formulas are equal: by values at exact points, never by trust in a simplification.
 
-Two rational formulas that agree at random fractions are equal but for a vanishing probability (Schwartz 1980), and
-their values here are exact fractions. Where a value is no fraction it has 400 bits, and agreement to all of them at
-every point is the evidence. One point at which both are defined and differ settles that they differ.
+Two different polynomials agree at points drawn at random with a vanishing probability (Schwartz 1980), and the values
+of rational formulas are exact fractions here. The points are drawn once and for all, near and far from zero and of both
+signs, so that a verdict is the same every time. Where a value is no fraction it has 400 bits, and agreement to all of
+them at every point is the evidence. One point at which both are defined and differ settles that they differ.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from hero_rl.verifiers.math.evaluation import Point, TooLarge, Undefined, Value, divide, evaluate, same_value
-from hero_rl.verifiers.math.formulas import Call, Node, Repeated, Symbol, symbols, walk
+from hero_rl.verifiers.math.formulas import Call, Node, Number, Power, Repeated, Symbol, symbols, walk
 from hero_rl.verifiers.math.functions import INTEGER_FUNCTIONS
 
 __all__ = ["constant_ratio", "constant_value", "same_formula"]
@@ -26,7 +27,6 @@ _PLENTY = 9
 
 _MAX_NODES = 600
 _MAX_SYMBOLS = 12
-_NOWHERE = Point({})
 
 
 def same_formula(one: Node, other: Node) -> bool:
@@ -135,13 +135,23 @@ def _has_plain_logarithm(node: Node) -> bool:
 
 
 def _only_integers(parts: list[Node], names: tuple[str, ...]) -> bool:
-    """Whether formulas speak of integers: they sum over them, or round something that is no integer at integers."""
+    """Whether formulas speak of integers: sums over them, alternating signs, roundings of what is no integer there."""
     for part in parts:
-        if isinstance(part, Repeated):
+        if isinstance(part, Repeated) or _alternates(part):
             return True
         if isinstance(part, Call) and part.name in INTEGER_FUNCTIONS:
             return part.name not in ("floor", "ceil") or _rounds_at_integers(part.arguments[0], names)
     return False
+
+
+def _alternates(node: Node) -> bool:
+    """Whether it is (-1)^n: a negative number to a variable power."""
+    return (
+        isinstance(node, Power)
+        and bool(symbols(node.exponent))
+        and isinstance(node.base, Number)
+        and node.base.value < 0
+    )
 
 
 def _rounds_at_integers(node: Node, names: tuple[str, ...]) -> bool:
@@ -191,42 +201,31 @@ def _integer_rows(draw: random.Random, count: int) -> list[list[Fraction]]:
 
 
 _PRIME = 10_007
-# In (0, 1) inverse functions live, above 1 roots of differences, below 0 absolute values show; every second of the
-# four is replaced by whole numbers, where (-1)^n lives.
+# In (0, 1) inverse functions live, above 1 roots of differences, below 0 and far away absolute values and maxima show;
+# where the range is None the numbers are whole, and (-1)^n has a value.
 _RANGES = (
-    (0, 1),
-    (1, 4),
-    (-3, 0),
-    (1, 4),
-    (0, 1),
-    (1, 4),
-    (-3, 3),
-    (2, 9),
-    (0, 1),
-    (1, 4),
-    (-3, 3),
-    (0, 1),
-    (0, 1),
-    (1, 4),
-    (-1, 1),
-    (-1, 0),
+    *((0, 1), None, (-3, 0), (1, 4), (100, 2_000), None, (-2_000, -100), (2, 9), (0, 1), None, (-3, 3), (0, 1)),
+    *((0, 1), None, (-1, 1), (-1, 0), (0, 1), (10_000, 1_000_000)),
 )
 
 
 @lru_cache(maxsize=256)
 def _points_of(names: tuple[str, ...], integers: bool) -> tuple[tuple[tuple[str, Fraction], ...], ...]:
-    """Points for some variables: integers of both parities, fractions in (0, 1), above 1, and of either sign."""
+    """Points for some variables, the kinds of points taking turns."""
     draw = random.Random(20510)
     if integers:
         rows = _integer_rows(draw, len(names))
     else:
-        rows = [
-            [low + (high - low) * Fraction(draw.randrange(1, _PRIME), _PRIME) for _ in names] for low, high in _RANGES
-        ]
-        rows[1::4] = [
-            [Fraction(number) for number in draw.sample(range(2, 8 + len(names)), len(names))] for _ in rows[1::4]
-        ]
+        rows = [_row(draw, len(names), reach, turn) for turn, reach in enumerate(_RANGES)]
     return tuple(tuple(zip(names, row, strict=True)) for row in rows)
+
+
+def _row(draw: random.Random, count: int, reach: tuple[int, int] | None, turn: int) -> list[Fraction]:
+    if reach is None:
+        # Other numbers each time, of both parities.
+        return [Fraction(number) for number in draw.sample(range(2 + turn, 9 + turn + count), count)]
+    low, high = reach
+    return [low + (high - low) * Fraction(draw.randrange(1, _PRIME), _PRIME) for _ in range(count)]
 
 
 def _points(

@@ -100,12 +100,12 @@ def evaluate(node: Node, point: Point) -> Value:
         raise Undefined(str(error)) from None
 
 
-def same_value(one: Value, other: Value, scale: int | None = None) -> bool:
+def same_value(one: Value, other: Value) -> bool:
     """Whether two values are equal: exactly for fractions, else to all bits that their computation left true."""
     if isinstance(one, Fraction) and isinstance(other, Fraction):
         return one == other
     one, other = _inexact(one), _inexact(other)
-    larger = max(_magnitude(one), _magnitude(other), scale if scale is not None else -(10**9))
+    larger = max(_magnitude(one), _magnitude(other))
     return _magnitude(one - other) <= larger - _NOISE
 
 

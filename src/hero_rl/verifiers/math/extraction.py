@@ -15,8 +15,9 @@ from hero_rl.verifiers.math.prose import announced_answer, closing_answer, state
 __all__ = ["extract_answer", "read_reference"]
 
 MAX_CHARACTERS = 20_000
-"""Only this many characters at the end of a completion are looked at."""
+"""Only this many characters at the end of a completion, or of its turn, are looked at."""
 
+_START_OF_TURN = re.compile(r"^\s{0,20}<\|im_start\|>\s{0,4}assistant\b")
 _END_OF_TURN = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text|end)\|>|</s>|<eos>|<end_of_turn>")
 _ESCAPED_BOX = re.compile(r"\\\\(?=boxed\b)")
 _PLEASANTRY = re.compile(r"\bI hope (?:it is|this is) correct\.?|\bI hope this helps[.!]?", re.IGNORECASE)
@@ -31,12 +32,11 @@ def extract_answer(completion: str) -> str | None:
     "final answer" that is announced after the last box overrides it. Nothing is read before the last `</think>`, in a
     text whose thinking never ends, or in one that breaks off inside of a box.
     """
-    ending = completion[-MAX_CHARACTERS:]
-    _, closed, after = ending.rpartition("</think>")
-    if "<think>" in (after if closed else ending):
+    said = completion.rpartition("</think>")[2]
+    if "<think>" in said:
         return None
-    text = _END_OF_TURN.split(after if closed else ending, maxsplit=1)[0]
-    text = _PLEASANTRY.sub("", _ESCAPED_BOX.sub(r"\\", text)).strip()
+    turn = _END_OF_TURN.split(_START_OF_TURN.sub("", said, count=1), maxsplit=1)[0]
+    text = _PLEASANTRY.sub("", _ESCAPED_BOX.sub(r"\\", turn[-MAX_CHARACTERS:])).strip()
     if not text:
         return None
     boxes, is_cut_off = find_boxes(text)

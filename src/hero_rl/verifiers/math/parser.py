@@ -69,7 +69,7 @@ constant constants is are be being an a the and in of to
 """
 _SAYS_NOTHING = frozenset(_SAYING_NOTHING.split())
 _OTHER_THAN_REAL = frozenset({"integer", "integers", "naturals", "rationals", "complexes"})
-_SIGNS_OF_QUALIFIERS = frozenset({"(", ")", "[", "]", "{", "}", "in", "_", "ne", *_NUMBER_SETS}) - {"ne"}
+_SIGNS_OF_QUALIFIERS = frozenset({"(", ")", "[", "]", "{", "}", "in", "_", *_NUMBER_SETS})
 _CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
 _FAMILY_LETTERS = frozenset({"k", "n", "m", "l", "j", "t"})
 _TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
@@ -567,6 +567,8 @@ class _Parser:
         ):
             words.append(self.take().text)
         text = words_only(" ".join(words))
+        if not text:
+            raise Unreadable("words that are none")
         if text in _NUMBER_WORDS:
             return Number(Fraction(_NUMBER_WORDS[text]))
         return Symbol(_SETS_IN_WORDS[text]) if text in _SETS_IN_WORDS else Words(text)

@@ -11,12 +11,13 @@ import re
 __all__ = ["announced_answer", "closing_answer", "stated_answer"]
 
 _STATED = re.compile(
-    r"(?:final\s+answer|answer|solution)\b(?:\s+to\s+(?:the|this)\s+(?:question|problem))?\s*[*_]*\s*"
-    r"(?:(?:is|are|will\s+be|:|=)\s*[*_]*\s*)+(?:that\s+|given\s+by\s+|:\s*)?|####\s*",
+    r"(?:answer|solution)\b(?:\s{1,4}to\s{1,4}(?:the|this)\s{1,4}(?:question|problem))?[\s*_]{0,20}"
+    r"(?:(?:is|are|will\s{1,4}be|:|=)[\s*_]{0,20}){1,3}(?:that\s{1,4}|given\s{1,4}by\s{1,4})?:?|####",
     re.IGNORECASE,
 )
 _ANNOUNCED = re.compile(
-    r"(?:final|correct)\s+answer\s*[*_]*\s*(?:is|:)\s*(?:[*_]*\s*(?:the\s+)?(?:final\s+)?answer\s+is\s*:?)?\s*",
+    r"(?:final|correct)\s{1,4}answer[\s*_]{0,20}(?:is|:)[\s*_]{0,20}"
+    r"(?:(?:the\s{1,4})?(?:final\s{1,4})?answer\s{1,4}is\s{0,4}:?)?",
     re.IGNORECASE,
 )
 _FORMULA = re.compile(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cmp_to_key
 
-from hero_rl.verifiers.math.equality import constant_value
+from hero_rl.verifiers.math.equality import constant_value, same_formula
 from hero_rl.verifiers.math.evaluation import Point, TooLarge, Undefined, as_fraction, evaluate
 from hero_rl.verifiers.math.formulas import (
     Builder,
@@ -19,9 +19,11 @@ from hero_rl.verifiers.math.formulas import (
     Negative,
     Node,
     Number,
+    Product,
     Relation,
     Sequence,
     SetOperation,
+    Sum,
     Symbol,
     Words,
     symbols,
@@ -267,11 +269,12 @@ def _linear(left: Node, operator: str, right: Node) -> Region:
     if len(names) != 1:
         raise _NoRegion
     name = names.pop()
-    at = [_difference(left, right, name, Fraction(place)) for place in (0, 1, 2, 5)]
-    slope = at[1] - at[0]
-    if slope == 0 or at[2] != at[0] + 2 * slope or at[3] != at[0] + 5 * slope:
+    start, end = (_difference(left, right, name, Fraction(place)) for place in (0, 1))
+    slope = end - start
+    line = Sum((Product((Number(slope), Symbol(name))), Number(start)))
+    if slope == 0 or not same_formula(Sum((left, Negative(right))), line):
         raise _NoRegion
-    return _ray(Symbol(name), operator if slope > 0 else _MIRRORED[operator], Number(-at[0] / slope))
+    return _ray(Symbol(name), operator if slope > 0 else _MIRRORED[operator], Number(-start / slope))
 
 
 def _difference(left: Node, right: Node, name: str, place: Fraction) -> Fraction:

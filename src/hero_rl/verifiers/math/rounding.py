@@ -58,15 +58,16 @@ def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
     """Whether one of the two is a decimal and the correct rounding of the other.
 
     Safe: the decimal must be what rounding gives, to the last of its digits, and show at least `digits` significant
-    ones; one more where the other is irrational, as 3.14 is a remark on pi, not its value, or where it is the reference
-    that would have to be rounded to fit a longer decimal.
+    ones; one more where the other is irrational, as 3.14 is a remark on pi, not its value. A decimal reference is the
+    rounding of an exact answer, never of a longer decimal.
     """
     if symbols(reference) or symbols(answer):
         return False
     one, other = as_decimal(reference), as_decimal(answer)
     if one and other:
-        rounded, exact = (one, answer) if one.places < other.places else (other, reference)
-        digits += rounded is one  # more digits than the reference shows are right only if it was rounded itself
+        if one.places < other.places:
+            return False  # nothing says that the reference was rounded, so further digits make another number
+        rounded, exact = other, reference
     elif one or other:
         rounded, exact = (one, answer) if one else (other, reference)
     else:

@@ -45,8 +45,8 @@ _SYNONYMS = {
     "vartheta": "theta",
     "backslash": "setminus", "smallsetminus": "setminus", "land": "wedge", "lor": "vee", "colon": ":",
     "degree": "circ", "ast": "*",
-    "lg": "lg", "arctg": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sh": "sinh", "ch": "cosh", "th": "tanh",
-    "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "dotsb": "ldots", "mid": "mid", "bf": "", "rm": "", "it": "",
+    "arctg": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sh": "sinh", "ch": "cosh", "th": "tanh",
+    "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "dotsb": "ldots", 
 }  # fmt: skip
 _SIZES = {
     "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl", "Biggr",
@@ -127,9 +127,6 @@ def _without_invisible(text: str) -> str:
     )
 
 
-_LONE_DOLLAR = re.compile(r"^\s*\\?\$\s*(?=\d[\d,.]*\s*(?:\\text|[a-z]|$))")
-
-
 def _money(text: str) -> str:
     r"""An escaped dollar, or a lone one before or after an amount, is a unit."""
     if text.count("$") - text.count(r"\$") == 1:
@@ -153,7 +150,7 @@ def _synonym(match: re.Match[str]) -> str:
     return "\\" + other
 
 
-_ONE_IN_BRACES = re.compile(r"\{(\w)\}")
+_ONE_IN_BRACES = re.compile(r"\{(\w)\}(?!\w)")
 _MARKED_WORDS = re.compile(r"\\(?:text|mathrm|textbf|mbox)\s*\{([^{}]*)\}")
 _IDLE_SPACE = re.compile(r"(?<!\w)\s+|\s+(?!\w)")
 
@@ -166,7 +163,7 @@ def key(text: str) -> str:
     return _IDLE_SPACE.sub("", _MARKED_WORDS.sub(r"\1", _ONE_IN_BRACES.sub(r"\1", text)))
 
 
-_NOT_WORDS = re.compile(r"[^A-Za-z0-9+\-*/=<>^.]+")
+_NOT_WORDS = re.compile(r"[^\w+\-*/=<>^.]+")
 _ARTICLES = {"the", "a", "an"}
 
 
@@ -174,4 +171,4 @@ def words_only(text: str, fold: bool = True) -> str:
     """Words with one space between, in lower case if `fold`, without marks, articles and commands."""
     text = re.sub(r"\\(?:text|mathrm|textbf|textit|mbox|textrm|textnormal)\b", " ", text)
     words = _NOT_WORDS.sub(" ", text.casefold() if fold else text).split()
-    return " ".join(word.strip(".") for word in words if word not in _ARTICLES)
+    return " ".join(word.rstrip(".") for word in words if word not in _ARTICLES)

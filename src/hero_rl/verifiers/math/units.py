@@ -68,6 +68,7 @@ _CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
 _PLURALS = frozenset({"people", "children", "men", "women", "mice", "sheep", "fish", "person", "way", "time", "units"})
 _BETWEEN_UNITS = frozenset({"square", "cubic", "sq", "per", "cu"})
 _MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
+_NUMBER_STEM = re.compile(r"(?:(?<!mon)ths?|illions?|gross|googols?|myriads?|scores?)$")
 _NOUN = re.compile(r"[A-Za-z][A-Za-z'-]*")
 
 
@@ -83,6 +84,8 @@ def is_plain_noun(word: str) -> bool:
     """
     lower = word.lower()
     is_known = word in _NAMES or _singular(lower) in _NAMES or lower in _PLURALS or lower in _BETWEEN_UNITS
+    if _NUMBER_STEM.search(lower):
+        return False
     if not is_known and (len(lower) < 4 or not lower.endswith("s")):
         return False
     return bool(_NOUN.fullmatch(word)) and not {lower, lower[:-1], lower.removesuffix("es")} & _CHANGES_THE_NUMBER
@@ -112,5 +115,8 @@ def _singular(word: str) -> str:
 
 
 def same_unit(one: str, other: str) -> bool:
-    """Whether two units are one; a bare "unit" stands for any."""
-    return one == other or "unit" in (one.split("^")[0], other.split("^")[0])
+    """Whether two units are one; "unit" stands for any of its power."""
+    if one == other:
+        return True
+    (name, _, power), (other_name, _, other_power) = one.partition("^"), other.partition("^")
+    return power == other_power and "unit" in (name, other_name)

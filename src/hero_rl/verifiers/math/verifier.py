@@ -59,12 +59,12 @@ class MathVerifier(BaseModel):
     max_characters: Annotated[int, Field(gt=0, le=_MAX_READ)] = 2000
 
     def verify(self, reference: str, completion: str) -> Verdict:
-        """Judge one completion; abstains where the reference is empty."""
+        """Judge one completion; abstains where the reference cannot be read, unless the answer is its very text."""
         start = time.perf_counter()
         try:
             verdict = self.judge(reference, self.extract(completion))
         except Exception:
-            _logger.warning("a check crashed on reference %.200r", reference, exc_info=True)
+            _logger.debug("a check crashed on reference %.200r", reference, exc_info=True)
             verdict = Verdict.of(Reason.CRASHED)
         return Verdict.of(verdict.reason, verdict.answer, time.perf_counter() - start)
 
@@ -97,8 +97,12 @@ class MathVerifier(BaseModel):
         if answer is None:
             return Reason.NO_ANSWER
         answer = without_outer_braces(answer)
+        if answer.strip() == reference.strip():
+            return Reason.MATCHED_EXACTLY
+        if len(expected) >= _MAX_READ:
+            return Reason.REFERENCE_UNREADABLE
         if len(answer) > self.max_characters:
-            return Reason.ANSWER_TOO_LONG if answer.strip() != reference.strip() else Reason.MATCHED_EXACTLY
+            return Reason.ANSWER_TOO_LONG
         said = _respelled(answer)
         if not said:
             return Reason.NO_ANSWER
@@ -141,9 +145,11 @@ class MathVerifier(BaseModel):
                 continue
             if reason is not None:
                 return reason
+        if not _reads(expected) or (refused and not _is_computable(expected)):
+            return Reason.REFERENCE_UNREADABLE
         if refused:
             return Reason.TOO_LARGE
-        return Reason.MISMATCH if readable or _reading(said, True) else Reason.UNREADABLE_ANSWER
+        return Reason.MISMATCH if readable else Reason.UNREADABLE_ANSWER
 
 
 def _plain(node: Node) -> Node:
@@ -206,6 +212,23 @@ def _last_statement(reference: str) -> str:
     return match["statement"] if match else reference
 
 
+def _reads(reference: str) -> bool:
+    """Whether a reference can be read in any way."""
+    texts = (reference, _last_statement(reference))
+    return any(_reading(text, thousands) is not None for text in texts for thousands in (True, False))
+
+
+def _is_computable(reference: str) -> bool:
+    """Whether the reference itself is small enough to be worked out."""
+    node = _reading(reference, True)
+    try:
+        if node is not None:
+            compare(node, Number(Fraction(1, 7)), Strictness())
+    except TooLarge:
+        return False
+    return True
+
+
 _COMMA_DECIMAL = re.compile(r"-?\d+,\d{2,}")
 _POINT_DECIMAL = re.compile(r"-?\d+\.\d+")
 
@@ -226,7 +249,7 @@ def _decimal_commas(expected: str, said: str) -> tuple[Node, Node] | None:
 _PLAIN_NUMBER = re.compile(
     r"(?P<sign>-?)\s*(?P<number>\d{1,400}(?:\.\d{1,400})?|\.\d{1,400}|[1-9]\d{0,2}(?:,\d{3}){1,100}(?:\.\d{1,400})?)"
 )
-_SPACED_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?: \d{3})+(?![\d])")
+_SPACED_THOUSANDS = re.compile(r"\d{1,3}(?: \d{3}){1,100}")
 _PLAIN_FRACTION = re.compile(
     r"(?P<sign>-?)\s*(?:\\frac\s*\{\s*(?P<minus>-?)(?P<top>\d{1,400})\s*\}\s*\{\s*(?P<bottom>\d{1,400})\s*\}|(?P<over>\d{1,400})\s*/\s*(?P<under>\d{1,400}))"
 )
@@ -281,20 +304,24 @@ def _is_choice(expected: str, said: str) -> bool:
     letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
     if letter is None or chosen is None or letter[1] != chosen[1]:
         return False
-    names_others = len(re.findall(r"(?<![A-Za-z])[A-J]\s*[).:]", said)) > 1
-    return not names_others and not re.search(r"\b(?:or|and|not|wrong|false|incorrect)\b|=", said)
+    names_others = len(re.findall(r"(?<![A-Za-z\\])[A-J](?![A-Za-z])", said)) > 1
+    return not names_others and not re.search(r"\b(?:or|and|not|no|wrong|false|incorrect)\b|=", said, re.IGNORECASE)
 
 
+_UNPLAIN = re.compile(r"\b(?:no|none|neither|nor|not|never|false|or|and|if|unless|only|nobody|nothing)\b")
 _COPULAS = (" is ", " are ")
 
 
 def _is_predicate(said: str, expected: str) -> bool:
     """Whether an answer in words is what a reference says of its subject: "odd" beside "the function f is odd".
 
-    Safe: it must be the whole of what follows the reference's last "is", so that "odd" is not "not odd".
+    Safe: it must be the whole of what follows the reference's only "is", so that "odd" is not "not odd", and nothing
+    in the reference may deny it or set a condition.
     """
     words, sentence = words_only(said), words_only(expected)
-    if not words or not _is_prose(said):
+    if not words or not _is_prose(said) or _UNPLAIN.search(sentence):
+        return False
+    if sum(sentence.count(copula) for copula in _COPULAS) != 1:
         return False
     predicates = {sentence.rpartition(copula)[2] for copula in _COPULAS if copula in sentence}
     return words in predicates
