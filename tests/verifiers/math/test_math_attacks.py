@@ -108,10 +108,42 @@ WRONG = [
     ("1,000", "1, 0"),
     (r"2k, k \in \mathbb{Z}", r"2k, k \in \mathbb{N}"),
     ("5", r"5\text{ am}"),
+    ("x>3", "2|x|>6"),
+    ("x>3", "|x+1|>4"),
+    ("x>3", r"\lfloor x\rfloor>3"),
+    ("x>3", r"\sqrt{x^2}>3"),
+    ("x>3", "x+x(x-1)(x-2)(x-5)>3"),
+    ("|y|=2x", "2x"),
+    ("100.5", "100.53"),
+    (r"\$12.50", "12.504"),
+    ("5", r"5 \text{ twelfths}"),
+    ("5", r"5 \text{ quadrillions}"),
+    ("5", r"5 \text{ gross}"),
+    (r"0.5\%", "0.5"),
+    (r"\text{да}", r"\text{нет}"),
+    ("5 apples", ".5 apples"),
+    ("None of them is prime", "prime"),
+    ("It is false that f is odd", "odd"),
+    ("f is odd or it is even", "even"),
+    ("A", "A. B"),
+    ("A", "A) 5, B"),
+    ("B", "B) Not correct"),
+    (r"P(A)=\frac12", r"P(B)=\frac12"),
+    ("f(a)=5", "f(b)=5"),
+    (r"\frac12 ab\sin C", r"\frac12 ab\sin c"),
+    ("mc^2+x", "mK^2+x"),
+    ("y=2, x=1", "(2,1)"),
+    ("5 cubic units", "5 square units"),
+    ("5 cm", "5 square units"),
+    ("x", "|x+100|-100"),
+    ("x", r"\sqrt{(x+50)^2}-50"),
+    (r"\frac{h}{kT}\pi", r"\frac{h}{nT}\pi"),
 ]
 
 # (reference, answer): the same thing written otherwise.
 RIGHT = [
+    ("y=2, x=1", "(1,2)"),
+    ("(-1)^n", r"\cos(\pi n)"),
     (r"\frac{47}{300}", r"\frac{47}{300}\approx0.16"),
     (r"2\sqrt{113}", r"2\sqrt{113}\approx21.26"),
     (r"\frac34", r"\frac34=0.75"),
@@ -172,6 +204,11 @@ RIGHT = [
 
 # Completions that do not state that the answer is 7.
 NOT_SEVEN = [
+    r"I do not think the answer is \boxed{7}.",
+    r"It is not true that the answer is \boxed{7}.",
+    r"\boxed{7}, which is wrong.",
+    "<think>" + "a " * 15_000 + r"so \boxed{7}",
+    r"Yes. <|im_end|>" + "a " * 15_000 + r"so \boxed{7}",
     r"$-\boxed{7}$",
     r"-\boxed{7}",
     r"$5+\boxed{7}$",
@@ -219,6 +256,8 @@ NOT_SEVEN = [
 
 # Completions that do.
 SEVEN = [
+    "<|im_start|>assistant\nThe answer is 7.<|im_end|>",
+    r"Since x cannot be negative, the answer is \boxed{7}.",
     r"\boxed{7}",
     r"$\boxed{7}$.",
     r"**\boxed{7}**",
@@ -253,7 +292,7 @@ SEVEN = [
 
 @pytest.mark.parametrize(("reference", "answer"), WRONG)
 def test_a_wrong_answer_is_refused(reference, answer):
-    assert MathVerifier().verify(reference, f"\\boxed{{{answer}}}").value == 0
+    assert MathVerifier().verify(reference, f"\\boxed{{{answer}}}").value != 1  # some references cannot be read
 
 
 @pytest.mark.parametrize(("reference", "answer"), RIGHT)

@@ -402,8 +402,8 @@ def _is_label(node: Node) -> bool:
     if isinstance(node, Symbol):
         return bool(symbols(node))
     if isinstance(node, Call):
-        if node.name == "abs":
-            return _is_label(node.arguments[0])
+        if node.name == "abs":  # the length of a segment, the size of a set; |y| = 2x is an equation
+            return all(symbol.isupper() for symbol in symbols(node)) and _is_label(node.arguments[0])
         return (node.name not in FUNCTIONS and node.name not in _OPERATIONS) and len(node.arguments) <= 3
     if isinstance(node, Product):
         # A segment or an angle by its points; a product of other letters has a value.
