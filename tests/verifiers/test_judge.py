@@ -28,9 +28,10 @@ from misbehaving_server import (
 )
 from pydantic import ValidationError
 
+from hero_rl.endpoints import seconds_asked
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verifier
-from hero_rl.verifiers.judge import JudgeVerifier, _last_box, _seconds_asked
+from hero_rl.verifiers.judge import JudgeVerifier
 
 CORRECT = says("Both are one half.\nVerdict: correct")
 INCORRECT = says("They differ.\nVerdict: incorrect")
@@ -293,14 +294,6 @@ def test_a_reply_that_was_cut_off_is_no_verdict(server, judge_of):
     assert judge_of().verify("4", "4").reason is Reason.JUDGE_UNREADABLE
 
 
-def test_last_box():
-    assert _last_box(r"\boxed{1} and \boxed{\{1, {2}\}}") == r"\{1, {2}\}"
-    assert _last_box(r"\boxed{\boxed{3}}") == "3"
-    assert _last_box(r"\boxed{3") is None
-    assert _last_box(r"\boxed{ }") is None
-    assert _last_box("3") is None
-
-
 # Servers that misbehave
 
 
@@ -405,10 +398,10 @@ def test_retry_after_has_a_cap(server, judge_of):
 
 
 def test_forms_of_retry_after():
-    assert _seconds_asked(None) == _seconds_asked("soon") == _seconds_asked("-3") == _seconds_asked("nan") == 0
-    assert _seconds_asked("7") == 7
+    assert seconds_asked(None) == seconds_asked("soon") == seconds_asked("-3") == seconds_asked("nan") == 0
+    assert seconds_asked("7") == 7
     soon = datetime.now(timezone.utc) + timedelta(seconds=60)
-    assert 50 < _seconds_asked(format_datetime(soon, usegmt=True)) <= 60
+    assert 50 < seconds_asked(format_datetime(soon, usegmt=True)) <= 60
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

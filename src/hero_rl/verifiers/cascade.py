@@ -18,9 +18,10 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from hero_rl.endpoints import Tally
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
 from hero_rl.verifiers.exact import ExactVerifier
-from hero_rl.verifiers.judge import JudgeVerifier, Tally
+from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 

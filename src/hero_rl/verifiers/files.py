@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from hero_rl.errors import DataError
 from hero_rl.rows import as_text, read_rows
 from hero_rl.rows import field as column_of
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.quality import Quality, measure_quality
 
 __all__ = ["Columns", "FileVerdicts", "verify_file"]
@@ -91,8 +91,9 @@ def verify_file(
         verifier: judges the rows, some hundreds at a time.
         columns: where the file keeps what is compared.
         output: written as JSON Lines, each row with `verdict` (null for an abstention), `verdict_reason` and
-            `verdict_answer`. It appears whole or not at all: rows are collected in a file of the same name and
-            `.partial`, from which the same call goes on after an interruption.
+            `verdict_answer`; with a cascade also `rule_verdict` and `judge_verdict`. It appears whole or not at all:
+            rows are collected in a file of the same name and `.partial`, from which the same call goes on after an
+            interruption.
         settings: what else the verdicts depend on, as JSON; a partial file of other settings is begun anew.
         progress: called with the number of rows that were just done.
 
@@ -101,14 +102,13 @@ def verify_file(
     """
     found = FileVerdicts()
     rows = _checked_rows(path, columns, found)
-    with _Output(
-        output, {"input": str(path), "bytes": path.stat().st_size if path.exists() else 0, "settings": settings}
-    ) as kept:
+    head = {"input": _identity(path), "columns": vars(columns), "settings": settings}
+    with _Output(output, head) as kept:
         while chunk := list(islice(rows, _AT_A_TIME)):
             done = kept.verdicts(len(found.verdicts), len(chunk))
             rest = chunk[len(done) :]
-            fresh = _judge(verifier, [pair for _, pair in rest]) if rest else []
-            kept.write([row for row, _ in rest], fresh)
+            fresh, opinions = _judge(verifier, [pair for _, pair in rest]) if rest else ([], [])
+            kept.write([{**row, **said} for (row, _), said in zip(rest, opinions, strict=True)], fresh)
             found.verdicts += [*done, *fresh]
             progress(len(chunk))
         if not found.verdicts:
@@ -124,10 +124,22 @@ def _identity(path: Path) -> list[Any]:
     return [str(path), status.st_size, status.st_mtime_ns]
 
 
-def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
+def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> tuple[list[Verdict], list[dict[str, Any]]]:
+    """The verdicts, and what a cascade's two parts said of each."""
+    if isinstance(verifier, (Cascade, CascadeVerifier)):
+        opinions = verifier.verify_batch_with_opinions(pairs)
+        said = [{"rule_verdict": _value(each.rule), "judge_verdict": _value(each.judge)} for each in opinions]
+        return [each.verdict for each in opinions], said
     if isinstance(verifier, BatchVerifier):
-        return verifier.verify_batch(pairs)
-    return [verifier.verify(pair.reference, pair.completion) for pair in pairs]
+        verdicts = verifier.verify_batch(pairs)
+    else:
+        verdicts = [verifier.verify(pair.reference, pair.completion) for pair in pairs]
+    return verdicts, [{}] * len(verdicts)
+
+
+def _value(verdict: Verdict | None) -> float | None:
+    """A verdict as JSON has it: null for an abstention, and for a judge that was not asked."""
+    return None if verdict is None or verdict.abstained else verdict.value
 
 
 def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
@@ -199,8 +211,11 @@ class _Output:
         if self._path is None:
             return
         for row, verdict in zip(rows, verdicts, strict=True):
-            value = None if math.isnan(verdict.value) else verdict.value
-            said = {"verdict": value, "verdict_reason": verdict.reason.value, "verdict_answer": verdict.answer}
+            said = {
+                "verdict": _value(verdict),
+                "verdict_reason": verdict.reason.value,
+                "verdict_answer": verdict.answer,
+            }
             self._file.write(json.dumps({**row, **said}, ensure_ascii=False, default=str) + "\n")
         self._file.flush()
 

@@ -32,15 +32,14 @@ from hero_rl.endpoints import (
     Refused,
     Request,
     Session,
-    Tally,  # noqa: F401 (imported from here by the cascade)
     Transient,
     key_from,
     plain_url,
     with_retries,
 )
-from hero_rl.endpoints import seconds_asked as _seconds_asked  # noqa: F401 (imported from here by the tests)
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import Pair, Reason, Verdict
+from hero_rl.verifiers.math.boxes import find_boxes
 
 __all__ = ["JudgeVerifier"]
 
@@ -316,12 +315,15 @@ class JudgeVerifier(BaseModel):
     def _check(self, pair: Pair) -> _Check | Reason:
         if not pair.reference.strip():
             return Reason.REFERENCE_UNREADABLE
-        # Cut before the search for the tag, so that the work is bounded whatever the length.
-        ending = pair.completion[-self.max_characters :].rpartition("</think>")[2].strip()
+        ending = pair.completion.rpartition("</think>")[2]
+        if "<think>" in ending:
+            return Reason.NO_ANSWER  # a thought that never ends
+        ending = ending[-self.max_characters :].strip()
         if not ending:
             return Reason.NO_ANSWER
         preset = _PRESETS[self.preset]
-        answer = _last_box(ending) if preset.boxed else None
+        boxes = find_boxes(ending)[0] if preset.boxed else []
+        answer = (boxes[-1].content.strip() or None) if boxes else None
         question = pair.question.strip() or preset.no_question
         candidate = _DELIMITER.sub(r"\g<0> ", ending if answer is None else answer)
         return _Check(question, pair.reference.strip(), candidate, answer)
@@ -421,7 +423,7 @@ class JudgeVerifier(BaseModel):
 
 
 def _read(choice: _Choice, preset: _Preset) -> Reason:
-    """The verdict that a reply ends with, if that is the only one in it."""
+    """The verdict that a reply ends with, if it holds no other word; the same one said twice is one."""
     text = choice.said.rpartition("</think>")[2].strip()
     if choice.finish_reason == "length" or "<think>" in text:
         return Reason.JUDGE_UNREADABLE
@@ -430,19 +432,6 @@ def _read(choice: _Choice, preset: _Preset) -> Reason:
     if len(words) != 1 or verdicts[-1].end() != len(text):
         return Reason.JUDGE_UNREADABLE
     return Reason.MATCHED_BY_JUDGE if words == {preset.correct} else Reason.REJECTED_BY_JUDGE
-
-
-def _last_box(text: str) -> str | None:
-    r"""The content of the last `\boxed{}`, None if there is none, or one that is empty or never closed."""
-    _, found, rest = text.rpartition(r"\boxed{")
-    if not found:
-        return None
-    depth = 1
-    for brace in re.finditer(r"\\.|[{}]", rest, re.DOTALL):  # an escaped brace is none
-        depth += {"{": 1, "}": -1}.get(brace[0], 0)
-        if depth == 0:
-            return rest[: brace.start()].strip() or None
-    return None
 
 
 class _State(Session):
