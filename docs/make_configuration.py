@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.training import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
@@ -34,7 +34,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("data", [DataConfig]),
     ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
     ("verifier_processes", [Processes]),
-    ("reward_model", [LocalRewardModelConfig]),
+    ("reward_model", [LocalRewardModelConfig, RemoteRewardModelConfig, CachedRewardModelConfig]),
     ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
 ]
 
@@ -58,9 +58,14 @@ def type_name(annotation: Any) -> str:
         return "block"
     if arguments:
         return " or ".join(dict.fromkeys(type_name(a) for a in arguments))
-    return {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "NoneType": "null"}[
-        annotation.__name__
-    ]
+    return {
+        "str": "text",
+        "int": "integer",
+        "float": "number",
+        "bool": "true or false",
+        "NoneType": "null",
+        "Path": "path",
+    }[annotation.__name__]
 
 
 def default(field: FieldInfo) -> str:

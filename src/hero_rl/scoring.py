@@ -63,8 +63,8 @@ class Scorer:
     The verifier runs in the calling thread (some need the main thread's signals), the reward model at the same time in
     a thread of its own. A verifier that takes batches gets the whole batch, with the question: a prompt's text, or its
     last user message. One that raises makes its row, or its batch, abstain (`Reason.CRASHED`); a reward model that
-    raises makes the batch's scores NaN; each is logged with its traceback the first time. A verifier that says it can
-    never give a verdict (an error of `hero_rl.errors`) ends the call.
+    raises makes the batch's scores NaN; each is logged with its traceback the first time. A part that says it can
+    never work (an error of `hero_rl.errors`) ends the call.
 
     Attributes:
         verifier: judges each completion against its reference.
@@ -94,7 +94,7 @@ class Scorer:
             ValueError: the three differ in length, or the reward model returned anything but B scores, or the verifier
                 anything but B verdicts.
             TypeError: the verifier returned no `Verdict`.
-            HeroError: the verifier can never give a verdict: its workers do not start, its endpoint refuses the key.
+            HeroError: verifier or reward model can never do their part: workers do not start, an endpoint refuses.
         """
         _check_lengths(prompts=prompts, completions=completions, references=references)
         counted_before = dict(getattr(self.verifier, "counters", {}))
@@ -179,6 +179,8 @@ class Scorer:
         start = time.perf_counter()
         try:
             raw = self.reward_model.score(conversations)
+        except HeroError:
+            raise
         except Exception:
             self._log_once("reward model", "the reward model raised; the batch has no scores")
             score = missing

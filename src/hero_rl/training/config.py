@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.reward_models import AnyRewardModel
 from hero_rl.rules import AnyRule, Hero
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -129,7 +129,7 @@ class TrainConfig(_Block):
     data: DataConfig
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
-    reward_model: LocalRewardModelConfig | None = None
+    reward_model: AnyRewardModel | None = None
     rule: AnyRule = Hero()
     algorithm: Literal["grpo", "rloo"] = "grpo"
     engine: Literal["trl"] = "trl"

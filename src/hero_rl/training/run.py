@@ -13,7 +13,13 @@ from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.reward_models import (
+    AnyRewardModel,
+    CachedRewardModel,
+    LocalRewardModelConfig,
+    RemoteRewardModel,
+    RewardModel,
+)
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
 from hero_rl.training.config import TrainConfig, did_you_mean
 from hero_rl.training.progress import ProgressLine
@@ -128,8 +134,20 @@ def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
         raise ConfigError(f"trl: {error}") from error
 
 
-def _path_of(reward_model: LocalRewardModelConfig | None) -> str:
-    return reward_model.path if reward_model else ""
+def _path_of(reward_model: AnyRewardModel | None) -> str:
+    return reward_model.path if isinstance(reward_model, LocalRewardModelConfig) else ""
+
+
+def _loaded(reward_model: AnyRewardModel | None) -> RewardModel | None:
+    """The reward model, ready to score; servers that cannot serve as one are refused here, before any training."""
+    if reward_model is None:
+        return None
+    with _named("reward_model"):
+        model = reward_model.load()
+    inner = model.inner if isinstance(model, CachedRewardModel) else model
+    if isinstance(inner, RemoteRewardModel):
+        inner.check()
+    return model
 
 
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
@@ -142,8 +160,7 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
             padding_side="left",
             truncation_side="left",
         )
-    with _named("reward_model.path"):
-        reward_model = config.reward_model.load() if config.reward_model else None
+    reward_model = _loaded(config.reward_model)
     if config.data.chat and tokenizer.chat_template is None:
         raise ConfigError(f"{config.model.path} has no chat template; set data.chat to false to send plain text")
     _, kind = _TRAINERS[config.algorithm]
