@@ -7,6 +7,15 @@ import pytest
 from hero_rl.verifiers import MathVerifier, Supervised
 
 
+# Rows labelled 0 that are accepted all the same.
+TOLERATED = {
+    # The interval and the inequality are one set; the library's test is of an option that tells them apart.
+    "mathverify_tests": ["mv-test_all.test_set_rel_assymetry-3"],
+    # 15 beside 15 cm^2: a unit that only one side names may be left off.
+    "perturb_dev": ["pt-04259"],
+}
+
+
 def read_rows(path):
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
@@ -31,7 +40,7 @@ def test_hard_to_verify_pairs(shared):
 
 def test_pairs_of_another_verifiers_own_tests(shared):
     recall, wrong = measured(read_rows(shared / "data" / "mathverify_tests.jsonl"))
-    assert len(wrong) <= 1, wrong
+    assert wrong == TOLERATED["mathverify_tests"]
     assert recall >= 0.97
 
 
@@ -51,7 +60,7 @@ def test_golds_with_one_thing_changed(shared):
     rows = read_rows(shared / "data" / "perturb_dev.jsonl")
     recall, wrong = measured(rows)
     assert recall >= 0.995
-    assert len(wrong) <= 0.001 * sum(row["label"] == 0 for row in rows), wrong
+    assert wrong == TOLERATED["perturb_dev"]
 
 
 @pytest.mark.parametrize("name", ["hardverify_dev", "perturb_dev"])

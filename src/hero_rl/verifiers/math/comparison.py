@@ -291,7 +291,10 @@ def _based(reference: Node, answer: Node, how: Strictness) -> object:
 
 
 def _words(reference: Node, answer: Node, how: Strictness) -> object:
-    """Text equals the same text, articles, case and marks aside."""
+    """Text equals the same text, articles, case and marks aside.
+
+    Safe: every other word counts, "not" among them.
+    """
     if not isinstance(reference, Words) and not isinstance(answer, Words):
         return _PASS
     if isinstance(reference, Words) and isinstance(answer, Words):
@@ -312,7 +315,11 @@ class _Statement:
 
 
 def _equations(reference: Node, answer: Node, how: Strictness) -> object:
-    """Equations and values behind a label."""
+    """Equations and values behind a label.
+
+    Safe: a label only names what the question asks for; what stands behind it is compared as it would be alone, and
+    two different labels never match.
+    """
     expected, said = _is_equation(reference), _is_equation(answer)
     if not expected and not said:
         return _PASS
@@ -464,7 +471,7 @@ def _same_remarks(reference: Node, answer: Node, how: Strictness) -> bool:
 def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
     """How to rename the answer's variables where both labels name one thing; None where they do not.
 
-    The variable of f(x) is bound, so f(n) = 2n and f(m) = 2m are one function. f and g, x and y are two things.
+    Safe: the variable of f(x) is bound, so f(n) = 2n and f(m) = 2m are one function; f and g, x and z stay two things.
     """
     if one == other:
         return {}
@@ -711,7 +718,10 @@ def _in_order(expected: Sequence, said: Sequence, how: Strictness) -> Outcome:
 
 
 def _any_order(expected: Sequence, said: Sequence, how: Strictness) -> Outcome:
-    """Each expected item takes the first free partner; equality is transitive but for rounding, so greed is right."""
+    """Each expected item takes the first free partner; equality is transitive but for rounding, so greed is right.
+
+    Safe: no partner serves twice, and none may be left over.
+    """
     items, left = _solutions_once(_flat(expected)), list(_solutions_once(_flat(said)))
     if len(items) != len(left):
         return None
@@ -729,7 +739,10 @@ def _any_order(expected: Sequence, said: Sequence, how: Strictness) -> Outcome:
 
 
 def _solutions_once(items: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Without tuples written twice: a list of points is a set of solutions. Numbers keep their multiplicity."""
+    """Without tuples written twice: a list of points is a set of solutions. Numbers keep their multiplicity.
+
+    Safe: a solution that is named again is no other solution.
+    """
     kept: list[Node] = []
     for item in items:
         if not (isinstance(item, Sequence) and item.kind == "tuple" and item in kept):
@@ -769,7 +782,7 @@ def _weakest(outcomes: object) -> Outcome:
 
 
 def _matrices(reference: Node, answer: Node, how: Strictness) -> object:
-    """Cell by cell. A column may be written as a tuple.
+    """Cell by cell. A single column or row may be written as a tuple.
 
     Safe: shapes must agree, so a row is no column and a transpose is no match.
     """
@@ -826,7 +839,11 @@ def _as_quotient(node: Node) -> Node | None:
 
 
 def _formulas(reference: Node, answer: Node, how: Strictness) -> object:
-    """Two formulas by their values, and a decimal as the rounding of an exact number."""
+    """Two formulas by their values, and a decimal as the rounding of an exact number.
+
+    Safe: one point at which the two differ refuses them (`equality`), and a decimal must be the correct rounding to its
+    last digit (`rounding`).
+    """
     if contains(reference, _STRUCTURES) or contains(answer, _STRUCTURES):
         return None
     if same_formula(reference, answer):

@@ -153,7 +153,10 @@ class MathVerifier(BaseModel):
 
 
 def _plain(node: Node) -> Node:
-    """An answer as a whole without what only frames it: a set of one, x in {...}, "or" between equal values."""
+    """An answer as a whole without what only frames it: a set of one, x in {...}, "or" between equal values.
+
+    Safe: nothing that is compared is dropped; the alternatives of an "or" must all have one value.
+    """
     if isinstance(node, Relation) and node.operators == ("in",) and isinstance(node.members[1], Sequence):
         node = node.members[1] if node.members[1].kind == "set" else node
     if isinstance(node, Sequence) and node.kind == "set" and len(node.items) == 1:
@@ -207,7 +210,10 @@ _LABELLED_ENDING = re.compile(r"=\s*(?P<statement>[A-Za-z](?:_\{?\w+\}?)?\s*=\s*
 
 
 def _last_statement(reference: str) -> str:
-    """`x = 0` at the end of a reference that derives it in signs that cannot be read; a reference is trusted."""
+    """`x = 0` at the end of a reference that derives it in signs that cannot be read.
+
+    Safe: a reference is trusted, and what it ends with is its statement; an answer is never read like that.
+    """
     match = _LABELLED_ENDING.search(reference)
     return match["statement"] if match else reference
 
@@ -281,7 +287,10 @@ def _is_time(text: str) -> bool:
 
 
 def _same_prose(expected: str, said: str) -> bool:
-    """Whether both are the same words; other capitals only where no unit or number is among them."""
+    """Whether both are the same words; other capitals only where no unit or number is among them.
+
+    Safe: signs count as they stand, and so does every word but an article.
+    """
     if words_only(expected) != words_only(said) or not words_only(said) or not _is_prose(expected):
         return False
     if _NO_SIGN.sub("", expected) != _NO_SIGN.sub("", said):
