@@ -2,18 +2,16 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_reward_models import ALTERNATING_TEMPLATE, BOS, BOS_TEMPLATE, EOS, PAD, TEMPLATE, chat, model, tokenizer
 from transformers import GPT2Config, GPT2ForSequenceClassification
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import LocalRewardModel, LocalRewardModelConfig, RewardModel
-from hero_rl.reward_models.local import micro_batches
 
 CHATS = [chat(f"What is {n} + {n}?", "It is " + "so " * (7 * n % 40) + str(2 * n)) for n in range(12)]
 CHATS.append(CHATS[3])
+ZERO = dict.fromkeys(["missing", "truncated", "nonfinite", "unrenderable", "unfit", "out_of_memory"], 0)
 
 
 def reward_model(template=None, **settings):
@@ -105,7 +103,7 @@ def test_truncation_keeps_start_and_ending_and_is_counted():
     assert judge.tokenizer.decode(tokens) == "ABCDVWXYZ"
     assert judge.counters["truncated"] == 1
     judge.score([chat("ABCD", "VWXYZ"), chat("ABCDEF", "middle UVWXYZ")])
-    assert judge.counters == {"missing": 0, "truncated": 2, "nonfinite": 0, "unrenderable": 0}
+    assert judge.counters == ZERO | {"truncated": 2}
 
 
 def test_the_limit_is_the_models_own():
@@ -121,7 +119,7 @@ def test_what_cannot_be_scored_is_nan_and_counted():
     scores = judge.score([CHATS[0], refused, [], CHATS[1]])
     assert scores.isnan().tolist() == [False, True, True, False]
     torch.testing.assert_close(scores[[0, 3]], judge.score(CHATS[:2]), atol=1e-5, rtol=0)
-    assert judge.counters == {"missing": 2, "truncated": 0, "nonfinite": 0, "unrenderable": 2}
+    assert judge.counters == ZERO | {"missing": 2, "unrenderable": 2}
 
 
 def test_a_text_of_nothing_but_padding_is_missing():
@@ -134,7 +132,7 @@ def test_a_nonfinite_logit_is_nan_and_counted(value):
     judge = reward_model()
     judge.model.score.register_forward_hook(lambda _, __, logits: torch.full_like(logits, value))
     assert judge.score(CHATS[:3]).isnan().all()
-    assert judge.counters == {"missing": 3, "truncated": 0, "nonfinite": 3, "unrenderable": 0}
+    assert judge.counters == ZERO | {"missing": 3, "nonfinite": 3}
 
 
 def test_an_empty_batch_has_no_scores():
@@ -162,9 +160,7 @@ def test_senseless_limits_are_refused(setting):
 def test_the_models_padding_token_is_kept():
     judge = LocalRewardModel(model(pad_token_id=7), tokenizer())
     assert judge.model.config.pad_token_id == 7
-    ids, mask = judge._pad([[10, 11], [12]])
-    assert ids.tolist() == [[10, 11], [12, 7]]
-    assert mask.tolist() == [[1, 1], [1, 0]]
+    assert judge._head.pad_id == 7
 
 
 def test_no_token_to_pad_with_is_refused():
@@ -172,20 +168,6 @@ def test_no_token_to_pad_with_is_refused():
     words.eos_token = None
     with pytest.raises(ConfigError, match="padding"):
         LocalRewardModel(model(), words)
-
-
-@given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 200))
-def test_micro_batches_cover_every_row_within_the_budget(lengths, token_budget):
-    batches = list(micro_batches(lengths, token_budget))
-    assert sorted(index for batch in batches for index in batch) == [i for i, n in enumerate(lengths) if n]
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= token_budget
-    longest = [max(lengths[i] for i in batch) for batch in batches]
-    assert longest == sorted(longest, reverse=True)
-
-
-def test_micro_batches_are_filled():
-    assert list(micro_batches([2, 5, 0, 2, 5, 1], 10)) == [[1, 4], [0, 3, 5]]
 
 
 @pytest.fixture

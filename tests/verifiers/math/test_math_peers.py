@@ -6,7 +6,6 @@ import pytest
 
 from hero_rl.verifiers import MathVerifier, Supervised
 
-
 # Rows labelled 0 that are accepted all the same.
 TOLERATED = {
     # The interval and the inequality are one set; the library's test is of an option that tells them apart.

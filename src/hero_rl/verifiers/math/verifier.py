@@ -22,10 +22,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import Reason, Verdict
-from hero_rl.verifiers.math.comparison import Strictness, compare, equal_values
+from hero_rl.verifiers.math.comparison import compare
 from hero_rl.verifiers.math.evaluation import TooLarge
 from hero_rl.verifiers.math.extraction import extract_answer, read_reference
 from hero_rl.verifiers.math.formulas import Node, Number, Relation, Sequence, Symbol
+from hero_rl.verifiers.math.matching import Strictness, equal_values
 from hero_rl.verifiers.math.parser import parse
 from hero_rl.verifiers.math.rounding import is_rounding
 from hero_rl.verifiers.math.spelling import key, respell, without_outer_braces, words_only
