@@ -136,7 +136,7 @@ def quality_table(name: str, rows: list[dict[str, Any]], judged: dict[str, list[
 def disagreements(rows: list[dict[str, Any]], verdicts: list[Verdict]) -> list[str]:
     lines = ["| row | label | gold | answer | what is believed |", "|---|---:|---|---|---|"]
     for row, verdict in zip(rows, verdicts, strict=True):
-        if verdict.value != row["label"]:
+        if (verdict.value == 1) != bool(row["label"]):
             cells = (str(row[key]).replace("|", "\\|").replace("\n", " ")[:90] for key in ("gold", "answer"))
             gold, answer = (f"`{cell}`" for cell in cells)
             lines.append(f"| {row['id']} | {row['label']} | {gold} | {answer} | {NOTES.get(row['id'], '')} |")

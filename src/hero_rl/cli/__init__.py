@@ -11,6 +11,7 @@ __all__ = ["main"]
 
 _VERBS = {
     "train": "train a policy from a configuration file",
+    "train-rm": "train a reward model from preference pairs or labelled rollouts",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     verb = arguments[0] if arguments else "--help"
     if verb in ("-h", "--help"):
-        print(_HELP.format(verbs="\n".join(f"  {name:<8}{what}" for name, what in _VERBS.items())))
+        print(_HELP.format(verbs="\n".join(f"  {name:<10}{what}" for name, what in _VERBS.items())))
         return 0
     if verb == "--version":
         from hero_rl import __version__
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"hero: unknown verb {verb!r}; one of: {', '.join(_VERBS)}", file=sys.stderr)
         return 2
     try:
-        return import_module(f"hero_rl.cli.{verb}").run(arguments[1:])
+        return import_module(f"hero_rl.cli.{verb.replace('-', '_')}").run(arguments[1:])
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
+from hero_rl.reward_models.generative import GenerativeRewardModel, GenerativeRewardModelConfig
 from hero_rl.reward_models.local import LocalRewardModel, LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
@@ -14,6 +15,8 @@ __all__ = [
     "CachedRewardModel",
     "CachedRewardModelConfig",
     "Conversation",
+    "GenerativeRewardModel",
+    "GenerativeRewardModelConfig",
     "LocalRewardModel",
     "LocalRewardModelConfig",
     "Message",
@@ -24,6 +27,7 @@ __all__ = [
 ]
 
 AnyRewardModel: TypeAlias = Annotated[
-    LocalRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig, Field(discriminator="type")
+    LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig,
+    Field(discriminator="type"),
 ]
 """The configuration block of any reward model; `type` says which, and `load()` makes it."""

@@ -21,7 +21,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_A
 
 
 class MicroBatches:
-    """Scores sequences in batches of like length that fit a budget of tokens, and in smaller ones where memory is short.
+    """Scores sequences in batches of like length that fit a budget of tokens, in smaller ones where memory is short.
 
     When a batch runs out of memory, the budget falls to half of what the batch took, for good: the next call would run
     out at the same place. A sequence that does not fit alone has no score.
@@ -87,7 +87,7 @@ class MicroBatches:
                 "the reward model ran out of memory with a budget of %d tokens, which is now halved, as often as it"
                 " takes (logged once, counted always): %s",
                 self.token_budget,
-                error,
+                str(error),  # who keeps the record is not to keep the exception
             )
         self._logged = True
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, overload
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -41,6 +41,9 @@ _RESERVED = {
 
 # A block that names no type is of the usual one.
 _USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
+
+
+AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
@@ -154,12 +157,19 @@ class TrainConfig(_Block):
         return self
 
 
-def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainConfig:
+@overload
+def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainConfig: ...
+@overload
+def load_config(path: str | Path, overrides: dict[str, Any] | None, kind: type[AnyConfig]) -> AnyConfig: ...
+def load_config(
+    path: str | Path, overrides: dict[str, Any] | None = None, kind: type[BaseModel] = TrainConfig
+) -> BaseModel:
     """Read a YAML file, lay overrides over it and check every key.
 
     Args:
         path: the file.
         overrides: values by dotted name, as from `parse_overrides`.
+        kind: the model that checks it.
 
     Raises:
         ConfigError: the file cannot be read, or a setting is unknown, missing or wrong; names file and setting.
@@ -172,16 +182,22 @@ def load_config(path: str | Path, overrides: dict[str, Any] | None = None) -> Tr
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a mapping of settings is expected, not {type(raw).__name__}")
-    return resolve(raw, overrides or {}, str(path))
+    return resolve(raw, overrides or {}, str(path), kind)
 
 
-def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str) -> TrainConfig:
+@overload
+def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str) -> TrainConfig: ...
+@overload
+def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: type[AnyConfig]) -> AnyConfig: ...
+def resolve(
+    raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: type[BaseModel] = TrainConfig
+) -> BaseModel:
     """Lay overrides over plain settings and check them; `place` opens every error message."""
-    merged = _overridden(raw, overrides)
+    merged = _overridden(raw, overrides, kind)
     try:
-        return TrainConfig.model_validate(merged)
+        return kind.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{place}: {line}" for line in _explain(error, merged))) from None
+        raise ConfigError("\n".join(f"{place}: {line}" for line in _explain(error, merged, kind))) from None
 
 
 def parse_overrides(arguments: list[str]) -> dict[str, Any]:
@@ -207,12 +223,12 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
     return overrides
 
 
-def _overridden(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+def _overridden(raw: dict[str, Any], overrides: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
     named = {name.partition(".")[0] for name in overrides if "." in name}
-    for block, kind in _USUAL_TYPES.items():
+    for block in _USUAL_TYPES.keys() & kind.model_fields.keys():
         if isinstance(merged.get(block), dict) or (block in named and merged.get(block) is None):
-            merged[block] = {"type": kind} | (merged.get(block) or {})
+            merged[block] = {"type": _USUAL_TYPES[block]} | (merged.get(block) or {})
     return lay_over(merged, overrides)
 
 
@@ -237,13 +253,13 @@ def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, A
     return settings
 
 
-def _explain(error: ValidationError, merged: dict[str, Any]) -> list[str]:
+def _explain(error: ValidationError, merged: dict[str, Any], kind: type[BaseModel]) -> list[str]:
     """One line a mistake: where, what, and the nearest known name for an unknown one."""
     lines = []
     for mistake in error.errors():
         where = _path_in(merged, mistake["loc"])
         if mistake["type"] == "extra_forbidden":
-            lines.append(f"{'.'.join(where)}: unknown setting{_suggestion(where, merged)}")
+            lines.append(f"{'.'.join(where)}: unknown setting{_suggestion(where, merged, kind)}")
         elif mistake["type"] == "missing":
             lines.append(f"{'.'.join(where)}: missing")
         else:
@@ -264,8 +280,8 @@ def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
     return path
 
 
-def _suggestion(where: list[str], merged: dict[str, Any]) -> str:
-    known = _known_names(where[:-1], merged)
+def _suggestion(where: list[str], merged: dict[str, Any], kind: type[BaseModel]) -> str:
+    known = _known_names(where[:-1], merged, kind)
     listed = f"; known here: {', '.join(sorted(known))}" if known else ""
     return did_you_mean(where[-1], known) or listed
 
@@ -276,15 +292,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _known_names(blocks: list[str], node: Any) -> set[str]:
+def _known_names(blocks: list[str], node: Any, kind: type[BaseModel]) -> set[str]:
     """Names that a block of the configuration knows, given the type that it names."""
-    models: list[Any] = [TrainConfig]
+    models: list[Any] = [kind]
     for block in blocks:
         fields = [m.model_fields[block].annotation for m in models if block in m.model_fields]
         node = node.get(block) if isinstance(node, dict) else None
-        kind = node.get("type") if isinstance(node, dict) else None
+        named = node.get("type") if isinstance(node, dict) else None
         models = [m for annotation in fields for m in _models_in(annotation)]
-        models = [m for m in models if "type" not in m.model_fields or m.model_fields["type"].default == kind]
+        models = [m for m in models if "type" not in m.model_fields or m.model_fields["type"].default == named]
     return {name for model in models for name in model.model_fields}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from transformers import TrainerCallback
 
 __all__ = ["ProgressLine", "columns"]
 
-_SHOWN = {
+_SHOWN: Mapping[str, str] = {
     "reward": "reward",
     "rewards/verifier/mean": "verdict",
     "hero/frac_groups_mixed": "mixed",
@@ -35,12 +36,16 @@ def columns(label: str) -> tuple[ProgressColumn, ...]:
 class ProgressLine(TrainerCallback):
     """Step, reward, verdict rate, mixed and rescued share and time left: one live line, or a line now and then.
 
-    Where the output is no terminal, a plain line is printed every `seconds`.
+    Where the output is no terminal, a plain line is printed every `seconds`. `shown` names other signals: the logged
+    name and the line's; a log without the first of them is passed over.
     """
 
-    def __init__(self, console: Console | None = None, seconds: float = 15.0) -> None:
+    def __init__(
+        self, console: Console | None = None, seconds: float = 15.0, shown: Mapping[str, str] = _SHOWN
+    ) -> None:
         self.console = console or Console(stderr=True)
         self.seconds = seconds
+        self.shown = shown
         self._progress: Progress | None = None
         self._printed = 0.0
 
@@ -64,9 +69,9 @@ class ProgressLine(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Show the newest signals."""
-        if self._progress is None or not logs or "reward" not in logs:
+        if self._progress is None or not logs or next(iter(self.shown)) not in logs:
             return
-        signals = "  ".join(f"{name} {logs[key]:.3f}" for key, name in _SHOWN.items() if logs.get(key) is not None)
+        signals = "  ".join(f"{name} {logs[key]:.3f}" for key, name in self.shown.items() if logs.get(key) is not None)
         self._progress.update(self._task, signals=signals)
         now = time.monotonic()
         if not self.console.is_terminal and (

@@ -13,9 +13,10 @@ from hero_rl.training.config import DataConfig
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["load_prompts"]
+__all__ = ["FILES", "hub_dataset", "load_prompts"]
 
-_FILES = {".jsonl", ".json", ".parquet"}
+FILES = {".jsonl", ".json", ".parquet"}
+"""Suffixes of what is a file, whether it is there or not, and no name on the Hub."""
 
 
 def load_prompts(data: DataConfig, which: str) -> Dataset:
@@ -57,7 +58,7 @@ def load_prompts(data: DataConfig, which: str) -> Dataset:
 def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place for messages, row) of every row."""
     path = Path(source)
-    if path.suffix in _FILES or path.exists():
+    if path.suffix in FILES or path.exists():
         if not path.is_file():
             raise DataError(f"data.{which}: {source}: no such file")
         yield from read_rows(path, [data.prompt_column, data.reference_column])
@@ -67,13 +68,22 @@ def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[str, dict
             yield f"{source}[{split}] row {number}", row
 
 
-def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
+def hub_dataset(source: str, name: str | None, split: str) -> Dataset:
+    """A split of a dataset of the Hub.
+
+    Raises:
+        DataError: it cannot be loaded.
+    """
     from datasets import load_dataset
 
     try:
-        dataset = load_dataset(source, data.name, split=split)
+        return load_dataset(source, name, split=split)
     except Exception as error:  # the library raises a dozen kinds; each means that there is no data
         raise DataError(f"{source} (neither a file here nor a dataset that could be loaded): {error}") from error
+
+
+def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
+    dataset = hub_dataset(source, data.name, split)
     known = dataset.column_names or []
     wanted = [column for column in (data.prompt_column, data.reference_column) if column in known]
     return dataset.select_columns(wanted) if len(wanted) == 2 else dataset

@@ -8,8 +8,9 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from transformers import TrainerCallback
@@ -17,13 +18,16 @@ from transformers import TrainerCallback
 from hero_rl.errors import ConfigError
 from hero_rl.trainers.trl import STATE_FILE
 from hero_rl.training.config import TrainConfig
+from hero_rl.training.reward_config import RewardTrainConfig
 
 __all__ = ["MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records", "write_whole"]
+
+AnyRun: TypeAlias = TrainConfig | RewardTrainConfig
 
 _PACKAGES = ("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy")
 
 
-def check_folder(config: TrainConfig, resume: bool) -> None:
+def check_folder(config: AnyRun, resume: bool) -> None:
     """Refuse a folder that this run must not write into.
 
     Raises:
@@ -41,7 +45,7 @@ def check_folder(config: TrainConfig, resume: bool) -> None:
         _refuse_changes(yaml.safe_load(record.read_text()), config, record)
 
 
-def write_records(config: TrainConfig) -> None:
+def write_records(config: AnyRun) -> None:
     """Make the run's folder and write `config.yaml` and `environment.json` into it."""
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,12 +59,17 @@ def is_finished(checkpoint: Path, max_steps: int) -> bool:
     return state["global_step"] >= (max_steps if max_steps > 0 else state["max_steps"])
 
 
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint of a run that was written to its end, or None."""
+def latest_checkpoint(folder: Path, needed: Sequence[str] = (STATE_FILE,)) -> Path | None:
+    """The newest checkpoint of a run that was written to its end, or None.
+
+    Args:
+        folder: the run's.
+        needed: names of files that a checkpoint must have besides the trainer's own state, which is written last.
+    """
     complete = [
         path
         for path in folder.glob("checkpoint-*")
-        if (path / "trainer_state.json").is_file() and (path / STATE_FILE).is_file()
+        if all((path / name).is_file() for name in ("trainer_state.json", *needed))
     ]
     return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
@@ -103,14 +112,14 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _refuse_changes(old: dict[str, Any], config: TrainConfig, record: Path) -> None:
+def _refuse_changes(old: dict[str, Any], config: AnyRun, record: Path) -> None:
     new = yaml.safe_load(yaml.safe_dump(config.model_dump()))
     changed = [key for key in new if key != "trl" and new[key] != old.get(key)]
     if changed:
         raise ConfigError(f"{record}: cannot resume with other settings; changed: {', '.join(changed)}")
 
 
-def _environment(config: TrainConfig) -> dict[str, Any]:
+def _environment(config: AnyRun) -> dict[str, Any]:
     versions = {}
     for package in _PACKAGES:
         try:

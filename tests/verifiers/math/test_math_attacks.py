@@ -204,6 +204,8 @@ RIGHT = [
 
 # Completions that do not state that the answer is 7.
 NOT_SEVEN = [
+    r"\boxed{6} or \boxed{7}",
+    r"\boxed{7}, or $\boxed{8}$",
     r"I do not think the answer is \boxed{7}.",
     r"It is not true that the answer is \boxed{7}.",
     r"\boxed{7}, which is wrong.",
@@ -256,6 +258,7 @@ NOT_SEVEN = [
 
 # Completions that do.
 SEVEN = [
+    r"$d = \boxed{\frac{14}{2}},$ or $\boxed{7}$ inches",
     "<|im_start|>assistant\nThe answer is 7.<|im_end|>",
     r"Since x cannot be negative, the answer is \boxed{7}.",
     r"\boxed{7}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 __all__ = ["Box", "boxed_answer", "find_boxes", "list_of_boxes"]
 
@@ -69,16 +70,17 @@ def boxed_answer(text: str, boxes: list[Box]) -> str | None:
 
 
 def list_of_boxes(text: str, boxes: list[Box]) -> str:
-    """The contents of the last box and of those that it makes a list with, joined by commas."""
+    """The contents of the last box and of those that it makes a list with, joined by commas, or by "or"."""
     chosen = boxes[_list_start(text, boxes) :]
     contents = [box.content.strip() for box in chosen]
     contents[-1] += _sign_behind(text[chosen[-1].end :])
-    for index in range(1, len(chosen)):
-        label = _join(text[chosen[index - 1].end : chosen[index].start])
-        contents[index] = (label or "") + contents[index]
+    between = [text[one.end : other.start] for one, other in pairwise(chosen)]
+    for index, words in enumerate(between, start=1):
+        contents[index] = (_join(words) or "") + contents[index]
     if len(set(contents)) == 1:
         return contents[0]
-    return ", ".join([_label_before(text[: chosen[0].start]) + contents[0], *contents[1:]])
+    joint = " or " if any(re.search(r"\bor\b", words) for words in between) else ", "
+    return joint.join([_label_before(text[: chosen[0].start]) + contents[0], *contents[1:]])
 
 
 # Lists of boxes

@@ -1,0 +1,97 @@
+"""`hero train-rm`: a reward model from preference pairs or labelled rollouts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from hero_rl.cli.arguments import parse
+
+if TYPE_CHECKING:
+    from hero_rl.rollouts import Rollout
+    from hero_rl.training.reward_config import RewardDataConfig
+
+__all__ = ["run"]
+
+_EPILOG = """
+Any setting can be overridden by its dotted name; values are YAML.
+
+examples:
+  hero train-rm config.yaml
+  hero train-rm config.yaml --data.rollouts runs/a/rollouts --data.eval_fraction 0.1
+  hero train-rm config.yaml --trl.learning_rate 1e-5 --output_dir runs/rm_b
+  hero train-rm config.yaml --resume
+  hero train-rm config.yaml --check
+
+Every setting: docs/configuration.md
+"""
+
+
+@dataclass
+class _Arguments:
+    """Train a reward model from a YAML configuration."""
+
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG.yaml")]
+    """The configuration file."""
+
+    resume: bool = False
+    """Continue the run in output_dir from its newest checkpoint."""
+
+    check: bool = False
+    """Check configuration and data and count the pairs, load no model, train nothing."""
+
+    json: bool = False
+    """Print the result as one JSON object and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments, train, and say where the result lies."""
+    arguments, rest = parse(_Arguments, argv, "train-rm", _EPILOG)
+    from hero_rl.training.config import load_config, parse_overrides
+    from hero_rl.training.reward_config import RewardTrainConfig
+    from hero_rl.training.reward_training import check_reward_run, train_reward_model
+
+    config = load_config(arguments.config, parse_overrides(rest), RewardTrainConfig)
+    rollouts = _rollouts(config.data)
+    if arguments.check:
+        counts = check_reward_run(config, rollouts).counts
+        if arguments.json:
+            print(json.dumps({"counts": counts}))
+        said = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+        print(f"{arguments.config}: good; {said}", file=sys.stderr)
+        return 0
+    try:
+        result = train_reward_model(config, rollouts, resume=arguments.resume, progress=not arguments.json)
+    except KeyboardInterrupt:
+        again = " ".join(argument for argument in argv if argument != "--resume")
+        print(f"\ninterrupted; continue with: hero train-rm {again} --resume", file=sys.stderr)
+        return 130
+    if os.environ.get("RANK", "0") != "0":
+        return 0
+    if arguments.json:
+        found = {"counts": result.counts, "eval_accuracy": result.eval_accuracy}
+        print(json.dumps({"model": str(result.model), "output_dir": config.output_dir} | found))
+    else:
+        print(f"model      {result.model}\nrecord     {config.output_dir}")
+        if result.eval_accuracy is not None:
+            print(f"accuracy   {result.eval_accuracy:.3f} of {result.counts['held_out']} held-out pairs")
+    return 0
+
+
+def _rollouts(data: RewardDataConfig) -> Iterable[Rollout] | None:
+    """The rollouts that a configuration names, if it does."""
+    if data.rollouts is None:
+        return None
+    from hero_rl.errors import ConfigError
+    from hero_rl.rollouts import Columns, RolloutReader
+
+    reader = RolloutReader(data.rollouts, Columns(**data.columns), data.format)
+    if "verdict" not in reader.layout.source:
+        raise ConfigError(f"data.rollouts: {data.rollouts} has neither verdicts nor labels; `hero score` adds verdicts")
+    return reader
