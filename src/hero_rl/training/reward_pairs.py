@@ -84,10 +84,8 @@ def pairs_of_rollouts(
             continue
         key = _key(rollout.prompt)
         completions = judged.setdefault(key, _Judged(_messages(rollout.prompt, "user"), {})).completions
-        conversation, verdicts = completions.setdefault(
-            _key(rollout.completion), (_messages(rollout.completion, "assistant"), [])
-        )
-        verdicts.append(bool(rollout.verdict))
+        said = completions.setdefault(_key(rollout.completion), (_messages(rollout.completion, "assistant"), []))
+        said[1].append(bool(rollout.verdict))
     pairs = [
         PreferencePair(key, [*prompt.messages, *chosen], [*prompt.messages, *rejected])
         for key, prompt in judged.items()
@@ -185,7 +183,7 @@ def _rows(data: RewardDataConfig) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from read_rows(path)
     else:
         for number, row in enumerate(hub_dataset(source, data.name, data.split), start=1):
-            yield f"{source}[{data.split}] row {number}", row
+            yield f"{source}[{data.split}] row {number}", dict(row)
 
 
 def _pair(row: dict[str, Any], columns: Mapping[str, str], place: str) -> PreferencePair:

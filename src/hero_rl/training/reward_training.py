@@ -254,10 +254,13 @@ class _Trainer(RewardTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
+        outputs: Any
+        right: Any
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if not model.training:
             chosen, rejected = outputs.logits.detach().squeeze(-1).chunk(2)
-            self._right.append(self.accelerator.gather_for_metrics(chosen > rejected))
+            right = self.accelerator.gather_for_metrics(chosen > rejected)
+            self._right.append(right)
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

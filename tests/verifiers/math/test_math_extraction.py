@@ -35,7 +35,7 @@ LISTS = [
     (r"\boxed{1} and \boxed{2}", "1, 2"),
     (r"\boxed{1}, \boxed{2}, \boxed{3}", "1, 2, 3"),
     (r"$\boxed{1}$ and $\boxed{2}$", "1, 2"),
-    (r"\boxed{1} or \boxed{2}", "1, 2"),
+    (r"\boxed{1} or \boxed{2}", "1 or 2"),
     (r"\boxed{5}, \boxed{5}", "5"),
     (r"$x = \boxed{1}$ and $y = \boxed{2}$", "x = 1, y = 2"),
     (r"\boxed{1} boys and \boxed{2} girls", "1, 2"),

@@ -163,8 +163,10 @@ def _plain(node: Node) -> Node:
     if isinstance(node, Sequence) and node.kind == "set" and len(node.items) == 1:
         (item,) = node.items
         return node if item == Symbol("empty") or (isinstance(item, Sequence) and item.kind == "set") else item
-    if isinstance(node, Sequence) and node.kind == "list" and node.opening == "or" and equal_values(node.items):
-        return node.items[0]
+    if isinstance(node, Sequence) and node.kind == "list" and node.opening == "or":
+        values = tuple(item.members[-1] if isinstance(item, Relation) else item for item in node.items)
+        labels = {item.members[:-1] for item in node.items if isinstance(item, Relation)}
+        return node.items[0] if len(labels) <= 1 and equal_values(values) else node
     return node
 
 
