@@ -1,4 +1,4 @@
-"""Print docs/configuration.md: every setting of `hero train`, from the models that check them.
+"""Print docs/configuration.md: every setting of `hero train` and `hero train-rm`, from the models that check them.
 
 python docs/make_configuration.py > docs/configuration.md
 """
@@ -13,9 +13,21 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.reward_models import (
+    CachedRewardModelConfig,
+    GenerativeRewardModelConfig,
+    LocalRewardModelConfig,
+    RemoteRewardModelConfig,
+)
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
-from hero_rl.training import DataConfig, ModelConfig, TrainConfig
+from hero_rl.training import (
+    DataConfig,
+    ModelConfig,
+    RewardDataConfig,
+    RewardTrainConfig,
+    StartConfig,
+    TrainConfig,
+)
 from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
 
 HEAD = """# Configuration of `hero train`
@@ -34,8 +46,27 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("data", [DataConfig]),
     ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
     ("verifier_processes", [Processes]),
-    ("reward_model", [LocalRewardModelConfig, RemoteRewardModelConfig, CachedRewardModelConfig]),
+    (
+        "reward_model",
+        [
+            LocalRewardModelConfig,
+            GenerativeRewardModelConfig,
+            RemoteRewardModelConfig,
+            CachedRewardModelConfig,
+        ],
+    ),
     ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+]
+
+REWARD_HEAD = """# Configuration of `hero train-rm`
+
+Checked and overridden in the same way; what it does: [reward models](reward_models.md).
+"""
+
+REWARD_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("", [RewardTrainConfig]),
+    ("model", [StartConfig]),
+    ("data", [RewardDataConfig]),
 ]
 
 
@@ -79,6 +110,8 @@ def default(field: FieldInfo) -> str:
         return "its defaults"
     if isinstance(value, BaseModel):
         return f"`type: {value.type}`"  # pyright: ignore[reportAttributeAccessIssue]
+    if "\n" in str(value):
+        return "built in"  # too long for a table
     return {"None": "null", "True": "`true`", "False": "`false`", "{}": "empty"}.get(str(value), f"`{value}`")
 
 
@@ -93,17 +126,22 @@ def table(model: type[BaseModel]) -> str:
     return "\n".join(lines)
 
 
-def page() -> str:
-    """The whole page."""
-    parts = [HEAD]
-    for block, models in BLOCKS:
+def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
+    """One part a block and model."""
+    parts = []
+    for block, models in blocks:
         parts.append(f"## `{block}`\n" if block else "## Top level\n")
         for model in models:
             if len(models) > 1 or "type" in model.model_fields:
                 parts.append(f"### `type: {model.model_fields['type'].default}`\n")
             summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
             parts.append(f"{summary}\n\n{table(model)}\n")
-    return "\n".join(parts)
+    return parts
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *sections(BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)])
 
 
 if __name__ == "__main__":

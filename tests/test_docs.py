@@ -58,6 +58,13 @@ def smoke(tmp_path):
     assert (run_smoke(tmp_path) / "model" / "config.json").is_file()
 
 
+def train_rm(tmp_path):
+    from tiny_models import write
+
+    places = ["--model.path", str(write(tmp_path)[0]), "--output_dir", str(tmp_path / "run")]
+    shell([*HERO, "train-rm", "examples/reward_model.yaml", *places], cwd=ROOT)
+
+
 # Every command of the documents, and the test of it. Long ones run small; `make` ones are checked to run those.
 RUNS = {
     "make demo": lambda _: made_by("demo").strip().endswith(".venv/bin/hero demo") or pytest.fail("make demo"),
@@ -68,6 +75,7 @@ RUNS = {
         [sys.executable, "examples/tiny_models.py", tmp], cwd=ROOT
     ),
     ".venv/bin/hero train examples/smoke.yaml": smoke,
+    "hero train-rm examples/reward_model.yaml": train_rm,
     "hero train examples/smoke.yaml --check": lambda _: shell(
         [*HERO, "train", "examples/smoke.yaml", "--check"], cwd=ROOT
     ),
@@ -127,6 +135,7 @@ def test_python_runs(page, code, tmp_path, capsys):
         'load_dataset("my/problems", split="train")': rows,
         'output_dir="out"': small,
         '"examples/rollouts.jsonl"': f'"{ROOT}/examples/rollouts.jsonl"',
+        '"examples/labelled_rollouts.jsonl"': f'"{ROOT}/examples/labelled_rollouts.jsonl"',
         '"liked.parquet"': f'"{tmp_path}/liked.parquet"',
     }.items():
         code = code.replace(said, instead)

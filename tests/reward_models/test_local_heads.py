@@ -1,6 +1,7 @@
 """Where scores are read: without padding, by a checkpoint's own code, and as the next token of a judge."""
 
 import json
+from itertools import pairwise
 
 import pytest
 import torch
@@ -51,7 +52,7 @@ def variable_lengths(module, query, key, value, mask, scaling, cu_seq_lens_q, ma
     assert mask is None
     assert query.shape[0] == 1
     bounds = cu_seq_lens_q.tolist()
-    assert max_length_q == max(end - start for start, end in zip(bounds[:-1], bounds[1:], strict=True))
+    assert max_length_q == max(end - start for start, end in pairwise(bounds))
     parts = [
         torch.nn.functional.scaled_dot_product_attention(
             query[:, :, start:end],
@@ -61,7 +62,7 @@ def variable_lengths(module, query, key, value, mask, scaling, cu_seq_lens_q, ma
             scale=scaling,
             enable_gqa=True,
         )
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for start, end in pairwise(bounds)
     ]
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
 

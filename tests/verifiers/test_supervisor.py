@@ -336,7 +336,7 @@ def test_it_travels_without_its_workers(patient):
         {"seconds": math.nan},
         {"seconds": "1"},
         {"memory_mb": 10},
-        {"verifier": object()},
+        {"verifier": "no verifier"},
     ],
     ids=str,
 )

@@ -44,7 +44,7 @@ class RewardDataConfig(BaseModel):
 
     Attributes:
         pairs: a .jsonl, .json (lines) or .parquet file or a Hub id, with a better and a worse completion in each row.
-        rollouts: a file or folder of rollouts with a verdict or a label each: see `docs/rollouts.md`.
+        rollouts: a file or folder of rollouts with a verdict or a label each: see `rollouts.md`.
         name: configuration name of a Hub dataset.
         split: split of a Hub dataset.
         format: of the rollouts, where it shall not be guessed.
