@@ -8,7 +8,8 @@ forward pass. Plain batches are eight in the order they come in. All three get t
 in reinforcement learning (log-normal, cut at both ends) and give the same scores (checked here). The weights are
 random: what a forward pass costs does not depend on them.
 
-Every measurement runs in a process of its own, on one thread on a CPU. Memory is the peak beyond model and imports:
+Every measurement runs in a process of its own. On a CPU it has one thread, and its seconds are that thread's processor
+time, in which other programs do not count. Memory is the peak beyond model and imports:
 of the resident set on a CPU, of what PyTorch allocates on a GPU. Left out: rollouts longer than a model's limit, and
 attention that needs packages beyond PyTorch.
 """
@@ -64,6 +65,7 @@ def classifier(shape: str, device: str):
     from transformers import Qwen2Config, Qwen2ForSequenceClassification
 
     hidden, layers, heads, kv_heads, inner = SHAPES[shape][:5]
+    settings: dict[str, Any] = {"num_labels": 1, "pad_token_id": 0}
     config = Qwen2Config(
         vocab_size=512,
         hidden_size=hidden,
@@ -73,8 +75,7 @@ def classifier(shape: str, device: str):
         intermediate_size=inner,
         max_position_embeddings=16384,
         initializer_range=hidden**-0.5,  # so large that the scores of two texts are far apart
-        num_labels=1,
-        pad_token_id=0,
+        **settings,
     )
     torch.manual_seed(0)
     torch.set_default_device(device)
@@ -145,12 +146,13 @@ def measure(way: str, shape: str, device: str) -> dict[str, Any]:
     score = WAYS[way](classifier(shape, device), byte_tokenizer())
     score(conversations[:2])  # first-call costs
     before = _forget_peak(device)
+    clock = time.perf_counter if device == "cuda" else time.process_time
     seconds = []
     try:
         for _ in range(SHAPES[shape][9]):
-            start = time.perf_counter()
+            start = clock()
             scores = score(conversations)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(clock() - start)
     except torch.OutOfMemoryError:
         return {"seconds": None}
     peak = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else resident("VmHWM")
@@ -223,7 +225,7 @@ def about(shapes: list[str], machine: str, load: float) -> str:
         "Qwen2 classifiers with random weights, one thread; log-normal lengths: "
         + "; ".join(said)
         + ". On a CPU the lengths are scaled down from the 50 to 8,000 tokens of a GPU run. Tokens are real ones, "
-        "padding not counted; median of the repeats.\n\n"
+        "padding not counted; median of the repeats. Seconds on a CPU are processor time of that thread.\n\n"
     )
 
 

@@ -74,3 +74,13 @@ def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit):
         main(["verify", "--help"])
     assert "hero verify pairs.jsonl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [("nowhere/out.jsonl", "no such folder"), ("out.parquet", "name it .jsonl"), ("pairs.jsonl", "that is the input")],
+)
+def test_an_output_that_cannot_be_is_refused(pairs, output, said, capsys):
+    assert main(["verify", str(pairs), "--output", str(pairs.parent / output)]) == 2
+    assert said in capsys.readouterr().err
+    assert pairs.read_text().count("verdict") == 0

@@ -135,6 +135,13 @@ def test_a_nonfinite_logit_is_nan_and_counted(value):
     assert judge.counters == ZERO | {"missing": 3, "nonfinite": 3}
 
 
+def test_a_cpus_budget_is_smaller_than_a_gpus():
+    assert reward_model().token_budget == 2048
+    judge = reward_model()
+    judge.model.to("meta")
+    assert LocalRewardModel(judge.model, tokenizer()).token_budget == 16384
+
+
 def test_an_empty_batch_has_no_scores():
     assert reward_model().score([]).shape == (0,)
 

@@ -324,4 +324,4 @@ def test_a_judge_asks_for_the_logits_of_one_token_only():
     rows = []
     judge.model.lm_head.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[1]))
     judge.score(CHATS)
-    assert rows == [1]
+    assert set(rows) == {1}

@@ -56,7 +56,7 @@ class _Arguments:
     """Column of the right answer."""
 
     completion_column: str | None = None
-    """Column of the text to judge."""
+    """Column of the text to judge; one named `answer` holds the final answer alone."""
 
     question_column: str = "question"
     """Column of the question, which judges read."""
@@ -68,7 +68,7 @@ class _Arguments:
     """Write the rows with their verdicts to this file; an interrupted call goes on where it was."""
 
     wrong: int = 0
-    """Show so many rows whose verdict is not their label."""
+    """Show so many rows whose verdict is not their label; an abstention never is."""
 
     workers: int | None = None
     """Processes that check; one for each core unless told otherwise."""
@@ -102,9 +102,16 @@ def run(argv: list[str]) -> int:
         _print_one(verdict, arguments.json)
         return 0
     assert arguments.file is not None
+    _check_output(arguments.output, arguments.file)
     settings = {"verifier": verifier.model_dump(mode="json"), "seconds": arguments.seconds}
     start = time.perf_counter()
-    found = _judge_file(arguments, arguments.file, running, settings)
+    try:
+        found = _judge_file(arguments, arguments.file, running, settings)
+    except KeyboardInterrupt:
+        if arguments.output is not None:
+            print("\ninterrupted; what was judged is kept, and the same command goes on from there", file=sys.stderr)
+            return 130
+        raise
     seconds = time.perf_counter() - start
     if arguments.json:
         print(json.dumps(_summary(found, seconds)))
@@ -113,6 +120,17 @@ def run(argv: list[str]) -> int:
     if arguments.output:
         print(f"written    {arguments.output}", file=sys.stderr)
     return 0
+
+
+def _check_output(output: Path | None, source: Path) -> None:
+    if output is None:
+        return
+    if output.suffix in (".gz", ".parquet"):
+        raise ConfigError(f"--output {output}: JSON Lines are written, so name it .jsonl")
+    if output.is_dir() or not output.parent.is_dir():
+        raise ConfigError(f"--output {output}: no such folder, or one itself")
+    if source.exists() and output.exists() and output.samefile(source):
+        raise ConfigError(f"--output {output}: that is the input")
 
 
 def _processes(arguments: _Arguments) -> Processes:
@@ -150,7 +168,8 @@ def _verifier(rest: list[str]) -> Any:
         return TypeAdapter(AnyVerifier).validate_python(given["verifier"])
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"--verifier.{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}") from None
+        name = ".".join(["--verifier", *map(str, first["loc"][1:])])
+        raise ConfigError(f"{name}: {first['msg']}") from None
 
 
 def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any) -> FileVerdicts:
@@ -223,7 +242,8 @@ def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
     times = summary["ms"]
     console.print(
         f"{summary['rows']:,} rows in {seconds:.1f} s; a check takes {times['mean']:.2f} ms "
-        f"(median {times['p50']:.2f}, 99th percentile {times['p99']:.2f}, longest {times['max']:.1f})"
+        f"(median {times['p50']:.2f}, longest {times['max']:.0f})",
+        highlight=False,
     )
     _print_wrong(console, found, wrong)
 
@@ -231,7 +251,7 @@ def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
 def _print_quality(console: Any, quality: dict[str, dict[str, Any]]) -> None:
     from rich.table import Table
 
-    table = Table("against the labels", "", "95% interval", "rows", box=None, pad_edge=False, header_style="bold")
+    table = Table("against the labels", "share", "95% interval", "rows", box=None, pad_edge=False, header_style="bold")
     for name, share in quality.items():
         if name == "abstained" or share["value"] is None:
             continue

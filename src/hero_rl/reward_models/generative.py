@@ -48,8 +48,8 @@ class GenerativeRewardModelConfig(InProcessConfig):
         attention: "auto" is transformers' choice; else the name of an implementation, such as "sdpa". With
             "flash_attention_2", "flash_attention_3" or flash attention of the `kernels` library, sequences are scored
             without padding.
-        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. Halved for
-            good where memory runs out.
+        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. None is 16,384
+            on a GPU and 2,048 on a CPU. Halved for good where memory runs out.
         max_tokens: a longer prompt loses its middle; None is the model's own limit.
         prompt: what the model is asked, with {question} and {answer} in it.
         yes: the word for a good answer, one token of the tokenizer; a leading space counts.
@@ -116,7 +116,7 @@ class GenerativeRewardModel(InProcessRewardModel):
         prompt: str = _PROMPT,
         yes: str = "Yes",
         no: str = "No",
-        token_budget: int = 16384,
+        token_budget: int | None = None,
         max_tokens: int | None = None,
     ) -> None:
         _check_places(prompt)

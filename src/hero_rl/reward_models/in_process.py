@@ -18,6 +18,10 @@ from hero_rl.reward_models.rendering import Renderer, Tokens
 
 __all__ = ["InProcessConfig", "InProcessRewardModel"]
 
+# A GPU needs many tokens to be busy; on a CPU they would leave its caches (benchmarks/reward_models.md).
+_GPU_BUDGET = 16384
+_CPU_BUDGET = 2048
+
 
 class InProcessConfig(BaseModel):
     """Where a model comes from and how it runs.
@@ -31,8 +35,8 @@ class InProcessConfig(BaseModel):
         attention: "auto" is transformers' choice; else the name of an implementation, such as "sdpa". With
             "flash_attention_2", "flash_attention_3" or flash attention of the `kernels` library, sequences are scored
             without padding.
-        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. Halved for
-            good where memory runs out.
+        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. None is 16,384
+            on a GPU and 2,048 on a CPU. Halved for good where memory runs out.
         max_tokens: a longer conversation loses its middle; None is the model's own limit.
     """
 
@@ -44,7 +48,7 @@ class InProcessConfig(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     attention: Annotated[str, Field(min_length=1)] = "auto"
-    token_budget: Annotated[int, Field(gt=0)] = 16384
+    token_budget: Annotated[int, Field(gt=0)] | None = None
     max_tokens: Annotated[int, Field(gt=1)] | None = None
 
     def _load(self, auto_class: Any) -> tuple[Any, Any]:
@@ -81,7 +85,9 @@ class InProcessRewardModel:
         ConfigError: token_budget is not positive.
     """
 
-    def __init__(self, head: Head, renderer: Renderer, token_budget: int) -> None:
+    def __init__(self, head: Head, renderer: Renderer, token_budget: int | None) -> None:
+        if token_budget is None:
+            token_budget = _CPU_BUDGET if head.model.device.type == "cpu" else _GPU_BUDGET
         if token_budget < 1:
             raise ConfigError(f"token_budget is {token_budget}; it must be positive")
         self.tokenizer = renderer.tokenizer

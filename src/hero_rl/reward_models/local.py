@@ -30,8 +30,8 @@ class LocalRewardModelConfig(InProcessConfig):
         attention: "auto" is transformers' choice; else the name of an implementation, such as "sdpa". With
             "flash_attention_2", "flash_attention_3" or flash attention of the `kernels` library, sequences are scored
             without padding.
-        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. Halved for
-            good where memory runs out.
+        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. None is 16,384
+            on a GPU and 2,048 on a CPU. Halved for good where memory runs out.
         max_tokens: a longer conversation loses its middle; None is the model's own limit.
     """
 
@@ -84,7 +84,7 @@ class LocalRewardModel(InProcessRewardModel):
         model: Any,
         tokenizer: Any,
         *,
-        token_budget: int = 16384,
+        token_budget: int | None = None,
         max_tokens: int | None = None,
         own_code: bool = False,
     ) -> None:

@@ -31,8 +31,8 @@ class Columns:
 
     Attributes:
         reference: the right answer; None takes `reference` or `gold`.
-        completion: the whole text of the policy; None takes `completion` or `response`, else `answer`, which then holds
-            the final answer alone.
+        completion: the whole text of the policy; None takes `completion` or `response`, else `answer`. A column of
+            that name holds the final answer alone.
         question: what was asked, for judges.
         label: whether the answer is right (1 or 0, true or false), read where there is such a column.
     """
@@ -151,7 +151,7 @@ def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator
         text = column_of(row, completion, place)
         if not isinstance(text, str):
             text = as_text(text, completion, place)
-        if completion == "answer" and columns.completion is None:
+        if completion == "answer":
             text = f"\\boxed{{{text}}}"
         if labelled is None:
             labelled = columns.label in row

@@ -91,6 +91,8 @@ class Supervised:
     def _check_settings(self) -> None:
         if os.name != "posix":
             raise ConfigError("Supervised needs a POSIX system: its workers are killed by signals")
+        if isinstance(self.verifier, type):
+            raise ConfigError(f"verifier is the class {self.verifier.__name__}; give an instance of it")
         if not isinstance(self.verifier, Verifier):
             raise ConfigError(f"verifier must have a method verify, but is a {type(self.verifier).__name__}")
         for name, least in (("workers", 1), ("memory_mb", _LEAST_MEMORY_MB)):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hero_rl.verifiers import MathVerifier, Reason, math
+from hero_rl.verifiers import MathVerifier, Reason, math, verify_math
 from hero_rl.verifiers.math import evaluation
 from hero_rl.verifiers.math.functions import FUNCTIONS
 
@@ -410,3 +410,9 @@ def test_extraction_takes_linear_time():
     ):
         MathVerifier().extract(completion)
     assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(("gold", "response"), [(7, "7"), ("7", None), (["7"], "7")])
+def test_what_is_no_text_is_a_mistake_of_the_caller(gold, response):
+    with pytest.raises(TypeError, match="must be str"):
+        verify_math(gold, response)

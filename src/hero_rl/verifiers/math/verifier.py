@@ -171,7 +171,13 @@ def _plain(node: Node) -> Node:
 
 
 def verify_math(gold: str, response: str) -> bool | None:
-    """Whether a response's final answer is the gold one, with default settings, in process; None for no opinion."""
+    """Whether a response's final answer is the gold one, with default settings, in process; None for no opinion.
+
+    Raises:
+        TypeError: one of the two is no text.
+    """
+    if not isinstance(gold, str) or not isinstance(response, str):
+        raise TypeError(f"gold and response must be str, not {type(gold).__name__} and {type(response).__name__}")
     value = MathVerifier().verify(gold, response).value
     return None if math.isnan(value) else bool(value)
 
