@@ -72,10 +72,12 @@ REWARD_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
     """What the docstring's Attributes section says of each field."""
-    text = inspect.getdoc(model) or ""
-    section = text.partition("Attributes:\n")[2].split("\n\n")[0]
-    entries = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, re.M)
-    return {name: " ".join(meaning.split()) for name, meaning in entries}
+    said: dict[str, str] = {}
+    for kind in reversed(model.__mro__):  # a setting that is inherited is told where it is made
+        section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2].split("\n\n")[0]
+        entries = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, re.M)
+        said |= {name: " ".join(meaning.split()) for name, meaning in entries}
+    return said
 
 
 def type_name(annotation: Any) -> str:

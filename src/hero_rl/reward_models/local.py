@@ -21,18 +21,8 @@ class LocalRewardModelConfig(InProcessConfig):
     """Where a local reward model comes from and how it runs.
 
     Attributes:
-        path: folder, or name on the Hugging Face hub.
-        revision: branch, tag or commit on the hub.
         trust_remote_code: run Python code that comes with the checkpoint. Off unless you say so; Qwen2.5-Math-RM
             needs it.
-        dtype: of the weights; "auto" is what the checkpoint was saved in, which is bfloat16 for most.
-        device: "auto" is this process's GPU if there is one, else the CPU.
-        attention: "auto" is transformers' choice; else the name of an implementation, such as "sdpa". With
-            "flash_attention_2", "flash_attention_3" or flash attention of the `kernels` library, sequences are scored
-            without padding.
-        token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. None is 16,384
-            on a GPU and 2,048 on a CPU. Halved for good where memory runs out.
-        max_tokens: a longer conversation loses its middle; None is the model's own limit.
     """
 
     type: Literal["local"] = "local"

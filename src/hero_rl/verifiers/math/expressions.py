@@ -38,8 +38,8 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
         return Reason.MATCHED_BY_VALUE if constant else Reason.MATCHED_SYMBOLICALLY
     if by.how.rounding_digits is not None and is_rounding(reference, answer, by.how.rounding_digits):
         return Reason.MATCHED_BY_ROUNDING
-    renamed = _parameter_renamed(reference, answer)
-    if renamed is not None and same_formula(reference, renamed):
+    in_our_letters = _parameter_renamed(reference, answer)
+    if in_our_letters is not None and same_formula(reference, in_our_letters):
         return Reason.MATCHED_SYMBOLICALLY
     return None
 

@@ -33,11 +33,10 @@ def sequences(reference: Node, answer: Node, by: Comparison) -> object:
         return _tuple_and_list(expected, said, by)
     if kinds == {"set"}:
         return _any_order(_distinct(expected), _distinct(said), by)
-    if kinds == {"list"} and _named_one_by_one(expected) and _named_one_by_one(said):
-        return _any_order(expected, said, by)
-    if kinds == {"list"} and (by.how.order == "kept" or _named_one_by_one(expected) != _named_one_by_one(said)):
+    named = _named_one_by_one(expected) + _named_one_by_one(said)
+    if kinds == {"list"} and (named == 1 or (named == 0 and by.how.order == "kept")):
         return _in_order(expected, said, by)
-    return _any_order(expected, said, by)
+    return _any_order(expected, said, by)  # with letters on both sides, those say which belong together
 
 
 def _named_one_by_one(sequence: Sequence) -> bool:

@@ -46,14 +46,14 @@ _SYNONYMS = {
     "backslash": "setminus", "smallsetminus": "setminus", "land": "wedge", "lor": "vee", "colon": ":",
     "degree": "circ", "ast": "*",
     "arctg": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sh": "sinh", "ch": "cosh", "th": "tanh",
-    "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "dotsb": "ldots", 
+    "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "dotsb": "ldots",
 }  # fmt: skip
 _SIZES = {
     "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl", "Biggr",
     "middle",
     "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "rm", "bf", "it", "boldsymbol", "bold",
     "mathbf", "mathit",
-    "mathcal", "overrightarrow", "vec", "overline", "bar", "hat", "widehat", "tilde", "underline", "nonumber",
+    "mathcal", "underline", "nonumber",
     "boxed", "fbox", "ensuremath",
 }  # fmt: skip
 _KEEP_AS_MARK = {"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"}

@@ -48,7 +48,6 @@ _PROSE_COMMANDS = {
     "textnormal",
     "mathsf",
     "textsf",
-    "rm",
     "operatorname",
 }
 _BLACKBOARD = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
@@ -73,7 +72,6 @@ _PROSE_PATTERN = re.compile(
     re.DOTALL,
 )
 _WORD_LIST = """
-per sq 
 and or for all the is are of if to as no yes odd even true false not any with when where than from inch feet
 foot day days min max pct year none both each only such that then per sq
 """

@@ -98,15 +98,12 @@ def unit_name(words: list[str]) -> str:
         if word.lower() in _MODIFIERS and len(words) > 1:
             power = _MODIFIERS[word.lower()]
         elif word.startswith("^"):
-            name, power = name + (word if not power else ""), power
+            name += "" if power else word
         else:
             lower = word.lower() if len(word) > 2 else word  # m is not M
             spelled = _NAMES.get(word) or _NAMES.get(lower) or _NAMES.get(_singular(lower)) or _singular(lower)
-            name = (
-                f"{name} {spelled}".strip()
-                if _NOUN.fullmatch(word) and name and name[-1] not in "/."
-                else name + spelled
-            )
+            joins = not name or name[-1] in "/." or not _NOUN.fullmatch(word)
+            name += spelled if joins else f" {spelled}"
     return name + power
 
 
