@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+import sys
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
 import tyro
 
-__all__ = ["parse"]
+__all__ = ["RunArguments", "interrupted", "parse"]
 
 Arguments = TypeVar("Arguments")
+
+
+@dataclass
+class RunArguments:
+    """What every verb takes that trains from a configuration."""
+
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG.yaml")]
+    """The configuration file."""
+
+    resume: bool = False
+    """Continue the run in output_dir from its newest checkpoint."""
+
+    check: bool = False
+    """Check configuration and data, load no model, train nothing."""
+
+    json: bool = False
+    """Print the result as one JSON object and show no progress."""
+
+
+def interrupted(verb: str, argv: list[str]) -> int:
+    """Say how an interrupted run goes on; returns the exit code."""
+    again = " ".join(argument for argument in argv if argument != "--resume")
+    print(f"\ninterrupted; continue with: hero {verb} {again} --resume", file=sys.stderr)
+    return 130
 
 
 def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tuple[Arguments, list[str]]:

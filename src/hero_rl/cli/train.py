@@ -6,11 +6,8 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import Annotated
 
-import tyro
-
-from hero_rl.cli.arguments import parse
+from hero_rl.cli.arguments import RunArguments, interrupted, parse
 
 __all__ = ["run"]
 
@@ -29,20 +26,8 @@ Every setting: docs/configuration.md
 
 
 @dataclass
-class _Arguments:
+class _Arguments(RunArguments):
     """Train a policy from a YAML configuration."""
-
-    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG.yaml")]
-    """The configuration file."""
-
-    resume: bool = False
-    """Continue the run in output_dir from its newest checkpoint."""
-
-    check: bool = False
-    """Check configuration and data, load no model, train nothing."""
-
-    json: bool = False
-    """Print the result as one JSON object and show no progress."""
 
 
 def run(argv: list[str]) -> int:
@@ -63,9 +48,7 @@ def run(argv: list[str]) -> int:
     try:
         model = train(config, resume=arguments.resume, progress=not arguments.json)
     except KeyboardInterrupt:
-        again = " ".join(argument for argument in argv if argument != "--resume")
-        print(f"\ninterrupted; continue with: hero train {again} --resume", file=sys.stderr)
-        return 130
+        return interrupted("train", argv)
     if os.environ.get("RANK", "0") != "0":
         return 0
     if arguments.json:

@@ -7,11 +7,9 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
-from hero_rl.cli.arguments import parse
+from hero_rl.cli.arguments import RunArguments, interrupted, parse
 
 if TYPE_CHECKING:
     from hero_rl.rollouts import Rollout
@@ -34,20 +32,8 @@ Every setting: docs/configuration.md
 
 
 @dataclass
-class _Arguments:
-    """Train a reward model from a YAML configuration."""
-
-    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG.yaml")]
-    """The configuration file."""
-
-    resume: bool = False
-    """Continue the run in output_dir from its newest checkpoint."""
-
-    check: bool = False
-    """Check configuration and data and count the pairs, load no model, train nothing."""
-
-    json: bool = False
-    """Print the result as one JSON object and show no progress."""
+class _Arguments(RunArguments):
+    """Train a reward model from a YAML configuration; `--check` counts the pairs too."""
 
 
 def run(argv: list[str]) -> int:
@@ -69,9 +55,7 @@ def run(argv: list[str]) -> int:
     try:
         result = train_reward_model(config, rollouts, resume=arguments.resume, progress=not arguments.json)
     except KeyboardInterrupt:
-        again = " ".join(argument for argument in argv if argument != "--resume")
-        print(f"\ninterrupted; continue with: hero train-rm {again} --resume", file=sys.stderr)
-        return 130
+        return interrupted("train-rm", argv)
     if os.environ.get("RANK", "0") != "0":
         return 0
     if arguments.json:
