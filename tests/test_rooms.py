@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "diagnostics": {"signals", "rules"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "trainers": {"signals", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
-    "training": {"rows", "rules", "verifiers", "reward_models", "trainers"},
+    "training": {"rows", "rollouts", "rules", "verifiers", "reward_models", "trainers"},
     "arena": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "trainers", "training"},
     "cli": {"rows", "rollouts", "rescoring", "training", "arena", "rules", "verifiers", "reward_models"},
 }

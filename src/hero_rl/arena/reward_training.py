@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
@@ -13,12 +12,11 @@ from hero_rl.arena.preferences import Pair, build_pairs
 from hero_rl.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
 from hero_rl.arena.settings import LanguageModelSettings, RewardModelSettings
 from hero_rl.arena.task import PROMPT_END
-from hero_rl.arena.training import run_silently, training_arguments
+from hero_rl.arena.training import training_arguments
+from hero_rl.reward_models.rendering import Renderer
+from hero_rl.training.reward_pairs import PreferencePair
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-__all__ = ["fit_bradley_terry", "make_noisy", "pair_dataset", "reward_model_from", "train_reward_model"]
+__all__ = ["fit_bradley_terry", "make_noisy", "reward_model_from", "train_reward_model"]
 
 
 def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettings, folder: Path) -> None:
@@ -66,23 +64,20 @@ def fit_bradley_terry(
     pairs: Sequence[Pair],
     settings: RewardModelSettings,
 ) -> None:
-    """Train the model in place to score the chosen above the rejected."""
-    from trl import RewardConfig, RewardTrainer
+    """Train the model in place to score the chosen above the rejected, as `hero train-rm` does."""
+    from trl import RewardConfig
 
+    from hero_rl.training.bradley_terry import PairTrainer, tokenised
+
+    rows, _ = tokenised([_preference(pair) for pair in pairs], Renderer(tokenizer))
     with training_arguments(settings) as arguments:
         config = RewardConfig(**arguments, center_rewards_coefficient=settings.centring)
-        dataset = pair_dataset(tokenizer, pairs)
-        run_silently(RewardTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer))
+        PairTrainer(model, tokenizer, config, rows).train()
     model.eval()
 
 
-def pair_dataset(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[Pair]) -> Dataset:
-    """Tokenised pairs, `chosen_ids` and `rejected_ids`, without an end of sequence: the model imagines it."""
-    from datasets import Dataset
-
-    return Dataset.from_dict(
-        {
-            f"{side}_ids": tokenizer([f"{pair.problem.prompt} {getattr(pair, side)}" for pair in pairs])["input_ids"]
-            for side in ("chosen", "rejected")
-        }
-    )
+def _preference(pair: Pair) -> PreferencePair:
+    """The pair without an end of sequence: the model imagines it."""
+    prompt = {"role": "user", "content": f"{pair.problem.prompt} "}
+    chosen, rejected = ([prompt, {"role": "assistant", "content": text}] for text in (pair.chosen, pair.rejected))
+    return PreferencePair(pair.problem.prompt, chosen, rejected)

@@ -5,15 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from hero_rl.cli.arguments import RunArguments, interrupted, parse
-
-if TYPE_CHECKING:
-    from hero_rl.rollouts import Rollout
-    from hero_rl.training.reward_config import RewardDataConfig
 
 __all__ = ["run"]
 
@@ -44,16 +38,15 @@ def run(argv: list[str]) -> int:
     from hero_rl.training.reward_training import check_reward_run, train_reward_model
 
     config = load_config(arguments.config, parse_overrides(rest), RewardTrainConfig)
-    rollouts = _rollouts(config.data)
     if arguments.check:
-        counts = check_reward_run(config, rollouts).counts
+        counts = check_reward_run(config).counts
         if arguments.json:
             print(json.dumps({"counts": counts}))
         said = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
         print(f"{arguments.config}: good; {said}", file=sys.stderr)
         return 0
     try:
-        result = train_reward_model(config, rollouts, resume=arguments.resume, progress=not arguments.json)
+        result = train_reward_model(config, resume=arguments.resume, progress=not arguments.json)
     except KeyboardInterrupt:
         return interrupted("train-rm", argv)
     if os.environ.get("RANK", "0") != "0":
@@ -66,16 +59,3 @@ def run(argv: list[str]) -> int:
         if result.eval_accuracy is not None:
             print(f"accuracy   {result.eval_accuracy:.3f} of {result.counts['held_out']} held-out pairs")
     return 0
-
-
-def _rollouts(data: RewardDataConfig) -> Iterable[Rollout] | None:
-    """The rollouts that a configuration names, if it does."""
-    if data.rollouts is None:
-        return None
-    from hero_rl.errors import ConfigError
-    from hero_rl.rollouts import Columns, RolloutReader
-
-    reader = RolloutReader(data.rollouts, Columns(**data.columns), data.format)
-    if "verdict" not in reader.layout.source:
-        raise ConfigError(f"data.rollouts: {data.rollouts} has neither verdicts nor labels; `hero score` adds verdicts")
-    return reader

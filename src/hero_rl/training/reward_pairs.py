@@ -1,7 +1,6 @@
 """Preference pairs for a reward model: read from a file or the Hub, or made of labelled rollouts.
 
-    >>> from types import SimpleNamespace as Row
-    >>> rows = [Row(prompt="1 + 1 =", completion=text, verdict=text == "2") for text in ("2", "3", "4")]
+    >>> rows = [Rollout("1 + 1 =", text, verdict=float(text == "2")) for text in ("2", "3", "4")]
     >>> [(pair.chosen[-1]["content"], pair.rejected[-1]["content"]) for pair in pairs_of_rollouts(rows, 8, seed=0)[0]]
     [('2', '3'), ('2', '4')]
 
@@ -18,35 +17,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.rollouts import Columns, Rollout, RolloutReader
 from hero_rl.rows import field, read_rows, short
 from hero_rl.training.prompts import FILES, hub_dataset
 from hero_rl.training.reward_config import RewardDataConfig
 
-__all__ = ["JudgedRollout", "PreferencePair", "fingerprint", "pairs_of_rollouts", "read_pairs", "split_by_prompt"]
+__all__ = [
+    "PreferencePair",
+    "fingerprint",
+    "listed",
+    "load_pairs",
+    "pairs_of_rollouts",
+    "read_pairs",
+    "split_by_prompt",
+]
 
 Messages: TypeAlias = Sequence[Mapping[str, Any]]
-
-
-class JudgedRollout(Protocol):
-    """What a pair is made of; `hero_rl.rollouts.Rollout` is one."""
-
-    @property
-    def prompt(self) -> str | Messages:
-        """Text or chat messages."""
-        ...
-
-    @property
-    def completion(self) -> str | Messages:
-        """Text or chat messages."""
-        ...
-
-    @property
-    def verdict(self) -> float | None:
-        """1 correct, 0 incorrect, None or NaN not known."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -64,8 +53,29 @@ class PreferencePair:
     rejected: Messages
 
 
+def load_pairs(data: RewardDataConfig, seed: int) -> tuple[list[PreferencePair], dict[str, int]]:
+    """The pairs that a configuration names, or those that its labelled rollouts make, and their counts.
+
+    Raises:
+        ConfigError: the rollouts have neither verdicts nor labels, or no such column.
+        DataError: a file is missing or unreadable, or a row is bad, or there are no pairs.
+    """
+    if data.rollouts is None:
+        pairs, counts = read_pairs(data)
+    else:
+        reader = RolloutReader(data.rollouts, Columns(**data.columns), data.format)
+        if "verdict" not in reader.layout.source:
+            raise ConfigError(
+                f"data.rollouts: {data.rollouts} has neither verdicts nor labels; `hero score` adds verdicts"
+            )
+        pairs, counts = pairs_of_rollouts(reader, data.pairs_per_prompt, seed)
+    if not pairs:
+        raise DataError(f"{data.pairs or data.rollouts}: no pairs to train on; {listed(counts)}")
+    return pairs, counts
+
+
 def pairs_of_rollouts(
-    rollouts: Iterable[JudgedRollout], pairs_per_prompt: int, seed: int
+    rollouts: Iterable[Rollout], pairs_per_prompt: int, seed: int
 ) -> tuple[list[PreferencePair], dict[str, int]]:
     """Correct against incorrect completions of one prompt, whatever step or group they come from.
 
@@ -167,6 +177,11 @@ def split_by_prompt(
         raise ConfigError(f"data.eval_fraction: {len(prompts)} prompts with pairs are too few to hold one out")
     held = set(prompts[: min(max(1, round(fraction * len(prompts))), len(prompts) - 1)])
     return [pair for pair in pairs if pair.prompt not in held], [pair for pair in pairs if pair.prompt in held]
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts as one line says them."""
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
 
 
 def fingerprint(pairs: Iterable[PreferencePair]) -> str:

@@ -1,30 +1,26 @@
 """One training of a reward model from its configuration: the code behind `hero train-rm`.
 
-    config = load_config("examples/reward_model.yaml", None, RewardTrainConfig)
-    result = train_reward_model(config, read_rollouts(config.data.rollouts))
-
-Bradley-Terry through TRL's `RewardTrainer`. Pairs are tokenised here as `LocalRewardModel` tokenises what it scores, so
-that what was trained is what is asked later.
+config = load_config("examples/reward_model.yaml", None, RewardTrainConfig)
+result = train_reward_model(config)
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from accelerate import PartialState
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PrinterCallback, set_seed
-from transformers.trainer_callback import ProgressCallback
-from trl import RewardConfig, RewardTrainer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
+from trl import RewardConfig
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.reward_models.rendering import Renderer, own_limit
+from hero_rl.training.bradley_terry import ACCURACY, PairTrainer, tokenised
 from hero_rl.training.config import did_you_mean
 from hero_rl.training.progress import ProgressLine
 from hero_rl.training.quiet import quiet_libraries
@@ -37,22 +33,11 @@ from hero_rl.training.records import (
     write_whole,
 )
 from hero_rl.training.reward_config import RewardTrainConfig
-from hero_rl.training.reward_pairs import (
-    JudgedRollout,
-    PreferencePair,
-    fingerprint,
-    pairs_of_rollouts,
-    read_pairs,
-    split_by_prompt,
-)
-
-if TYPE_CHECKING:
-    from datasets import Dataset
+from hero_rl.training.reward_pairs import PreferencePair, fingerprint, listed, load_pairs, split_by_prompt
 
 __all__ = ["RewardResult", "RewardRun", "check_reward_run", "reward_arguments", "train_reward_model"]
 
 _SHOWN = {"loss": "loss", "accuracy": "accuracy", "margin": "margin"}
-_ACCURACY = "eval_pairwise_accuracy"
 
 
 @dataclass(frozen=True)
@@ -89,12 +74,8 @@ class RewardResult:
     eval_accuracy: float | None
 
 
-def check_reward_run(config: RewardTrainConfig, rollouts: Iterable[JudgedRollout] | None = None) -> RewardRun:
+def check_reward_run(config: RewardTrainConfig) -> RewardRun:
     """Check all that can be checked without a model, and make the pairs.
-
-    Args:
-        config: what to do.
-        rollouts: those of `config.data.rollouts`, as `hero_rl.rollouts.read_rollouts` reads them.
 
     Raises:
         ConfigError: a setting is wrong.
@@ -105,14 +86,7 @@ def check_reward_run(config: RewardTrainConfig, rollouts: Iterable[JudgedRollout
         raise ConfigError(f"model.path: {path}: no such folder")
     with quiet_libraries():
         arguments = reward_arguments(config)
-    if data.pairs is not None:
-        pairs, counts = read_pairs(data)
-    elif rollouts is not None:
-        pairs, counts = pairs_of_rollouts(rollouts, data.pairs_per_prompt, config.seed)
-    else:
-        raise ConfigError("data.rollouts: the rollouts that it names must be given")
-    if not pairs:
-        raise DataError(f"{data.pairs or data.rollouts}: no pairs to train on; {_listed(counts)}")
+    pairs, counts = load_pairs(data, config.seed)
     train, held_out = split_by_prompt(pairs, data.eval_fraction, config.seed)
     return RewardRun(config, arguments, train, held_out, counts | {"train": len(train), "held_out": len(held_out)})
 
@@ -139,7 +113,6 @@ def reward_arguments(config: RewardTrainConfig) -> RewardConfig:
 
 def train_reward_model(
     config: RewardTrainConfig,
-    rollouts: Iterable[JudgedRollout] | None = None,
     *,
     resume: bool = False,
     progress: bool = True,
@@ -148,7 +121,6 @@ def train_reward_model(
 
     Args:
         config: what to do.
-        rollouts: those of `config.data.rollouts`, as `hero_rl.rollouts.read_rollouts` reads them.
         resume: continue the run in `config.output_dir` from its newest complete checkpoint.
         progress: say on stderr what is left out and cut, and show a progress line.
 
@@ -156,7 +128,7 @@ def train_reward_model(
         HeroError: settings, data or checkpoint are wrong.
     """
     with quiet_libraries():
-        return _train(check_reward_run(config, rollouts), resume, progress)
+        return _train(check_reward_run(config), resume, progress)
 
 
 def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
@@ -203,15 +175,15 @@ def _fingerprint(run: RewardRun) -> str:
     return fingerprint([*run.train, *run.held_out])
 
 
-def _final_accuracy(trainer: _Trainer) -> float:
+def _final_accuracy(trainer: PairTrainer) -> float:
     """The held-out accuracy of the trained model, evaluated if the last step was not."""
     for row in reversed(trainer.state.log_history):
-        if _ACCURACY in row and row["step"] == trainer.state.global_step:
-            return row[_ACCURACY]
-    return trainer.evaluate()[_ACCURACY]
+        if ACCURACY in row and row["step"] == trainer.state.global_step:
+            return row[ACCURACY]
+    return trainer.evaluate()[ACCURACY]
 
 
-def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -> tuple[_Trainer, RewardRun]:
+def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -> tuple[PairTrainer, RewardRun]:
     """The trainer, and the run with the counts of its tokens."""
     with _named_model():
         tokenizer = AutoTokenizer.from_pretrained(run.config.model.path, **_source(run.config))
@@ -220,53 +192,21 @@ def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -
         raise ConfigError(f"model.path: {run.config.model.path}: the tokenizer has no padding or end-of-sequence token")
     limits = [limit for limit in (run.config.data.max_tokens, own_limit(model.config, tokenizer)) if limit]
     renderer = Renderer(tokenizer, min(limits, default=None))
-    train, counts = _tokenised(run.train, renderer)
-    held_out, more = _tokenised(run.held_out, renderer)
+    train, counts = tokenised(run.train, renderer)
+    held_out, more = tokenised(run.held_out, renderer)
     run = replace(run, counts=run.counts | {name: counts[name] + more[name] for name in counts})
-    say(_listed(run.counts))
+    say(listed(run.counts))
     if run.counts["truncated"]:
         say(
             f"{run.counts['truncated']} conversations are longer than {renderer.max_tokens} tokens: their middle is cut"
         )
     for name, dataset in (("train on", train), *([("evaluate on", held_out)] if run.held_out else [])):
         if not len(dataset):
-            raise DataError(f"no pairs to {name} are left once they are tokens; {_listed(run.counts)}")
-    trainer = _Trainer(
-        model=model,
-        args=run.arguments,
-        train_dataset=train,
-        eval_dataset=held_out if run.held_out else None,
-        processing_class=tokenizer,
-        callbacks=callbacks,
+            raise DataError(f"no pairs to {name} are left once they are tokens; {listed(run.counts)}")
+    trainer = PairTrainer(
+        model, tokenizer, run.arguments, train, held_out if run.held_out else None, callbacks=callbacks
     )
-    for noisy in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(noisy)
     return trainer, run
-
-
-class _Trainer(RewardTrainer):
-    """TRL's trainer, with the held-out accuracy over pairs: TRL's own is a mean over batches, and the last is short."""
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        self._right: list[torch.Tensor] = []
-        return super().evaluate(*args, **kwargs)
-
-    def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        outputs: Any
-        right: Any
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        if not model.training:
-            chosen, rejected = outputs.logits.detach().squeeze(-1).chunk(2)
-            right = self.accelerator.gather_for_metrics(chosen > rejected)
-            self._right.append(right)
-        return (loss, outputs) if return_outputs else loss
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if "eval_loss" in logs:
-            logs[_ACCURACY] = torch.cat(self._right).float().mean().item()
-        super().log(logs, start_time)
 
 
 def _source(config: RewardTrainConfig) -> dict[str, Any]:
@@ -307,27 +247,6 @@ def _one_label_model(config: RewardTrainConfig, say: Callable[[str], None]) -> A
     if missing:
         say(f"{path} is a language model: its reward head ({', '.join(missing)}) is new and starts untrained")
     return model
-
-
-def _tokenised(pairs: Sequence[PreferencePair], renderer: Renderer) -> tuple[Dataset, dict[str, int]]:
-    """Token ids of both sides, without pairs that have nothing to tell apart; counts of those and of what was cut."""
-    from datasets import Dataset
-
-    chosen, cut_chosen = renderer.tokenize([pair.chosen for pair in pairs])
-    rejected, cut_rejected = renderer.tokenize([pair.rejected for pair in pairs])
-    rows, counts = [], {"truncated": cut_chosen + cut_rejected, "unrenderable": 0, "alike_tokens": 0}
-    for better, worse in zip(chosen, rejected, strict=True):
-        if not better or not worse:
-            counts["unrenderable"] += 1
-        elif better == worse:
-            counts["alike_tokens"] += 1
-        else:
-            rows.append({"chosen_ids": better, "rejected_ids": worse})
-    return Dataset.from_list(rows), counts
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
 
 
 @contextmanager
