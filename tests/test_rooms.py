@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
-    "reward_models": {"signals", "endpoints"},
+    "reward_models": {"signals", "endpoints", "rows"},
     "scoring": {"signals", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},

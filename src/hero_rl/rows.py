@@ -6,87 +6,160 @@ answer = as_text(field(row, "answer", place), "answer", place)
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Generator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
 
-__all__ = ["as_text", "field", "read_rows", "short"]
+__all__ = ["AS_JSON", "Place", "as_text", "field", "is_messages", "read_rows", "short", "without_nulls"]
+
+AS_JSON = b"hero.json"
+"""Mark in the metadata of a Parquet column whose cells are JSON text."""
+
+_AT_A_TIME = 256  # rows of a Parquet file that are held as Python objects
+_BUFFER = 1 << 20  # bytes of a Parquet column that are read ahead; left to itself, Arrow takes whole row groups
+
+PlacedRows = Generator[tuple["Place", dict[str, Any]], None, None]
 
 
-def read_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands; as text, what an error message says of it.
+
+    Attributes:
+        file: the file.
+        row: line of a JSON Lines file or row of a Parquet file, from 1.
+        is_line: whether it is a line.
+    """
+
+    file: Path
+    row: int
+    is_line: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.row}" if self.is_line else f"{self.file} row {self.row}"
+
+
+def read_rows(
+    path: Path, columns: Sequence[str] = (), moved: Callable[[int], object] = lambda position: None
+) -> PlacedRows:
     """Stream a file's rows: Parquet by its suffix, gzipped JSON Lines by `.gz`, else JSON Lines.
 
     Args:
         path: the file.
         columns: all that is wanted of a Parquet file; none for all.
+        moved: told how many of the file's bytes are read, before each row.
 
     Yields:
-        The row's place ("file:line" or "file row n") and the row. Blank lines are passed over.
+        The row's place and the row. Blank lines are passed over; NaN, which Python's own writers put where JSON has
+        null, is None.
 
     Raises:
         DataError: the file cannot be opened or read, or a row is no JSON object; the message names file and row.
     """
     try:
-        yield from _parquet_rows(path, columns) if path.suffix == ".parquet" else _json_rows(path)
+        yield from _parquet_rows(path, columns, moved) if path.suffix == ".parquet" else _json_rows(path, moved)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
 
 
-def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with _opened(path) as lines:
+def _json_rows(path: Path, moved: Callable[[int], object]) -> PlacedRows:
+    with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else nullcontext(raw) as lines:
         number = 0
         try:
             for number, line in enumerate(lines, start=1):
+                moved(raw.tell())
                 if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise DataError(f"{path}:{number}: an object is expected, not {type(row).__name__}")
-                    yield f"{path}:{number}", row
-        except (json.JSONDecodeError, RecursionError) as error:
-            what = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-            raise DataError(f"{path}:{number}: not valid JSON: {what}") from None
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}:{number + 1}: not valid UTF-8: {error.reason}") from None
+                    place = Place(path, number)
+                    yield place, _parsed(line, place)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(f"{path}:{number + 1}: the compressed data is damaged or ends too soon: {error}") from None
 
 
-def _opened(path: Path) -> Any:
-    if path.suffix == ".gz":
-        import gzip
+def _parsed(line: bytes, place: Place) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8"), parse_constant=_constant)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
+    except json.JSONDecodeError as error:
+        half = "" if line.endswith(b"\n") else "; the file ends in the middle of this line"
+        raise DataError(f"{place}: not valid JSON: {error.msg} at character {error.colno}{half}") from None
+    except (ValueError, RecursionError) as error:
+        what = "nested too deep" if isinstance(error, RecursionError) else error
+        raise DataError(f"{place}: not valid JSON: {what}") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: an object is expected, not {type(row).__name__}")
+    return row
 
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+
+def _constant(name: str) -> None:
+    if name != "NaN":
+        raise ValueError(f"{name} is no number")
 
 
-def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet_rows(path: Path, columns: Sequence[str], moved: Callable[[int], object]) -> PlacedRows:
     import pyarrow
     import pyarrow.parquet
 
+    number, size = 0, path.stat().st_size
     try:
-        file = pyarrow.parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise DataError(f"{path}: not a parquet file: {error}") from None
-    for column in columns:
-        if column not in file.schema_arrow.names:
-            raise DataError(f"{path}: no column {column!r}; it has {sorted(file.schema_arrow.names)}")
-    number = 0
-    for batch in file.iter_batches(batch_size=1024, columns=list(columns) or None):
-        for row in batch.to_pylist():
-            number += 1
-            yield f"{path} row {number}", row
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as table:
+            total, schema = table.metadata.num_rows, table.schema_arrow
+            for column in columns:
+                if column not in schema.names:
+                    raise DataError(f"{path}: no column {column!r}; it has {sorted(schema.names)}")
+            as_json = {field.name for field in schema if field.metadata and AS_JSON in field.metadata}
+            messages = {field.name for field in schema if is_messages(field.type)}
+            for batch in table.iter_batches(batch_size=_AT_A_TIME, columns=list(columns) or None):
+                for row in batch.to_pylist():
+                    number += 1
+                    moved(size * number // total)
+                    yield Place(path, number, is_line=False), _restored(row, as_json, messages)
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+        where = f"{path}: not a parquet file" if number == 0 else f"{path} row {number + 1}"
+        raise DataError(f"{where}: {error}") from None
 
 
-def field(row: dict[str, Any], column: str, place: str) -> Any:
+def _restored(row: dict[str, Any], as_json: set[str], messages: set[str]) -> dict[str, Any]:
+    """A row with JSON text read, and messages as they were."""
+    row |= {name: json.loads(row[name]) for name in as_json & row.keys() if row[name] is not None}
+    return row | {name: without_nulls(row[name]) for name in messages & row.keys()}
+
+
+def is_messages(kind: Any) -> bool:
+    """Whether an Arrow type is that of a list of chat messages."""
+    import pyarrow
+
+    if not (pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)):
+        return False
+    return pyarrow.types.is_struct(kind.value_type) and kind.value_type.get_field_index("role") >= 0
+
+
+def without_nulls(messages: list[Any] | None) -> list[Any] | None:
+    """Messages without the null keys that Parquet gives every message when one of them has the key."""
+    if messages is None:
+        return None
+    return [
+        message and {key: part for key, part in message.items() if part is not None or key == "content"}
+        for message in messages
+    ]
+
+
+def field(row: dict[str, Any], column: str, place: Place | str) -> Any:
     """A row's value in a column; a `DataError` that lists the columns where it has none of that name."""
     if column not in row:
         raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
     return row[column]
 
 
-def as_text(value: Any, column: str, place: str) -> str:
+def as_text(value: Any, column: str, place: Place | str) -> str:
     """A value that is text, or a number as text, and not blank; else a `DataError` that names column and place."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of integers with a gap in it is read as floats

@@ -25,7 +25,7 @@ from hero_rl.reward_models import (
     RemoteRewardModelConfig,
     RewardModel,
 )
-from hero_rl.reward_models.cached import _key_of
+from hero_rl.reward_models.cached import key_of
 
 CHATS = [chat("Count!", f"It is {n}") for n in range(8)]
 
@@ -177,9 +177,9 @@ def test_another_key_is_another_reward_model(path):
     ],
 )
 def test_the_key_is_what_changes_scores(block, same, others):
-    key = _key_of(block)
-    assert all(_key_of(block.model_copy(update=update)) == key for update in same)
-    keys = {_key_of(block.model_copy(update=update)) for update in others}
+    key = key_of(block)
+    assert all(key_of(block.model_copy(update=update)) == key for update in same)
+    keys = {key_of(block.model_copy(update=update)) for update in others}
     assert len(keys) == len(others)
     assert key not in keys
 

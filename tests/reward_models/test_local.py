@@ -4,7 +4,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 from tiny_reward_models import ALTERNATING_TEMPLATE, BOS, BOS_TEMPLATE, EOS, PAD, TEMPLATE, chat, model, tokenizer
-from transformers import GPT2Config, GPT2ForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    XLNetConfig,
+    XLNetForSequenceClassification,
+)
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import LocalRewardModel, LocalRewardModelConfig, RewardModel
@@ -177,6 +186,60 @@ def test_no_token_to_pad_with_is_refused():
         LocalRewardModel(model(), words)
 
 
+SMALL = {"vocab_size": 259, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_labels": 1}
+ENCODERS = {
+    "bert": (BertForSequenceClassification, BertConfig(**SMALL, intermediate_size=32, initializer_range=0.3)),
+    "xlnet": (
+        XLNetForSequenceClassification,
+        XLNetConfig(
+            vocab_size=259,
+            d_model=16,
+            n_layer=2,
+            n_head=2,
+            d_inner=32,
+            num_labels=1,
+            pad_token_id=PAD,
+            bos_token_id=BOS,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_padding_goes_where_a_model_does_not_read(kind, side):
+    """An encoder reads the first token, XLNet the last: whatever the tokenizer says of padding."""
+    torch.manual_seed(0)
+    made, config = ENCODERS[kind]
+    judge = LocalRewardModel(made(config), tokenizer(TEMPLATE, side=side), max_tokens=300)
+    alone = torch.cat([judge.score([conversation]) for conversation in CHATS])
+    torch.testing.assert_close(judge.score(CHATS), alone, atol=1e-5, rtol=0)
+
+
+def test_positions_that_count_from_the_padding_leave_fewer():
+    config = RobertaConfig(**SMALL, intermediate_size=32, max_position_embeddings=66, pad_token_id=PAD)
+    judge = LocalRewardModel(RobertaForSequenceClassification(config), tokenizer())
+    assert judge.max_tokens == 65
+    assert judge.score([chat("q", "a" * 100)]).isfinite().all()
+
+
+@pytest.mark.parametrize("template", [None, TEMPLATE])
+def test_one_that_cannot_be_tokenized_costs_no_other_its_score(template):
+    judge = reward_model(template)
+    broken = [{"role": "assistant", "content": 7}]
+    scores = judge.score([CHATS[0], broken, chat("half", "\ud83d"), CHATS[1]])
+    missing = {None: [False, True, False, False], TEMPLATE: [False] * 4}[template]
+    assert scores.isnan().tolist() == missing
+    assert judge.counters["unrenderable"] == sum(missing)
+    torch.testing.assert_close(scores[[0, 3]], reward_model(template).score(CHATS[:2]), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", ["text", {"role": "user"}, ["text"]])
+def test_what_is_no_conversation_is_an_error(wrong):
+    with pytest.raises(TypeError, match=r"conversations\[1\] must be a list of chat messages"):
+        reward_model().score([CHATS[0], wrong])
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     model(pad_token_id=PAD).save_pretrained(tmp_path)
@@ -215,3 +278,28 @@ def test_the_configuration_is_frozen_strict_and_picklable():
     assert pickle.loads(pickle.dumps(config)) == config
     with pytest.raises(ValidationError, match="pth"):
         LocalRewardModelConfig.model_validate({"path": "x", "pth": "y"})
+
+
+def test_wrong_places_are_named(checkpoint, tmp_path_factory):
+    run = tmp_path_factory.mktemp("run")
+    (run / "model").mkdir()
+    (run / "model" / "config.json").write_text("{}")
+    for path, said in (
+        (str(run), rf"path: {run} holds no model: .*; did you mean {run}/model\?"),
+        ("../nowhere", r"path: \.\./nowhere: no such folder"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            LocalRewardModelConfig(path=path).load()
+    for device in ("gpu", "cuda:77"):
+        with pytest.raises(ConfigError, match=f"device: '{device}' is not to be had here"):
+            LocalRewardModelConfig(path=str(checkpoint), device=device).load()
+    (checkpoint / "model.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes()[:100])
+    with pytest.raises(ConfigError, match="path: no model can be loaded"):
+        LocalRewardModelConfig(path=str(checkpoint)).load()
+
+
+def test_a_checkpoint_without_a_tokenizer_is_refused(checkpoint):
+    for file in checkpoint.glob("*token*"):
+        file.unlink()
+    with pytest.raises(ConfigError, match="tokenizer"):
+        LocalRewardModelConfig(path=str(checkpoint)).load()

@@ -29,6 +29,7 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RewardModel,
 )
+from hero_rl.reward_models.heads import _is_causal
 
 SHAPE = {
     "vocab_size": 259,
@@ -152,7 +153,7 @@ def test_only_where_attention_takes_variable_lengths_is_there_no_padding():
     assert not packs(gpt2, "flash_attention_2")
     recurrent = qwen2()
     recurrent.config.layer_types = ["linear_attention", "full_attention"]
-    assert not packs(recurrent, "flash_attention_2")
+    assert _is_causal(qwen2()) and not _is_causal(recurrent)
 
 
 def test_attention_that_is_not_to_be_had_is_a_config_error(tmp_path):

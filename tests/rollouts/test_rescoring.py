@@ -1,3 +1,4 @@
+import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +9,7 @@ import torch
 from pydantic import BaseModel
 
 import hero_rl
-from hero_rl.errors import ConfigError, DataError
+from hero_rl.errors import ConfigError, DataError, UnscorableError
 from hero_rl.rescoring import Rescoring, batches, rescore
 from hero_rl.rescoring.judging import Judge
 from hero_rl.rollouts import Columns, Place, Rollout, RolloutReader, read_rollouts, write_rollouts
@@ -46,8 +47,8 @@ def path(tmp_path):
     return tmp_path / "in.jsonl"
 
 
-def placed(file, **fields):
-    return Rollout("p", "c", place=Place(Path(file), 1), **fields)
+def placed(file, prompt="p", **fields):
+    return Rollout(prompt, "c", place=Place(Path(file), 1), **fields)
 
 
 def sizes(rollouts, groups):
@@ -63,8 +64,21 @@ def test_a_step_is_a_batch_and_else_so_many_groups():
 
 
 def test_no_batch_spans_files():
-    assert sizes([placed(file, step=1, group=0) for file in "aabb"], groups=9) == [2, 2]
-    assert sizes([placed(file, group=0) for file in "aabb"], groups=9) == [2, 2]
+    for step in (None, 1):
+        assert sizes([placed(file, prompt=file, step=step, group=0) for file in "aabb"], groups=9) == [2, 2]
+
+
+def test_a_group_stands_in_one_file():
+    for step in (None, 1):
+        with pytest.raises(DataError, match="b:1: group 0 has rows in another file of the folder"):
+            list(batches([placed(file, step=step, group=0) for file in "aabb"], groups=9))
+    # The same prompt in another step is another group.
+    assert sizes([placed(file, step=ord(file), group=0) for file in "aabb"], groups=9) == [2, 2]
+
+
+def test_groups_whose_hashes_are_equal_are_told_apart():
+    assert hash(-1) == hash(-2)
+    assert sizes([placed("a", group=group) for group in (-1, -2)], groups=1) == [1, 1]
 
 
 def test_a_group_may_be_scattered_within_its_batch_only():
@@ -275,5 +289,83 @@ def test_wrong_outputs(path, tmp_path):
         rescore(RolloutReader(path), tmp_path / "out.txt", Rescoring())
     with pytest.raises(ConfigError, match="is the input"):
         rescore(RolloutReader(path), path, Rescoring())
-    with pytest.raises(ConfigError, match="No such file or directory"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         rescore(RolloutReader(path), tmp_path / "none" / "out.jsonl", Rescoring())
+    with pytest.raises(ConfigError, match="is a folder"):
+        (tmp_path / "a.jsonl").mkdir()
+        rescore(RolloutReader(path), tmp_path / "a.jsonl", Rescoring())
+    with pytest.raises(ConfigError, match="lies in its folder"):
+        rescore(RolloutReader(tmp_path), tmp_path / "b.jsonl", Rescoring())
+
+
+def test_a_bad_row_is_found_before_any_is_judged(path, tmp_path, loud):
+    path.write_text(path.read_text() + '{"prompt": 1}\n')
+    with pytest.raises(DataError, match=r"in.jsonl:49"):
+        rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring(verifier=ExactVerifier()))
+    assert loud.calls == 0
+
+
+def test_a_file_of_others_is_not_taken_for_a_partial_one(path, tmp_path):
+    strange = tmp_path / "out.jsonl.partial"
+    strange.write_text("my thesis")
+    for restart in (False, True):
+        with pytest.raises(ConfigError, match="is in the way"):
+            rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring(), restart=restart)
+    assert strange.read_text() == "my thesis"
+
+
+def test_what_is_made_anew_leaves_the_old_beside_it(path, tmp_path):
+    write_rollouts(path, [replace(rollout(n), verdict=1.0, reward=7.0, advantage=None) for n in range(48)])
+    rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring(verifier=ExactVerifier()))
+    for r in read_rollouts(tmp_path / "out.jsonl"):
+        assert r.extra["input_reward"] == 7.0 and "input_advantage" not in r.extra
+        assert ("input_verdict" in r.extra) == (r.verdict == 0.0)
+
+
+def test_no_column_is_lost_to_another_of_its_name(tmp_path):
+    row = {"prompt": "p", "completion": "c", "verdict": 1, "score": 1.0, "rm2": 2.0, "input_score": 3.0}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n")
+    (r,) = read_rollouts(tmp_path / "in.jsonl", Columns(score="rm2"))
+    assert r.score == 2.0 and r.extra == {"input_score": 3.0, "input_input_score": 1.0}
+
+
+class Failing:
+    """Has no score from the n-th conversation on."""
+
+    def __init__(self, start):
+        self.start, self.asked, self.counters = start, 0, {"missing": 0, "timeouts": 3}
+
+    def score(self, conversations):
+        numbers = torch.arange(self.asked, self.asked + len(conversations))
+        self.asked += len(conversations)
+        return torch.where(numbers < self.start, 1.0, torch.nan)
+
+
+def test_too_many_failures_end_the_call_and_what_was_judged_is_kept(tmp_path, monkeypatch):
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    write_rollouts(path, [rollout(n, step=None) for n in range(512)])
+    model = Failing(start=256)
+    monkeypatch.setattr(
+        "hero_rl.rescoring.run._judge", lambda settings, verifier, stack: Judge(verifier, model, settings.max_missing)
+    )
+    said = r"gave no score to 128 of 128 rollouts, more than --max_missing 0.1 allows \(timeouts 3\); what was judged"
+    with pytest.raises(UnscorableError, match=said):
+        rescore(RolloutReader(path), out, Rescoring())
+    assert not out.exists() and model.asked == 3 * 128
+    model.start = 10**9
+    rescore(RolloutReader(path), out, Rescoring())
+    assert model.asked == 3 * 128 + 256, "the first two chunks are kept, the failed one is asked again"
+    assert all(r.score == 1.0 for r in read_rollouts(out))
+
+
+def test_a_few_that_have_nothing_to_score_do_not_end_the_call(path, tmp_path, monkeypatch):
+    def run(model, **settings):
+        monkeypatch.setattr(
+            "hero_rl.rescoring.run._judge", lambda said, verifier, stack: Judge(verifier, model, said.max_missing)
+        )
+        return rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring(**settings)).summary["missing_scores"]
+
+    assert run(Failing(start=40)) == 8
+    with pytest.raises(UnscorableError, match="no score to 8 of 8"):
+        run(Failing(start=0))
+    assert run(Failing(start=0), max_missing=1.0) == 48

@@ -41,7 +41,7 @@ def rollouts(draw):
         reference=st.none() | st.text(),
         group=draw(st.sampled_from([st.text(), st.integers(-(2**63), 2**63 - 1), st.text() | st.integers()])),
         verdict=st.sampled_from([None, 0.0, 1.0]),
-        score=numbers,
+        score=st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False),
         reward=numbers,
         advantage=numbers,
         step=st.none() | st.integers(0, 2**53),

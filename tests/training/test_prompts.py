@@ -57,7 +57,7 @@ def test_integers_that_a_gap_made_floats_are_integers_again(tmp_path):
         ([{"prompt": "a", "answer": "1"}, "{oops"], "rows.jsonl:2: not valid JSON"),
         ([{"prompt": "a", "answer": "1"}, "[1]"], "rows.jsonl:2: an object is expected, not list"),
         ([{"prompt": "a", "answer": ""}], "rows.jsonl:1: 'answer' must be text or a number, not ''"),
-        (['{"prompt": "a", "answer": NaN}'], "rows.jsonl:1: 'answer' must be text or a number, not nan"),
+        (['{"prompt": "a", "answer": NaN}'], "rows.jsonl:1: 'answer' must be text or a number, not None"),
         ([{"prompt": "a", "answer": True}], "rows.jsonl:1: 'answer' must be text or a number, not True"),
         ([{"prompt": "  ", "answer": "1"}], "rows.jsonl:1: 'prompt' must be text or a list of chat messages"),
         ([{"prompt": [{"role": "user"}], "answer": "1"}], "rows.jsonl:1: 'prompt' must be text or a list"),

@@ -54,9 +54,7 @@ def settings(start, folder, rollouts, **changes):
 def test_it_learns_and_the_saved_model_scores_as_the_trainer_s_own(start, toy, tmp_path, monkeypatch, capsys):
     kept = {}
     train = PairTrainer.train
-    monkeypatch.setattr(
-        PairTrainer, "train", lambda self, **more: kept.update(t=self) or train(self, **more)
-    )
+    monkeypatch.setattr(PairTrainer, "train", lambda self, **more: kept.update(t=self) or train(self, **more))
     result = train_reward_model(settings(start, tmp_path / "run", toy, data={"pairs_per_prompt": 2}))
     heard = capsys.readouterr().err
     assert "is a language model: its reward head (score.weight) is new and starts untrained" in heard

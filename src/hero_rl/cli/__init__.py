@@ -61,3 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
     except HeroError as error:
         print(f"hero {verb}: {error}", file=sys.stderr)
         return 2 if isinstance(error, (ConfigError, ValueError)) else 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"hero {verb}: {error}", file=sys.stderr)
+        return 1

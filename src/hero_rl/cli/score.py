@@ -33,7 +33,10 @@ examples:
   hero score runs/a/rollouts shaped.parquet --rule.type weighted_sum --rule.weight 0.9
   hero score runs/trl/completions shaped.jsonl --verdict_column accuracy_reward --score_column my_reward_model
   hero score verl_dumps shaped.jsonl --reward_model.path nvidia/AceMath-7B-RM
-  hero score verl_dumps shaped.jsonl --reward_model.type remote --reward_model.urls http://localhost:8000
+  hero score verl_dumps shaped.jsonl --reward_model.type remote --reward_model.urls http://localhost:8000 \
+    --reward_model.tokenizer nvidia/AceMath-7B-RM
+  hero score rollouts.jsonl shaped.jsonl --reward_model.type cached --reward_model.path scores.sqlite \
+    --reward_model.inner.path nvidia/AceMath-7B-RM
 
 Formats and columns: docs/rollouts.md
 """
@@ -90,6 +93,9 @@ class _Arguments:
     memory_mb: int = 2048
     """Memory limit of one process."""
 
+    max_missing: float = 0.1
+    """Stop when verifier or reward model fail on a larger share than this; 1 goes on whatever fails."""
+
     restart: bool = False
     """Begin anew, whatever an interrupted call left."""
 
@@ -132,7 +138,9 @@ def _settings(arguments: _Arguments, rest: list[str]) -> Rescoring:
     processes = {name: getattr(arguments, name) for name in ("workers", "seconds", "memory_mb")}
     try:
         return Rescoring.model_validate(
-            lay_over(blocks, overrides) | {"verifier_processes": processes, "batch_groups": arguments.batch_groups}
+            lay_over(blocks, overrides)
+            | {"verifier_processes": processes}
+            | {name: getattr(arguments, name) for name in ("batch_groups", "max_missing")}
         )
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(mistake, blocks) for mistake in error.errors())) from None
@@ -235,10 +243,16 @@ def _print(result: dict[str, Any]) -> None:
 
 def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:
     counts = {"rows": result["rows"], "batches": result["batches"]}
+    if result["resumed_rows"]:
+        counts = {"rows": result["rows"], "  done before": result["resumed_rows"], "batches": result["batches"]}
     means = {name: result[f"{name}_mean"] for name in ("verdict", "score")}
     shown = {name: f"{count:,}" for name, count in counts.items()}
     shown |= {f"mean {name}": "-" if mean is None else f"{mean:.4f}" for name, mean in means.items()}
     shown["AUROC in mixed groups"] = "-" if result["auroc"] is None else f"{result['auroc']:.4f}"
+    shown["advantage in uniform groups"] = _percent(result["advantage_mass_uniform"])
+    shown["mean weight of a group"] = f"{result['weight_mean']:.3f}"
+    if result["state"].get("sigma_bar") is not None:
+        shown["sigma_bar at the end"] = f"{result['state']['sigma_bar']:.4f}"
     shown["without score"] = f"{result['missing_scores']:,}"
     shown["truncated"] = f"{result['truncated']:,}"
     shown["unscorable"] = f"{result['unscorable']['rows']:,}"
@@ -248,4 +262,8 @@ def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:
 
 def _left_out(result: dict[str, Any]) -> list[str]:
     count = len(result["files_left_out"])
-    return [f"{count} files of evaluation left out; give them by name"] if count else []
+    return [f"{count} files that are not of training left out; give them by name"] if count else []
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

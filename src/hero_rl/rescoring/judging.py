@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
 from hero_rl.scoring import Scored, Scorer
@@ -35,11 +37,16 @@ class Judge:
     Attributes:
         verifier: judges anew; None keeps the file's verdicts.
         reward_model: scores anew; None keeps the file's scores.
+        max_missing: the share of rollouts that either may fail on; 1 for all.
     """
 
-    def __init__(self, verifier: Verifier | BatchVerifier | None, reward_model: RewardModel | None) -> None:
+    def __init__(
+        self, verifier: Verifier | BatchVerifier | None, reward_model: RewardModel | None, max_missing: float = 1.0
+    ) -> None:
         self.verifier = verifier
         self.reward_model = reward_model
+        self.max_missing = max_missing
+        self._answered: Counter[str] = Counter()
         self._scorer = Scorer(verifier or _Silent(), reward_model)
 
     @property
@@ -59,11 +66,39 @@ class Judge:
         rows = [self._row(n, rollout, scored) for n, rollout in enumerate(rollouts)]
         return {"rows": rows, "truncated": int(scored.counters["reward_model/truncated"])}
 
+    def refuse_failures(self, rows: Sequence[Judged]) -> None:
+        """Take in what came of some rollouts, before it is kept.
+
+        Raises:
+            UnscorableError: too many of these, or all so far, have no score or, as the verifier failed, no verdict.
+        """
+        if self.reward_model is not None:
+            unscored = sum(row.score is None for row in rows)
+            self._refuse("reward model gave no score to", unscored, len(rows), self.reward_model)
+        if self.verifier is not None:
+            unjudged = sum(row.reason in _FAILURES for row in rows)
+            self._refuse("verifier failed on", unjudged, len(rows), self.verifier)
+
+    def _refuse(self, what: str, failed: int, asked: int, part: Any) -> None:
+        self._answered[what] += asked - failed
+        too_many = failed > self.max_missing * max(asked, _FEW) or not self._answered[what]
+        if self.max_missing < 1 and too_many:
+            counters = getattr(part, "counters", {})
+            said = ", ".join(f"{name.replace('_', ' ')} {int(count)}" for name, count in counters.items() if count)
+            raise UnscorableError(
+                f"the {what} {failed} of {asked} rollouts, more than --max_missing {self.max_missing:g} allows"
+                f"{f' ({said})' if said else ''}; what was judged before is kept, and the same command goes on there"
+            )
+
     def _row(self, n: int, rollout: Rollout, scored: Scored) -> Judged:
         score = rollout.score if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
             return Judged(rollout.verdict, score)
         return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
+
+
+_FEW = 128  # of fewer, a few that have nothing to score must not end the call
+_FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
 
 
 class _Silent:

@@ -18,9 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hero_rl.errors import ConfigError, DataError
+from hero_rl.errors import ConfigError
 
 __all__ = ["Partial"]
+
+_BEGINNING = b'#{"head":'
 
 
 class Partial:
@@ -32,7 +34,8 @@ class Partial:
         judged: notes on the batch that is under way.
 
     Raises:
-        ConfigError: the file is of another input or of other settings, or another process is writing it.
+        ConfigError: the file is of another input or of other settings, or of another program, or another process is
+            writing it.
     """
 
     def __init__(self, output: Path, head: Mapping[str, Any], restart: bool) -> None:
@@ -48,20 +51,28 @@ class Partial:
         except OSError:
             self._file.close()
             raise ConfigError(f"{self.path}: another process is writing it") from None
+        self._refuse_strange()
         end = 0 if restart else self._read(json.loads(json.dumps(head)))
         self._file.truncate(end)
+        self._of_use = end > 0
         if end == 0:
             self._note({"head": head})
 
     def __enter__(self) -> Partial:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Leave the file for a later call, unless that could not use it: nothing is kept, or the input is wrong."""
-        of_use = (self.batches or self.judged) and (kind is None or not issubclass(kind, DataError))
+    def __exit__(self, *error: object) -> None:
+        """Leave the file for a later call, unless nothing is in it."""
         self._file.close()
-        if not of_use:
+        if not self._of_use:
             self.path.unlink(missing_ok=True)
+
+    def _refuse_strange(self) -> None:
+        self._file.seek(0)
+        begins = self._file.read(len(_BEGINNING))
+        if not _BEGINNING.startswith(begins):
+            self._file.close()
+            raise ConfigError(f"{self.path} is in the way: it is no file of an interrupted call")
 
     def _read(self, head: Mapping[str, Any]) -> int:
         """Take in the notes; returns where the last of them ends, 0 if there is nothing to keep."""
@@ -102,12 +113,14 @@ class Partial:
     def add_judged(self, judged: Mapping[str, Any]) -> None:
         """Keep what is known of some rollouts of the batch under way."""
         self._note({"judged": judged})
+        self._of_use = True
 
     def add_batch(self, lines: Sequence[bytes], note: Mapping[str, Any]) -> None:
         """Append a whole batch."""
         self._file.write(b"".join(lines))
         self._note({"batch": note})
         self.batches.append(dict(note))
+        self._of_use = True
 
     def _note(self, note: Mapping[str, Any]) -> None:
         self._file.write(b"#" + json.dumps(note).encode() + b"\n")

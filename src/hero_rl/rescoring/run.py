@@ -24,7 +24,8 @@ from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged
 from hero_rl.rescoring.partial import Partial
 from hero_rl.rescoring.tally import summary, tally
-from hero_rl.reward_models import AnyRewardModel, RemoteRewardModel, RewardModel
+from hero_rl.reward_models import AnyRewardModel, CachedRewardModel, RemoteRewardModel, RewardModel
+from hero_rl.reward_models.cached import key_of
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
 from hero_rl.rules import AnyRule, Hero, RewardModelOnly, State
@@ -33,7 +34,7 @@ from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes, in_processes
 
 __all__ = ["Rescored", "Rescoring", "rescore"]
 
-_AT_A_TIME = 256  # rollouts that are judged before what is known of them is kept
+_AT_A_TIME = 128  # rollouts that are judged before what is known of them is kept
 
 
 class Rescoring(BaseModel):
@@ -45,6 +46,8 @@ class Rescoring(BaseModel):
         verifier_processes: the processes that a rule verifier runs in.
         reward_model: scores anew; None keeps the file's scores.
         batch_groups: groups of a batch, in files without steps.
+        max_missing: stop when verifier or reward model fail on a larger share than this of 128 rollouts or more that
+            they are asked about; what was judged before is kept for the next call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +57,7 @@ class Rescoring(BaseModel):
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
     batch_groups: Annotated[int, Field(ge=1)] = 128
+    max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,13 @@ def rescore(
 
     Raises:
         ConfigError: there is nothing to take verdicts from, or the partial file is of another input or other settings.
-        DataError: a bad row, named with its file and column.
+        DataError: a bad row, named with its file and column, before any is judged.
+        UnscorableError: verifier or reward model failed on too many rollouts.
     """
     check_suffix(output)
-    if output.resolve() in (file.resolve() for file in reader.files):
-        raise ConfigError(f"{output} is the input; give another name")
-    verifier = _verifier(reader, settings)
+    if output.resolve().parent == reader.path.resolve() or output.resolve() in map(Path.resolve, reader.files):
+        raise ConfigError(f"{output} is the input, or lies in its folder; give another name")
+    verifier = _verifier(reader, settings, _check(reader, settings.batch_groups))
     with ExitStack() as stack:
         partial = stack.enter_context(Partial(output, _head(reader, settings, verifier), restart))
         resumed = sum(note["rows"] for note in partial.batches)
@@ -116,23 +121,38 @@ def _column(reader: RolloutReader, name: str) -> str:
     return f"column {reader.layout.source[name]}" if name in reader.layout.source else "nothing"
 
 
-def _verifier(reader: RolloutReader, settings: Rescoring) -> AnyVerifier | None:
+def _check(reader: RolloutReader, groups: int) -> bool:
+    """Read all rows, so that a bad one costs no work on the others; returns whether there is a verdict to keep.
+
+    Our own files have a column of verdicts whether or not anything was judged.
+
+    Raises:
+        DataError: a row is bad, cannot be written, or stands in the wrong place; or there is none.
+    """
+    rows, judged = 0, False
+    for batch in batches(reader, groups):
+        rows += len(batch)
+        judged = judged or any(rollout.verdict is not None for rollout in batch)
+        for rollout in batch:
+            row_line(rollout)
+    if not rows:
+        raise DataError(f"{reader.path}: no rollouts")
+    return judged
+
+
+def _verifier(reader: RolloutReader, settings: Rescoring, judged: bool) -> AnyVerifier | None:
     """The verifier to ask; None where the file's verdicts are kept."""
     has = reader.layout.source
-    if settings.verifier is None and (_has_verdicts(reader) or not _gated(settings.rule)):
+    if settings.verifier is None and (judged or not _gated(settings.rule)):
         return None
     if "reference" not in has:
         what = "" if settings.verifier else "neither verdicts nor "
         raise ConfigError(
-            f"{reader.path}: there are {what or 'no '}references to verify against; name their column. "
-            f"The file is read as {reader.layout.format!r}, and these are used: {sorted(has.values())}"
+            f"{reader.path}: there are {what or 'no '}references to verify against; name their column "
+            f"(--verdict_column, --label_column or --reference_column). The file is read as {reader.layout.format!r} "
+            f"and has {reader.columns}"
         )
     return settings.verifier or MathVerifier()
-
-
-def _has_verdicts(reader: RolloutReader) -> bool:
-    """Whether there is a verdict to keep; our own files have the column whether or not anything was judged."""
-    return "verdict" in reader.layout.source and any(rollout.verdict is not None for rollout in reader)
 
 
 def _gated(rule: AnyRule) -> bool:
@@ -150,6 +170,7 @@ def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | No
         "verifier": verifier.model_dump(mode="json") if verifier else None,
         "time or memory limit": settings.verifier_processes.model_dump(exclude={"workers"}),
         "reward_model": settings.reward_model.model_dump(mode="json") if settings.reward_model else None,
+        "state of the reward model's files": key_of(settings.reward_model) if settings.reward_model else None,
         "batch_groups": settings.batch_groups,
     }
 
@@ -158,7 +179,8 @@ def _judge(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack) 
     running = in_processes(verifier, settings.verifier_processes) if verifier else None
     if hasattr(running, "__exit__"):
         stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-    return Judge(running, _loaded(settings.reward_model, stack) if settings.reward_model else None)
+    reward_model = _loaded(settings.reward_model, stack) if settings.reward_model else None
+    return Judge(running, reward_model, settings.max_missing)
 
 
 def _loaded(config: AnyRewardModel, stack: ExitStack) -> RewardModel:
@@ -166,9 +188,10 @@ def _loaded(config: AnyRewardModel, stack: ExitStack) -> RewardModel:
         model = config.load()
     except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
         raise ConfigError(f"reward_model: {error}") from None
-    if isinstance(model, RemoteRewardModel):
-        stack.callback(model.close)
-        model.check()
+    inner = model.inner if isinstance(model, CachedRewardModel) else model
+    if isinstance(inner, RemoteRewardModel):
+        stack.callback(inner.close)
+        inner.check()
     return model
 
 
@@ -205,6 +228,7 @@ def _judged(
     rest = iter(batch[len(rows) :])
     while chunk := list(islice(rest, _AT_A_TIME)):
         note = judge.judge(chunk)
+        judge.refuse_failures(note["rows"])
         if not judge.idle:
             partial.add_judged(note)
         rows += note["rows"]
@@ -241,9 +265,11 @@ def _lines(batch: Sequence[Rollout], judged: Sequence[Judged], shaped: Shaped) -
     columns = (shaped.reward.tolist(), shaped.advantage.tolist(), shaped.weight.tolist(), shaped.sigma.tolist())
     lines = []
     for rollout, said, reward, advantage, weight, sigma in zip(batch, judged, *columns, strict=True):
-        extra = {**rollout.extra, "weight": weight, "sigma": sigma}
+        known = {"verdict": said.verdict, "score": said.score, "reward": reward, "advantage": advantage}
+        before = {name: getattr(rollout, name) for name in known}
+        kept = {f"input_{name}": old for name, old in before.items() if old is not None and old != known[name]}
+        extra = {**rollout.extra, **kept, "weight": weight, "sigma": sigma}
         if said.reason is not None:
             extra |= {"verdict_reason": said.reason, "verdict_answer": said.answer}
-        known = {"verdict": said.verdict, "score": said.score, "reward": reward, "advantage": advantage}
         lines.append(row_line(replace(rollout, **known, extra=extra)))
     return lines

@@ -46,8 +46,23 @@ def tally(
         **_sum_and_count("verdict", signals.verdict),
         **_sum_and_count("score", signals.score),
         **_sum_and_count("auroc", auroc),
+        **_masses(shaped, groups, signals),
         "truncated": truncated,
         "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
+    }
+
+
+def _masses(shaped: Shaped, groups: Groups, signals: Signals) -> dict[str, float]:
+    """Sums of |advantage|, over all rollouts and over those of uniform groups, and of the groups' weights."""
+    size = shaped.advantage.double().abs()
+    per_group = groups.sum(size, torch.ones_like(signals.verdict, dtype=torch.bool))
+    right, wrong = (groups.count(signals.verdict == value) > 0 for value in (1, 0))
+    weight = size.new_zeros(groups.number).index_copy_(0, groups.index, shaped.weight.double())
+    return {
+        "mass": size.sum().item(),
+        "mass_uniform": per_group[right ^ wrong].sum().item(),
+        "weight_sum": weight.sum().item(),
+        "weight_count": groups.number,
     }
 
 
@@ -60,7 +75,8 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The batches' tallies as one account of the file.
 
     `starved` counts the groups that have no gradient under the verifier alone, `rescued` those of them that get one
-    from the rule; `auroc` is the mean over the mixed groups that have scores on both sides.
+    from the rule; `auroc` is the mean over the mixed groups that have scores on both sides; `advantage_mass_uniform` is
+    the uniform groups' share of all |advantage|.
     """
     total: Counter[str] = Counter()
     unscorable: Counter[str] = Counter()
@@ -80,6 +96,8 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "verdict_mean": _mean(total, "verdict"),
         "score_mean": _mean(total, "score"),
         "auroc": _mean(total, "auroc"),
+        "advantage_mass_uniform": total["mass_uniform"] / total["mass"] if total["mass"] else None,
+        "weight_mean": _mean(total, "weight"),
         "unscorable": {"rows": sum(unscorable.values()), "reasons": dict(unscorable.most_common())},
         "missing_scores": total["rows"] - total["score_count"],
         "truncated": total["truncated"],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import torch
 from jaxtyping import Float, Int
@@ -50,18 +51,20 @@ class MicroBatches:
     def _batches(self, sequences: Sequence[Tokens]) -> Iterator[tuple[list[int], Tensor]]:
         # The longest come first, so that memory runs out in the first batch or not at all.
         lengths = [len(sequence) for sequence in sequences]
-        left = sorted((row for row, length in enumerate(lengths) if length), key=lambda row: -lengths[row])
-        while left:
-            count = fitting([lengths[row] for row in left], self.token_budget, pads=self.pads)
-            part = self._attempt([sequences[row] for row in left[:count]])
+        order = sorted((row for row, length in enumerate(lengths) if length), key=lambda row: -lengths[row])
+        start = 0
+        while start < len(order):
+            count = fitting((lengths[row] for row in islice(order, start, None)), self.token_budget, pads=self.pads)
+            rows = order[start : start + count]
+            part = self._attempt([sequences[row] for row in rows])
             if part is None and count > 1:
-                self._lower([lengths[row] for row in left[:count]])
+                self._lower([lengths[row] for row in rows])
                 continue
             if part is None:
                 self.counters["unfit"] += 1
             else:
-                yield left[:count], part
-            left = left[count:]
+                yield rows, part
+            start += count
 
     def _attempt(self, sequences: list[Tokens]) -> Tensor | None:
         """The scores, or None where memory ran out."""
@@ -92,20 +95,21 @@ class MicroBatches:
         self._logged = True
 
 
-def fitting(lengths: Sequence[int], token_budget: int, *, pads: bool = True) -> int:
-    """How many of the first sequences fit the budget: at least one.
+def fitting(lengths: Iterable[int], token_budget: int, *, pads: bool = True) -> int:
+    """How many of the first sequences fit the budget: at least one, if there is one.
 
     Args:
-        lengths: tokens of each, falling.
+        lengths: tokens of each, falling; read only as far as they fit.
         token_budget: tokens that fit.
         pads: whether each takes as much as the longest.
     """
-    total = lengths[0]
-    for count, length in enumerate(lengths[1:], start=1):
-        total += lengths[0] if pads else length
-        if total > token_budget:
+    total = longest = count = 0
+    for count, length in enumerate(lengths):
+        longest = longest or length
+        total += longest if pads else length
+        if count and total > token_budget:
             return count
-    return len(lengths)
+    return count + bool(longest)
 
 
 def padded(sequences: Sequence[Tokens], pad_id: int, side: str) -> tuple[Int[Tensor, "b L"], Int[Tensor, "b L"]]:

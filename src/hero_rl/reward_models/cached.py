@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hero_rl.endpoints import Tally
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, RewardModel, Scores
+from hero_rl.reward_models.generative import GenerativeRewardModelConfig
 from hero_rl.reward_models.local import LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModelConfig
 
-__all__ = ["CachedRewardModel", "CachedRewardModelConfig"]
+__all__ = ["CachedRewardModel", "CachedRewardModelConfig", "key_of"]
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ _SECONDS_FOR_OTHERS = 60.0
 # What a score does not depend on. A setting that is not listed makes another score of it, which costs time at worst.
 _INDIFFERENT = {
     "local": {"trust_remote_code", "device", "token_budget"},
+    "generative": {"trust_remote_code", "device", "token_budget"},
     "remote": {
         "trust_remote_code",
         "api_key_env",
@@ -69,7 +71,14 @@ class CachedRewardModelConfig(BaseModel):
 
     type: Literal["cached"] = "cached"
     path: Path
-    inner: Annotated[LocalRewardModelConfig | RemoteRewardModelConfig, Field(discriminator="type")]
+    inner: Annotated[
+        LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig, Field(discriminator="type")
+    ]
+
+    @field_validator("inner", mode="before")
+    @classmethod
+    def _usually_local(cls, inner: Any) -> Any:
+        return {"type": "local", **inner} if isinstance(inner, Mapping) else inner
 
     def load(self) -> CachedRewardModel:
         """Open the file, then load the reward model.
@@ -78,7 +87,7 @@ class CachedRewardModelConfig(BaseModel):
             ConfigError: the file is no cache, or a damaged one, or cannot be written; or the reward model's.
         """
         _prepare(self.path)  # first, as it is quick
-        return CachedRewardModel(self.inner.load(), self.path, _key_of(self.inner))
+        return CachedRewardModel(self.inner.load(), self.path, key_of(self.inner))
 
 
 class CachedRewardModel:
@@ -182,12 +191,16 @@ class CachedRewardModel:
         self._failure_logged = True
 
 
-def _key_of(block: LocalRewardModelConfig | RemoteRewardModelConfig) -> str:
-    """The settings that change scores, and the state of a checkpoint that is a folder."""
+def key_of(
+    block: LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig,
+) -> str:
+    """The settings that change scores, and names, sizes and times of the files of a checkpoint in a folder."""
+    if isinstance(block, CachedRewardModelConfig):
+        return key_of(block.inner)
     settings = block.model_dump(mode="json", exclude=_INDIFFERENT[block.type])
     if settings.get("model") is not None:
         del settings["urls"]  # a named model is the same wherever it is served
-    folder = Path(block.path if isinstance(block, LocalRewardModelConfig) else block.tokenizer)
+    folder = Path(block.tokenizer if isinstance(block, RemoteRewardModelConfig) else block.path)
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     state = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     return json.dumps([settings, state], sort_keys=True)

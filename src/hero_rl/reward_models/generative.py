@@ -135,8 +135,6 @@ class _Asking(Renderer):
     """Ends with what opens the assistant's turn."""
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        if not super()._render(messages):  # which says why
-            return ""
         return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, Scores
@@ -16,7 +18,7 @@ from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.reward_models.heads import Head
 from hero_rl.reward_models.rendering import Renderer, Tokens
 
-__all__ = ["InProcessConfig", "InProcessRewardModel"]
+__all__ = ["InProcessConfig", "InProcessRewardModel", "check_checkpoint"]
 
 # A GPU needs many tokens to be busy; on a CPU they would leave its caches (benchmarks/reward_models.md).
 _GPU_BUDGET = 16384
@@ -55,8 +57,15 @@ class InProcessConfig(BaseModel):
         """Model, on its device, and tokenizer."""
         from transformers import AutoTokenizer
 
+        device = _device(self.device)
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
-        tokenizer = AutoTokenizer.from_pretrained(self.path, **source)
+        check_checkpoint(self.path)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.path, **source)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"path: no tokenizer can be loaded from {self.path}: {error}") from error
+        if not tokenizer("yes, 1", add_special_tokens=False)["input_ids"]:
+            raise ConfigError(f"path: {self.path} has no tokenizer; save it into the model's folder")
         attention = {} if self.attention == "auto" else {"attn_implementation": self.attention}
         try:
             model, loading = auto_class.from_pretrained(
@@ -66,13 +75,32 @@ class InProcessConfig(BaseModel):
             if not attention:
                 raise
             raise ConfigError(f"attention: {self.path} does not load with {self.attention}: {error}") from error
+        except (OSError, SafetensorError) as error:
+            raise ConfigError(f"path: no model can be loaded from {self.path}: {error}") from error
         if "flash" in self.attention and model.dtype == torch.float32:
             raise ConfigError(f"attention: {self.attention} needs dtype bfloat16 or float16; the weights are float32")
         if loading["missing_keys"]:
             # Transformers fills what a checkpoint lacks with random numbers, and the scores would be as random.
             missing = ", ".join(sorted(loading["missing_keys"]))
             raise ConfigError(f"{self.path} is no trained reward model: the checkpoint lacks {missing}")
-        return model.to(_device(self.device)), tokenizer
+        return model.to(device), tokenizer
+
+
+def check_checkpoint(path: str) -> None:
+    """Refuse a folder that is none or holds no model.
+
+    Raises:
+        ConfigError: the message says where one lies, if it is in the folder's `model`.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        if path.startswith(("/", ".", "~")) or folder.exists():
+            raise ConfigError(f"path: {path}: no such folder")
+        return
+    if not (folder / "config.json").is_file():
+        inside = folder / "model"
+        hint = f"; did you mean {inside}?" if (inside / "config.json").is_file() else ""
+        raise ConfigError(f"path: {path} holds no model: it has no config.json{hint}")
 
 
 class InProcessRewardModel:
@@ -145,10 +173,15 @@ class InProcessRewardModel:
 
 
 def _device(name: str) -> torch.device:
-    """The device with its index: in another thread a bare "cuda" is GPU 0, whatever the main thread's is."""
-    if name not in ("auto", "cuda"):
-        return torch.device(name)
-    if not torch.cuda.is_available():
-        return torch.device("cpu" if name == "auto" else name)
+    """The device with its index: in another thread a bare "cuda" is GPU 0, whatever the main thread's is.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if name not in ("auto", "cuda") or not torch.cuda.is_available():
+        try:
+            return torch.empty(0, device="cpu" if name == "auto" else name).device
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(f"device: {name!r} is not to be had here: {error}") from None
     local_rank = int(os.environ.get("LOCAL_RANK", torch.cuda.current_device()))
     return torch.device("cuda", local_rank % torch.cuda.device_count())

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.heads import Classifier, OwnCode, check_one_label
-from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel
+from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel, check_checkpoint
 from hero_rl.reward_models.rendering import Renderer, own_limit
 
 __all__ = ["LocalRewardModel", "LocalRewardModelConfig"]
@@ -87,6 +87,7 @@ def _own_class(path: str, revision: str | None) -> str | None:
     """The transformers class that loads the checkpoint by code of its own; None where transformers knows its class."""
     import transformers
 
+    check_checkpoint(path)
     config, _ = transformers.PreTrainedConfig.get_config_dict(path, revision=revision)
     offered = config.get("auto_map") or {}
     if any(hasattr(transformers, name) for name in config.get("architectures") or ()):

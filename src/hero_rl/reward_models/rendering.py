@@ -16,6 +16,7 @@ from typing import Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation
+from hero_rl.rows import short
 
 __all__ = ["Renderer", "Tokens", "own_limit"]
 
@@ -26,6 +27,17 @@ _NO_LIMIT = 10**9
 
 # Of the private use area: no text means anything by it.
 _MARK = "\ue000"
+
+# Their positions count from after the padding's, so that fewer are left than there are.
+_OFFSET_POSITIONS = {
+    "roberta",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "camembert",
+    "roberta-prelayernorm",
+    "mpnet",
+    "longformer",
+}
 
 Tokens = list[int]
 
@@ -61,28 +73,39 @@ class Renderer:
         """One sequence a conversation, empty where there is nothing to score, and the number of those cut to the limit.
 
         Nothing to score: no messages, no text but control tokens, or a conversation that the template fails on.
+
+        Raises:
+            TypeError: something is no conversation at all.
         """
+        for row, conversation in enumerate(conversations):
+            if isinstance(conversation, (str, Mapping)) or not all(isinstance(said, Mapping) for said in conversation):
+                raise TypeError(
+                    f"conversations[{row}] must be a list of chat messages, each with role and content, the last one "
+                    f"the assistant's; not {short(conversation)}"
+                )
         sequences = [self._tokens(conversation) for conversation in conversations]
         cut = [self._cut(sequence) for sequence in sequences]
         return cut, sum(len(whole) != len(part) for whole, part in zip(sequences, cut, strict=True))
 
     def _tokens(self, conversation: Conversation) -> Tokens:
-        if not conversation:
+        """The tokens of one conversation; none where anything about it fails, so that it costs no other its score."""
+        try:
+            return self._rendered(conversation) if conversation else []
+        except Exception as error:  # a template is a program with failures of its own, such as for two users in a row
+            if not self._failure_logged:
+                _logger.warning("the reward model's template or tokenizer fails (logged once): %r", error)
+            self._failure_logged = True
             return []
+
+    def _rendered(self, conversation: Conversation) -> Tokens:
         mark = _mark_not_in(conversation)
         if not self.tokenizer.chat_template:
-            return self._bare_tokens("".join(message.get("content") or "" for message in conversation), mark)
+            return self._bare_tokens(_whole("".join(message.get("content") or "" for message in conversation)), mark)
         text = self._render([self._marked(dict(message), mark) for message in conversation])
         return self._piecewise(text, mark)  # a template writes its own special tokens, the first one too
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        try:
-            return self.tokenizer.apply_chat_template(messages, tokenize=False)
-        except Exception as error:  # a template is a program with failures of its own, such as for two users in a row
-            if not self._failure_logged:
-                _logger.warning("the reward model's chat template fails on a conversation (logged once): %r", error)
-            self._failure_logged = True
-            return ""
+        return self.tokenizer.apply_chat_template(messages, tokenize=False)
 
     def _bare_tokens(self, text: str, mark: str) -> Tokens:
         if self._control is None or not self._control.search(text):
@@ -110,6 +133,7 @@ class Renderer:
     def _marked(self, value: Any, mark: str) -> Any:
         """The value with a mark inside each control token that its strings spell."""
         if isinstance(value, str):
+            value = _whole(value)
             # Again, as a token that is broken up may have covered another that overlaps with it.
             while self._control is not None and self._control.search(value):
                 value = self._control.sub(lambda found: found[0][0] + mark + found[0][1:], value)
@@ -134,7 +158,11 @@ def own_limit(config: Any, tokenizer: Any) -> int | None:
         config: the model's configuration, None where it is not known.
         tokenizer: its tokenizer.
     """
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None) if config is not None else None
+    positions = None
+    if config is not None:
+        positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+        if positions and config.model_type in _OFFSET_POSITIONS:
+            positions -= (config.pad_token_id or 0) + 1
     known = [limit for limit in (positions, tokenizer.model_max_length) if limit and 0 < limit < _NO_LIMIT]
     return int(min(known)) if known else None
 
@@ -145,6 +173,15 @@ def _pattern_of(tokenizer: Any) -> re.Pattern[str] | None:
     special = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
     spelled = sorted((token for token in special if len(token) > 1), key=lambda token: (-len(token), token))
     return re.compile("|".join(map(re.escape, spelled))) if spelled else None
+
+
+def _whole(text: str) -> str:
+    """The text with a replacement character where half of a surrogate pair stands, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _mark_not_in(conversation: Conversation) -> str:

@@ -2,8 +2,9 @@
 
 from hero_rl.rollouts.layouts import Columns, Format
 from hero_rl.rollouts.readers import RolloutReader, read_rollouts
-from hero_rl.rollouts.record import Place, Rollout
+from hero_rl.rollouts.record import Rollout
 from hero_rl.rollouts.writers import write_rollouts
+from hero_rl.rows import Place
 
 __all__ = [
     "Columns",

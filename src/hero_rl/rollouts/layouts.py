@@ -16,9 +16,19 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.rollouts.record import FIELDS, NUMBERS, Place, Rollout
-from hero_rl.rollouts.values import as_group, as_id, as_number, as_reference, as_step, as_text, as_verdict, listed
-from hero_rl.rows import short
+from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
+from hero_rl.rollouts.values import (
+    as_group,
+    as_id,
+    as_number,
+    as_reference,
+    as_score,
+    as_step,
+    as_text,
+    as_verdict,
+    listed,
+)
+from hero_rl.rows import Place, short
 
 __all__ = ["FORMATS", "Columns", "Format", "Layout", "layout_of"]
 
@@ -110,7 +120,9 @@ _READ = {
     "group": as_group,
     "step": as_step,
     "verdict": as_verdict,
-    **{name: as_number for name in NUMBERS if name != "verdict"},
+    "score": as_score,
+    "reward": as_number,
+    "advantage": as_number,
 }
 
 
@@ -193,7 +205,14 @@ class Layout:
     def _extra(self, row: Row) -> dict[str, Any]:
         """The columns that are no field; one that has a field's name and is not that field is renamed."""
         used = set(self.source.values())
-        return {f"input_{name}" if name in FIELDS else name: row[name] for name in row if name not in used}
+        extra = {name: row[name] for name in row if name not in used and name not in FIELDS}
+        for name in row:
+            if name not in used and name in FIELDS:
+                free = f"input_{name}"
+                while free in row:
+                    free = f"input_{free}"
+                extra[free] = row[name]
+        return extra
 
 
 def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layout:

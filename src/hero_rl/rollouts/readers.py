@@ -9,29 +9,19 @@ is read file by file in the order of the numbers in their names, which is the or
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, nullcontext
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rollouts.layouts import FORMATS, Columns, Format, Layout, layout_of
-from hero_rl.rollouts.record import Place, Rollout
-from hero_rl.rollouts.values import without_nulls
+from hero_rl.rollouts.record import Rollout
+from hero_rl.rows import read_rows
 
-__all__ = ["AS_JSON", "RolloutReader", "read_rollouts"]
-
-AS_JSON = b"hero.json"
-"""Mark in the metadata of a Parquet column whose cells are JSON text."""
+__all__ = ["RolloutReader", "read_rollouts"]
 
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz", ".parquet")
-_AT_A_TIME = 256  # rows of a Parquet file that are held as Python objects
-
-PlacedRows = Generator[tuple[Place, dict[str, Any]], None, None]
 
 
 class RolloutReader:
@@ -39,9 +29,10 @@ class RolloutReader:
 
     Attributes:
         path: the file or the folder.
-        files: what is read, in order. Of a run's folder with files of training and of evaluation, those of training.
-        left_out: the run's files of evaluation where those of training are read.
+        files: what is read, in order. Of a folder with files named `train_...`, as a run leaves them, those alone.
+        left_out: the folder's other files, those of evaluation among them.
         layout: which columns become which field.
+        columns: names of the first row's columns.
         size: bytes of all files.
         position: how many of them the running iteration has read.
 
@@ -67,7 +58,7 @@ class RolloutReader:
     def __iter__(self) -> Iterator[Rollout]:
         number = before = 0
         for file in self.files:
-            with closing(_rows(file, lambda done, before=before: self._moved(before + done))) as rows:
+            with closing(read_rows(file, moved=lambda done, before=before: self._moved(before + done))) as rows:
                 for place, row in rows:
                     yield from self.layout.rollouts(row, place, number)
                     number += 1
@@ -79,8 +70,9 @@ class RolloutReader:
 
     def _layout(self, columns: Columns, format: Format | None) -> Layout:
         for file in self.files:
-            with closing(_rows(file, lambda done: None)) as rows:
+            with closing(read_rows(file)) as rows:
                 for _, row in rows:
+                    self.columns = sorted(row)
                     try:
                         return layout_of(row, columns, format)
                     except (ConfigError, DataError) as error:
@@ -115,84 +107,14 @@ def _files(path: Path) -> tuple[list[Path], list[Path]]:
     found = [file for file in path.iterdir() if file.is_file() and file.name.endswith(_SUFFIXES)]
     found = sorted((file for file in found if not file.name.startswith(".")), key=_in_order)
     if not found:
-        raise DataError(f"{path}: no file that ends in {', '.join(_SUFFIXES)}")
+        inside = sorted(file.parent.name for file in path.glob("*/*") if file.name.endswith(_SUFFIXES))
+        hint = f"; did you mean {path / inside[0]}?" if inside else ""
+        raise DataError(f"{path}: no file that ends in {', '.join(_SUFFIXES)}{hint}")
     training = [file for file in found if file.name.startswith("train_")]
-    evaluation = [file for file in found if file.name.startswith("eval_")]
     # The batches of an evaluation are no steps of the run: a rule's state never moves on them.
-    if training and len(training) + len(evaluation) == len(found):
-        return training, evaluation
-    return found, []
+    return (training, [file for file in found if file not in training]) if training else (found, [])
 
 
 def _in_order(file: Path) -> list[tuple[int, str]]:
     """Sorts by the numbers in a name: 9.jsonl before 10.jsonl."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file.name)]
-
-
-def _rows(file: Path, moved: Callable[[int], None]) -> PlacedRows:
-    try:
-        yield from _parquet_rows(file, moved) if file.suffix == ".parquet" else _json_rows(file, moved)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from None
-
-
-def _json_rows(file: Path, moved: Callable[[int], None]) -> PlacedRows:
-    with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else nullcontext(raw) as lines:
-        number = 0
-        try:
-            for number, line in enumerate(lines, start=1):
-                moved(raw.tell())
-                if line.strip():
-                    place = Place(file, number)
-                    yield place, _parsed(line, place)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{file}:{number + 1}: the compressed data is damaged or ends too soon: {error}") from None
-
-
-def _parsed(line: bytes, place: Place) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_constant)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
-    except json.JSONDecodeError as error:
-        half = "" if line.endswith(b"\n") else "; the file ends in the middle of this line"
-        raise DataError(f"{place}: not valid JSON: {error.msg} at character {error.colno}{half}") from None
-    except (ValueError, RecursionError) as error:
-        what = "nested too deep" if isinstance(error, RecursionError) else error
-        raise DataError(f"{place}: not valid JSON: {what}") from None
-    if not isinstance(row, dict):
-        raise DataError(f"{place}: an object is expected, not {type(row).__name__}")
-    return row
-
-
-def _constant(name: str) -> None:
-    """NaN, which Python's own writers (verl's among them) put where JSON has null."""
-    if name != "NaN":
-        raise ValueError(f"{name} is no number")
-
-
-def _parquet_rows(file: Path, moved: Callable[[int], None]) -> PlacedRows:
-    import pyarrow
-    import pyarrow.parquet
-
-    number, size = 0, file.stat().st_size
-    try:
-        with pyarrow.parquet.ParquetFile(file) as table:
-            total = table.metadata.num_rows
-            as_json = {f.name for f in table.schema_arrow if f.metadata and AS_JSON in f.metadata}
-            for batch in table.iter_batches(batch_size=_AT_A_TIME):
-                for row in batch.to_pylist():
-                    number += 1
-                    moved(size * number // total)
-                    yield Place(file, number, is_line=False), _restored(row, as_json)
-    except pyarrow.ArrowInvalid as error:
-        where = f"{file}: not a parquet file" if number == 0 else f"{file} row {number + 1}"
-        raise DataError(f"{where}: {error}") from None
-
-
-def _restored(row: dict[str, Any], as_json: set[str]) -> dict[str, Any]:
-    """A row as it was before Parquet: JSON text read, and no key of a message that is there for its neighbours only."""
-    return {
-        name: (None if value is None else json.loads(value)) if name in as_json else without_nulls(value)
-        for name, value in row.items()
-    }

@@ -13,34 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = ["FIELDS", "NUMBERS", "Place", "Rollout", "Text"]
+from hero_rl.rows import Place
+
+__all__ = ["FIELDS", "NUMBERS", "Rollout", "Text"]
 
 Text: TypeAlias = str | Sequence[Mapping[str, Any]]
 """Text, or chat messages with at least `role` and `content`."""
 
 NUMBERS = ("verdict", "score", "reward", "advantage")
 """The fields that hold a number or None."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a row stands; as text, what an error message says of it.
-
-    Attributes:
-        file: the file.
-        row: line of a JSON Lines file or row of a Parquet file, from 1.
-        is_line: whether it is a line.
-    """
-
-    file: Path
-    row: int
-    is_line: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.row}" if self.is_line else f"{self.file} row {self.row}"
 
 
 @dataclass(frozen=True)

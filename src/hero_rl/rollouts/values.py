@@ -11,20 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from hero_rl.errors import DataError
-from hero_rl.rollouts.record import Place
-from hero_rl.rows import short
+from hero_rl.rows import Place, short
 
 __all__ = [
     "as_group",
     "as_id",
     "as_number",
     "as_reference",
+    "as_score",
     "as_step",
     "as_text",
     "as_verdict",
     "listed",
-    "without_nulls",
 ]
+
+_LARGEST = 3.4028234663852886e38  # of float32, in which reward models score; its square is still a float64
 
 
 def as_text(value: Any, column: str, place: Place) -> str | list[dict[str, Any]]:
@@ -39,16 +40,11 @@ def as_text(value: Any, column: str, place: Place) -> str | list[dict[str, Any]]
 def _message(value: Any, column: str, place: Place) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not isinstance(value.get("role"), str):
         raise _wrong(value, column, place, "a chat message with a role")
-    if not isinstance(value.get("content"), (str, list, type(None))):
-        raise _wrong(value["content"], f"{column}.content", place, "text, a list of blocks or null")
+    content = value.get("content")
+    blocks = isinstance(content, list) and all(isinstance(block, Mapping) and "type" in block for block in content)
+    if not blocks and not isinstance(content, (str, type(None))):
+        raise _wrong(content, f"{column}.content", place, "text, a list of typed blocks or null")
     return dict(value)
-
-
-def without_nulls(value: Any) -> Any:
-    """Messages without the null keys that Parquet gives every message when one of them has the key."""
-    if not isinstance(value, list) or not all(isinstance(message, dict) for message in value):
-        return value
-    return [{key: v for key, v in message.items() if v is not None or key == "content"} for message in value]
 
 
 def as_number(value: Any, column: str, place: Place) -> float | None:
@@ -64,6 +60,14 @@ def as_number(value: Any, column: str, place: Place) -> float | None:
     if math.isinf(number):
         raise _wrong(value, column, place, "a finite number")
     return None if math.isnan(number) else number
+
+
+def as_score(value: Any, column: str, place: Place) -> float | None:
+    """A number that float32 holds; None for null and NaN."""
+    score = as_number(value, column, place)
+    if score is not None and abs(score) > _LARGEST:
+        raise _wrong(value, column, place, "a number that float32 holds")
+    return score
 
 
 def as_verdict(value: Any, column: str, place: Place) -> float | None:

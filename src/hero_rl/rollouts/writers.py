@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.rollouts.readers import AS_JSON
 from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
-from hero_rl.rollouts.values import without_nulls
+from hero_rl.rows import AS_JSON, is_messages, without_nulls
 
 __all__ = ["check_suffix", "replacing", "row_line", "write_lines", "write_rollouts"]
 
@@ -68,7 +67,11 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 
 
 def check_suffix(path: Path) -> None:
-    """Raise a `ConfigError` for a name that says nothing of a format."""
+    """Raise a `ConfigError` for a name that says nothing of a format, or that a folder has."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; name a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}")
     if not path.name.endswith(_SUFFIXES):
         raise ConfigError(f"{path}: the name must end in one of {', '.join(_SUFFIXES)}")
 
@@ -76,6 +79,7 @@ def check_suffix(path: Path) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes its name only when it is whole and on the disk."""
+    path = path.resolve()  # a link stays a link
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -181,7 +185,8 @@ def _types(spool: Path) -> dict[str, Any]:
                 types[name] = _joined(types.get(name, pyarrow.null()), [row.get(name) for row in rows])
     for rows in _chunks(spool):
         for name in order:
-            if types.get(name) is not None and not _comes_back([row.get(name) for row in rows], types[name]):
+            values = [row.get(name) for row in rows]
+            if types.get(name) is not None and not _comes_back(values, types[name]):
                 types[name] = None
     return {name: types.get(name, pyarrow.null()) for name in order}
 
@@ -203,9 +208,11 @@ def _comes_back(values: list[Any], kind: Any) -> bool:
     import pyarrow
 
     try:
-        back = [without_nulls(value) for value in pyarrow.array(values, kind).to_pylist()]
+        back = pyarrow.array(values, kind).to_pylist()
     except (pyarrow.ArrowException, UnicodeEncodeError, OverflowError):
         return False
+    if is_messages(kind):
+        back = [without_nulls(value) for value in back]
     return back == values and _storable(kind)
 
 

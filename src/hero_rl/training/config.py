@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -238,7 +239,9 @@ def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, A
     Raises:
         ConfigError: a name leads through a value that is no block.
     """
-    for name, value in overrides.items():
+    # Types first, the outer ones before the inner: with another type a block's earlier settings mean nothing.
+    depth = {name: name.count(".") for name in overrides if name.rpartition(".")[2] == "type"}
+    for name, value in sorted(overrides.items(), key=lambda item: depth.get(item[0], math.inf)):
         *blocks, last = name.split(".")
         target = settings
         for block in blocks:
@@ -248,7 +251,7 @@ def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, A
             if not isinstance(target, dict):
                 raise ConfigError(f"--{name}: {block!r} is a value, not a block of settings")
         if last == "type" and target.get("type") != value:
-            target.clear()  # the other type's settings mean nothing here
+            target.clear()
         target[last] = value
     return settings
 

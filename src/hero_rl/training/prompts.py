@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import DataError
-from hero_rl.rows import as_text, field, read_rows, short
+from hero_rl.rows import Place, as_text, field, read_rows, short
 from hero_rl.training.config import DataConfig
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def load_prompts(data: DataConfig, which: str) -> Dataset:
     return Dataset.from_list(rows)
 
 
-def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[Place | str, dict[str, Any]]]:
     """(place for messages, row) of every row."""
     path = Path(source)
     if path.suffix in FILES or path.exists():
@@ -89,7 +89,7 @@ def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
     return dataset.select_columns(wanted) if len(wanted) == 2 else dataset
 
 
-def _prompt(value: Any, data: DataConfig, place: str) -> str | list[dict[str, str]]:
+def _prompt(value: Any, data: DataConfig, place: Place | str) -> str | list[dict[str, str]]:
     if isinstance(value, str) and value.strip():
         if not data.chat:
             return value
@@ -107,5 +107,5 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
 
 
-def _reference(value: Any, data: DataConfig, place: str) -> str:
+def _reference(value: Any, data: DataConfig, place: Place | str) -> str:
     return as_text(value, data.reference_column, place)

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rollouts import Columns, Rollout, RolloutReader
-from hero_rl.rows import field, read_rows, short
+from hero_rl.rows import Place, field, read_rows, short
 from hero_rl.training.prompts import FILES, hub_dataset
 from hero_rl.training.reward_config import RewardDataConfig
 
@@ -189,7 +189,7 @@ def fingerprint(pairs: Iterable[PreferencePair]) -> str:
     return _digest("\n".join(_key([pair.chosen, pair.rejected]) for pair in pairs))
 
 
-def _rows(data: RewardDataConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(data: RewardDataConfig) -> Iterator[tuple[Place | str, dict[str, Any]]]:
     source = str(data.pairs)
     path = Path(source)
     if path.suffix in FILES or path.exists():
@@ -201,7 +201,7 @@ def _rows(data: RewardDataConfig) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{source}[{data.split}] row {number}", dict(row)
 
 
-def _pair(row: dict[str, Any], columns: Mapping[str, str], place: str) -> PreferencePair:
+def _pair(row: dict[str, Any], columns: Mapping[str, str], place: Place | str) -> PreferencePair:
     """One row's pair.
 
     Messages that begin with another role than the assistant's hold the prompt themselves, also where there is a column
@@ -225,7 +225,7 @@ def _pair(row: dict[str, Any], columns: Mapping[str, str], place: str) -> Prefer
     return PreferencePair(_key(sides[0][:shared]) if shared else None, sides[0], sides[1])
 
 
-def _checked(value: Any, column: str, role: str, place: str) -> list[dict[str, Any]]:
+def _checked(value: Any, column: str, role: str, place: Place | str) -> list[dict[str, Any]]:
     if isinstance(value, str):
         return [{"role": role, "content": value}]
     if not isinstance(value, list) or not value or not all(_is_message(message) for message in value):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
-from hero_rl.rows import as_text, read_rows
+from hero_rl.rows import Place, as_text, read_rows
 from hero_rl.rows import field as column_of
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
@@ -157,7 +157,7 @@ def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator
             labelled = columns.label in row
         if labelled:
             found.labels.append(_label(column_of(row, columns.label, place), columns.label, place))
-        found.places.append(place)
+        found.places.append(str(place))
         expected = column_of(row, reference, place)
         expected = expected if expected == "" else as_text(expected, reference, place)  # the verifier abstains on ""
         found.references.append(expected)
@@ -165,14 +165,14 @@ def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator
         yield row, Pair(expected, text, question if isinstance(question, str) else "")
 
 
-def _first(names: Sequence[str], row: dict[str, Any], place: str) -> str:
+def _first(names: Sequence[str], row: dict[str, Any], place: Place) -> str:
     for name in names:
         if name in row:
             return name
     raise DataError(f"{place}: none of the columns {', '.join(map(repr, names))}; it has {sorted(row)}")
 
 
-def _label(value: Any, column: str, place: str) -> bool:
+def _label(value: Any, column: str, place: Place) -> bool:
     if value in (0, 1):
         return bool(value)
     raise DataError(f"{place}: {column!r} must be 0, 1, true or false, not {value!r}")
