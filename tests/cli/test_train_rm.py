@@ -86,7 +86,7 @@ def test_a_killed_run_resumes_and_ends_as_if_nothing_had_happened(config, tmp_pa
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert main(["train-rm", str(config), *long, "--resume"]) == 0
-    assert json.loads(capsys.readouterr().out)["eval_accuracy"] == told["eval_accuracy"]
+    assert json.loads(capsys.readouterr().out)["eval_pairwise_accuracy"] == told["eval_pairwise_accuracy"]
     assert losses(run) == losses(tmp_path / "straight") and len(losses(run)) == 24
 
     assert main(["train-rm", str(config), *long, "--resume"]) == 0, "a finished run only says where it lies"

@@ -59,9 +59,9 @@ def test_it_learns_and_the_saved_model_scores_as_the_trainer_s_own(start, toy, t
     heard = capsys.readouterr().err
     assert "is a language model: its reward head (score.weight) is new and starts untrained" in heard
     assert "pairs 64, train 48, held out 16, truncated 0" in heard and "step 30/30" in heard
-    assert result.eval_accuracy is not None and result.eval_accuracy > 0.9
+    assert result.eval_pairwise_accuracy is not None and result.eval_pairwise_accuracy > 0.9
     logs = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [row for row in logs if "eval_loss" in row][-1]["eval_pairwise_accuracy"] == result.eval_accuracy
+    assert [row for row in logs if "eval_loss" in row][-1]["eval_pairwise_accuracy"] == result.eval_pairwise_accuracy
     record = json.loads((tmp_path / "run" / "pairs.json").read_text())
     assert record.items() >= result.counts.items() and record["held_out"] == 16
 
@@ -87,7 +87,7 @@ def test_held_out_accuracy_counts_pairs_not_batches(start, toy, tmp_path):
     run = check_reward_run(config)
     reward_model = LocalRewardModelConfig(path=str(result.model)).load()
     chosen, rejected = (reward_model.score([getattr(p, s) for p in run.held_out]) for s in ("chosen", "rejected"))
-    assert result.eval_accuracy == pytest.approx((chosen > rejected).float().mean().item())
+    assert result.eval_pairwise_accuracy == pytest.approx((chosen > rejected).float().mean().item())
 
 
 def test_the_same_seed_makes_the_same_model_and_cuts_are_counted(start, toy, tmp_path, capsys):

@@ -52,10 +52,10 @@ def run(argv: list[str]) -> int:
     if os.environ.get("RANK", "0") != "0":
         return 0
     if arguments.json:
-        found = {"counts": result.counts, "eval_accuracy": result.eval_accuracy}
+        found = {"counts": result.counts, "eval_pairwise_accuracy": result.eval_pairwise_accuracy}
         print(json.dumps({"model": str(result.model), "output_dir": config.output_dir} | found))
     else:
         print(f"model      {result.model}\nrecord     {config.output_dir}")
-        if result.eval_accuracy is not None:
-            print(f"accuracy   {result.eval_accuracy:.3f} of {result.counts['held_out']} held-out pairs")
+        if result.eval_pairwise_accuracy is not None:
+            print(f"accuracy   {result.eval_pairwise_accuracy:.3f} of {result.counts['held_out']} held-out pairs")
     return 0

@@ -59,6 +59,9 @@ class PairTrainer(RewardTrainer):
         for noisy in (PrinterCallback, ProgressCallback):
             self.remove_callback(noisy)
 
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """No card: of a model from a folder, TRL's says that it was made from None."""
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluate, with `ACCURACY` among the metrics."""
         self._right: list[torch.Tensor] = []

@@ -171,7 +171,10 @@ def split_by_prompt(
     if not fraction:
         return list(pairs), []
     if any(pair.prompt is None for pair in pairs):
-        raise ConfigError("data.eval_fraction: whole texts without a prompt column cannot be split by prompt")
+        raise ConfigError(
+            "data.eval_fraction: whole texts cannot be split by prompt; put the prompt in a column 'prompt', or in one "
+            "that data.columns names"
+        )
     prompts = sorted({str(pair.prompt) for pair in pairs}, key=lambda prompt: _digest(f"{seed} {prompt}"))
     if len(prompts) < 2:
         raise ConfigError(f"data.eval_fraction: {len(prompts)} prompts with pairs are too few to hold one out")

@@ -66,12 +66,12 @@ class RewardResult:
     Attributes:
         model: folder of the reward model.
         counts: rows, what was left out of them, pairs, and conversations that were cut.
-        eval_accuracy: share of the held-out pairs whose chosen side scores higher; None where none were held out.
+        eval_pairwise_accuracy: share of the held-out pairs whose chosen side scores higher; None without any.
     """
 
     model: Path
     counts: dict[str, int]
-    eval_accuracy: float | None
+    eval_pairwise_accuracy: float | None
 
 
 def check_reward_run(config: RewardTrainConfig) -> RewardRun:
@@ -141,7 +141,7 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     checkpoint = latest_checkpoint(folder, ()) if resume else None
     if checkpoint and is_finished(checkpoint, run.arguments.max_steps) and (folder / "result.json").is_file():
         kept = json.loads((folder / "result.json").read_text())
-        return RewardResult(folder / "model", kept["counts"], kept["eval_accuracy"])
+        return RewardResult(folder / "model", kept["counts"], kept["eval_pairwise_accuracy"])
     line = ProgressLine(shown=_SHOWN) if progress else None
     shown = [] if line is None else [line]
     trainer, run = _trainer(run, [MetricsFile(folder / "metrics.jsonl"), *shown], say)
