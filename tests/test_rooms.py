@@ -12,14 +12,15 @@ ROOT = Path(hero_rl.__file__).parent
 # A room may import the rooms it names, and the errors, which import nothing.
 MAY_IMPORT = {
     "errors": set(),
-    "endpoints": set(),
+    "background": set(),
+    "endpoints": {"background"},
     "rows": set(),
     "signals": set(),
     "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
-    "reward_models": {"signals", "endpoints", "rows"},
-    "scoring": {"signals", "verifiers", "reward_models"},
+    "reward_models": {"signals", "background", "endpoints", "rows"},
+    "scoring": {"signals", "background", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "trainers": {"signals", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},

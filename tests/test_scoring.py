@@ -2,12 +2,14 @@ import dataclasses
 import logging
 import math
 import threading
+import time
 from collections import Counter
 
 import pytest
 import torch
 
 from hero_rl.errors import ConfigError
+from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.scoring import Scorer
 from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Verdict
 
@@ -190,6 +192,24 @@ def test_a_verifier_that_returns_no_verdict_is_an_error():
         Scorer(Bool()).score(["p"], ["a"], ["a"])
 
 
+@pytest.mark.parametrize("group", [[7, -1, 7], torch.tensor([7, -1, 7], dtype=torch.int32)])
+def test_signals_are_what_was_said_with_the_groups(group):
+    scored = Scorer(ExactVerifier(), Lengths()).score(["p"] * 3, ["a", "bb", ""], ["a", "a", ""])
+    signals = scored.signals(group)
+    torch.testing.assert_close(signals.verdict, torch.tensor([1.0, 0.0, math.nan]), equal_nan=True)
+    assert signals.score.tolist() == [1.0, 2.0, 0.0]
+    assert signals.group.tolist() == [7, -1, 7]
+
+
+def test_signals_of_groups_that_do_not_fit():
+    scored = Scorer(ExactVerifier()).score(["p"] * 2, ["a", "b"], ["a", "a"])
+    with pytest.raises(ValueError, match="group has shape"):
+        scored.signals([1])
+    with pytest.raises(TypeError, match="integers"):
+        scored.signals([1.0, 1.5])
+    assert len(Scorer(ExactVerifier()).score([], [], []).signals([])) == 0
+
+
 def test_lengths_that_differ_are_named():
     with pytest.raises(ValueError, match="prompts has 1, completions has 2, references has 3"):
         Scorer(ExactVerifier()).score(["p"], ["a"] * 2, ["a"] * 3)
@@ -214,6 +234,65 @@ def test_verifier_in_the_calling_thread_reward_model_beside_it():
     assert scored.verdict.tolist() == [1.0]
     assert scored.score.tolist() == [1.0]
     assert judge.thread is not threading.main_thread()
+
+
+class Interrupted:
+    """A verifier for tests: Ctrl-C comes once the reward model is at work."""
+
+    def __init__(self, working):
+        self.working = working
+
+    def verify(self, reference, completion):
+        assert self.working.wait(20)
+        raise KeyboardInterrupt
+
+
+class Hangs(Lengths):
+    """A reward model for tests: does not come back, whoever calls it off."""
+
+    def __init__(self):
+        super().__init__()
+        self.working, self.end = threading.Event(), threading.Event()
+
+    def score(self, conversations):
+        self.thread = threading.current_thread()
+        self.working.set()
+        self.end.wait(20)
+        return super().score(conversations)
+
+
+def test_an_interrupt_waits_for_no_reward_model():
+    model = Hangs()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Scorer(Interrupted(model.working), model).score(["p"], ["a"], ["a"])
+    assert time.monotonic() - start < 2
+    assert model.thread.daemon
+    model.end.set()
+    model.thread.join(5)
+
+
+def test_an_interrupt_ends_a_reward_model_here_after_its_forward_pass():
+    class Slow(Lengths):
+        def __init__(self):
+            super().__init__()
+            self.working, self.passes = threading.Event(), 0
+
+        def forward(self, sequences):
+            self.passes += 1
+            self.working.set()
+            time.sleep(1.5)
+            return torch.zeros(len(sequences))
+
+        def score(self, conversations):
+            self.thread = threading.current_thread()
+            return MicroBatches(self.forward, token_budget=1).scores([[1]] * len(conversations))
+
+    model = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        Scorer(Interrupted(model.working), model).score(["p"] * 50, ["a"] * 50, ["a"] * 50)
+    assert not model.thread.is_alive()
+    assert model.passes == 1
 
 
 # An alarm that strikes within a callback of the garbage collector is lost there, and Python says so.

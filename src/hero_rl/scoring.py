@@ -14,16 +14,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from hero_rl.background import Background
 from hero_rl.errors import HeroError
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
+from hero_rl.signals import Signals
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
 
 __all__ = ["Scored", "Scorer"]
@@ -56,6 +57,19 @@ class Scored:
     reward_model_seconds: float
     counters: dict[str, float]
 
+    def signals(self, group: Sequence[int] | Int[Tensor, " B"]) -> Signals:
+        """What a rule reads: verdict and score with the group of each rollout.
+
+        Args:
+            group: (B,) integer id of each rollout's prompt: any ids, in any order, in groups of any size.
+
+        Raises:
+            TypeError: an id is no integer.
+            ValueError: there are not B ids.
+        """
+        ids = torch.as_tensor(group if len(group) else torch.zeros(0, dtype=torch.long))
+        return Signals(verdict=self.verdict, score=self.score, group=ids.to(self.verdict.device))
+
 
 class Scorer:
     """Runs a verifier and, where there is one, a reward model over batches.
@@ -65,6 +79,9 @@ class Scorer:
     last user message. One that raises makes its row, or its batch, abstain (`Reason.CRASHED`); a reward model that
     raises makes the batch's scores NaN; each is logged with its traceback the first time. A part that says it can
     never work (an error of `hero_rl.errors`) ends the call.
+
+    On an interrupt (Ctrl-C) or an error of the verifier, the reward model is called off: requests to an endpoint end at
+    once, a model in this process after the forward pass that it is in. For any other the call waits a second at most.
 
     Attributes:
         verifier: judges each completion against its reference.
@@ -98,15 +115,17 @@ class Scorer:
         """
         _check_lengths(prompts=prompts, completions=completions, references=references)
         counted_before = dict(getattr(self.verifier, "counters", {}))
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reward-model") as worker:
-            pending = worker.submit(self._score_conversations, prompts, completions)
-            verdicts, verifier_seconds = self._verify(
-                [
-                    Pair(reference, _answer_text(completion), _question(prompt))
-                    for prompt, completion, reference in zip(prompts, completions, references, strict=True)
-                ]
-            )
-            score, truncated, reward_model_seconds = pending.result()
+        pairs = [
+            Pair(reference, _answer_text(completion), _question(prompt))
+            for prompt, completion, reference in zip(prompts, completions, references, strict=True)
+        ]
+        scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
+        try:
+            verdicts, verifier_seconds = self._verify(pairs)
+            score, truncated, reward_model_seconds = scoring.result()
+        except BaseException:
+            scoring.call_off()
+            raise
         reasons = [verdict.reason for verdict in verdicts]
         return Scored(
             verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),

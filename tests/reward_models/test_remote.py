@@ -3,6 +3,7 @@ import logging
 import math
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from reward_server import RewardServer, answers, changed, drips, hangs_up, logit, says, sends, waits
 from tiny_reward_models import ALTERNATING_TEMPLATE, BOS, BOS_TEMPLATE, chat, model, tokenizer
 
+from hero_rl import endpoints
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import (
     AnyRewardModel,
@@ -25,6 +27,8 @@ from hero_rl.reward_models import (
     RemoteRewardModelConfig,
     RewardModel,
 )
+from hero_rl.scoring import Scorer
+from hero_rl.verifiers import ExactVerifier
 
 CHATS = [chat(f"What is {n} + {n}?", "It is " + "so " * (7 * n % 40) + str(2 * n)) for n in range(12)]
 PROTOCOLS = {"vllm_classify": "/classify", "vllm_pooling": "/pooling", "sglang_embeddings": "/v1/embeddings"}
@@ -235,21 +239,101 @@ def test_a_server_that_is_not_there(remote, caplog):
     with caplog.at_level(logging.WARNING):
         assert reward_model.score(CHATS * 4).isnan().all()
     assert counted(reward_model) == {"missing": 48, "failed_requests": 48}
-    assert len(caplog.records) == 2  # that it rests, and that rows are lost; once each
+    assert len(caplog.records) == 3  # that it rests, that rows are lost, and that no more are asked for; once each
     with pytest.raises(ConfigError, match=f"127.0.0.1:{port} does not answer"):
         reward_model.check()
 
 
 def test_a_batch_gives_up_on_servers_that_are_silent(server, remote):
-    reward_model = remote(seconds=0.5, batch_size=1, concurrency=4)
+    reward_model = remote(seconds=0.4, retries=6, batch_size=1, concurrency=4)
     reward_model.check()
     server.always = waits(20)
     start = time.monotonic()
     assert reward_model.score(CHATS * 20).isnan().all()
-    assert time.monotonic() - start < 15
-    assert len(server.posts) <= 1 + 16
+    assert 0.8 <= time.monotonic() - start < 1.5  # nothing was answered for twice the time of a request
+    for calls in range(1, 4):
+        asked, start = len(server.posts), time.monotonic()
+        assert reward_model.score(CHATS * 20).isnan().all()
+        assert time.monotonic() - start < 0.35
+        assert server.sizes[asked:] == [4]  # the fixed texts, once
+        assert reward_model.counters["missing"] == reward_model.counters["failed_requests"] == 240 * (calls + 1)
     server.always = None
-    assert not reward_model.score(CHATS).isnan().any()  # the next batch asks anew
+    assert torch.equal(reward_model.score(CHATS), EXPECTED)  # the next batch asks anew
+
+
+def hangs_but_for_the_probe(handler, body):
+    (answers if len(body["input"]) == 4 else waits(20))(handler, body)
+
+
+def test_silent_servers_that_answer_the_fixed_texts(server, remote):
+    server.always = hangs_but_for_the_probe
+    reward_model = remote(seconds=0.4, retries=6, batch_size=1, concurrency=4)
+    for limit, asked_at_most in ((1.5, 20), (0.8, 2), (0.8, 2)):
+        asked, start = len(server.posts), time.monotonic()
+        assert reward_model.score(CHATS * 20).isnan().all()
+        assert time.monotonic() - start < limit
+        assert len(server.posts) - asked <= asked_at_most
+    server.always = None
+    assert torch.equal(reward_model.score(CHATS), EXPECTED)
+
+
+def test_a_call_takes_so_long_at_most_whatever_the_server_does(server, remote):
+    def answers_one_in_five(handler, body):
+        (answers if len(server.posts) % 5 == 0 else waits(20))(handler, body)
+
+    reward_model = remote(seconds=0.3, retries=50, batch_size=1, concurrency=4)
+    reward_model.check()
+    server.always = answers_one_in_five
+    start = time.monotonic()
+    scores = reward_model.score(CHATS)
+    assert time.monotonic() - start < (2 + 3) * 0.3 + 0.5
+    assert 0 < scores.isnan().sum() < 12
+    found = ~scores.isnan()
+    assert torch.equal(scores[found], EXPECTED[found])
+
+
+def test_an_interrupt_does_not_wait_for_the_servers(server):
+    server.always = hangs_but_for_the_probe
+    program = f"""
+import sys, threading
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from tiny_reward_models import BOS_TEMPLATE, tokenizer
+from hero_rl.reward_models import RemoteRewardModel, RemoteRewardModelConfig
+from hero_rl.scoring import Scorer
+from hero_rl.verifiers import ExactVerifier
+config = RemoteRewardModelConfig(urls={server.url!r}, tokenizer="-")
+scorer = Scorer(ExactVerifier(), RemoteRewardModel(config, tokenizer(BOS_TEMPLATE)))
+try:
+    scorer.score(["q"] * 64, ["a"] * 64, ["a"] * 64)
+except KeyboardInterrupt:
+    print(sorted(thread.name for thread in threading.enumerate()))
+"""
+    run = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while len(server.posts) < 4 and time.monotonic() < until:
+        time.sleep(0.02)
+    start = time.monotonic()
+    run.send_signal(signal.SIGINT)
+    said, complaints = run.communicate(timeout=60)
+    assert time.monotonic() - start < 5
+    assert said == "['MainThread', 'reward-model-client']\n"
+    assert complaints == ""
+    assert run.returncode == 0
+
+
+def test_an_error_of_the_verifier_does_not_wait_for_the_servers(server, remote):
+    class Broken(ExactVerifier):
+        def verify(self, reference, completion):
+            raise ConfigError("broken")
+
+    server.always = hangs_but_for_the_probe
+    reward_model = remote(seconds=60)
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match="broken"):
+        Scorer(Broken(), reward_model).score(["q"] * 64, ["a"] * 64, ["a"] * 64)
+    assert time.monotonic() - start < 5
+    server.always = None
+    assert torch.equal(reward_model.score(CHATS), EXPECTED)
 
 
 def test_a_server_restarted_in_the_middle_of_a_batch_loses_nothing(remote):
@@ -323,6 +407,95 @@ def test_retry_after_of_one_does_not_hold_up_the_other(server, second, remote):
     start = time.monotonic()
     assert torch.equal(reward_model.score(CHATS), EXPECTED)
     assert time.monotonic() - start < 15
+
+
+def test_nobody_waits_for_a_server_that_hangs_while_another_works(server, second, remote):
+    reward_model = remote(urls=[server.url, second.url], retries=2, seconds=1.0)
+    reward_model.check()
+    server.always = waits(20)
+    assert torch.equal(reward_model.score(CHATS), EXPECTED)
+    times, until = [], time.monotonic() + 3
+    while time.monotonic() < until:
+        start = time.monotonic()
+        assert torch.equal(reward_model.score(CHATS), EXPECTED)
+        times.append(time.monotonic() - start)
+    assert max(times) < 0.8
+    assert server.sizes.count(4) > 4  # three of the batches are as large as the probe; it was probed again
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_server_that_denies_after_the_start_rests(server, second, remote, caplog, status):
+    reward_model = remote(urls=[server.url, second.url], batch_size=1, retries=2)
+    reward_model.check()
+    server.always = says(status, "default backend")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert torch.equal(reward_model.score(CHATS), EXPECTED)
+    counts = counted(reward_model)
+    assert counts.keys() == {"denied", "retries"}
+    assert 1 <= counts["denied"] <= 8
+    assert [record.message.count(f"{status}: ") for record in caplog.records] == [1]
+
+
+def test_a_server_that_denies_for_a_while_comes_back(server, remote):
+    reward_model = remote(retries=0, batch_size=12)
+    reward_model.check()
+    server.script = [says(404)]
+    assert reward_model.score(CHATS).isnan().all()
+    assert torch.equal(reward_model.score(CHATS), EXPECTED)
+    assert counted(reward_model) == {"missing": 12, "failed_requests": 1, "denied": 1}
+    patient = remote(retries=3)
+    patient.check()
+    server.script = [says(404), says(404)]
+    assert torch.equal(patient.score(CHATS[:4]), EXPECTED[:4])
+    assert counted(patient) == {"denied": 2, "retries": 2}
+
+
+def test_servers_that_deny_for_good_are_an_error(server, second, remote, monkeypatch):
+    monkeypatch.setattr(endpoints, "_SECONDS_TO_COME_BACK", 0.5)
+    reward_model = remote(urls=[server.url, second.url])
+    reward_model.check()
+    server.always = says(404)
+    second.always = says(403, "no such key")
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match="no server of the reward model is left"):
+        while time.monotonic() < start + 20:
+            assert reward_model.score(CHATS).isnan().all()
+            time.sleep(0.05)
+    assert time.monotonic() - start >= 0.5
+
+
+def test_a_server_that_fails_and_denies_by_turns_is_no_error(server, remote, monkeypatch):
+    monkeypatch.setattr(endpoints, "_SECONDS_TO_COME_BACK", 0.1)
+    reward_model = remote()
+    reward_model.check()
+    server.script = [says(404), says(503)] * 20
+    for _ in range(20):
+        assert reward_model.score(CHATS[:4]).isnan().all()
+        time.sleep(0.01)
+
+
+def test_a_server_that_comes_back_as_another_is_not_used(server, second, remote, caplog):
+    reward_model = remote(urls=[server.url, second.url], retries=3)
+    reward_model.check()
+    server.model = lambda tokens: -logit(tokens)
+    server.always = says(503)
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(reward_model.score(CHATS), EXPECTED)
+        server.always = None
+        until = time.monotonic() + 20
+        while not reward_model.counters["denied"] and time.monotonic() < until:
+            assert torch.equal(reward_model.score(CHATS), EXPECTED)
+            time.sleep(0.05)
+    assert reward_model.counters["denied"] == 1
+    assert len([record for record in caplog.records if "same model" in record.message]) == 1
+    second.model = server.model
+    second.script = [says(503)]
+    with pytest.raises(ConfigError, match="same model"):
+        reward_model.score(CHATS[:1])
+    server.model = second.model = logit
+    reward_model.check()  # forgets what was
+    assert torch.equal(reward_model.score(CHATS), EXPECTED)
 
 
 # The probe
@@ -407,8 +580,11 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(server, remote
         server.script = [says(400, "bad sk-s3cret")]
         reward_model.score(CHATS[:1])
         server.script = [says(401, "bad key: sk-s3cret")]
+        reward_model.score(CHATS[:1])
+        server.script = [says(401, "bad key: sk-s3cret")]
         with pytest.raises(ConfigError) as error:
-            reward_model.score(CHATS[:1])
+            reward_model.check()
+    assert "bad key: ***" in caplog.text
     assert server.posts[0][1]["Authorization"] == "Bearer sk-s3cret"
     assert "s3cret" not in str(error.value) + caplog.text + repr(reward_model.config)
     assert b"s3cret" not in pickle.dumps(reward_model)

@@ -28,6 +28,7 @@ from misbehaving_server import (
 )
 from pydantic import ValidationError
 
+from hero_rl import endpoints
 from hero_rl.endpoints import seconds_asked
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verifier
@@ -372,12 +373,14 @@ def test_a_server_that_is_not_there(judge_of):
 
 def test_a_batch_gives_up_on_a_server_that_is_silent(server, judge_of):
     server.script = [waits(10, CORRECT)]
-    judge = judge_of(seconds=0.3, concurrency=8)
-    start = time.monotonic()
-    verdicts = judge.verify_batch([("4", str(row)) for row in range(200)])
-    assert {verdict.reason for verdict in verdicts} == {Reason.JUDGE_UNREACHABLE}
-    assert time.monotonic() - start < 3
-    assert 8 <= len(server.posts) <= 16
+    judge = judge_of(seconds=0.3, concurrency=8, retries=3)
+    for limit, asked_at_most in ((1.2, 32), (0.6, 1), (0.6, 1)):
+        asked, start = len(server.posts), time.monotonic()
+        verdicts = judge.verify_batch([("4", str(row)) for row in range(200)])
+        assert {verdict.reason for verdict in verdicts} == {Reason.JUDGE_UNREACHABLE}
+        assert time.monotonic() - start < limit
+        assert len(server.posts) - asked <= asked_at_most
+    assert judge.counters["unreachable"] == 600
     server.script = [CORRECT]
     assert judge.verify("4", "4").value == 1  # the next batch asks anew
 
@@ -410,6 +413,21 @@ def test_what_never_passes_raises(server, judge_of, status):
     with pytest.raises(ConfigError, match=rf"{status}.*no such thing"):
         judge_of(retries=3).verify_batch([("4", str(row)) for row in range(50)])
     assert len(server.posts) <= 32
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_denies_after_a_reply_abstains_unless_it_lasts(server, judge_of, status, monkeypatch):
+    judge = judge_of(retries=1)
+    assert judge.verify("4", "4").value == 1
+    server.script = [answers(status), CORRECT]
+    assert judge.verify("4", "4").value == 1
+    server.script = [answers(status)]
+    assert judge.verify("4", "4").reason is Reason.JUDGE_UNREACHABLE
+    assert judge.counters["denied"] == 3
+    monkeypatch.setattr(endpoints, "_SECONDS_TO_COME_BACK", 0.1)
+    time.sleep(0.1)
+    with pytest.raises(ConfigError, match=str(status)):
+        judge.verify("4", "4")
 
 
 @pytest.mark.parametrize("status", [302, 400, 413, 422])
@@ -448,8 +466,9 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(server, judge_
         server.script = [answers(400, "bad sk-s3cret")]
         judge.verify("4", "5")
         server.script = [answers(401, "bad key: sk-s3cret")]
+        judge.verify("4", "6")
         with pytest.raises(ConfigError) as error:
-            judge.verify("4", "6")
+            judge_of(api_key_env="JUDGE_KEY").verify("4", "6")
     assert server.posts[0][1]["Authorization"] == "Bearer sk-s3cret"
     assert "s3cret" not in str(error.value)
     assert "s3cret" not in caplog.text

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from hero_rl.background import step
 from hero_rl.reward_models.rendering import Tokens
 
 __all__ = ["MicroBatches", "fitting", "packed", "padded"]
@@ -69,7 +70,8 @@ class MicroBatches:
     def _attempt(self, sequences: list[Tokens]) -> Tensor | None:
         """The scores, or None where memory ran out."""
         try:
-            return self.forward(sequences)
+            with step():
+                return self.forward(sequences)
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise

@@ -25,6 +25,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
 from hero_rl.endpoints import (
+    Denials,
     Denied,
     Engine,
     Refused,
@@ -46,7 +47,9 @@ _logger = logging.getLogger(__name__)
 
 _MAX_REPLY_BYTES = 64 * 2**20  # a reply of /pooling may hold a number for each token
 _SHORTEST_REST = 0.5
-_LONGEST_REST = 30.0
+_LONGEST_REST = 300.0
+_REST_OF_DENIED = 30.0
+_SHARE_OF_PROBES = 0.25  # of a request's time, where others wait: four short texts are a fraction of its work
 
 # What any reward model tells apart: a good answer, a wrong one, none, and nonsense.
 _PROBES: list[Conversation] = [
@@ -237,12 +240,22 @@ class RemoteRewardModel:
     """Scores conversations by the servers of one reward model.
 
     Requests go to the URL with the least to do. One that fails rests for half a second, twice as long with each further
-    failure up to 30 s; then, as before its first request, a few fixed texts are scored on it. It takes requests only if
-    that works and the scores are raw logits and the same as elsewhere. Where all rest they are asked nonetheless.
+    failure up to five minutes; then, as before its first request, a few fixed texts are scored on it, while the others
+    serve. It takes requests only if that works and the scores are raw logits and the same as elsewhere, one at a time
+    until the first is answered. Where all rest they are asked nonetheless.
 
-    A request that a server refuses (400, 413, 422) is halved until the conversation at fault is alone. Once as many
-    requests in a row as run at a time (eight at least) got no answer in all their attempts, the rest of the batch is
-    NaN. A request takes at most `2 * (retries + 1) * seconds` plus the pauses.
+    A URL that denies (401, 403, 404: load balancers say so while a server restarts), or comes back with other scores,
+    which are never used, rests for half a minute at least; that is logged once for each URL and counted. Only at the
+    start is it an error, which is to say in `check` and in the first `score` without one; after that once no URL is
+    left: each gives other scores, or has denied for ten minutes and done nothing else.
+
+    A request that a server refuses (400, 413, 422) is halved until the conversation at fault is alone.
+
+    Servers that go silent are given up, over all calls, as `hero_rl.endpoints.Breaker` has it: once no request was
+    answered for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts,
+    the rest of the batch is NaN. Until one is answered, each later call scores the fixed texts, for a quarter of
+    `seconds`, and only if they come makes a request; else all of it is NaN. Whatever the servers do, a call with n
+    requests takes at most `(2 + ceil(n / (concurrency * URLs))) * seconds`, after the first one's look at each URL.
 
     Safe to call from many threads, and from a thread that runs an event loop, which the call then blocks. A pickled
     copy and a forked process open connections of their own and count from zero. Proxies and certificates are read from
@@ -275,7 +288,8 @@ class RemoteRewardModel:
 
         Rows: `missing` (NaN for any reason), and of these `nonfinite` (the server's number was NaN or infinite) and
         `unrenderable` (the chat template failed, or nothing came out); `truncated`. Requests: `timeouts` (attempts
-        without a whole reply in time), `retries` (further attempts), `failed_requests` (those that brought no scores).
+        without a whole reply in time), `denied` (attempts that a URL denied, or for which it gave other scores of the
+        fixed texts than it should), `retries` (further attempts), `failed_requests` (those that brought no scores).
         """
         return {name: int(total) for name, total in self._state.counts.totals.items()}
 
@@ -283,7 +297,8 @@ class RemoteRewardModel:
         """Raw logits (B,), float32 on the CPU, in input order; NaN for what could not be scored.
 
         Raises:
-            ConfigError: no score can ever come, or none that could be trusted; see `check`.
+            ConfigError: no score can ever come, or none that could be trusted: in the first call for what `check`
+                names, except a server that does not answer; later for what no URL recovers from.
         """
         turn = self._turn()
         with turn.state.tokenizing:
@@ -331,70 +346,102 @@ class RemoteRewardModel:
             turn.pool.greeted = True
         size = self.config.batch_size
         batches = [sequences[start : start + size] for start in range(0, len(sequences), size)]
-        return [score for scores in await _all(self._ask(turn, batch) for batch in batches) for score in scores]
+        found = await turn.engine.breaker.ask_all(
+            lambda batch, retries: self._ask(turn, batch, retries), batches, self.config.retries
+        )
+        if given_up := found.count(None):
+            turn.state.counts.add(failed_requests=given_up)
+            said = "%d requests for scores were given up, since the reward model is silent"
+            turn.state.log_once(_logger, "given up", said, given_up)
+        pairs = zip(batches, found, strict=True)
+        return [score for batch, scores in pairs for score in scores or [None] * len(batch)]
 
-    async def _ask(self, turn: _Turn, sequences: list[Tokens]) -> list[float | None]:
+    async def _ask(self, turn: _Turn, sequences: list[Tokens], retries: int) -> list[float | None]:
         """The scores of one request, None where none came."""
-        counts = turn.state.counts
+        counts, breaker = turn.state.counts, turn.engine.breaker
         # The slot is held through the pauses too: servers that cannot keep up are not asked for more.
         async with turn.engine.slots:
-            if turn.silent >= max(turn.pool.concurrency, 8):
-                counts.add(failed_requests=1)
-                return [None] * len(sequences)
             try:
                 found = await with_retries(
                     lambda: self._attempt(turn, sequences),
-                    retries=self.config.retries,
+                    retries=retries,
                     seconds=self.config.seconds,
                     before_retry=lambda: counts.add(retries=1),
                 )
-                turn.silent = 0
+                breaker.answered()
                 return [*found]
             except Transient as error:
-                turn.silent += 1
+                breaker.failed()
                 counts.add(failed_requests=1)
                 turn.state.log_once(_logger, "unanswered", "a request for scores got no answer: %s", error)
                 return [None] * len(sequences)
             except Refused as error:
-                turn.silent = 0
+                breaker.answered()
                 if len(sequences) == 1:
                     counts.add(failed_requests=1)
                     turn.state.log_once(_logger, "refused", "the reward model refuses a conversation: %s", error)
                     return [None]
         half = len(sequences) // 2
-        return [*await self._ask(turn, sequences[:half]), *await self._ask(turn, sequences[half:])]
+        return [*await self._ask(turn, sequences[:half], retries), *await self._ask(turn, sequences[half:], retries)]
 
     async def _attempt(self, turn: _Turn, sequences: list[Tokens]) -> list[float]:
+        self._call_back(turn)
+        seconds = self.config.seconds * (_SHARE_OF_PROBES if turn.engine.breaker.open else 1.0)
         async with turn.pool.place() as place:
             try:
-                await self._probe(turn, place)
-                found = await self._fetch(turn, place.url, sequences)
-            except Transient as error:
-                place.rest(min(error.seconds_asked, self.config.seconds))
-                said = "the reward model at %s fails and is given a rest: %s"
-                turn.state.log_once(_logger, place.url, said, place.url, error)
-                if not turn.pool.best().rests:
-                    error.seconds_asked = 0.0  # another URL need not wait for this one
-                raise
+                await self._probe(turn, place, seconds)
+                found = await self._fetch(turn, place.url, sequences, self.config.seconds)
+            except (Transient, _Unfit) as error:
+                self._rest(turn, place, error)
+                if turn.pool.hopeless:
+                    raise ConfigError(f"{error}; so no server of the reward model is left") from None
+                asked = error.seconds_asked if isinstance(error, Transient) else 0.0
+                # Another URL need not wait for this one.
+                raise Transient(str(error), asked if turn.pool.best().rests else 0.0) from None
             place.failures = 0
+            place.denials.end()
             return found
 
-    async def _fetch(self, turn: _Turn, url: str, sequences: list[Tokens]) -> list[float]:
+    def _rest(self, turn: _Turn, place: _Place, error: Transient | _Unfit) -> None:
+        if isinstance(error, _Unfit):
+            place.denials.add(for_good=error.for_good)
+            place.rest(_REST_OF_DENIED)
+            turn.state.counts.add(denied=1)
+            turn.state.log_once(_logger, f"{place.url} denied", "%s; it is given a rest", error)
+        else:
+            place.denials.end()
+            place.rest(min(error.seconds_asked, self.config.seconds))
+            said = "the reward model at %s fails and is given a rest: %s"
+            turn.state.log_once(_logger, place.url, said, place.url, error)
+
+    def _call_back(self, turn: _Turn) -> None:
+        """Probe the URLs whose rest is over, beside the requests, so that none of them waits for one that hangs."""
+        if not any(place.ready for place in turn.pool.places):
+            return
+        for place in turn.pool.places:
+            if not place.checked and not place.rests and (place.recovery is None or place.recovery.done()):
+                place.recovery = asyncio.ensure_future(self._recover(turn, place))
+
+    async def _recover(self, turn: _Turn, place: _Place) -> None:
+        try:
+            await self._probe(turn, place, self.config.seconds * _SHARE_OF_PROBES)
+        except (Transient, _Unfit) as error:
+            self._rest(turn, place, error)
+
+    async def _fetch(self, turn: _Turn, url: str, sequences: list[Tokens], seconds: float) -> list[float]:
         """The scores by one attempt, NaN where the server has none."""
         protocol = _PROTOCOLS[self.config.protocol]
         body: dict[str, Any] = {"input": sequences, **protocol.options}
         if self.config.model is not None:
             body["model"] = self.config.model
-        request = Request("POST", url + protocol.path, body, turn.key, self.config.seconds, _MAX_REPLY_BYTES)
+        request = Request("POST", url + protocol.path, body, turn.key, seconds, _MAX_REPLY_BYTES)
         try:
             reply = await turn.engine.fetch(request, protocol.reply)
         except TimedOut:
             turn.state.counts.add(timeouts=1)
             raise
         except Denied as error:
-            raise ConfigError(
-                f"the reward model at {url} will never answer (urls, protocol, model, api_key_env?): {error}"
-            ) from None
+            raise _Unfit(f"the reward model at {url} denies (urls, protocol, model, api_key_env?): {error}") from None
         items = sorted(reply.data, key=lambda item: item.index)
         if [item.index for item in items] != list(range(len(sequences))):
             raise Transient(f"{len(items)} scores for {len(sequences)} conversations, or not one for each")
@@ -411,48 +458,59 @@ class RemoteRewardModel:
     async def _check_all(self, turn: _Turn) -> None:
         turn.pool.reference = None
         for place in turn.pool.places:
-            place.checked = False
+            place.begin()
         await _all(self._check(turn, place) for place in turn.pool.places)
         turn.pool.greeted = True
+        turn.engine.breaker.answered()
 
     async def _check(self, turn: _Turn, place: _Place) -> None:
         try:
             await with_retries(
-                lambda: self._probe(turn, place),
+                lambda: self._probe(turn, place, self.config.seconds),
                 retries=self.config.retries,
                 seconds=self.config.seconds,
                 before_retry=lambda: turn.state.counts.add(retries=1),
             )
         except Transient as error:
             raise ConfigError(f"the reward model at {place.url} does not answer: {error}") from None
+        except _Unfit as error:
+            raise ConfigError(str(error)) from None
 
     async def _greet(self, turn: _Turn, place: _Place) -> None:
         """Probe a URL; one that does not answer yet starts with a rest."""
         try:
-            await self._probe(turn, place)
+            await self._probe(turn, place, self.config.seconds)
         except Transient as error:
             place.rest(min(error.seconds_asked, self.config.seconds))
+        except _Unfit as error:
+            raise ConfigError(str(error)) from None
 
-    async def _probe(self, turn: _Turn, place: _Place) -> None:
+    async def _probe(self, turn: _Turn, place: _Place, seconds: float) -> None:
         """Score the fixed texts, unless that was done since the URL last failed."""
-        failed_before = place.failed_probes
+        failed_before = place.failed_probe
         async with place.probing:
             if place.checked:
                 return
-            if place.failed_probes != failed_before:  # those who waited for one probe share what came of it
-                raise Transient("it failed on the texts to check it by")
+            failed = place.failed_probe
+            if failed is not None and failed is not failed_before:  # those who waited for one probe share what came
+                raise failed
             try:
-                scores = await self._fetch(turn, place.url, self._probe_sequences(turn))
-            except (_WrongLabels, Refused) as error:
-                raise ConfigError(
-                    f"the reward model at {place.url} (protocol {self.config.protocol}): {error}"
-                ) from None
-            except Transient:
-                place.failed_probes += 1
+                await self._ask_what_is_known(turn, place, seconds)
+            except (Transient, _Unfit) as error:
+                place.failed_probe = error
                 raise
-            self._judge(place.url, scores)
-            self._compare(turn.pool, place.url, scores)
             place.checked = True
+
+    async def _ask_what_is_known(self, turn: _Turn, place: _Place, seconds: float) -> None:
+        try:
+            scores = await self._fetch(turn, place.url, self._probe_sequences(turn), seconds)
+        except (_WrongLabels, Refused) as error:
+            raise _Unfit(
+                f"the reward model at {place.url} (protocol {self.config.protocol}): {error}",
+                for_good=isinstance(error, _WrongLabels),
+            ) from None
+        self._judge(place.url, scores)
+        self._compare(turn.pool, place.url, scores)
 
     def _probe_sequences(self, turn: _Turn) -> list[Tokens]:
         with turn.state.tokenizing:
@@ -465,13 +523,16 @@ class RemoteRewardModel:
         said = ", ".join(f"{score:g}" for score in scores)
         remedy = _PROTOCOLS[self.config.protocol].remedy
         if not all(map(math.isfinite, scores)):
-            raise ConfigError(f"the reward model at {url} gives plain texts the scores {said}: serve it in bfloat16?")
+            raise _Unfit(
+                f"the reward model at {url} gives plain texts the scores {said}: serve it in bfloat16?", for_good=True
+            )
         if max(scores) - min(scores) < 1e-6:
-            raise ConfigError(f"the reward model at {url} gives every text the same score ({said}): {remedy}")
+            raise _Unfit(f"the reward model at {url} gives every text the same score ({said}): {remedy}", for_good=True)
         if not self.config.within_unit_interval and all(0 <= score <= 1 for score in scores):
-            raise ConfigError(
+            raise _Unfit(
                 f"the reward model at {url} gives scores that all lie between 0 and 1 ({said}), so probabilities, no "
-                f"logits: {remedy}; or set within_unit_interval, if its logits are like that"
+                f"logits: {remedy}; or set within_unit_interval, if its logits are like that",
+                for_good=True,
             )
 
     def _compare(self, pool: _Pool, url: str, scores: list[float]) -> None:
@@ -481,14 +542,27 @@ class RemoteRewardModel:
         for score, other in zip(scores, expected, strict=True):
             if abs(score - other) > self.config.tolerance * max(1.0, abs(score), abs(other)):
                 now = " now" if url == first else ""
-                raise ConfigError(
+                raise _Unfit(
                     f"the reward model at {url}{now} scores a text {score:g}, and that at {first} scored it {other:g}: "
-                    "serve the same model with the same settings at all urls (or raise tolerance)"
+                    "serve the same model with the same settings at all urls (or raise tolerance)",
+                    for_good=True,
                 )
 
 
 class _WrongLabels(Transient):
     """The model has another head than expected."""
+
+
+class _Unfit(Exception):
+    """A URL denies, or is not the reward model it should be.
+
+    Attributes:
+        for_good: no restart explains it.
+    """
+
+    def __init__(self, said: str, *, for_good: bool = False) -> None:
+        super().__init__(said)
+        self.for_good = for_good
 
 
 @dataclass(eq=False)
@@ -499,11 +573,13 @@ class _Place:
         slots: a semaphore of the requests it may have at one time.
         load: requests that have it or wait for it.
         turns: how often it was chosen.
-        failures: rests since it last worked.
+        failures: rests since it last answered a request.
         rested_at: end of its rest, by the monotonic clock.
         checked: the fixed texts were scored since it last failed.
-        failed_probes: how often they could not be.
+        failed_probe: why they last could not be.
         probing: held while they are.
+        denials: since when it is unfit.
+        recovery: the probe after a rest, while other URLs serve.
     """
 
     url: str
@@ -513,12 +589,24 @@ class _Place:
     failures: int = 0
     rested_at: float = 0.0
     checked: bool = False
-    failed_probes: int = 0
+    failed_probe: Transient | _Unfit | None = None
     probing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    denials: Denials = field(default_factory=Denials)
+    recovery: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be given a request: after a failure, one at a time until the first is answered."""
+        return self.checked and not self.rests and (self.failures == 0 or self.load == 0)
 
     @property
     def rests(self) -> bool:
         return time.monotonic() < self.rested_at
+
+    def begin(self) -> None:
+        """Forget how it was doing."""
+        self.checked, self.failures, self.rested_at = False, 0, 0.0
+        self.denials.end()
 
     def rest(self, at_least: float) -> None:
         self.checked = False
@@ -534,7 +622,6 @@ class _Pool:
 
     Attributes:
         engine: where requests run.
-        concurrency: requests at one time over all URLs.
         places: the URLs.
         greeted: each was probed once.
         reference: a URL and its scores of the fixed texts, which those of all must equal.
@@ -542,17 +629,22 @@ class _Pool:
 
     def __init__(self, engine: Engine, config: RemoteRewardModelConfig) -> None:
         self.engine = engine
-        self.concurrency = config.concurrency * len(config.urls)
         self.places = [_Place(url, asyncio.Semaphore(config.concurrency)) for url in config.urls]
         self.greeted = False
         self.reference: tuple[str, list[float]] | None = None
 
     def best(self) -> _Place:
-        """The one with the least to do of those that do not rest, or the one whose rest ends first."""
-        awake = [place for place in self.places if not place.rests]
+        """The one with the least to do of those that are ready, or do not rest, or the one whose rest ends first."""
+        ready = [place for place in self.places if place.ready]
+        awake = ready or [place for place in self.places if not place.rests]
         if awake:
             return min(awake, key=lambda place: (place.load, place.turns))
         return min(self.places, key=lambda place: place.rested_at)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether none of them will ever do."""
+        return all(place.denials.last for place in self.places)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[_Place]:
@@ -562,7 +654,7 @@ class _Pool:
             place.load += 1
             try:
                 async with place.slots:
-                    if place.rests and not self.best().rests:
+                    if (place.rests or not place.checked) and self.best().ready:
                         continue  # it failed while this request waited for it
                     place.turns += 1
                     yield place
@@ -575,7 +667,7 @@ class _State(Session):
     """What a remote reward model knows and has open in this process."""
 
     thread = "reward-model-client"
-    counted = ("missing", "truncated", "nonfinite", "unrenderable", "timeouts", "retries", "failed_requests")
+    counted = ("missing", "truncated", "nonfinite", "unrenderable", "timeouts", "denied", "retries", "failed_requests")
 
     def __init__(self, inherited: Session | None = None) -> None:
         super().__init__(inherited)
@@ -584,7 +676,7 @@ class _State(Session):
         self._pool_lock = threading.Lock()
 
     def pool(self, config: RemoteRewardModelConfig) -> _Pool:
-        engine = self.engine(config.concurrency * len(config.urls))
+        engine = self.engine(config.concurrency * len(config.urls), config.seconds)
         with self._pool_lock:
             if self._pool is None or self._pool.engine is not engine:
                 self._pool = _Pool(engine, config)
@@ -600,14 +692,12 @@ class _Turn:
         engine: where requests run.
         pool: the URLs.
         key: the servers', empty for none.
-        silent: requests in a row that got no answer in all their attempts.
     """
 
     state: _State
     engine: Engine
     pool: _Pool
     key: str = field(repr=False)
-    silent: int = 0
 
 
 async def _all(work: Iterable[Awaitable[Any]]) -> list[Any]:

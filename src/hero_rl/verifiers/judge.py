@@ -14,7 +14,6 @@ model, the small trained ones above all. Watch a training run for verdicts that 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import re
@@ -27,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 
 from hero_rl.endpoints import (
     MAX_QUOTED_CHARACTERS,
+    Denials,
     Denied,
     Engine,
     Refused,
@@ -222,8 +222,13 @@ class JudgeVerifier(BaseModel):
     pickled or not, and a forked process open connections of their own and count from zero. Proxies and certificates
     are read from the environment as httpx does it: where HTTP_PROXY is set, exempt a local judge by NO_PROXY.
 
-    A check takes at most `(retries + 1) * seconds` plus the pauses between, each at most the longer of `seconds` and 8.
-    A batch asks no further once as many checks in a row as run at a time (eight at least) got no usable reply.
+    A judge that goes silent is given up, over all calls, as `hero_rl.endpoints.Breaker` has it: once no check got a
+    reply for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts, the
+    rest of the batch abstains; each later call then makes one check, in at most `seconds`, and the others only if it
+    gets a reply. Whatever the server does, n checks take at most `(2 + ceil(n / concurrency)) * seconds`.
+
+    A judge that denies (401, 403, 404: load balancers say so while a server restarts) is an error before its first
+    reply, and after it once it has denied for ten minutes and done nothing else; until then its checks abstain.
 
     Attributes:
         url: the server, with or without a trailing `/v1`; kept without. Credentials have no place in it.
@@ -282,8 +287,8 @@ class JudgeVerifier(BaseModel):
         is read. Else the row abstains, as it does where no usable reply came. Equal checks are asked once.
 
         Raises:
-            ConfigError: no verdict can ever come: the server answered 401, 403 or 404, lists no model or several where
-                none is named, or the variable of the key is not set.
+            ConfigError: no verdict can ever come: the server denies (see above), lists no model or several where none
+                is named, or the variable of the key is not set.
         """
         checks = [self._check(Pair(*pair)) for pair in pairs]
         asked = list(dict.fromkeys(check for check in checks if isinstance(check, _Check)))
@@ -294,9 +299,9 @@ class JudgeVerifier(BaseModel):
     def counters(self) -> dict[str, float]:
         """Totals since the object was made.
 
-        `calls`: checks put to the judge; `retries`: further attempts at them; `prompt_tokens`, `completion_tokens`: as
-        the server counts them; `unreadable`, `unreachable`: checks that abstained; `seconds`: time of the calls, summed
-        also where they ran at once.
+        `calls`: checks put to the judge; `retries`: further attempts at them; `denied`: attempts that it denied;
+        `prompt_tokens`, `completion_tokens`: as the server counts them; `unreadable`, `unreachable`: checks that
+        abstained; `seconds`: time of the calls, summed also where they ran at once.
         """
         return self._state.counts.totals
 
@@ -333,30 +338,39 @@ class JudgeVerifier(BaseModel):
             return []
         key = key_from(self.api_key_env)
         state = self._state = self._state.here()
-        engine = state.engine(self.concurrency)
+        engine = state.engine(self.concurrency, self.seconds)
         return engine.run(self._ask_all(_Round(state, engine, key), checks))
 
     async def _ask_all(self, turn: _Round, checks: Sequence[_Check]) -> list[Verdict]:
-        try:
-            model = await self._model_name(turn)
-        except (Transient, Refused) as error:
-            said = "the judge at %s gave no list of its models: %s"
-            turn.state.log_once(_logger, "unreachable", said, self.url, error)
-            turn.state.counts.add(unreachable=len(checks))
-            return [Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer) for check in checks]
-        tasks = [asyncio.ensure_future(self._ask_one(turn, model, check)) for check in checks]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()  # to no effect on those that are done
-            await asyncio.gather(*tasks, return_exceptions=True)
+        breaker = turn.engine.breaker
+        (model,) = await breaker.ask_all(lambda _, retries: self._model_name(turn, retries), [None], self.retries)
+        found: list[Verdict | None] = [None] * len(checks)
+        if model is not None:
+            found = await breaker.ask_all(
+                lambda check, retries: self._ask_one(turn, model, check, retries), checks, self.retries
+            )
+        if model is not None and (given_up := found.count(None)):
+            said = "%d checks were given up, since the judge at %s is silent"
+            turn.state.log_once(_logger, "given up", said, given_up, self.url)
+        turn.state.counts.add(unreachable=found.count(None))
+        return [
+            verdict or Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer)
+            for check, verdict in zip(checks, found, strict=True)
+        ]
 
-    async def _model_name(self, turn: _Round) -> str:
+    async def _model_name(self, turn: _Round, retries: int) -> str | None:
+        """The name to ask by; None where the server does not say."""
         if self.model is not None:
             return self.model
         if turn.state.model is None:
-            listed = await self._fetch(turn, "GET", "/v1/models", None, _Models)
+            try:
+                listed = await self._fetch(turn, "GET", "/v1/models", None, _Models, retries)
+            except (Transient, Refused) as error:
+                said = "the judge at %s gave no list of its models: %s"
+                turn.state.log_once(_logger, "unreachable", said, self.url, error)
+                if isinstance(error, Transient):
+                    turn.engine.breaker.trip()
+                return None
             names = [model.id for model in listed.data]
             if len(names) != 1:
                 some = ", ".join(names[:10])[:MAX_QUOTED_CHARACTERS] or "none"
@@ -364,30 +378,28 @@ class JudgeVerifier(BaseModel):
             turn.state.model = names[0]
         return turn.state.model
 
-    async def _ask_one(self, turn: _Round, model: str, check: _Check) -> Verdict:
+    async def _ask_one(self, turn: _Round, model: str, check: _Check, retries: int) -> Verdict:
         # The slot is held through the pauses too: a server that cannot keep up is not asked for more.
         async with turn.engine.slots:
-            if turn.silent >= max(self.concurrency, 8):
-                turn.state.counts.add(unreachable=1)
-                return Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer)
             start = time.perf_counter()
-            reason = await self._reason(turn, model, check)
+            reason = await self._reason(turn, model, check, retries)
             seconds = time.perf_counter() - start
         turn.state.counts.add(calls=1, seconds=seconds)
         return Verdict.of(reason, check.answer, seconds)
 
-    async def _reason(self, turn: _Round, model: str, check: _Check) -> Reason:
-        state, preset = turn.state, _PRESETS[self.preset]
+    async def _reason(self, turn: _Round, model: str, check: _Check, retries: int) -> Reason:
+        state, preset, breaker = turn.state, _PRESETS[self.preset], turn.engine.breaker
         path = "/v1/chat/completions" if preset.chat else "/v1/completions"
         try:
-            reply = await self._fetch(turn, "POST", path, self._body(model, check), _Reply)
+            reply = await self._fetch(turn, "POST", path, self._body(model, check), _Reply, retries)
         except (Transient, Refused) as error:
-            turn.silent = turn.silent + 1 if isinstance(error, Transient) else 0
+            breaker.failed() if isinstance(error, Transient) else breaker.answered()
             state.counts.add(unreachable=1)
             kind = "refused" if isinstance(error, Refused) else "unanswered"
             state.log_once(_logger, kind, "the judge at %s gave no usable reply: %s", self.url, error)
             return Reason.JUDGE_UNREACHABLE
-        turn.silent = 0
+        breaker.answered()
+        state.replied = True
         state.counts.add(**{kind: reply.tokens(kind) for kind in ("prompt_tokens", "completion_tokens")})
         reason = _read(reply.choices[0], preset)
         if reason is Reason.JUDGE_UNREADABLE:
@@ -405,21 +417,33 @@ class JudgeVerifier(BaseModel):
         return {option: value for option, value in body.items() if value is not None}
 
     async def _fetch(
-        self, turn: _Round, method: str, path: str, body: dict[str, Any] | None, shape: type[Shape]
+        self, turn: _Round, method: str, path: str, body: dict[str, Any] | None, shape: type[Shape], retries: int
     ) -> Shape:
         """The server's reply in the shape expected of it; `Transient` once the retries are used up."""
         request = Request(method, self.url + path, body, turn.key, self.seconds)
+        return await with_retries(
+            lambda: self._attempt(turn, request, shape),
+            retries=retries,
+            seconds=self.seconds,
+            before_retry=lambda: turn.state.counts.add(retries=1),
+        )
+
+    async def _attempt(self, turn: _Round, request: Request, shape: type[Shape]) -> Shape:
+        denials = turn.state.denials
         try:
-            return await with_retries(
-                lambda: turn.engine.fetch(request, shape),
-                retries=self.retries,
-                seconds=self.seconds,
-                before_retry=lambda: turn.state.counts.add(retries=1),
-            )
+            reply = await turn.engine.fetch(request, shape)
         except Denied as error:
-            raise ConfigError(
-                f"the judge at {self.url} will never answer (url, model, preset, api_key_env?): {error}"
-            ) from None
+            denials.add()
+            turn.state.counts.add(denied=1)
+            said = f"the judge at {self.url} denies (url, model, preset, api_key_env?): {error}"
+            if denials.last or not turn.state.replied:
+                raise ConfigError(said) from None
+            raise Transient(said) from None
+        except (Transient, Refused):
+            denials.end()
+            raise
+        denials.end()
+        return reply
 
 
 def _read(choice: _Choice, preset: _Preset) -> Reason:
@@ -438,11 +462,22 @@ class _State(Session):
     """What a judge knows and has open in this process."""
 
     thread = "judge"
-    counted = ("calls", "retries", "prompt_tokens", "completion_tokens", "unreadable", "unreachable", "seconds")
+    counted = (
+        "calls",
+        "retries",
+        "denied",
+        "prompt_tokens",
+        "completion_tokens",
+        "unreadable",
+        "unreachable",
+        "seconds",
+    )
 
     def __init__(self, inherited: Session | None = None) -> None:
         super().__init__(inherited)
         self.model: str | None = None
+        self.replied = False
+        self.denials = Denials()
 
 
 @dataclass
@@ -453,10 +488,8 @@ class _Round:
         state: the judge's.
         engine: where requests run.
         key: the server's, empty for none.
-        silent: checks in a row that got no usable reply.
     """
 
     state: _State
     engine: Engine
     key: str
-    silent: int = 0

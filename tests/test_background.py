@@ -1,0 +1,74 @@
+import threading
+import time
+
+import pytest
+
+from hero_rl.background import Background, CalledOff, step, woken_by
+
+
+def test_it_returns_or_raises_what_the_work_does():
+    assert Background(lambda: 4, "four").result() == 4
+    with pytest.raises(ZeroDivisionError):
+        Background(lambda: 1 / 0, "none").result()
+
+
+def test_it_runs_beside_in_a_daemon_thread_of_its_name():
+    thread = Background(threading.current_thread, "beside").result()
+    assert thread.name == "beside"
+    assert thread.daemon
+
+
+def test_what_waits_is_woken():
+    bell, waiting = threading.Event(), threading.Event()
+
+    def waits():
+        with woken_by(bell.set):
+            waiting.set()
+            bell.wait(20)
+
+    work = Background(waits, "waits")
+    waiting.wait(20)
+    start = time.monotonic()
+    work.call_off()
+    assert time.monotonic() - start < 1
+    with pytest.raises(CalledOff):
+        work.result()
+
+
+def test_what_waits_later_does_not_wait():
+    going, bell = threading.Event(), threading.Event()
+
+    def waits():
+        going.wait(20)
+        with woken_by(bell.set):
+            bell.wait(20)
+
+    work = Background(waits, "waits")
+    work.call_off(seconds=0.01)
+    going.set()
+    with pytest.raises(CalledOff):
+        work.result()
+    assert not bell.is_set()
+
+
+def test_a_step_ends_and_no_other_begins():
+    steps, stepping = [], threading.Event()
+
+    def works():
+        while True:
+            with step():
+                stepping.set()
+                time.sleep(0.3)
+                steps.append("done")
+
+    work = Background(works, "works")
+    stepping.wait(20)
+    work.call_off(seconds=0.01)
+    assert steps == ["done"]
+    with pytest.raises(CalledOff):
+        work.result()
+
+
+def test_elsewhere_they_do_nothing():
+    with step(), woken_by(lambda: 1 / 0):
+        pass
