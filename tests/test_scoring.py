@@ -298,6 +298,7 @@ def test_an_interrupt_ends_a_reward_model_here_after_its_forward_pass():
 # An alarm that strikes within a callback of the garbage collector is lost there, and Python says so.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_maths_with_a_timeout():
+    MathVerify(seconds=60).verify("1", r"\boxed{1}")  # what it imports takes no time of the checks below
     scored = Scorer(MathVerify(seconds=1), Lengths()).score(
         ["p"] * 3, [r"\boxed{9}", r"\boxed{8}", r"\boxed{9^{9^{9^9}}}"], ["9"] * 3
     )

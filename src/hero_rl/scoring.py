@@ -45,8 +45,8 @@ class Scored:
         reward_model_seconds: wall-clock time of the reward model, at the same time as the checks.
         counters: metric name -> count or seconds of this call, the same names in every call and all summable over
             ranks: `verifier/{abstained,timed_out,crashed,seconds}` and `reward_model/{missing,truncated,seconds}`, and
-            what the verifier itself counts (`verifier/respawns`, ...). Without a reward model nothing counts as
-            missing.
+            what both count themselves (`verifier/respawns`, `reward_model/timeouts`, ...). Without a reward model
+            nothing counts as missing.
     """
 
     verdict: Float[Tensor, " B"]
@@ -92,6 +92,11 @@ class Scorer:
         self.verifier = verifier
         self.reward_model = reward_model
         self._logged: set[str] = set()
+        # Once and for all: ranks whose counters had different names could not sum them.
+        self._names = sorted(
+            {("verifier", name) for name in getattr(verifier, "counters", {})}
+            | {("reward_model", name) for name in (*getattr(reward_model, "counters", {}), "truncated") if reward_model}
+        )
 
     def score(
         self,
@@ -114,7 +119,7 @@ class Scorer:
             HeroError: verifier or reward model can never do their part: workers do not start, an endpoint refuses.
         """
         _check_lengths(prompts=prompts, completions=completions, references=references)
-        counted_before = dict(getattr(self.verifier, "counters", {}))
+        counted_before = self._counted()
         pairs = [
             Pair(reference, _answer_text(completion), _question(prompt))
             for prompt, completion, reference in zip(prompts, completions, references, strict=True)
@@ -122,7 +127,7 @@ class Scorer:
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
             verdicts, verifier_seconds = self._verify(pairs)
-            score, truncated, reward_model_seconds = scoring.result()
+            score, reward_model_seconds = scoring.result()
         except BaseException:
             scoring.call_off()
             raise
@@ -135,21 +140,24 @@ class Scorer:
             verifier_seconds=verifier_seconds,
             reward_model_seconds=reward_model_seconds,
             counters={
-                **self._counted_since(counted_before),
+                "reward_model/truncated": 0.0,
+                **{name: count - counted_before[name] for name, count in self._counted().items()},
                 "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts)),
                 "verifier/timed_out": float(reasons.count(Reason.TIMED_OUT)),
                 "verifier/crashed": float(reasons.count(Reason.CRASHED)),
                 "verifier/seconds": verifier_seconds,
                 "reward_model/missing": float(score.isnan().sum()) if self.reward_model is not None else 0.0,
-                "reward_model/truncated": float(truncated),
                 "reward_model/seconds": reward_model_seconds,
             },
         )
 
-    def _counted_since(self, before: dict[str, float]) -> dict[str, float]:
-        """What the verifier itself counted in this call, under its own names."""
-        after = getattr(self.verifier, "counters", {})
-        return {f"verifier/{name}": float(after[name] - before.get(name, 0)) for name in sorted(after)}
+    def _counted(self) -> dict[str, float]:
+        """What both parts themselves have counted so far, under their own names."""
+        parts = {"verifier": self.verifier, "reward_model": self.reward_model}
+        return {
+            f"{room}/{name}": float(parts[room].counters.get(name, 0))  # pyright: ignore[reportAttributeAccessIssue]
+            for room, name in self._names
+        }
 
     def _verify(self, pairs: Sequence[Pair]) -> tuple[list[Verdict], float]:
         start = time.perf_counter()
@@ -188,13 +196,12 @@ class Scorer:
 
     def _score_conversations(
         self, prompts: Sequence[str | Sequence[Message]], completions: Sequence[str | Sequence[Message]]
-    ) -> tuple[Scores, int, float]:
-        """Scores (B,), the number of truncated conversations, and seconds."""
+    ) -> tuple[Scores, float]:
+        """Scores (B,) and seconds."""
         missing = torch.full((len(prompts),), float("nan"))
         if self.reward_model is None or not prompts:
-            return missing, 0, 0.0
+            return missing, 0.0
         conversations = [_conversation(*pair) for pair in zip(prompts, completions, strict=True)]
-        truncated_before = self.reward_model.counters.get("truncated", 0)
         start = time.perf_counter()
         try:
             raw = self.reward_model.score(conversations)
@@ -205,8 +212,7 @@ class Scorer:
             score = missing
         else:
             score = _checked(raw, len(prompts))
-        seconds = time.perf_counter() - start
-        return score, self.reward_model.counters.get("truncated", 0) - truncated_before, seconds
+        return score, time.perf_counter() - start
 
     def _log_once(self, part: str, message: str) -> None:
         if part not in self._logged:
