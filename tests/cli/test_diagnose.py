@@ -206,6 +206,8 @@ def test_real_rollouts(shared, tmp_path, capsys):
     assert starved["title"] == "90 of 100 groups give no gradient under verifier-only"
     assert "carry 22% of the advantage mass" in starved["evidence"]
     assert (tmp_path / "r.html").stat().st_size < 500_000
+    first = said["telling"][0]
+    assert (first["kind"], first["answer"], first["reference"]) == ("incorrect_high", "10000", "10{,}000")
 
 
 @pytest.mark.slow

@@ -110,7 +110,8 @@ def _with_reason(row: Judged, rollout: Rollout) -> Judged:
         return row
     extra = rollout.extra
     reason = extra.get("verdict_reason", extra.get("reason"))
-    answer = extra.get("verdict_answer", extra.get("answer") if reason is not None else None)
+    # A column `answer` is the verifier's in files of `hero train`, and the reference's elsewhere.
+    answer = extra.get("verdict_answer", extra.get("answers" if reason is None else "answer"))
     return row._replace(
         reason=reason if isinstance(reason, str) else None, answer=answer if isinstance(answer, str) else None
     )
