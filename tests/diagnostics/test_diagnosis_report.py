@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -127,6 +128,12 @@ def test_places_that_cannot_be_written_are_told_before_the_work(tmp_path):
         check_output(tmp_path / "report.pdf")
     with pytest.raises(ConfigError, match="there is no folder"):
         check_output(tmp_path / "none" / "report.html")
+
+
+def test_a_missing_package_is_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(ModuleNotFoundError, match="jinja2"):
+        check_output(tmp_path / "report.html")
 
 
 def test_what_is_not_nothing_is_never_said_to_be():

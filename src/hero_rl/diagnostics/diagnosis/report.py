@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import yaml
@@ -44,7 +45,14 @@ def write_report(diagnosis: Diagnosis, path: Path) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Raise a `ConfigError` for a report that could not be written, before anything is computed."""
+    """Raise for a report that could not be written, before anything is computed.
+
+    Raises:
+        ConfigError: the name is no page's, or its folder is not there.
+        ModuleNotFoundError: the packages that draw and fill the page are not installed.
+    """
+    for package in ("matplotlib", "jinja2"):
+        import_module(package)
     if path.suffix not in (".html", ".htm"):
         raise ConfigError(f"{path}: the report is HTML; give a name that ends in .html")
     if not path.parent.is_dir():
