@@ -113,6 +113,9 @@ def test_commands_run(command, tmp_path, cache):
         verb, read, written, *settings = shlex.split(command)[1:]
         shell([*HERO, verb, read, str(tmp_path / written), *settings], cwd=ROOT)
         assert (tmp_path / written).is_file()
+    elif command.startswith("hero diagnose"):
+        shell([*HERO, *(str(tmp_path / w) if w == "report.html" else w for w in shlex.split(command)[1:])], cwd=ROOT)
+        assert (tmp_path / "report.html").is_file() == ("report.html" in command)
     else:
         RUNS[command](tmp_path)
 

@@ -149,8 +149,8 @@ class Loud(BaseModel):
 def loud(monkeypatch):
     """Rescoring with a reward model of the test, in chunks of three rollouts."""
     model = Loud()
-    monkeypatch.setattr("hero_rl.rescoring.run._judge", lambda settings, verifier, stack: Judge(verifier, model))
-    monkeypatch.setattr("hero_rl.rescoring.run._AT_A_TIME", 3)
+    monkeypatch.setattr("hero_rl.rescoring.run.judge_of", lambda settings, verifier, stack: Judge(verifier, model))
+    monkeypatch.setattr("hero_rl.rescoring.run.AT_A_TIME", 3)
     return model
 
 
@@ -346,7 +346,7 @@ def test_too_many_failures_end_the_call_and_what_was_judged_is_kept(tmp_path, mo
     write_rollouts(path, [rollout(n, step=None) for n in range(512)])
     model = Failing(start=256)
     monkeypatch.setattr(
-        "hero_rl.rescoring.run._judge", lambda settings, verifier, stack: Judge(verifier, model, settings.max_missing)
+        "hero_rl.rescoring.run.judge_of", lambda settings, verifier, stack: Judge(verifier, model, settings.max_missing)
     )
     said = r"gave no score to 128 of 128 rollouts, more than --max_missing 0.1 allows \(timeouts 3\); what was judged"
     with pytest.raises(UnscorableError, match=said):
@@ -361,7 +361,7 @@ def test_too_many_failures_end_the_call_and_what_was_judged_is_kept(tmp_path, mo
 def test_a_few_that_have_nothing_to_score_do_not_end_the_call(path, tmp_path, monkeypatch):
     def run(model, **settings):
         monkeypatch.setattr(
-            "hero_rl.rescoring.run._judge", lambda said, verifier, stack: Judge(verifier, model, said.max_missing)
+            "hero_rl.rescoring.run.judge_of", lambda said, verifier, stack: Judge(verifier, model, said.max_missing)
         )
         return rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring(**settings)).summary["missing_scores"]
 

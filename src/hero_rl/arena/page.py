@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hero_rl.arena.results import LABELS, Difference, differences, rows
+from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
 from hero_rl.training.records import write_whole
 
 if TYPE_CHECKING:
@@ -31,12 +31,10 @@ _COLOURS = {
     "gdpo": "#E69F00",
 }
 _COMPOSITION = (
-    ("hero/frac_groups_all_incorrect", "all incorrect", "#9aa0a6"),
-    ("hero/frac_groups_mixed", "mixed", "#0072B2"),
-    ("hero/frac_groups_all_correct", "all correct", "#56B4E9"),
+    ("hero/frac_groups_all_incorrect", "all incorrect", KIND_COLOURS["all_incorrect"]),
+    ("hero/frac_groups_mixed", "mixed", KIND_COLOURS["mixed"]),
+    ("hero/frac_groups_all_correct", "all correct", KIND_COLOURS["all_correct"]),
 )
-# Stands for the text colour in the drawing; the page replaces it, so that one drawing serves light and dark.
-_INK = "#123456"
 
 
 def print_table(result: DemoResult, console: Console) -> None:
@@ -84,10 +82,9 @@ def write_image(result: DemoResult, path: Path) -> None:
 
 def write_page(result: DemoResult, path: Path) -> None:
     """The page: table, comparisons, drawing and settings in one HTML file that loads nothing from anywhere."""
-    from jinja2 import Environment, PackageLoader
-
-    templates = Environment(loader=PackageLoader("hero_rl.arena"), autoescape=True)
-    page = templates.get_template("demo.html").render(
+    page = render(
+        "hero_rl.arena",
+        "demo.html",
         regime=_regime(result),
         rows=rows(result),
         first=result.settings.arms[0],
@@ -113,20 +110,14 @@ def _pm(estimate: Estimate) -> str:
 
 
 def _svg(result: DemoResult) -> str:
-    buffer = io.StringIO()
-    _figure(result, ink=_INK, background="none").savefig(buffer, format="svg")
-    drawing = buffer.getvalue()
-    return drawing[drawing.index("<svg") :].replace(_INK, "currentColor")
+    return inline_svg(_figure(result, ink=INK, background="none"))
 
 
 def _figure(result: DemoResult, ink: str, background: str) -> Figure:
-    import matplotlib
     from matplotlib.figure import Figure
 
     arms = result.settings.arms
-    style = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink)
-    settings: Any = style | {"svg.fonttype": "none", "font.size": 10, "axes.titlesize": 11}
-    with matplotlib.rc_context(settings):
+    with drawing_style(ink):
         figure = Figure(figsize=(10.5, 7.2), facecolor=background, layout="constrained")
         parts: Any = figure.subfigures(2, 1)
         above, below = parts

@@ -14,6 +14,7 @@ _VERBS = {
     "train-rm": "train a reward model from preference pairs or labelled rollouts",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
+    "diagnose": "see inside the reward of rollouts that are there already",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }
 

@@ -7,12 +7,12 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from hero_rl.cli.arguments import parse
-from hero_rl.errors import ConfigError
+from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, reading_bar, settings_of
 
 if TYPE_CHECKING:
     from hero_rl.rescoring import Rescored, Rescoring
@@ -40,61 +40,14 @@ examples:
 
 Formats and columns: docs/rollouts.md
 """
-_BLOCKS = ("rule", "verifier", "reward_model")
-_USUAL_TYPES = {"rule": "hero", "verifier": "math", "reward_model": "local"}
 
 
-@dataclass
-class _Arguments:
+@dataclass(kw_only=True)
+class _Arguments(RolloutArguments):
     """Judge, score and shape the rollouts of a file."""
-
-    input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
-    """File or folder of rollouts."""
 
     output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """File to write."""
-
-    format: Literal["rollouts", "trl", "verl", "grouped"] | None = None
-    """Whose columns IN has; told from its first row unless given."""
-
-    prompt_column: str | None = None
-    """Column of the prompt."""
-
-    completion_column: str | None = None
-    """Column of the completion, or of the list of them."""
-
-    reference_column: str | None = None
-    """Column of the right answer."""
-
-    group_column: str | None = None
-    """Column of what the rollouts of one prompt share; without one, rows of one step and one prompt are a group."""
-
-    verdict_column: str | None = None
-    """Column of verdicts to keep."""
-
-    label_column: str | None = None
-    """Column of known correctness, to take in the place of verdicts."""
-
-    score_column: str | None = None
-    """Column of scores to keep."""
-
-    step_column: str | None = None
-    """Column of the optimiser step."""
-
-    batch_groups: int = 128
-    """Groups of a batch where there are no steps; a step is a batch."""
-
-    workers: int | None = None
-    """Processes that verify; one for each core unless told otherwise."""
-
-    seconds: float = 1.0
-    """Time limit of one check."""
-
-    memory_mb: int = 2048
-    """Memory limit of one process."""
-
-    max_missing: float = 0.1
-    """Stop when verifier or reward model fail on a larger share than this; 1 goes on whatever fails."""
 
     restart: bool = False
     """Begin anew, whatever an interrupted call left."""
@@ -107,7 +60,7 @@ def run(argv: list[str]) -> int:
     """Parse the arguments, rescore, and print what came of it."""
     arguments, rest = parse(_Arguments, argv, "score", _EPILOG)
     try:
-        settings = _settings(arguments, rest)
+        settings = settings_of(arguments, rest, "score")
         reader, found = _rescore(arguments, settings)
     except KeyboardInterrupt:
         again = shlex.join(argument for argument in argv if argument != "--restart")
@@ -122,76 +75,16 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _settings(arguments: _Arguments, rest: list[str]) -> Rescoring:
-    from pydantic import ValidationError
-
-    from hero_rl.rescoring import Rescoring
-    from hero_rl.training.config import lay_over, parse_overrides
-
-    overrides = parse_overrides(rest)
-    for name in overrides:
-        if name.partition(".")[0] not in _BLOCKS or "." not in name:
-            raise ConfigError(f"--{name}: unknown argument; see hero score --help")
-    _refuse_both(arguments, overrides)
-    named = {name.partition(".")[0] for name in overrides}
-    blocks: dict[str, Any] = {block: {"type": kind} for block, kind in _USUAL_TYPES.items() if block in named}
-    processes = {name: getattr(arguments, name) for name in ("workers", "seconds", "memory_mb")}
-    try:
-        return Rescoring.model_validate(
-            lay_over(blocks, overrides)
-            | {"verifier_processes": processes}
-            | {name: getattr(arguments, name) for name in ("batch_groups", "max_missing")}
-        )
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(mistake, blocks) for mistake in error.errors())) from None
-
-
-def _refuse_both(arguments: _Arguments, overrides: dict[str, Any]) -> None:
-    """Columns to keep and something to make them anew contradict each other."""
-    for column, block in (("verdict", "verifier"), ("label", "verifier"), ("score", "reward_model")):
-        asked = [name for name in overrides if name.startswith(f"{block}.")]
-        if getattr(arguments, f"{column}_column") and asked:
-            raise ConfigError(
-                f"--{column}_column keeps what the file has, --{asked[0]} makes it anew; give one of them"
-            )
-
-
-def _explain(mistake: Any, blocks: dict[str, Any]) -> str:
-    """One line a mistake, under the name that the user gave."""
-    block, *where = map(str, mistake["loc"])
-    if block == "verifier_processes":
-        block = ""
-    elif where and where[0] == blocks.get(block, {}).get("type"):
-        where = where[1:]  # pydantic names the member of a union, which no argument does
-    message = mistake["msg"].removeprefix("Value error, ")
-    message = "unknown setting" if mistake["type"] == "extra_forbidden" else message
-    return f"--{'.'.join(part for part in (block, *where) if part)}: {message}"
-
-
 def _rescore(arguments: _Arguments, settings: Rescoring) -> tuple[RolloutReader, Rescored]:
-    from tqdm import tqdm
     from transformers.utils import logging as transformers_logging
 
     from hero_rl.rescoring import rescore
-    from hero_rl.rollouts import Columns, RolloutReader
+    from hero_rl.rollouts import RolloutReader
 
-    names = ("prompt", "completion", "reference", "group", "verdict", "score", "label", "step")
-    columns = Columns(**{name: getattr(arguments, f"{name}_column") for name in names})
-    reader = RolloutReader(arguments.input, columns, arguments.format)
+    reader = RolloutReader(arguments.input, columns_of(arguments), arguments.format)
     transformers_logging.disable_progress_bar()
-    bar = tqdm(
-        total=reader.size,
-        unit="B",
-        unit_scale=True,
-        desc=arguments.input.name,
-        disable=arguments.json or not sys.stderr.isatty(),
-        delay=1.0,
-        leave=False,
-    )
-    with bar:
-        return reader, rescore(
-            reader, arguments.output, settings, arguments.restart, lambda position: bar.update(int(position) - bar.n)
-        )
+    with reading_bar(reader, shown=not arguments.json) as moved:
+        return reader, rescore(reader, arguments.output, settings, arguments.restart, moved)
 
 
 def _result(found: Rescored, settings: Rescoring, reader: RolloutReader) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Judge:
             said = ", ".join(f"{name.replace('_', ' ')} {int(count)}" for name, count in counters.items() if count)
             raise UnscorableError(
                 f"the {what} {failed} of {asked} rollouts, more than --max_missing {self.max_missing:g} allows"
-                f"{f' ({said})' if said else ''}; what was judged before is kept, and the same command goes on there"
+                f"{f' ({said})' if said else ''}"
             )
 
     def _row(self, n: int, rollout: Rollout, scored: Scored) -> Judged:

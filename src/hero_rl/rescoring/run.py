@@ -14,50 +14,33 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.errors import ConfigError, DataError
+from hero_rl.errors import ConfigError, DataError, UnscorableError
 from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged
 from hero_rl.rescoring.partial import Partial
+from hero_rl.rescoring.settings import Rescoring
+from hero_rl.rescoring.sources import (
+    AT_A_TIME,
+    check_rows,
+    gated,
+    judge_of,
+    scores_from,
+    verdicts_from,
+    verifier_of,
+)
 from hero_rl.rescoring.tally import summary, tally
-from hero_rl.reward_models import AnyRewardModel, CachedRewardModel, RemoteRewardModel, RewardModel
 from hero_rl.reward_models.cached import key_of
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
-from hero_rl.rules import AnyRule, Hero, RewardModelOnly, State
+from hero_rl.rules import AnyRule, State
 from hero_rl.signals import Shaped, Signals
-from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes, in_processes
+from hero_rl.verifiers import AnyVerifier
 
-__all__ = ["Rescored", "Rescoring", "rescore"]
-
-_AT_A_TIME = 128  # rollouts that are judged before what is known of them is kept
-
-
-class Rescoring(BaseModel):
-    """How a file is rescored.
-
-    Attributes:
-        rule: combines verdict and score.
-        verifier: judges anew; None keeps the file's verdicts, and takes the maths verifier for a file without.
-        verifier_processes: the processes that a rule verifier runs in.
-        reward_model: scores anew; None keeps the file's scores.
-        batch_groups: groups of a batch, in files without steps.
-        max_missing: stop when verifier or reward model fail on a larger share than this of 128 rollouts or more that
-            they are asked about; what was judged before is kept for the next call.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rule: AnyRule = Hero()
-    verifier: AnyVerifier | None = None
-    verifier_processes: Processes = Processes()
-    reward_model: AnyRewardModel | None = None
-    batch_groups: Annotated[int, Field(ge=1)] = 128
-    max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
+__all__ = ["Rescored", "rescore"]
 
 
 @dataclass(frozen=True)
@@ -104,60 +87,16 @@ def rescore(
     check_suffix(output)
     if output.resolve().parent == reader.path.resolve() or output.resolve() in map(Path.resolve, reader.files):
         raise ConfigError(f"{output} is the input, or lies in its folder; give another name")
-    verifier = _verifier(reader, settings, _check(reader, settings.batch_groups))
+    verifier = verifier_of(reader, settings, check_rows(reader, settings.batch_groups))
     with ExitStack() as stack:
         partial = stack.enter_context(Partial(output, _head(reader, settings, verifier), restart))
         resumed = sum(note["rows"] for note in partial.batches)
-        judge = _judge(settings, verifier, stack)
+        judge = judge_of(settings, verifier, stack)
         state = _go_through(reader, settings, judge, partial, progress)
         write_lines(output, partial.rows())
         partial.remove()
-    verdicts = f"verifier {verifier.type}" if verifier else _column(reader, "verdict")
-    scores = f"{settings.reward_model.type} reward model" if settings.reward_model else _column(reader, "score")
-    return Rescored(summary([note["tally"] for note in partial.batches]), state, resumed, verdicts, scores)
-
-
-def _column(reader: RolloutReader, name: str) -> str:
-    return f"column {reader.layout.source[name]}" if name in reader.layout.source else "nothing"
-
-
-def _check(reader: RolloutReader, groups: int) -> bool:
-    """Read all rows, so that a bad one costs no work on the others; returns whether there is a verdict to keep.
-
-    Our own files have a column of verdicts whether or not anything was judged.
-
-    Raises:
-        DataError: a row is bad, cannot be written, or stands in the wrong place; or there is none.
-    """
-    rows, judged = 0, False
-    for batch in batches(reader, groups):
-        rows += len(batch)
-        judged = judged or any(rollout.verdict is not None for rollout in batch)
-        for rollout in batch:
-            row_line(rollout)
-    if not rows:
-        raise DataError(f"{reader.path}: no rollouts")
-    return judged
-
-
-def _verifier(reader: RolloutReader, settings: Rescoring, judged: bool) -> AnyVerifier | None:
-    """The verifier to ask; None where the file's verdicts are kept."""
-    has = reader.layout.source
-    if settings.verifier is None and (judged or not _gated(settings.rule)):
-        return None
-    if "reference" not in has:
-        what = "" if settings.verifier else "neither verdicts nor "
-        raise ConfigError(
-            f"{reader.path}: there are {what or 'no '}references to verify against; name their column "
-            f"(--verdict_column, --label_column or --reference_column). The file is read as {reader.layout.format!r} "
-            f"and has {reader.columns}"
-        )
-    return settings.verifier or MathVerifier()
-
-
-def _gated(rule: AnyRule) -> bool:
-    """Whether the rule can do nothing without a verdict."""
-    return not isinstance(rule, RewardModelOnly)
+    account = summary([note["tally"] for note in partial.batches])
+    return Rescored(account, state, resumed, verdicts_from(reader, verifier), scores_from(reader, settings))
 
 
 def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | None) -> dict[str, Any]:
@@ -173,26 +112,6 @@ def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | No
         "state of the reward model's files": key_of(settings.reward_model) if settings.reward_model else None,
         "batch_groups": settings.batch_groups,
     }
-
-
-def _judge(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack) -> Judge:
-    running = in_processes(verifier, settings.verifier_processes) if verifier else None
-    if hasattr(running, "__exit__"):
-        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-    reward_model = _loaded(settings.reward_model, stack) if settings.reward_model else None
-    return Judge(running, reward_model, settings.max_missing)
-
-
-def _loaded(config: AnyRewardModel, stack: ExitStack) -> RewardModel:
-    try:
-        model = config.load()
-    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
-        raise ConfigError(f"reward_model: {error}") from None
-    inner = model.inner if isinstance(model, CachedRewardModel) else model
-    if isinstance(inner, RemoteRewardModel):
-        stack.callback(inner.close)
-        inner.check()
-    return model
 
 
 def _go_through(
@@ -226,9 +145,14 @@ def _judged(
     rows = [Judged(*row) for note in notes for row in note["rows"]]
     truncated = sum(note["truncated"] for note in notes)
     rest = iter(batch[len(rows) :])
-    while chunk := list(islice(rest, _AT_A_TIME)):
+    while chunk := list(islice(rest, AT_A_TIME)):
         note = judge.judge(chunk)
-        judge.refuse_failures(note["rows"])
+        try:
+            judge.refuse_failures(note["rows"])
+        except UnscorableError as error:
+            raise UnscorableError(
+                f"{error}; what was judged before is kept, and the same command goes on there"
+            ) from None
         if not judge.idle:
             partial.add_judged(note)
         rows += note["rows"]
@@ -251,7 +175,7 @@ def _shape(
     note = {
         "rows": len(batch),
         "state": after.model_dump(mode="json"),
-        "tally": tally(signals, shaped, [row.reason for row in judged], truncated, _gated(rule)),
+        "tally": tally(signals, shaped, [row.reason for row in judged], truncated, gated(rule)),
     }
     partial.add_batch(_lines(batch, judged, shaped), note)
     return after

@@ -1,0 +1,152 @@
+"""What the verbs share that read rollouts: the flags for columns and processes, the dotted blocks, the progress bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from hero_rl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hero_rl.rescoring import Rescoring
+    from hero_rl.rollouts import Columns, RolloutReader
+
+__all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "settings_of"]
+
+_BLOCKS = ("rule", "verifier", "reward_model")
+_USUAL_TYPES = {"rule": "hero", "verifier": "math", "reward_model": "local"}
+
+
+@dataclass(kw_only=True)
+class RolloutArguments:
+    """Where rollouts are, what their columns are called, and how they are judged."""
+
+    input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
+    """File or folder of rollouts."""
+
+    format: Literal["rollouts", "trl", "verl", "grouped"] | None = None
+    """Whose columns IN has; told from its first row unless given."""
+
+    prompt_column: str | None = None
+    """Column of the prompt."""
+
+    completion_column: str | None = None
+    """Column of the completion, or of the list of them."""
+
+    reference_column: str | None = None
+    """Column of the right answer."""
+
+    group_column: str | None = None
+    """Column of what the rollouts of one prompt share; without one, rows of one step and one prompt are a group."""
+
+    verdict_column: str | None = None
+    """Column of verdicts to keep."""
+
+    label_column: str | None = None
+    """Column of known correctness, to take in the place of verdicts."""
+
+    score_column: str | None = None
+    """Column of scores to keep."""
+
+    step_column: str | None = None
+    """Column of the optimiser step."""
+
+    batch_groups: int = 128
+    """Groups of a batch where there are no steps; a step is a batch."""
+
+    workers: int | None = None
+    """Processes that verify; one for each core unless told otherwise."""
+
+    seconds: float = 1.0
+    """Time limit of one check."""
+
+    memory_mb: int = 2048
+    """Memory limit of one process."""
+
+    max_missing: float = 0.1
+    """Stop when verifier or reward model fail on a larger share than this; 1 goes on whatever fails."""
+
+
+def columns_of(arguments: RolloutArguments) -> Columns:
+    """The columns that were named."""
+    from hero_rl.rollouts import Columns
+
+    names = ("prompt", "completion", "reference", "group", "verdict", "score", "label", "step")
+    return Columns(**{name: getattr(arguments, f"{name}_column") for name in names})
+
+
+@contextmanager
+def reading_bar(reader: RolloutReader, shown: bool) -> Iterator[Callable[[float], object]]:
+    """A bar over the bytes of a file on a terminal, from one second on; hands out what is told of the position."""
+    with _bar(shown, total=reader.size, desc=reader.path.name, unit="B", unit_scale=True) as bar:
+        yield lambda position: bar.update(int(position) - bar.n)
+
+
+@contextmanager
+def counting_bar(total: int, what: str, shown: bool) -> Iterator[Callable[[], object]]:
+    """A bar over so many things of one kind on a terminal, from one second on; hands out what is called after each."""
+    with _bar(shown, total=total, desc=what) as bar:
+        yield lambda: bar.update(1)
+
+
+def _bar(shown: bool, **settings: Any) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(**settings, disable=not shown or not sys.stderr.isatty(), delay=1.0, leave=False)
+
+
+def settings_of(arguments: RolloutArguments, rest: list[str], verb: str) -> Rescoring:
+    """The settings behind the flags and the dotted overrides.
+
+    Raises:
+        ConfigError: an unknown or wrong setting, under the name that the user gave.
+    """
+    from pydantic import ValidationError
+
+    from hero_rl.rescoring import Rescoring
+    from hero_rl.training.config import lay_over, parse_overrides
+
+    overrides = parse_overrides(rest)
+    for name in overrides:
+        if name.partition(".")[0] not in _BLOCKS or "." not in name:
+            raise ConfigError(f"--{name}: unknown argument; see hero {verb} --help")
+    _refuse_both(arguments, overrides)
+    named = {name.partition(".")[0] for name in overrides}
+    blocks: dict[str, Any] = {block: {"type": kind} for block, kind in _USUAL_TYPES.items() if block in named}
+    processes = {name: getattr(arguments, name) for name in ("workers", "seconds", "memory_mb")}
+    try:
+        return Rescoring.model_validate(
+            lay_over(blocks, overrides)
+            | {"verifier_processes": processes}
+            | {name: getattr(arguments, name) for name in ("batch_groups", "max_missing")}
+        )
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(mistake, blocks) for mistake in error.errors())) from None
+
+
+def _refuse_both(arguments: RolloutArguments, overrides: dict[str, Any]) -> None:
+    """Columns to keep and something to make them anew contradict each other."""
+    for column, block in (("verdict", "verifier"), ("label", "verifier"), ("score", "reward_model")):
+        asked = [name for name in overrides if name.startswith(f"{block}.")]
+        if getattr(arguments, f"{column}_column") and asked:
+            raise ConfigError(
+                f"--{column}_column keeps what the file has, --{asked[0]} makes it anew; give one of them"
+            )
+
+
+def _explain(mistake: Any, blocks: dict[str, Any]) -> str:
+    """One line a mistake, under the name that the user gave."""
+    block, *where = map(str, mistake["loc"])
+    if block == "verifier_processes":
+        block = ""
+    elif where and where[0] == blocks.get(block, {}).get("type"):
+        where = where[1:]  # pydantic names the member of a union, which no argument does
+    message = mistake["msg"].removeprefix("Value error, ")
+    message = "unknown setting" if mistake["type"] == "extra_forbidden" else message
+    return f"--{'.'.join(part for part in (block, *where) if part)}: {message}"

@@ -1,0 +1,172 @@
+"""What gives a file's verdicts and scores: its own columns, or a verifier and a reward model that are asked anew.
+
+for batch, judged in JudgedBatches(RolloutReader("dumps"), Rescoring()):
+...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+from hero_rl.errors import ConfigError, DataError
+from hero_rl.rescoring.batches import batches
+from hero_rl.rescoring.judging import Judge, Judged
+from hero_rl.rescoring.settings import Rescoring
+from hero_rl.reward_models import AnyRewardModel, CachedRewardModel, RemoteRewardModel, RewardModel
+from hero_rl.rollouts import Rollout, RolloutReader
+from hero_rl.rollouts.writers import row_line
+from hero_rl.rules import AnyRule, RewardModelOnly
+from hero_rl.verifiers import AnyVerifier, MathVerifier, in_processes
+
+__all__ = [
+    "AT_A_TIME",
+    "JudgedBatches",
+    "check_rows",
+    "gated",
+    "judge_of",
+    "scores_from",
+    "verdicts_from",
+    "verifier_of",
+]
+
+AT_A_TIME = 128
+"""Rollouts that are judged in one call."""
+
+
+class JudgedBatches:
+    """The batches of a file with verdict and score of each rollout; each iteration reads and judges them anew.
+
+    Attributes:
+        reader: the rollouts.
+        settings: where verdicts and scores come from, and how many groups are a batch where there are no steps.
+        verifier: the verifier that is asked; None where the file's verdicts are kept.
+        progress: called with the bytes of the input that are done.
+
+    Raises:
+        ConfigError: there is nothing to take verdicts from.
+        DataError: a row is bad.
+        UnscorableError: in an iteration, verifier or reward model failed on too many rollouts.
+    """
+
+    def __init__(
+        self,
+        reader: RolloutReader,
+        settings: Rescoring,
+        progress: Callable[[float], object] = lambda position: None,
+    ) -> None:
+        self.reader = reader
+        self.settings = settings
+        self.progress = progress
+        self.verifier = verifier_of(reader, settings, self._has_verdicts())
+
+    def _has_verdicts(self) -> bool:
+        """Whether there is a verdict to keep; where work is to be done, all rows are checked before it."""
+        if self.settings.verifier is not None or self.settings.reward_model is not None:
+            return check_rows(self.reader, self.settings.batch_groups)
+        return any(rollout.verdict is not None for rollout in self.reader)
+
+    def __iter__(self) -> Iterator[tuple[list[Rollout], list[Judged]]]:
+        with ExitStack() as stack:
+            judge, before = judge_of(self.settings, self.verifier, stack), 0
+            for batch in batches(self.reader, self.settings.batch_groups):
+                each = (self.reader.position - before) / len(batch)
+                yield batch, self._judged(batch, judge, before, each)
+                before = self.reader.position
+                self.progress(before)
+
+    def _judged(self, batch: Sequence[Rollout], judge: Judge, before: int, each: float) -> list[Judged]:
+        rows: list[Judged] = []
+        for start in range(0, len(batch), AT_A_TIME):
+            judged = judge.judge(batch[start : start + AT_A_TIME])["rows"]
+            judge.refuse_failures(judged)
+            rows += judged
+            self.progress(before + len(rows) * each)
+        return rows
+
+
+def verdicts_from(reader: RolloutReader, verifier: AnyVerifier | None) -> str:
+    """What gives the verdicts, as a summary says it."""
+    return f"verifier {verifier.type}" if verifier else _column(reader, "verdict")
+
+
+def scores_from(reader: RolloutReader, settings: Rescoring) -> str:
+    """What gives the scores, as a summary says it."""
+    return f"{settings.reward_model.type} reward model" if settings.reward_model else _column(reader, "score")
+
+
+def _column(reader: RolloutReader, name: str) -> str:
+    return f"column {reader.layout.source[name]}" if name in reader.layout.source else "nothing"
+
+
+def check_rows(reader: RolloutReader, groups: int) -> bool:
+    """Read all rows, so that a bad one costs no work on the others; returns whether there is a verdict to keep.
+
+    Our own files have a column of verdicts whether or not anything was judged.
+
+    Raises:
+        DataError: a row is bad, cannot be written, or stands in the wrong place; or there is none.
+    """
+    rows, judged = 0, False
+    for batch in batches(reader, groups):
+        rows += len(batch)
+        judged = judged or any(rollout.verdict is not None for rollout in batch)
+        for rollout in batch:
+            row_line(rollout)
+    if not rows:
+        raise DataError(f"{reader.path}: no rollouts")
+    return judged
+
+
+def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> AnyVerifier | None:
+    """The verifier to ask; None where the file's verdicts are kept.
+
+    Args:
+        reader: the rollouts.
+        settings: the verifier, if one is asked for.
+        judged: whether the file has a verdict to keep.
+
+    Raises:
+        ConfigError: there are neither verdicts to keep nor references to verify against.
+    """
+    has = reader.layout.source
+    if settings.verifier is None and (judged or not gated(settings.rule)):
+        return None
+    if "reference" not in has:
+        what = "" if settings.verifier else "neither verdicts nor "
+        raise ConfigError(
+            f"{reader.path}: there are {what or 'no '}references to verify against; name their column "
+            f"(--verdict_column, --label_column or --reference_column). The file is read as {reader.layout.format!r} "
+            f"and has {reader.columns}"
+        )
+    return settings.verifier or MathVerifier()
+
+
+def gated(rule: AnyRule) -> bool:
+    """Whether the rule can do nothing without a verdict."""
+    return not isinstance(rule, RewardModelOnly)
+
+
+def judge_of(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack) -> Judge:
+    """Start the verifier's processes and load the reward model; the stack ends both.
+
+    Raises:
+        ConfigError: the reward model cannot be loaded.
+    """
+    running = in_processes(verifier, settings.verifier_processes) if verifier else None
+    if hasattr(running, "__exit__"):
+        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
+    reward_model = _loaded(settings.reward_model, stack) if settings.reward_model else None
+    return Judge(running, reward_model, settings.max_missing)
+
+
+def _loaded(config: AnyRewardModel, stack: ExitStack) -> RewardModel:
+    try:
+        model = config.load()
+    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
+        raise ConfigError(f"reward_model: {error}") from None
+    inner = model.inner if isinstance(model, CachedRewardModel) else model
+    if isinstance(inner, RemoteRewardModel):
+        stack.callback(inner.close)
+        inner.check()
+    return model

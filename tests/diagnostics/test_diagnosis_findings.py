@@ -1,0 +1,203 @@
+"""Every finding fires on what it is for and is silent otherwise."""
+
+import pytest
+import yaml
+from diagnosed import diagnosed, quiet
+
+from hero_rl.diagnostics.diagnosis import findings, suggested
+from hero_rl.diagnostics.diagnosis.findings import CHECKS, LIMITS
+from hero_rl.diagnostics.diagnosis.numbers import Drift, Interval, LabelCheck, ReasonCount
+from hero_rl.rules import Hero
+
+QUIET = diagnosed(quiet())
+
+
+def changed(diagnosis=QUIET, **changes):
+    """A diagnosis with other numbers, by name joined with two underscores."""
+    for name, value in changes.items():
+        *path, last = name.split("__")
+        parts = [diagnosis]
+        for part in path:
+            parts.append(parts[-1][part] if isinstance(parts[-1], dict) else getattr(parts[-1], part))
+        for part, owner in zip([last, *reversed(path)], reversed(parts), strict=True):
+            is_dict = isinstance(owner, dict)
+            value = {**owner, part: value} if is_dict else owner.model_copy(update={part: value})
+        diagnosis = value
+    return diagnosis
+
+
+def names(diagnosis):
+    return {finding.name for finding in findings(diagnosis)}
+
+
+def with_mass(scale, **shares):
+    """The masses of HERO under one scale replaced."""
+    return [row.model_copy(update=shares) if (row.rule, row.scale) == ("hero", scale) else row for row in QUIET.mass]
+
+
+def labels(missed=0, accepted=0):
+    nothing = Interval(value=None)
+    return LabelCheck(
+        right=250, wrong=250, missed=missed, accepted=accepted, auroc=nothing, auroc_starved=nothing, starved=0
+    )
+
+
+DRIFT = Drift(steps=30, score=2.0, score_error=0.3, verdict=0.01, verdict_error=0.05, sigma=1.0)
+TIMED_OUT = [ReasonCount(reason="timed_out", verdict=None, count=40)]
+
+# name -> (numbers that make it fire, numbers close by that do not)
+CASES = {
+    "lonely_groups": ({"source__group_size": (1, 1.0, 3)}, {"source__group_size": (1, 2.0, 3)}),
+    "no_scores": ({"source__missing_scores": 480}, {"source__missing_scores": 479}),
+    "starved_groups": ({"starvation__starved": 12}, {"starvation__starved": 11}),
+    "not_rescued": (
+        {"starvation__starved": 20, "starvation__rescued": 10, "starvation__tied": 10},
+        {"starvation__starved": 20, "starvation__rescued": 20},
+    ),
+    "reward_model_dominates": ({"starvation__mass": 0.51}, {"starvation__mass": 0.5}),
+    "scale_unbounds": (
+        {"mass": with_mass("group", all_correct=0.3, all_incorrect=0.3)},
+        {"mass": with_mass("group", all_correct=0.05, all_incorrect=0.04)},
+    ),
+    "misranks": (
+        {"ranking__mean__value": 0.5, "ranking__mean__low": 0.4, "ranking__mean__high": 0.59},
+        {"ranking__mean__value": 0.5, "ranking__mean__low": 0.4, "ranking__mean__high": 0.61},
+    ),
+    "ranks_well": (
+        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.71},
+        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.69},
+    ),
+    "few_mixed": ({"ranking__groups": 29}, {"ranking__groups": 30}),
+    "suspected_false_negatives": (
+        {"overlap__incorrect": 100, "overlap__incorrect_above": 11},
+        {"overlap__incorrect": 100, "overlap__incorrect_above": 10},
+    ),
+    "suspected_false_positives": (
+        {"overlap__correct": 100, "overlap__correct_below": 11},
+        {"overlap__correct": 100, "overlap__correct_below": 10},
+    ),
+    "saturated_weight": (
+        {"weights__raw__at_min": 0.3, "weights__raw__at_max": 0.3},
+        {"weights__raw__at_min": 0.2, "weights__raw__at_max": 0.3},
+    ),
+    "flat_weight": (
+        {"weights__raw__p10": 1.69, "weights__raw__p90": 1.71, "weights__relative__p10": 1.0},
+        {"weights__raw__p10": 1.5, "weights__raw__p90": 1.71, "weights__relative__p10": 1.0},
+    ),
+    "squashed_scores": (
+        {"source__score_min": 0.001, "source__score_max": 0.999},
+        {"source__score_min": -0.001, "source__score_max": 0.999},
+    ),
+    "length_bias": (
+        {"length__within__value": -0.35, "length__within__low": -0.4, "length__within__high": -0.3},
+        {"length__within__value": -0.35, "length__within__low": -0.8, "length__within__high": 0.1},
+    ),
+    "lone_strata": (
+        {"bands__mixed_strata": 100, "bands__mixed_singletons": 26},
+        {"bands__mixed_strata": 100, "bands__mixed_singletons": 25},
+    ),
+    "wrong_verdicts": ({"labels": labels(missed=11)}, {"labels": labels(missed=5, accepted=5)}),
+    "tied_scores": ({"bands__tied": 0.11}, {"bands__tied": 0.1}),
+    "abstentions": ({"source__abstained": 5, "reasons": TIMED_OUT}, {"source__abstained": 4}),
+    "missing_scores": ({"source__missing_scores": 5}, {"source__missing_scores": 4}),
+    "falling_verdict": (
+        {"drift": DRIFT.model_copy(update={"verdict": -0.06})},
+        {"drift": DRIFT.model_copy(update={"verdict": -0.06, "verdict_error": 0.07})},
+    ),
+    "rising_score": ({"drift": DRIFT}, {"drift": DRIFT.model_copy(update={"verdict": 0.2})}),
+}
+
+
+def test_there_is_a_case_for_every_check():
+    assert set(CASES) == {check.__name__ for check in CHECKS}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_fires_and_is_silent(name):
+    fires, silent = CASES[name]
+    found = [finding for finding in findings(changed(**fires)) if finding.name == name]
+    assert len(found) == 1 and found[0].title and found[0].evidence
+    assert name not in names(changed(**silent))
+
+
+def test_a_quiet_file_has_nothing_to_complain_of():
+    assert names(QUIET) == {"ranks_well", "nothing"}
+    assert all(finding.level == "good" for finding in QUIET.findings)
+
+
+@pytest.mark.parametrize("silent", [
+    {"drift": None},
+    {"drift": DRIFT.model_copy(update={"verdict": -0.04, "verdict_error": 0.01, "score": 0.0})},
+    {"overlap__incorrect": 100, "overlap__incorrect_above": 50, "labels": labels()},
+    {"overlap__correct": 100, "overlap__correct_below": 50, "labels": labels()},
+    {"drift": DRIFT.model_copy(update={"score": 0.4})},
+    {"drift": DRIFT.model_copy(update={"score_error": 2.5})},
+    {"drift": DRIFT.model_copy(update={"verdict": None})},
+    {"overlap__incorrect": 19, "overlap__incorrect_above": 19},
+    {"overlap__incorrect": 100, "overlap__incorrect_above": 50, "ranking__mean__value": 0.6},
+    {"bands__mixed_singletons": 90, "bands__mixed_strata": 100, "rule": Hero(singleton="middle")},
+    {"starvation__mass": None},
+    {"length__within__value": None},
+    {"weights__raw__at_min": None, "weights__raw__at_max": None},
+])  # fmt: skip
+def test_silent_where_there_is_no_ground(silent):
+    assert not {finding.name for finding in findings(changed(**silent)) if finding.level != "good"}
+
+
+def test_a_suggestion_is_not_hidden_by_what_stays_as_it_is():
+    """Starvation names the rule; its width is for the finding that narrows it."""
+    both = changed(**CASES["starved_groups"][0], **CASES["length_bias"][0])
+    blocks = suggested(both.model_copy(update={"findings": findings(both)}))
+    assert (blocks["rule"]["type"], blocks["rule"]["alpha"], blocks["rule"]["beta"]) == ("hero", 0.05, 0.05)
+
+
+def test_what_asks_for_a_change_comes_first():
+    many = changed(**CASES["few_mixed"][0], **CASES["reward_model_dominates"][0], **CASES["tied_scores"][0])
+    levels = [finding.level for finding in findings(many)]
+    assert levels[0] == "act" and levels == sorted(levels, key=("act", "look", "good").index)
+
+
+def test_settings_are_those_of_a_training_run():
+    """Every suggested setting is one that `hero train` knows, alone and all together."""
+    from hero_rl.training.config import TrainConfig
+
+    required = {
+        "output_dir": "out",
+        "model": {"path": "m"},
+        "data": {"train": "t"},
+        "verifier": {"type": "math"},
+        "reward_model": {"type": "local", "path": "r"},
+    }
+    everything = {}
+    for fires, _ in CASES.values():
+        found = changed(**fires)
+        found = found.model_copy(update={"findings": findings(found)})
+        blocks = yaml.safe_load(yaml.safe_dump(suggested(found)))
+        TrainConfig.model_validate({**required, **{n: {**required.get(n, {}), **b} for n, b in blocks.items()}})
+        everything |= fires
+    found = changed(**everything)
+    blocks = suggested(found.model_copy(update={"findings": findings(found)}))
+    assert Hero.model_validate(blocks["rule"])
+
+
+def test_the_width_that_is_suggested_keeps_the_limit():
+    loud = changed(starvation__mass=0.8, widths=[
+        w.model_copy(update={"uniform": min(3 * w.width, 1.0)}) for w in QUIET.widths
+    ])  # fmt: skip
+    finding = next(f for f in findings(loud) if f.name == "reward_model_dominates")
+    assert finding.settings == {}  # 0.1 keeps it already under this curve, and is not widened
+    loud = changed(loud, rule=Hero(alpha=0.3, beta=0.2))
+    finding = next(f for f in findings(loud) if f.name == "reward_model_dominates")
+    assert finding.settings == {"rule.alpha": 0.1, "rule.beta": 0.1}
+    divided = changed(loud, rule=Hero(scale="group"))
+    finding = next(f for f in findings(divided) if f.name == "reward_model_dominates")
+    assert finding.settings == {"rule.scale": "none"}
+
+
+def test_limits_are_told_in_the_documents():
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "diagnose.md").read_text()
+    for check in CHECKS:
+        assert f"`{check.__name__}`" in page
+    assert LIMITS
