@@ -118,7 +118,7 @@ def test_whole_texts_train_but_cannot_be_split_by_prompt(tmp_path):
     path.write_text(json.dumps({"chosen": "Q: 1 A: good", "rejected": "Q: 1 A: bad"}))
     pairs, _ = read_pairs(RewardDataConfig(pairs=str(path)))
     assert pairs[0].chosen == [{"role": "assistant", "content": "Q: 1 A: good"}] and pairs[0].prompt is None
-    with pytest.raises(ConfigError, match="without a prompt column"):
+    with pytest.raises(ConfigError, match="whole texts cannot be split by prompt"):
         split_by_prompt(pairs, 0.5, seed=0)
 
 
