@@ -38,6 +38,7 @@ def overrides(policy, data, folder, **changes):
         "trainer.val_before_train": False,
         "trainer.default_local_dir": f"{folder}/checkpoints",
         "reward.num_workers": 1,
+        "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
         "reward.reward_manager.source": "importlib",
         "reward.reward_manager.name": "HeroRewardManager",
         "reward.reward_manager.module.path": MANAGER,
