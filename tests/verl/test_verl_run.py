@@ -128,7 +128,9 @@ def test_steps_of_a_run_and_its_resumption_are_the_core_s(queue, run_config, tmp
     saved = tmp_path / "checkpoints" / "global_step_3" / STATE_FILE
     assert json.loads(saved.read_text())["state"] == second.rule_state.model_dump()
     assert len(second.actor_rollout_wg.learnt[0][0]) == 24, "padded to three ranks"
-    assert [r.verdict for r in read_rollouts(tmp_path / "rollouts" / "1.jsonl") if r.verdict is not None]
+    read = [rollout for rollout in read_rollouts(tmp_path / "rollouts" / "3.jsonl") if rollout.verdict is not None]
+    assert [rollout.score for rollout in read] == [row["rm_score"] for row in rows]
+    np.testing.assert_allclose([rollout.reward for rollout in read], shaped.reward, atol=1e-6)
 
 
 def dump(tmp_path, step):

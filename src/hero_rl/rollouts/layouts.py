@@ -97,7 +97,7 @@ _USUAL: dict[Format, dict[str, tuple[str, ...]]] = {
         "reference": ("gts",),
         "verdict": ("verdict",),
         "score": ("rm_score",),
-        "reward": ("reward", "score"),
+        "reward": ("shaped_reward", "score"),
         "advantage": ("advantage",),
         "step": ("step",),
     },

@@ -24,7 +24,7 @@ __all__ = ["columns_of", "counted", "described", "facts_of", "failed", "for_vali
 
 Facts = dict[str, Any]
 
-_COLUMNS = ("verdict", "rm_score", "reason", "answer", "reward", "advantage", "weight", "sigma")
+_COLUMNS = ("verdict", "rm_score", "reason", "answer", "shaped_reward", "advantage", "weight", "sigma")
 _MEASURED = ("reward", "verdict", "score")  # of what verl takes the mean over, in validation
 
 
@@ -53,7 +53,8 @@ def counted(facts: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def described(keys: Sequence[str], sessions: Sessions, shaped: Shaped) -> dict[str, Facts]:
     """The columns that verl's dump of a batch gets, by its rows' keys; padding has none."""
-    made = {name: getattr(shaped, name).tolist() for name in ("reward", "advantage", "weight", "sigma")}
+    made = {name: getattr(shaped, name).tolist() for name in ("advantage", "weight", "sigma")}
+    made["shaped_reward"] = shaped.reward.tolist()  # verl's dumps have a column `reward` of their own
     rows = {}
     for key, session in zip(keys, sessions.of_row.tolist(), strict=True):
         if session < 0:

@@ -62,23 +62,28 @@ def sessions_of(
     Raises:
         ConfigError: a rollout has no verdict and score, or the reward manager met what can never work.
     """
-    of_row, last, prompts = [], {}, []
+    numbers: dict[tuple[str, str], int] = {}  # (uid, session) -> the session's place
+    of_row: list[int] = []
+    last: dict[int, tuple[int, int]] = {}  # the session's place -> its highest index and the row of that
     for row, (key, tag) in enumerate(zip(keys, tags, strict=True)):
-        uid, session, index = key.rsplit("_", 2)
+        uid, session, index = _parts(key)
         if tag.get("is_padding", False) or _PADDING.fullmatch(uid):
             of_row.append(-1)
             continue
-        name = (uid, session)
-        if name not in last:
-            prompts.append(uid)
-        number, newest, _ = last.get(name, (len(last), -1, -1))
-        last[name] = (number, int(index), row) if int(index) > newest else last[name]
+        number = numbers.setdefault((uid, session), len(numbers))
         of_row.append(number)
-    if not last:
+        last[number] = max(last.get(number, (-1, -1)), (index, row))
+    if not numbers:
         raise ConfigError("the batch holds no rollouts: every one of them failed, see the agent loop workers' logs")
-    last_row = [row for _, _, row in last.values()]
+    last_row = [last[number][1] for number in range(len(numbers))]
     facts = [_facts(keys[row], extra_fields[row]) for row in last_row]
-    return Sessions(_signals(prompts, facts), torch.tensor(of_row), torch.tensor(last_row), facts)
+    signals = _signals([uid for uid, _ in numbers], facts)
+    return Sessions(signals, torch.tensor(of_row), torch.tensor(last_row), facts)
+
+
+def _parts(key: str) -> tuple[str, str, int]:
+    uid, session, index = key.rsplit("_", 2)
+    return uid, session, int(index)
 
 
 def _facts(key: str, extra_fields: Mapping[str, Any]) -> Mapping[str, Any]:
