@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## train a miniature with HERO, verifier-only and RM-only, an
 test: $(INSTALLED) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# verl wants another transformers than TRL's newest, so it has an environment and constraints of its own.
+# verl wants an older transformers than constraints.txt has, so it has an environment and constraints of its own.
 $(VERL_INSTALLED): pyproject.toml constraints-verl.txt
 	test -x $(VERL_BIN)/python || $(PYTHON) -m venv .venv-verl
 	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-verl.txt \

@@ -1,4 +1,7 @@
-"""The real verl on the CPU: one small Ray cluster and one TransferQueue for all tests of this folder."""
+"""The real verl on the CPU: one small Ray cluster and one TransferQueue for all tests of this folder.
+
+The tests skip where there is no `verl.trainer`; this folder itself would pass for an empty package `verl`.
+"""
 
 import os
 from pathlib import Path

@@ -51,6 +51,26 @@ def test_every_rule_is_one_override_away(config, name, rule):
     check_settings(composed_config, settings)
 
 
+def said_on_the_page():
+    """The overrides of the page's command, and those that it says to give instead of `reward.reward_model.*`."""
+    blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.S)
+    lines = [[word.strip("'") for word in re.findall(r"\S+=\S+", block.replace("\\", ""))] for block in blocks]
+    return [[line.replace("='", "=") for line in block] for block in lines if block]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_page_s_command_is_what_verl_and_hero_take(own):
+    command, instead = said_on_the_page()
+    if own:
+        command = [line for line in command if not line.startswith("reward.reward_model.")] + instead
+    one = composed(command)
+    validate_config(one, use_reference_policy=False, use_critic=False)
+    settings = read_settings(one)
+    check_settings(one, settings)
+    assert settings.rule == Hero(alpha=0.05, beta=0.05)
+    assert (settings.reward_model is not None) == own
+
+
 def test_a_block_without_a_type_is_of_the_usual_one(config):
     settings = read_settings(config(**{"+hero.rule.type": None, "+hero.rule.alpha": 0.05}))
     assert settings.rule == Hero(alpha=0.05)
