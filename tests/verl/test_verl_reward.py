@@ -12,6 +12,7 @@ import ray
 import torch
 from reward_server import RewardServer, changed, hangs_up, logit, says, waits
 from tensordict import TensorDict
+from torch.nn.utils.rnn import pad_sequence
 from verl.experimental.reward_loop.reward_loop import RewardLoopWorker
 from verl.protocol import DataProto
 from verl_parts import composed, overrides
@@ -48,12 +49,12 @@ def data_of(tokenizer, reference, outputs, **columns):
     """One rollout as verl's agent loop hands it over (`AgentLoopWorker._compute_score`)."""
     prompts = [tokenizer(f"asked {i}", return_tensors="pt").input_ids[0] for i in range(len(outputs))]
     responses = [tokenizer(text + "<|end|>", return_tensors="pt").input_ids[0] for text in outputs]
-    pad = torch.nn.utils.rnn.pad_sequence
+    ordinary = tokenizer("x")["input_ids"][0]  # verl pads with 0, which is no special token of a Qwen's
     masks = [torch.ones(len(p) + len(r), dtype=torch.int64) for p, r in zip(prompts, responses, strict=True)]
     batch = {
-        "prompts": pad(prompts, batch_first=True),
-        "responses": pad(responses, batch_first=True),
-        "attention_mask": pad(masks, batch_first=True),
+        "prompts": pad_sequence(prompts, batch_first=True, padding_value=ordinary),
+        "responses": pad_sequence(responses, batch_first=True, padding_value=ordinary),
+        "attention_mask": pad_sequence(masks, batch_first=True),
     }
     facts = {"raw_prompt": prompt(reference), "reward_model": {"ground_truth": reference, "style": "rule"}} | columns
     n = len(outputs)

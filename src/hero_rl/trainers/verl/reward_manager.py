@@ -14,6 +14,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Real
 from typing import Any, NamedTuple
 
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
@@ -74,16 +75,18 @@ class HeroRewardManager(RewardManagerBase):
         """Reward and facts of one rollout, of which the last output is judged."""
         try:
             facts = await self._queue.put(self._item(data[-1:][0]))
-        except DataError as error:
+        except Exception as error:
             facts = failed(error, 1)[0]
         return {"reward_score": facts["verdict"], "reward_extra_info": facts}
 
     def _item(self, row: Any) -> Item:
         reference = row.non_tensor_batch.get("reward_model", {}).get("ground_truth")
-        if isinstance(reference, bool) or not isinstance(reference, (str, int, float)):
+        if isinstance(reference, bool) or not isinstance(reference, (str, Real)):
             raise DataError(f"reward_model.ground_truth must hold text or a number in every row, not {reference!r}")
         prompt = [dict(message) for message in row.non_tensor_batch["raw_prompt"]]
-        completion = self.tokenizer.decode(_response(row), skip_special_tokens=True)
+        # Outputs of one session are padded to one length, with an id that is an ordinary token for some tokenizers.
+        response = row.batch["responses"][: int(row.non_tensor_batch["response_len"])]
+        completion = self.tokenizer.decode(response, skip_special_tokens=True)
         return Item(prompt, completion, str(reference))
 
     def _score(self, items: list[Item]) -> list[Facts]:
@@ -123,15 +126,6 @@ class _Queue:
             for (_, future), result in zip(batch, results, strict=True):
                 if not future.done():  # its caller may have given up
                     future.set_result(result)
-
-
-def _response(row: Any) -> Any:
-    """The token ids of a rollout without padding; verl's mask is of prompt and response, padded as a whole."""
-    responses = row.batch["responses"]
-    length = row.non_tensor_batch.get("response_len")
-    if length is None:
-        length = row.batch["attention_mask"][-responses.shape[-1] :].sum()
-    return responses[: int(length)]
 
 
 def _reward_model(settings: HeroSettings, config: Any, address: str | None) -> RewardModel | None:
