@@ -1,10 +1,13 @@
 """Every verl recipe, and the blocks of `hero train`, as hydra composes them and verl and HERO check them."""
 
+import re
+import sys
+
 import pytest
 
 pytest.importorskip("verl.trainer")
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
@@ -19,6 +22,7 @@ from hero_rl.trainers.verl.settings import read_settings
 from hero_rl.training.hydra_words import hydra_word
 from hero_rl.training.runs import load_run
 from hero_rl.training.verl_command import verl_words
+from hero_rl.training.verl_run import Command, _write_data, check_verl_run, launch
 from hero_rl.training.verl_sft import sft_words
 
 GIVEN = {"model.path": "some/model", "data.train": "problems.jsonl", "output_dir": "runs/a=b, c"}
@@ -31,9 +35,9 @@ def test_every_recipe_passes_verl_and_hero(name):
     config = load_run(name, GIVEN, "train")
     whole = composed(verl_words(config))
     validate_config(whole, use_reference_policy=need_reference_policy(whole), use_critic=need_critic(whole))
-    settings = read_settings(whole)
-    check_settings(whole, settings)
-    assert (settings.rule, settings.verifier) == (config.rule, config.verifier)
+    hero = read_settings(whole)
+    check_settings(whole, hero)
+    assert (hero.rule, hero.verifier) == (config.rule, config.verifier)
     assert need_reference_policy(whole) == ("octothinker" in name)
     assert whole.reward.reward_model.enable == (not name.endswith("verifier-only"))
     actor, rollout = whole.actor_rollout_ref.actor, whole.actor_rollout_ref.rollout
@@ -56,9 +60,27 @@ def test_every_cold_start_is_composed(name):
     assert whole.data.max_token_len_per_gpu >= whole.data.max_length
 
 
-# Any text without an interpolation, and what hydra could take for something else.
+# Any text, and what hydra could take for something else.
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20) | st.sampled_from(
-    ["", "1", "1e-6", "true", "null", "a,b", "a=b", "a b", "[a]", "{a}", "it's", "a\\", "a\\'", "\\\\'b", "${x}", "\\${x}", "'"]
+    [
+        "",
+        "1",
+        "1e-6",
+        "true",
+        "null",
+        "a,b",
+        "a=b",
+        "a b",
+        "[a]",
+        "{a}",
+        "it's",
+        "a\\",
+        "a\\'",
+        "\\\\'b",
+        "${x}",
+        "\\${x}",
+        "'",
+    ]
 )
 VALUES = st.recursive(
     TEXTS | st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False),
@@ -67,6 +89,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(VALUES)
 def test_hydra_reads_a_value_as_it_was_written(value):
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -100,10 +123,15 @@ verl:
 
 def test_the_blocks_reach_hero_inside_verl(config):
     run = load_run(str(config), {"verifier_processes.seconds": 2.5}, "train")
-    settings = read_settings(composed(verl_words(run)))
-    assert settings.verifier == run.verifier and settings.verifier.marker == "it's ="  # pyright: ignore
-    assert settings.verifier_processes == run.verifier_processes and settings.rule == run.rule
-    assert settings.max_unscorable == 0.25
+    hero = read_settings(composed(verl_words(run)))
+    assert hero.verifier == run.verifier and hero.verifier.marker == "it's ="  # pyright: ignore
+    assert hero.verifier_processes == run.verifier_processes and hero.rule == run.rule
+    assert hero.max_unscorable == 0.25
+
+
+def test_text_of_the_block_verl_may_name_other_settings(config):
+    run = load_run(str(config), {"verl.trainer.project_name": "seed ${data.seed}", "seed": 5}, "train")
+    assert composed(verl_words(run)).trainer.project_name == "seed 5"
 
 
 def test_check_composes_without_a_gpu(config, tmp_path, capsys):
@@ -122,8 +150,6 @@ def test_check_composes_without_a_gpu(config, tmp_path, capsys):
     ],
 )
 def test_what_verl_refuses_is_told_before_anything_is_written(config, arguments, message, tmp_path, capsys):
-    import re
-
     assert main(["train", str(config), *arguments]) == 2
     assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / "run").exists()
@@ -134,23 +160,16 @@ def test_a_composition_that_hero_refuses():
         check_composed(["+hero.verifier.type=exact"])
 
 
-def test_a_verl_run_writes_data_record_and_command(config, tiny, tmp_path, capfd):
-    """verl's own program up to the point where it finds no GPU; its dataset reads what was written."""
-    import pyarrow.parquet
+def test_verl_reads_the_data_that_a_run_writes(config, tiny, tmp_path):
     from transformers import AutoTokenizer
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    assert main(["train", str(config), "--data.system_prompt", "Add."]) == 1
-    assert "verl ended with code 1" in capfd.readouterr().err
+    run = check_verl_run(load_run(str(config), {"data.system_prompt": "Add."}, "train"), compose=False)
+    launch(run.config, Command([sys.executable, "-c", ""], {}), lambda: _write_data(run), quiet=True)
     run = tmp_path / "run"
-    assert {"config.yaml", "environment.json", "command.txt", "data"} <= {path.name for path in run.iterdir()}
-    table = pyarrow.parquet.read_table(run / "data" / "train.parquet")
-    assert table.num_rows == 8 and [p.name for p in (run / "data").iterdir()] == ["train.parquet"]
     whole = composed(verl_words(load_run(str(config), {}, "train")))
     tokenizer = AutoTokenizer.from_pretrained(tiny[0])
     dataset = RLHFDataset(str(run / "data" / "train.parquet"), tokenizer, whole.data)
     row = dataset[3]
     assert [m["content"] for m in row["raw_prompt"]] == ["Add.", "3 + 3 ="]
     assert row["reward_model"]["ground_truth"] == "6" and row["data_source"] == "problems"
-    assert main(["train", str(config)]) == 2
-    assert "holds a run" in capfd.readouterr().err

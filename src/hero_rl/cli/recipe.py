@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -132,13 +132,17 @@ def _run(arguments: _Arguments, rest: list[str]) -> int:
     return import_module(f"hero_rl.cli.{recipe.verb}").run([recipe.name, *rest, *flags])
 
 
-def _check(engine: str, verb: str, config: object) -> None:
-    """The data, and where verl is asked HERO's own findings on its settings; TRL's arguments want the GPUs."""
+def _check(engine: str, verb: str, config: Any) -> None:
+    """Settings and data, as far as they need neither GPUs nor verl."""
     if (engine, verb) == ("verl", "train"):
         from hero_rl.training.verl_run import check_verl_run
 
-        check_verl_run(config, compose=False)  # pyright: ignore[reportArgumentType]
-    elif (engine, verb) == ("verl", "sft"):
-        from hero_rl.training.verl_sft import check_verl_sft
+        check_verl_run(config, compose=False)
+    elif verb == "train":
+        from hero_rl.training.prompts import load_prompts
 
-        check_verl_sft(config, compose=False)  # pyright: ignore[reportArgumentType]
+        load_prompts(config.data, "train")
+    else:
+        from hero_rl.training.demonstrations import load_demonstrations
+
+        load_demonstrations(config.data, "train")

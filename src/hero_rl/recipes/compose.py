@@ -128,4 +128,6 @@ def _lay_over(settings: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def _choices(folder: str) -> list[str]:
     order = {"easy": 0, "hard": 1, "mixed": 2, "hero": 0, "qwen3-4b": 0}  # the paper's
-    return sorted((path.stem for path in (_FOLDER / folder).glob("*.yaml")), key=lambda stem: (order.get(stem, 9), stem))
+    return sorted(
+        (path.stem for path in (_FOLDER / folder).glob("*.yaml")), key=lambda stem: (order.get(stem, 9), stem)
+    )

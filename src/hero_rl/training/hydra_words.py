@@ -10,23 +10,28 @@ from hero_rl.errors import ConfigError
 
 __all__ = ["hydra_word", "hydra_words"]
 
-# What hydra takes for text without quotes, and as what it is.
-_PLAIN = re.compile(r"[A-Za-z0-9_./:<>\[\]?@%+~-]*[A-Za-z_/<][A-Za-z0-9_./:<>@%+-]*")
+# What hydra takes for text without quotes; `<model.path>` stands for what a user fills in.
+_PLAIN = re.compile(r"([A-Za-z0-9_./:?@%+-]|<[a-z_.]+>)+")
 _NOT_TEXT = re.compile(r"(?i)true|false|null|nan|[+-]?inf|[+-]?[\d_.]+(e[+-]?\d+)?")
-_INTERPOLATION = re.compile(r"\$\{[\w.]+\}")
 
 
-def hydra_words(settings: Mapping[str, Any], add: bool = False) -> list[str]:
-    """One word a setting; `add` marks settings that the configuration does not have yet."""
-    return [f"{'+' if add else ''}{name}={hydra_word(value, name)}" for name, value in settings.items()]
+def hydra_words(settings: Mapping[str, Any], *, add: bool = False, literal: bool = True) -> list[str]:
+    """One word a setting.
 
-
-def hydra_word(value: Any, name: str = "") -> str:
-    """A value in hydra's grammar; text that is an interpolation, `${data.seed}`, stays one.
+    Args:
+        settings: by dotted name.
+        add: mark settings that the configuration does not have yet.
+        literal: text is what it is; otherwise `${data.seed}` in it is the value of that setting.
 
     Raises:
-        ConfigError: the value is of a kind that a command line cannot say.
+        ConfigError: a value is of a kind that a command line cannot say.
     """
+    plus = "+" if add else ""
+    return [f"{plus}{name}={hydra_word(value, name, literal)}" for name, value in settings.items()]
+
+
+def hydra_word(value: Any, name: str = "", literal: bool = True) -> str:
+    """A value in hydra's grammar; see `hydra_words`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -34,18 +39,20 @@ def hydra_word(value: Any, name: str = "") -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, str):
-        return _text(value)
+        return _text(value, literal)
     if isinstance(value, (list, tuple)):
-        return f"[{','.join(hydra_word(one, name) for one in value)}]"
+        return f"[{','.join(hydra_word(one, name, literal) for one in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{_text(str(key))}:{hydra_word(one, name)}' for key, one in value.items())}}}"
+        inner = (f"{_text(str(key), True)}:{hydra_word(one, name, literal)}" for key, one in value.items())
+        return f"{{{','.join(inner)}}}"
     raise ConfigError(f"verl.{name}: {value!r} cannot be said to verl")
 
 
-def _text(text: str) -> str:
-    if _INTERPOLATION.fullmatch(text) or (_PLAIN.fullmatch(text) and not _NOT_TEXT.fullmatch(text) and "[" not in text):
+def _text(text: str, literal: bool) -> str:
+    if _PLAIN.fullmatch(text) and not _NOT_TEXT.fullmatch(text):
         return text
-    # Of backslashes hydra unescapes only those before a quote, and those at the end; OmegaConf those before `${`.
-    escaped = re.sub(r"(\\*)(\$\{)", lambda match: match[1] * 2 + "\\" + match[2], text)
-    escaped = re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + ("\\'" if match[2] else ""), escaped)
-    return f"'{escaped}'"
+    # A backslash escapes a quote, and for OmegaConf `${`; elsewhere it is a backslash.
+    if literal:
+        text = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", text)
+    text = re.sub(r"(\\*)'", lambda match: match[1] * 2 + "\\'", text)
+    return "'" + re.sub(r"\\+$", lambda match: match[0] * 2, text) + "'"

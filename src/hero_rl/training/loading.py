@@ -75,7 +75,7 @@ def checked_arguments(kind: Any, given: Mapping[str, Any], **fixed: Any) -> Any:
 
 
 def lora_config(settings: dict[str, Any] | None) -> Any:
-    """peft's configuration of a LoRA, or None.
+    """Peft's configuration of a LoRA, or None.
 
     Raises:
         ConfigError: an argument is unknown or wrong.

@@ -10,7 +10,6 @@ from typing import Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.recipes import Recipe
-from hero_rl.settings import lay_over
 from hero_rl.training.runs import load_run, missing_needs
 from hero_rl.training.verl_run import absolute, train_command
 from hero_rl.training.verl_sft import sft_command

@@ -53,7 +53,9 @@ def load_run(source: str, overrides: dict[str, Any], verb: str) -> Any:
     kinds = _KINDS[verb]
     engine = overrides.get("engine", raw.get("engine", "trl"))
     if engine not in kinds:
-        raise ConfigError(f"{source}: engine: {engine!r} is none of {', '.join(kinds)}{did_you_mean(str(engine), kinds)}")
+        raise ConfigError(
+            f"{source}: engine: {engine!r} is none of {', '.join(kinds)}{did_you_mean(str(engine), kinds)}"
+        )
     return resolve(raw, overrides, source, kinds[engine])
 
 

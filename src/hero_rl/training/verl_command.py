@@ -34,7 +34,9 @@ def verl_words(config: VerlTrainConfig, *, resume: bool = False) -> list[str]:
         config: of the run; its data is taken to lie where `place` says.
         resume: go on from the newest checkpoint.
     """
-    return [*hydra_words(_settings(config, resume)), *hydra_words(_hero(config), add=True)]
+    own = flat(config.verl)
+    ours = {name: value for name, value in _settings(config, resume).items() if name not in own}
+    return [*hydra_words(ours), *hydra_words(own, literal=False), *hydra_words(_hero(config), add=True)]
 
 
 def findings(config: VerlTrainConfig) -> list[Finding]:
@@ -62,7 +64,7 @@ def model_settings(model: ModelConfig, block: str) -> dict[str, Any]:
 
 
 def _settings(config: VerlTrainConfig, resume: bool) -> dict[str, Any]:
-    """verl's settings by dotted name: those that make it train with HERO, those of the blocks, its own."""
+    """Verl's settings by dotted name: those that make it train with HERO, those of the blocks, its own."""
     folder = config.output_dir
     logged = {
         "trainer.project_name": "hero-rl",
@@ -93,7 +95,7 @@ def _trainer(config: VerlTrainConfig) -> dict[str, Any]:
         "trainer.v1.trainer_mode": "hero_sync",
         "algorithm.adv_estimator": "hero",
         # Without effect on HERO's estimator; it says what the rule does.
-        "algorithm.norm_adv_by_std_in_grpo": config.rule.scale == "group",
+        "algorithm.norm_adv_by_std_in_grpo": getattr(config.rule, "scale", "none") == "group",
         "critic.enable": False,
         "reward.reward_manager.source": "importlib",
         "reward.reward_manager.name": "HeroRewardManager",

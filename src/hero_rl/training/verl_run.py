@@ -24,7 +24,16 @@ from hero_rl.training.records import AnyRun, check_folder, write_records, write_
 from hero_rl.training.verl_command import MODULE, findings, place, verl_words
 from hero_rl.training.verl_config import VerlTrainConfig
 
-__all__ = ["Command", "VerlRun", "absolute", "check_verl_run", "launch", "need_verl", "train_command", "train_with_verl"]
+__all__ = [
+    "Command",
+    "VerlRun",
+    "absolute",
+    "check_verl_run",
+    "launch",
+    "need_verl",
+    "train_command",
+    "train_with_verl",
+]
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -111,7 +120,7 @@ def train_with_verl(config: VerlTrainConfig, *, resume: bool = False, quiet: boo
 
 
 def train_command(config: VerlTrainConfig, *, resume: bool = False) -> Command:
-    """verl's program and every one of its overrides."""
+    """Verl's program and every one of its overrides."""
     words = [sys.executable, "-m", MODULE, *verl_words(config, resume=resume)]
     return Command(words, {"VERL_FILE_LOGGER_PATH": metrics_file(config.output_dir)})
 

@@ -31,6 +31,7 @@ def sft_words(config: VerlSftConfig, *, resume: bool = False) -> list[str]:
         "trainer.experiment_name": Path(folder).name,
         "trainer.logger": ["console", "file"],
     }
+    own = flat(config.verl)
     settings = {
         **model_settings(config.model, "model"),
         "engine.model_dtype": PRECISIONS[config.model.dtype],
@@ -40,13 +41,13 @@ def sft_words(config: VerlSftConfig, *, resume: bool = False) -> list[str]:
         "trainer.default_local_dir": f"{folder}/checkpoints",
         "trainer.resume_mode": "auto" if resume else "disable",
         "hydra.run.dir": f"{folder}/hydra",
-        **(usual | flat(config.verl)),
+        **{name: value for name, value in usual.items() if name not in own},
     }
-    return hydra_words(settings)
+    return [*hydra_words(settings), *hydra_words(own, literal=False)]
 
 
 def sft_command(config: VerlSftConfig, *, resume: bool = False) -> Command:
-    """verl's program under torchrun, and every one of its overrides."""
+    """Verl's program under torchrun, and every one of its overrides."""
     processes = str(flat(config.verl).get("trainer.n_gpus_per_node", 1))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes]
     words = [*torchrun, "-m", MODULE, *sft_words(config, resume=resume)]

@@ -25,7 +25,7 @@ _FOLDER = Path(verl.__file__).parent / "trainer" / "config"
 
 
 def composed(overrides: list[str], program: str = "ppo_trainer") -> DictConfig:
-    """verl's configuration under overrides.
+    """Verl's configuration under overrides.
 
     Args:
         overrides: in hydra's grammar.
@@ -49,9 +49,7 @@ def check_composed(overrides: list[str]) -> None:
     """
     config = composed(overrides)
     try:
-        validate_config(
-            config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config)
-        )
+        validate_config(config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
     except (AssertionError, ValueError, TypeError, HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"verl: {error}") from error
     check_settings(config, read_settings(config))
