@@ -109,6 +109,8 @@ def test_commands_run(command, tmp_path, cache):
         run_demo(command, tmp_path, cache)
     elif "hero verify" in command:
         shell([*HERO, *shlex.split(command)[1:]], cwd=ROOT)
+    elif command.startswith(("hero recipe list", "hero recipe show")):
+        assert shell([*HERO, *shlex.split(command)[1:]])
     elif command.startswith("hero score"):
         verb, read, written, *settings = shlex.split(command)[1:]
         shell([*HERO, verb, read, str(tmp_path / written), *settings], cwd=ROOT)

@@ -1,7 +1,9 @@
 """Recipes: the paper's numbers, composed from their parts, and the commands that they are."""
 
+import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +11,8 @@ import yaml
 from hero_rl.errors import ConfigError
 from hero_rl.recipes import compose, names
 from hero_rl.rules import Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.settings import resolve
+from hero_rl.training import VerlTrainConfig
 from hero_rl.training.recipe_command import recipe_command
 from hero_rl.training.runs import load_run
 from hero_rl.training.verl_command import findings
@@ -117,7 +121,7 @@ def test_a_shown_command_runs_in_a_shell_once_its_variables_are_set(name, tmp_pa
     said = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"} | values
     ).stdout.splitlines()
-    wanted = [word for word in command.words]
+    wanted = list(command.words)
     for setting in command.missing:
         wanted = [w.replace(f"<{setting}>", values[setting.replace(".", "_").upper()]) for w in wanted]
     assert said == "\n".join(wanted).splitlines()
@@ -144,3 +148,11 @@ def test_the_command_is_one_that_shlex_reads_back():
     command = recipe_command(compose("verl/qwen3-4b/easy/hero"), GIVEN, [], None)
     words = shlex.split(str(command).replace("\\\n", ""))
     assert words[1:] == command.words
+
+
+def test_the_page_names_recipes_that_there_are():
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    said = set(re.findall(r"(?:show|run) ((?:trl|verl)/\S+)", page))
+    assert len(said) >= 5 and said <= set(names())
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])
+    assert not findings(resolve(example, {}, "the page", VerlTrainConfig))

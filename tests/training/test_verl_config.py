@@ -91,7 +91,7 @@ def test_what_makes_hero_inert_is_refused_without_verl(write, overrides, message
 
 def test_bad_data_is_named_with_its_row(write, tmp_path):
     (tmp_path / "problems.jsonl").write_text('{"prompt": "1 + 1 =", "answer": "2"}\n{"prompt": "", "answer": "2"}\n')
-    with pytest.raises(DataError, match="problems.jsonl:2: 'prompt' must be text"):
+    with pytest.raises(DataError, match=r"problems.jsonl:2: 'prompt' must be text"):
         check_verl_run(load_run(write(), {}, "train"), compose=False)
 
 

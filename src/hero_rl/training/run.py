@@ -136,7 +136,8 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
     reward_model = _loaded(config.reward_model)
     if config.data.chat and tokenizer.chat_template is None:
         raise ConfigError(
-            f"{config.model.path} has no chat template; give one as model.chat_template, or set data.chat to false to send plain text"
+            f"{config.model.path} has no chat template; give one as model.chat_template, or "
+            "set data.chat to false to send plain text"
         )
     _, kind = _TRAINERS[config.algorithm]
     trainer = kind(

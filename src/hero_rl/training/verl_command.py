@@ -1,4 +1,4 @@
-"""The exact command of a training run with verl: `python -m verl.trainer.main_ppo ...`, from the blocks of `hero train`.
+"""The exact command of a run with verl, `python -m verl.trainer.main_ppo ...`, from the blocks of `hero train`.
 
 Nothing here needs verl.
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_composed", "composed"]
 
-_FOLDER = Path(verl.__file__).parent / "trainer" / "config"
+_FOLDER = Path(str(verl.__file__)).parent / "trainer" / "config"
 
 
 def composed(overrides: list[str], program: str = "ppo_trainer") -> DictConfig:
