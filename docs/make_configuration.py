@@ -1,4 +1,4 @@
-"""Print docs/configuration.md: every setting of `hero train`, `hero sft` and `hero train-rm`, from its model.
+"""Print docs/configuration.md: every setting of `hero train`, `hero sft` and `hero train-rm`.
 
 python docs/make_configuration.py > docs/configuration.md
 """
@@ -38,8 +38,8 @@ HEAD = """# Configuration of `hero train`
 
 Written by `python docs/make_configuration.py` from the models that check a configuration. Unknown keys are refused,
 with the nearest known name. Any setting can be overridden on the command line by its dotted name: `--rule.alpha 0.05`.
-`engine` says which library trains, `trl` (the usual one) or `verl`: the blocks mean the same in both, and the block of that
-name holds the library's own arguments.
+`engine` says which library trains, `trl` (the usual one) or `verl`: the blocks mean the same in both, and the block of
+that name holds the library's own arguments.
 
 ```sh
 hero train examples/smoke.yaml --check
