@@ -3,11 +3,13 @@
 PYTHON = python3
 BIN = .venv/bin
 INSTALLED = .venv/.installed
+VERL_BIN = .venv-verl/bin
+VERL_INSTALLED = .venv-verl/.installed
 
-.PHONY: help install demo test lint format docs constraints clean
+.PHONY: help install demo test test-verl lint format docs constraints clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(INSTALLED) ## make .venv with everything that the demo and the tests need
 
@@ -24,6 +26,16 @@ demo: $(INSTALLED) ## train a miniature with HERO, verifier-only and RM-only, an
 test: $(INSTALLED) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
+# verl wants an older transformers than constraints.txt has, so it has an environment and constraints of its own.
+$(VERL_INSTALLED): pyproject.toml constraints-verl.txt
+	test -x $(VERL_BIN)/python || $(PYTHON) -m venv .venv-verl
+	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-verl.txt \
+	  --editable '.[verl]' pytest hypothesis
+	touch $(VERL_INSTALLED)
+
+test-verl: $(VERL_INSTALLED) ## run the tests on the real verl, on the CPU
+	OMP_NUM_THREADS=1 $(VERL_BIN)/python -m pytest tests/verl
+
 lint: $(INSTALLED) ## check style, types and docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,10 +49,13 @@ docs: $(INSTALLED) ## write docs/configuration.md anew from the models
 	$(BIN)/python docs/make_configuration.py > docs/configuration.md
 
 # torch brings the CUDA packages that it was built against, so those are left to its own pins.
-constraints: ## resolve constraints.txt anew (needs uv)
-	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.10 pyproject.toml --all-extras --constraint - \
+constraints: ## resolve constraints.txt and constraints-verl.txt anew (needs uv)
+	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.10 pyproject.toml --extra dev --constraint - \
 	  --no-header --no-annotate | grep -v -E '^(nvidia|cuda|triton)' > constraints.tmp
 	mv constraints.tmp constraints.txt
+	printf 'torch==2.13.0\npytest>=8.3\nhypothesis>=6.120\n' | uv pip compile --universal --python-version 3.10 \
+	  pyproject.toml --extra verl - --no-header --no-annotate | grep -v -E '^(nvidia|cuda|triton)' > constraints.tmp
+	mv constraints.tmp constraints-verl.txt
 
 clean: ## remove .venv and caches
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-verl .pytest_cache .ruff_cache .hypothesis .coverage

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "rows": set(),
     "pages": set(),
     "signals": set(),
+    "settings": set(),
     "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
@@ -24,8 +25,8 @@ MAY_IMPORT = {
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
-    "trainers": {"signals", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
-    "training": {"rows", "rollouts", "rules", "verifiers", "reward_models", "trainers"},
+    "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
+    "training": {"rows", "settings", "rollouts", "rules", "verifiers", "reward_models", "trainers"},
     "arena": {
         "pages",
         "signals",

@@ -1,6 +1,7 @@
-"""What a batch of signals and a rule's answer to it say about the training run."""
+"""What a batch of signals, a rule's answer to it and a trainer's settings say about the training run."""
 
 from hero_rl.diagnostics.metrics import batch_metrics, group_auroc
 from hero_rl.diagnostics.monitor import HackingMonitor, MonitorState
+from hero_rl.diagnostics.preflight import Finding, verl_findings
 
-__all__ = ["HackingMonitor", "MonitorState", "batch_metrics", "group_auroc"]
+__all__ = ["Finding", "HackingMonitor", "MonitorState", "batch_metrics", "group_auroc", "verl_findings"]

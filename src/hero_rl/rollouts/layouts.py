@@ -89,14 +89,16 @@ _USUAL: dict[Format, dict[str, tuple[str, ...]]] = {
         "advantage": ("advantage",),
         "step": ("step",),
     },
-    # verl's `score` is the reward that it trained on, whatever that was made of.
+    # verl's `score` is the reward that it trained on, whatever that was made of; the other numbers are `hero_sync`'s.
     "verl": {
         "id": ("uid", "request_id"),
         "prompt": ("input",),
         "completion": ("output",),
         "reference": ("gts",),
         "verdict": ("verdict",),
-        "reward": ("score",),
+        "score": ("rm_score",),
+        "reward": ("shaped_reward", "score"),
+        "advantage": ("advantage",),
         "step": ("step",),
     },
     "grouped": {

@@ -24,10 +24,7 @@ Works with TRL 1.8 to 1.16.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -41,12 +38,14 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from hero_rl.diagnostics import HackingMonitor, MonitorState, batch_metrics
-from hero_rl.errors import CheckpointError, ConfigError, DataError, UnscorableError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.reward_models import LocalRewardModelConfig, RewardModel
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.rollout_files import RolloutFiles
+from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
+from hero_rl.trainers.unscorable import UnscorableWindow
 from hero_rl.verifiers import BatchVerifier, Verifier
 
 if TYPE_CHECKING:
@@ -56,11 +55,7 @@ else:
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
 
-STATE_FILE = "hero_state.json"
-"""Name of the file in a checkpoint that holds the rule, its state and the monitor's."""
-
 _SUMMED = "sum_then_normalize"  # TRL's default
-_WINDOW = 256  # rollouts over which the share of unscorable ones is taken: one bad prompt must not end a run
 
 _log = logging.getLogger(__name__)
 
@@ -172,7 +167,7 @@ class HeroMixin(_Base):
         self._shaped: tuple[Signals, Shaped] | None = None
         self._rollout_files = RolloutFiles(args.rollouts_dir) if args.rollouts_dir is not None else None
         self._rollouts: list[dict[str, Any]] = []
-        self._recent: deque[tuple[int, int]] = deque()
+        self._window = UnscorableWindow(args.max_unscorable)
         super().__init__(
             model=model,
             reward_funcs=[_Column("verifier"), _Column("reward_model")],
@@ -272,12 +267,8 @@ class HeroMixin(_Base):
             self._metrics[self._mode][name].append(value)
 
     def _log_state(self, after: State) -> None:
-        """The state that the batch was shaped with; on the first batch what it stores, which it used itself."""
-        before = self.rule_state.model_dump()
-        for name, stored in after.model_dump().items():
-            value = stored if before[name] is None else before[name]
-            if value is not None:
-                self._metrics[self._mode][f"hero/{name}"].append(value)
+        for name, value in state_metrics(self.rule_state, after).items():
+            self._metrics[self._mode][name].append(value)
 
     def _log_rollouts(
         self,
@@ -317,17 +308,9 @@ class HeroMixin(_Base):
             self._rollout_files.write(rows, self._mode, step)
 
     def _refuse_unscorable(self, shaped: Shaped, scored: Scored) -> None:
-        self._recent.append((int(shaped.reward.isnan().sum()), len(shaped.reward)))
-        while sum(total for _, total in self._recent) - self._recent[0][1] >= _WINDOW:
-            self._recent.popleft()
-        lost, total = (sum(column) for column in zip(*self._recent, strict=True))
-        if total >= _WINDOW and lost / total > self.args.max_unscorable:
-            reasons = {r.value: scored.reasons.count(r) for r in set(scored.reasons)}
-            raise UnscorableError(
-                f"{lost} of the last {total} rollouts could not be scored, more than max_unscorable = "
-                f"{self.args.max_unscorable:.0%}; verifier's reasons in this rank's last batch: {reasons}; "
-                f"counters: {scored.counters}"
-            )
+        reasons = {r.value: scored.reasons.count(r) for r in set(scored.reasons)}
+        about = f"verifier's reasons in this rank's last batch: {reasons}; counters: {scored.counters}"
+        self._window.add(int(shaped.reward.isnan().sum()), len(shaped.reward), about)
 
     def _correct_logs(self, shaped: Shaped) -> None:
         """Replace what TRL logged from its zero-weighted columns: reward, its deviation, the advantages."""
@@ -352,31 +335,13 @@ class HeroMixin(_Base):
         # Before the trainer's own files: a checkpoint that is complete for TRL is then complete for HERO.
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-            folder.mkdir(parents=True, exist_ok=True)
-            record = {
-                "rule": self.rule.model_dump(),
-                "state": self.rule_state.model_dump(),
-                "monitor": self.monitor_state.model_dump(),
-            }
-            temporary = folder / f"{STATE_FILE}.tmp"
-            temporary.write_text(json.dumps(record, indent=2))
-            os.replace(temporary, folder / STATE_FILE)
+            write_state(folder, self.rule, self.rule_state, self.monitor_state)
         super()._save_checkpoint(model, trial)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
-        if checkpoint is None:
-            return
-        path = Path(checkpoint) / STATE_FILE
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing: this checkpoint was not written by a HERO trainer")
-        record = json.loads(path.read_text())
-        if record["rule"]["type"] != self.rule.type:
-            raise CheckpointError(f"{path} holds the state of rule {record['rule']['type']!r}, not {self.rule.type!r}")
-        if record["rule"] != self.rule.model_dump():
-            _log.warning("the rule's settings differ from those in %s: %s", path, record["rule"])
-        self.rule_state = type(self.rule.init()).model_validate(record["state"])
-        self.monitor_state = MonitorState.model_validate(record["monitor"])
+        if checkpoint is not None:
+            self.rule_state, self.monitor_state = read_state(checkpoint, self.rule)
 
 
 class HeroGRPOTrainer(HeroMixin, GRPOTrainer):

@@ -1,0 +1,181 @@
+"""Settings as pydantic models: read from YAML, with overrides by dotted name and errors that name the setting."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hero_rl.errors import ConfigError
+
+__all__ = ["Block", "did_you_mean", "lay_over", "parse_overrides", "read_yaml", "resolve"]
+
+# A block that names no type is of the usual one.
+_USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
+
+AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe types, and `1e-6` a number as in YAML 1.2; PyYAML takes it for text without a point."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"),
+    list("-+.0123456789"),
+)
+
+
+class Block(BaseModel):
+    """A block of settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The settings in a YAML file, not checked yet.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no mapping; names the file.
+    """
+    try:
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: a mapping of settings is expected, not {type(raw).__name__}")
+    return raw
+
+
+def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: type[AnyConfig]) -> AnyConfig:
+    """Lay overrides over plain settings and check them; `place` opens every error message.
+
+    Raises:
+        ConfigError: a setting is unknown, missing or wrong; names it.
+    """
+    merged = _overridden(raw, overrides, kind)
+    try:
+        return kind.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{place}: {line}" for line in _explain(error, merged, kind))) from None
+
+
+def parse_overrides(arguments: list[str]) -> dict[str, Any]:
+    """Read `--a.b value` and `--a.b=value` pairs; values are YAML, so `0.1`, `true` and `[1, 2]` mean what they say.
+
+    Raises:
+        ConfigError: an argument is not of that form.
+    """
+    overrides: dict[str, Any] = {}
+    queue = list(arguments)
+    while queue:
+        name, equals, value = queue.pop(0).partition("=")
+        if not name.startswith("--") or len(name) < 3:
+            raise ConfigError(f"unexpected argument {name!r}; overrides look like --rule.alpha 0.05")
+        if not equals:
+            if not queue:
+                raise ConfigError(f"{name} has no value")
+            value = queue.pop(0)
+        try:
+            overrides[name[2:].replace("-", "_")] = yaml.load(value, _Loader)
+        except yaml.YAMLError:
+            raise ConfigError(f"{name}: {value!r} is not a value") from None
+    return overrides
+
+
+def _overridden(raw: dict[str, Any], overrides: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
+    named = {name.partition(".")[0] for name in overrides if "." in name}
+    for block in _USUAL_TYPES.keys() & kind.model_fields.keys():
+        if isinstance(merged.get(block), dict) or (block in named and merged.get(block) is None):
+            merged[block] = {"type": _USUAL_TYPES[block]} | (merged.get(block) or {})
+    return lay_over(merged, overrides)
+
+
+def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Put values by dotted name into nested settings, in place; missing blocks are made.
+
+    Raises:
+        ConfigError: a name leads through a value that is no block.
+    """
+    # Types first, the outer ones before the inner: with another type a block's earlier settings mean nothing.
+    depth = {name: name.count(".") for name in overrides if name.rpartition(".")[2] == "type"}
+    for name, value in sorted(overrides.items(), key=lambda item: depth.get(item[0], math.inf)):
+        *blocks, last = name.split(".")
+        target = settings
+        for block in blocks:
+            if target.get(block) is None:
+                target[block] = {}
+            target = target[block]
+            if not isinstance(target, dict):
+                raise ConfigError(f"--{name}: {block!r} is a value, not a block of settings")
+        if last == "type" and target.get("type") != value:
+            target.clear()
+        target[last] = value
+    return settings
+
+
+def _explain(error: ValidationError, merged: dict[str, Any], kind: type[BaseModel]) -> list[str]:
+    """One line a mistake: where, what, and the nearest known name for an unknown one."""
+    lines = []
+    for mistake in error.errors():
+        where = _path_in(merged, mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            lines.append(f"{'.'.join(where)}: unknown setting{_suggestion(where, merged, kind)}")
+        elif mistake["type"] == "missing":
+            lines.append(f"{'.'.join(where)}: missing")
+        else:
+            message = mistake["msg"].removeprefix("Value error, ")
+            lines.append(f"{'.'.join(where)}: {message}" if where else message)
+    return lines
+
+
+def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
+    """Drop the names that pydantic adds for the member of a union, which no file contains."""
+    path: list[str] = []
+    node: Any = merged
+    for key in loc:
+        if isinstance(node, dict) and key not in node and node.get("type") == key:
+            continue
+        path.append(str(key))
+        node = node.get(key) if isinstance(node, dict) else None
+    return path
+
+
+def _suggestion(where: list[str], merged: dict[str, Any], kind: type[BaseModel]) -> str:
+    known = _known_names(where[:-1], merged, kind)
+    listed = f"; known here: {', '.join(sorted(known))}" if known else ""
+    return did_you_mean(where[-1], known) or listed
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or nothing."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _known_names(blocks: list[str], node: Any, kind: type[BaseModel]) -> set[str]:
+    """Names that a block of the configuration knows, given the type that it names."""
+    models: list[Any] = [kind]
+    for block in blocks:
+        fields = [m.model_fields[block].annotation for m in models if block in m.model_fields]
+        node = node.get(block) if isinstance(node, dict) else None
+        named = node.get("type") if isinstance(node, dict) else None
+        models = [m for annotation in fields for m in _models_in(annotation)]
+        models = [m for m in models if "type" not in m.model_fields or m.model_fields["type"].default == named]
+    return {name for model in models for name in model.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for part in getattr(annotation, "__args__", ()) for m in _models_in(part)]

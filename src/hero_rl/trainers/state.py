@@ -1,0 +1,58 @@
+"""What a run must remember beside the policy, in each of its checkpoints: the rule, its state and the alarm's."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from hero_rl.diagnostics import MonitorState
+from hero_rl.errors import CheckpointError
+from hero_rl.rules import Rule, State
+
+__all__ = ["STATE_FILE", "read_state", "state_metrics", "write_state"]
+
+STATE_FILE = "hero_state.json"
+"""Name of the file in a checkpoint that holds the rule, its state and the monitor's."""
+
+_logger = logging.getLogger(__name__)
+
+
+def write_state(folder: str | Path, rule: Rule, state: State, monitor: MonitorState) -> None:
+    """Write the record into a checkpoint's folder, which is made if need be: whole, or not at all."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
+    temporary = folder / f"{STATE_FILE}.tmp"
+    temporary.write_text(json.dumps(record, indent=2))
+    os.replace(temporary, folder / STATE_FILE)
+
+
+def read_state(folder: str | Path, rule: Rule) -> tuple[State, MonitorState]:
+    """Read a checkpoint's record; warns where the rule's settings have changed since.
+
+    Raises:
+        CheckpointError: there is none, or it is another rule's.
+    """
+    path = Path(folder) / STATE_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: this checkpoint was not written by a HERO trainer")
+    record = json.loads(path.read_text())
+    if record["rule"]["type"] != rule.type:
+        raise CheckpointError(f"{path} holds the state of rule {record['rule']['type']!r}, not {rule.type!r}")
+    if record["rule"] != rule.model_dump():
+        _logger.warning("the rule's settings differ from those in %s: %s", path, record["rule"])
+    state = type(rule.init()).model_validate(record["state"])
+    return state, MonitorState.model_validate(record["monitor"])
+
+
+def state_metrics(before: State, after: State) -> dict[str, float]:
+    """The state that a batch was shaped with, as `hero/*`; on the first batch what it stores, which it used itself."""
+    metrics = {}
+    read = before.model_dump()
+    for name, stored in after.model_dump().items():
+        value = stored if read[name] is None else read[name]
+        if value is not None:
+            metrics[f"hero/{name}"] = value
+    return metrics

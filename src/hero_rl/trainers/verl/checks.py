@@ -1,0 +1,96 @@
+"""What is checked before verl takes a GPU: settings, the plugin in Ray's workers, the reward model's endpoint."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from hero_rl.diagnostics import verl_findings
+from hero_rl.errors import ConfigError
+from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.trainers.verl.settings import HeroSettings, plain
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+__all__ = ["check_endpoint", "check_nodes", "check_settings"]
+
+_SECONDS_TO_ANSWER = 300.0  # a worker's start and its import of verl, on a slow file system
+
+_logger = logging.getLogger(__name__)
+
+
+def check_settings(config: DictConfig, settings: HeroSettings) -> None:
+    """Warn of settings without effect.
+
+    Raises:
+        ConfigError: there are settings under which HERO does nothing or cannot work; names them all.
+    """
+    findings = verl_findings(plain(config), rule=settings.rule, own_reward_model=settings.reward_model is not None)
+    for finding in findings:
+        if finding.level == "warning":
+            _logger.warning("%s: %s", finding.setting, finding.text)
+    errors = [f"{finding.setting}: {finding.text}" for finding in findings if finding.level == "error"]
+    if errors:
+        raise ConfigError("\n".join(["verl's settings and HERO do not fit:", *errors]))
+
+
+def check_nodes() -> None:
+    """Ask a worker on every node whether HERO is active there.
+
+    Raises:
+        ConfigError: it is not, on the nodes that the message names.
+    """
+    answers = {node["NodeManagerAddress"]: _asked(node["NodeID"]) for node in ray.nodes() if node["Alive"]}
+    said = {address: _outcome(answer) for address, answer in answers.items()}
+    wrong = [f"node {address}: {problem}" for address, problem in said.items() if problem]
+    if wrong:
+        raise ConfigError("\n".join(["hero-rl is not active in Ray's workers:", *wrong]))
+
+
+def check_endpoint(reward_model: Any) -> None:
+    """Have the servers of a remote reward model score a few texts, if it is one.
+
+    Raises:
+        ConfigError: they do not answer, or give no raw logits; see `RemoteRewardModel.check`.
+    """
+    inner = reward_model.inner if isinstance(reward_model, CachedRewardModelConfig) else reward_model
+    if isinstance(inner, RemoteRewardModelConfig):
+        model = inner.load()
+        try:
+            model.check()
+        finally:
+            model.close()
+
+
+def plugin_problem() -> str:
+    """What keeps HERO from being active in this process, empty if it is."""
+    import verl  # noqa: F401, it loads its plugins
+    from verl.trainer.ppo.core_algos import ADV_ESTIMATOR_REGISTRY
+
+    if "hero" in ADV_ESTIMATOR_REGISTRY:
+        return ""
+    try:
+        import hero_rl.trainers.verl.plugin  # noqa: F401
+    except Exception as error:
+        return f"{type(error).__name__}: {error} (is `hero-rl[verl]` installed there?)"
+    return (
+        "verl did not load the plugin `hero`: VERL_USE_EXTERNAL_PLUGINS leaves it out, or hero-rl was put on the path "
+        "without being installed"
+    )
+
+
+def _asked(node: str) -> Any:
+    # By the node's id, so that each one answers for itself; no CPU is asked for, as all may be spoken for.
+    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+    asked: Any = ray.remote(plugin_problem)
+    return asked.options(num_cpus=0, scheduling_strategy=strategy).remote()
+
+
+def _outcome(answer: Any) -> str:
+    try:
+        return ray.get(answer, timeout=_SECONDS_TO_ANSWER)
+    except ray.exceptions.RayError as error:  # the worker cannot even unpickle the question
+        return f"{type(error).__name__}: {error}"

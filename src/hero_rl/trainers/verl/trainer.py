@@ -1,0 +1,135 @@
+"""verl's synchronous trainer with a combination rule: `trainer.v1.trainer_mode=hero_sync`.
+
+Generation, the KL penalty, rollout correction, the loss, logging and checkpoints are verl's own
+(`verl/trainer/ppo/v1/trainer_base.py`). `_compute_advantage` reads what the reward manager said of each rollout and
+lets the estimator `hero` see it; it runs in the one driver process, so that the result does not depend on how the batch
+is sharded. Validation never comes through it, and so never moves the state.
+
+Works with verl 0.9.1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import transfer_queue as tq
+from omegaconf import DictConfig, open_dict
+from verl.trainer.ppo.v1.trainer_base import register_trainer
+from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
+
+from hero_rl.diagnostics import HackingMonitor, MonitorState, batch_metrics
+from hero_rl.errors import ConfigError
+from hero_rl.rules import State
+from hero_rl.signals import Shaped
+from hero_rl.trainers.state import read_state, state_metrics, write_state
+from hero_rl.trainers.unscorable import UnscorableWindow
+from hero_rl.trainers.verl.checks import check_endpoint, check_nodes, check_settings
+from hero_rl.trainers.verl.estimator import Handover, handed_over
+from hero_rl.trainers.verl.facts import columns_of, counted, described, for_validation
+from hero_rl.trainers.verl.reward_models import served_by_verl
+from hero_rl.trainers.verl.sessions import Sessions, sessions_of
+from hero_rl.trainers.verl.settings import read_settings
+
+__all__ = ["NAME", "HeroSyncTrainer"]
+
+NAME = "hero_sync"
+"""Of the trainer in `trainer.v1.trainer_mode`."""
+
+
+@register_trainer(NAME)
+class HeroSyncTrainer(PPOTrainerSync):
+    """verl's `PPOTrainerSync` with a combination rule.
+
+    Args:
+        config: verl's configuration with the block `hero`, see `HeroSettings`. `trainer.v1.trainer_mode` becomes
+            `sync` in it, a word that verl's base class compares with in a dozen places.
+
+    Raises:
+        ConfigError: settings, Ray's workers or the reward model's endpoint are not fit for HERO; before any GPU is
+            taken.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        self.hero = read_settings(config)
+        check_settings(config, self.hero)
+        check_endpoint(self.hero.reward_model)
+        check_nodes()
+        self.rule = self.hero.rule
+        self.rule_state: State = self.rule.init()
+        self.monitor, self.monitor_state = HackingMonitor(), MonitorState()
+        self._window = UnscorableWindow(self.hero.max_unscorable)
+        self._columns: dict[str, dict[str, Any]] = {}
+        with open_dict(config):
+            config.trainer.v1.trainer_mode = "sync"
+        super().__init__(config)
+
+    def on_init_end(self) -> None:
+        """Check the reward model that verl serves, which is up by now, before the first rollout."""
+        address = self.reward_loop_manager.reward_router_address
+        if address is not None:
+            check_endpoint(served_by_verl(self.config.reward.reward_model, address))
+        super().on_init_end()
+
+    def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        sessions = self._sessions(batch)
+        handed = Handover(self.rule, self.rule_state, sessions)
+        with handed_over(handed):
+            batch = super()._compute_advantage(batch, metrics)
+        if handed.shaped is None or handed.after is None:
+            raise ConfigError("algorithm.adv_estimator: verl did not ask the estimator `hero` for advantages")
+        metrics.update(self._metrics_of(sessions, handed.shaped, handed.after))
+        self._columns = described(batch.keys, sessions, handed.shaped)
+        lost = int(handed.shaped.reward.isnan().sum())
+        reasons = dict(Counter(facts.get("reason") for facts in sessions.facts))
+        self._window.add(lost, len(sessions.facts), f"verifier's reasons in the last batch: {reasons}")
+        self.rule_state = handed.after
+        return batch
+
+    def _sessions(self, batch: Any) -> Sessions:
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        extra_fields = [getattr(row, "data", row) for row in data["extra_fields"]]
+        return sessions_of(batch.keys, batch.tags, extra_fields)
+
+    def _metrics_of(self, sessions: Sessions, shaped: Shaped, after: State) -> dict[str, float]:
+        signals = sessions.signals
+        reward = shaped.reward[~shaped.reward.isnan()]
+        metrics = {
+            "reward": reward.mean().item(),
+            "reward_std": reward.std().item() if len(reward) > 1 else 0.0,
+            "rewards/verifier/mean": signals.verdict.nanmean().item(),
+            "rewards/reward_model/mean": signals.score.nanmean().item(),
+            **batch_metrics(signals, shaped),
+            **state_metrics(self.rule_state, after),
+            **counted(sessions.facts),
+        }
+        alarm, self.monitor_state = self.monitor.update(
+            self.monitor_state, metrics["rewards/reward_model/mean"], metrics["hero/rm_auroc"]
+        )
+        return metrics | {"hero/hacking_alarm": float(alarm)}
+
+    def _save_checkpoint(self) -> None:
+        # Before verl's own files: a checkpoint that verl's tracker names is then complete for HERO.
+        folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
+        write_state(folder, self.rule, self.rule_state, self.monitor_state)
+        super()._save_checkpoint()
+
+    def _load_checkpoint(self) -> None:
+        super()._load_checkpoint()
+        if self.global_steps == 0:
+            return
+        trainer = self.config.trainer
+        latest = Path(trainer.default_local_dir) / f"global_step_{self.global_steps}"
+        folder = trainer.resume_from_path if trainer.resume_mode == "resume_path" else latest
+        self.rule_state, self.monitor_state = read_state(folder, self.rule)
+
+    def _val_metrics_update(
+        self, data_sources: Any, sample_uids: Any, reward_extra_infos_dict: Any, *rest: Any, **more: Any
+    ) -> dict[str, float]:
+        measured = for_validation(reward_extra_infos_dict)
+        return super()._val_metrics_update(data_sources, sample_uids, measured, *rest, **more)
+
+    def _dump_generations(self, *, reward_extra_infos_dict: Any, **arguments: Any) -> None:
+        more = columns_of(reward_extra_infos_dict["uid"], self._columns)
+        super()._dump_generations(reward_extra_infos_dict=reward_extra_infos_dict | more, **arguments)
