@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
-    "training": {"rows", "settings", "rollouts", "rules", "verifiers", "reward_models", "trainers"},
+    "training": {"rows", "settings", "rollouts", "rules", "verifiers", "reward_models", "trainers", "diagnostics"},
     "arena": {
         "pages",
         "signals",
@@ -38,7 +38,18 @@ MAY_IMPORT = {
         "trainers",
         "training",
     },
-    "cli": {"rows", "rollouts", "rescoring", "diagnostics", "training", "arena", "rules", "verifiers", "reward_models"},
+    "cli": {
+        "rows",
+        "settings",
+        "rollouts",
+        "rescoring",
+        "diagnostics",
+        "training",
+        "arena",
+        "rules",
+        "verifiers",
+        "reward_models",
+    },
 }
 FRONT = {"__init__"}  # the package's own face imports every room, lazily
 

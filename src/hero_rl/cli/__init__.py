@@ -12,6 +12,7 @@ __all__ = ["main"]
 _VERBS = {
     "train": "train a policy from a configuration file",
     "train-rm": "train a reward model from preference pairs or labelled rollouts",
+    "preflight": "name settings that are inert or dangerous, before a run",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "diagnose": "see inside the reward of rollouts that are there already",
