@@ -118,9 +118,8 @@ def test_commands_run(command, tmp_path, cache):
     elif command.startswith("hero preflight"):
         from tiny_models import write
 
-        places = [
-            f"--{block}.path={path}" for block, path in zip(("model", "reward_model"), write(tmp_path), strict=True)
-        ]
+        policy, reward_model = write(tmp_path)
+        places = [f"--model.path={policy}", f"--reward_model.path={reward_model}"]
         shell([*HERO, *shlex.split(command)[1:], *places], cwd=ROOT)
     elif command.startswith("hero diagnose"):
         shell([*HERO, *(str(tmp_path / w) if w == "report.html" else w for w in shlex.split(command)[1:])], cwd=ROOT)
