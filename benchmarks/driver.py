@@ -8,6 +8,9 @@ Python lists, as verdicts and scores arrive, calls `Hero.update` and then `batch
 benchmarks/core.py, which works group by group in NumPy and makes no metrics; both advantages are compared here. Every
 measurement runs in a process of its own on one thread, in processor time of that process, so that a busy machine does
 not count.
+
+A second table is the part of the verifier that `Supervised` leaves to the thread that calls it: finding the answer in a
+completion, and judging it where that is quick.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from core import loop, processor
 SHAPES = [(512, 8), (4_096, 16), (8_192, 8), (32_768, 8)]  # prompts, rollouts of each
 REPEATS = 9
 PARTS = ["signals", "update", "metrics", "loop"]
+CHARACTERS = [500, 4_000, 16_000, 64_000]
 
 
 def columns(prompts: int, rollouts: int) -> tuple[list[float], list[float], list[int]]:
@@ -80,6 +84,26 @@ def measure(prompts: int, rollouts: int, repeats: int) -> dict[str, float]:
     }
 
 
+def answers(characters: int, repeats: int) -> float:
+    """Seconds of `extract` and `judge_quickly` for one completion full of formulas, with a boxed number."""
+    from hero_rl import MathVerifier
+
+    verifier = MathVerifier()
+    texts = []
+    for i in range(64):
+        steps = "".join(
+            f"Step {i}.{j}: $x_{{{j}}} = {j} + \\frac{{1}}{{{i + 2}}}$, so we go on. " for j in range(2_000)
+        )
+        texts.append(steps[:characters] + f" The answer is $\\boxed{{{i}}}$.")
+
+    def all_of_them() -> None:
+        for i, text in enumerate(texts):
+            verdict = verifier.judge_quickly(str(i), verifier.extract(text))
+            assert verdict is not None and verdict.value == 1
+
+    return seconds(all_of_them, repeats) / len(texts)
+
+
 def in_own_process(prompts: int, rollouts: int, repeats: int) -> dict[str, float]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--measure", str(prompts), str(rollouts), str(repeats)]
@@ -105,14 +129,23 @@ def table(quick: bool) -> str:
     return head + "\n".join(rows) + "\n"
 
 
+def table_of_answers(quick: bool) -> str:
+    rows = []
+    for characters in CHARACTERS[:1] if quick else CHARACTERS:
+        took = answers(characters, 1 if quick else REPEATS)
+        rows.append(f"| {characters:,} | {1e3 * took:.2f} | {65_536 * took:,.0f} |")
+    head = "| characters | ms a completion | s for 65,536 |\n|---:|---:|---:|\n"
+    return head + "\n".join(rows) + "\n"
+
+
 def main() -> None:
     if "--measure" in sys.argv:
         prompts, rollouts, repeats = map(int, sys.argv[-3:])
         print(json.dumps(measure(prompts, rollouts, repeats)))
         return
     quick = "--quick" in sys.argv
-    text = table(quick)
-    print(text)
+    text, more = table(quick), table_of_answers(quick)
+    print(text, more, sep="\n")
     if not quick:
         import torch
 
@@ -122,7 +155,9 @@ def main() -> None:
             f"Python {platform.python_version()}; load average {os.getloadavg()[0]:.1f} at the end. Groups in random "
             f"order, 1% abstentions; median of {REPEATS} repeats ({REPEATS // 3} of the loop). `Signals` are made of "
             "Python lists; `loop` is the rule of benchmarks/core.py group by group in NumPy, without `Signals` and "
-            f"metrics.\n\n{text}"
+            f"metrics.\n\n{text}\n## The verifier's part in the calling thread\n\n"
+            "`MathVerifier.extract` and `judge_quickly` on completions full of formulas that end in a boxed number.\n\n"
+            f"{more}"
         )
 
 

@@ -1,0 +1,21 @@
+"""The table of docs/scaling.md is what its code prints."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+
+
+def test_the_table_is_what_the_code_prints():
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(code, "docs/scaling.md", "exec"), {})
+    first, *rows = said.getvalue().splitlines()
+    rate = first.removeprefix("reward model: ").removesuffix(" tokens/s a GPU")
+    assert f"At {rate} tokens a second and GPU" in PAGE
+    assert len(rows) == 3
+    for row in rows:
+        assert row in PAGE, row
