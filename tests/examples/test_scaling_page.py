@@ -1,11 +1,14 @@
-"""The table of docs/scaling.md is what its code prints."""
+"""The table of docs/scaling.md is what its code prints, and the benchmark behind it runs."""
 
 import contextlib
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "scaling.md").read_text()
 
 
 def test_the_table_is_what_the_code_prints():
@@ -19,3 +22,9 @@ def test_the_table_is_what_the_code_prints():
     assert len(rows) == 3
     for row in rows:
         assert row in PAGE, row
+
+
+def test_the_driver_benchmark_runs():
+    done = subprocess.run([sys.executable, "benchmarks/driver.py", "--quick"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "| 4,096 x 16 | 65,536 |" in done.stdout
