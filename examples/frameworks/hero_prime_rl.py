@@ -3,7 +3,7 @@
     [orchestrator.algo]
     type = "custom"
     import_path = "hero_prime_rl.advantages"
-    kwargs = { groups_per_batch = 64, path = "outputs/hero_state.json", alpha = 0.05, beta = 0.05 }
+    kwargs = { groups_per_batch = 64, folder = "outputs/hero", alpha = 0.05, beta = 0.05 }
 
 What it relies on in prime-rl, and what it leaves out: docs/frameworks.md.
 """
@@ -16,12 +16,12 @@ from hero_rl.trainers.group_by_group import GroupByGroup
 
 
 @cache
-def shaper(groups_per_batch: int, path: str | None, **rule: Any) -> GroupByGroup:
-    return GroupByGroup(Hero(**rule), groups_per_batch=groups_per_batch, path=path)
+def shaper(groups_per_batch: int, folder: str | None, **rule: Any) -> GroupByGroup:
+    return GroupByGroup(Hero(**rule), groups_per_batch=groups_per_batch, folder=folder)
 
 
-def advantages(group: list[Any], groups_per_batch: int, path: str | None = None, **rule: Any) -> list[float]:
+def advantages(group: list[Any], groups_per_batch: int, folder: str | None = None, **rule: Any) -> list[float]:
     """One advantage a rollout, the prompt's weight in it; prime-rl spreads each over the rollout's own tokens."""
     verdict = [rollout.metrics.get("verdict") for rollout in group]
     score = [rollout.metrics.get("score") for rollout in group]
-    return shaper(groups_per_batch, path, **rule).shape(verdict, score).advantage.tolist()
+    return shaper(groups_per_batch, folder, **rule).shape(verdict, score).advantage.tolist()

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl import Hero, MathVerifier, Scorer, Supervised
+from hero_rl.diagnostics import MonitorState
 from hero_rl.reward_models import RemoteRewardModelConfig
-from hero_rl.rules import HeroState
+from hero_rl.rules import Rule, State
+from hero_rl.trainers.state import STATE_FILE, read_state, write_state
 
-RULE = Hero(alpha=0.05, beta=0.05)
-STATE_FILE = "hero_state.json"
+RULE: Rule = Hero(alpha=0.05, beta=0.05)
 
 
 @cache
@@ -25,10 +26,11 @@ def scorer() -> Scorer:
 
 
 @cache
-def kept(load: str | None) -> dict[str, HeroState]:
+def kept(load: str | None) -> dict[str, State]:
     """The state between batches, from the folder that the run resumes if a batch has left one there."""
-    file = Path(load or "") / STATE_FILE
-    return {"state": HeroState.model_validate_json(file.read_text()) if load and file.is_file() else RULE.init()}
+    if load and (Path(load) / STATE_FILE).is_file():
+        return {"state": read_state(load, RULE)[0]}
+    return {"state": RULE.init()}
 
 
 def post_process(args: Any, samples: list[Any]) -> tuple[list[float], list[float]]:
@@ -39,8 +41,5 @@ def post_process(args: Any, samples: list[Any]) -> tuple[list[float], list[float
     shaped, state = RULE.update(signals, kept(args.load)["state"])
     kept(args.load)["state"] = state
     if args.save:
-        written = Path(args.save) / f"{STATE_FILE}.partial"
-        written.parent.mkdir(parents=True, exist_ok=True)
-        written.write_text(state.model_dump_json())
-        written.replace(Path(args.save) / STATE_FILE)
+        write_state(args.save, RULE, state, MonitorState())
     return shaped.reward.nan_to_num().tolist(), shaped.advantage.tolist()

@@ -14,7 +14,10 @@ import pytest
 import torch
 
 from hero_rl import ExactVerifier, Hero, Scorer
+from hero_rl.diagnostics import MonitorState
 from hero_rl.rules import HeroState
+from hero_rl.trainers.group_by_group import GroupByGroup
+from hero_rl.trainers.state import read_state, write_state
 from hero_rl.verifiers import Reason, Verdict
 
 RULE = Hero(alpha=0.05, beta=0.05)
@@ -96,13 +99,13 @@ def test_slime_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
 
 
 def test_slime_resumes_sigma_bar_from_the_folder_it_loads(monkeypatch, scorer, tmp_path):
-    (tmp_path / "hero_state.json").write_text(HeroState(sigma_bar=0.25).model_dump_json())
+    write_state(tmp_path, RULE, HeroState(sigma_bar=0.25), MonitorState())
     example = load("hero_slime", monkeypatch)
     monkeypatch.setattr(example, "scorer", lambda: scorer)
     expected, after = whole_batch(scorer, HeroState(sigma_bar=0.25))
     args = SimpleNamespace(save=str(tmp_path), load=str(tmp_path))
     assert example.post_process(args, slime_samples())[1] == pytest.approx(expected.advantage.tolist())
-    assert HeroState.model_validate_json((tmp_path / "hero_state.json").read_text()) == after
+    assert read_state(tmp_path, RULE)[0] == after
 
 
 # Tinker cookbook: rewards of one group, to which the trainer adds the steps' and then centres.
@@ -122,8 +125,6 @@ def trajectory(said):
 
 
 def test_tinker_centres_to_the_rule_s_advantages(monkeypatch, scorer):
-    from hero_rl.trainers.group_by_group import GroupByGroup
-
     example = load(
         "hero_tinker",
         monkeypatch,
@@ -173,8 +174,6 @@ class Engine:
 
 
 def openrlhf_executor(monkeypatch, scorer, sigma_bar):
-    from hero_rl.trainers.group_by_group import GroupByGroup
-
     stand_in = {"SingleTurnAgentExecutor": SingleTurnAgentExecutor}
     example = load("hero_openrlhf", monkeypatch, openrlhf__utils__agent=stand_in)
     shaper = GroupByGroup(RULE, groups_per_batch=len(GROUPS))
@@ -230,9 +229,8 @@ def test_openrlhf_a_failed_sample_keeps_nobody_waiting(monkeypatch, scorer, fail
 
 def test_prime_rl_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
     example = load("hero_prime_rl", monkeypatch)
-    path = tmp_path / "hero_state.json"
-    path.write_text(HeroState(sigma_bar=1.5).model_dump_json())
-    settings = {"groups_per_batch": len(GROUPS), "path": str(path), "alpha": 0.05, "beta": 0.05}
+    write_state(tmp_path, RULE, HeroState(sigma_bar=1.5), MonitorState())
+    settings = {"groups_per_batch": len(GROUPS), "folder": str(tmp_path), "alpha": 0.05, "beta": 0.05}
     made = []
     for prompt, (reference, completions) in GROUPS.items():
         scored = scorer.score([prompt] * len(completions), completions, [reference] * len(completions))
@@ -243,4 +241,4 @@ def test_prime_rl_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
         made += example.advantages(rollouts, **settings)
     expected, after = whole_batch(scorer, HeroState(sigma_bar=1.5))
     assert made == pytest.approx(expected.advantage.tolist(), abs=1e-6)
-    assert HeroState.model_validate_json(path.read_text()).sigma_bar == pytest.approx(after.sigma_bar)
+    assert read_state(tmp_path, RULE)[0].sigma_bar == pytest.approx(after.sigma_bar)

@@ -12,7 +12,6 @@ what `Rule.update` gives for those groups together, in any order.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,9 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hero_rl.errors import CheckpointError
-from hero_rl.rules import Hero, Rule, State
+from hero_rl.diagnostics import MonitorState
+from hero_rl.rules import Hero, Rule
 from hero_rl.signals import Shaped, Signals
+from hero_rl.trainers.state import STATE_FILE, read_state, write_state
 
 __all__ = ["GroupByGroup", "filled"]
 
@@ -37,19 +37,22 @@ class GroupByGroup:
         rule: any combination rule whose result for a group depends on that group and the state alone, hence none
             with `scale="batch"`, nor `Gdpo`.
         groups_per_batch: groups that share one state.
-        path: file that keeps the state, replaced whenever the state moves and read at the start; None keeps none.
+        folder: where the state is kept (`hero_rl.trainers.state`), written whenever it moves and read at the start if
+            it is there; None keeps it nowhere.
         state: the state that the next group is shaped with.
     """
 
-    def __init__(self, rule: Rule = Hero(), *, groups_per_batch: int, path: str | Path | None = None) -> None:  # noqa: B008 - frozen
+    def __init__(self, rule: Rule = Hero(), *, groups_per_batch: int, folder: str | Path | None = None) -> None:  # noqa: B008 - frozen
         if groups_per_batch < 1:
             raise ValueError(f"groups_per_batch is {groups_per_batch}; it must be at least 1")
         if rule.type == "gdpo" or rule.model_dump().get("scale") == "batch":
             raise ValueError(f"rule {rule.type!r} needs whole batches: its result for a group depends on the others")
         self.rule = rule
         self.groups_per_batch = groups_per_batch
-        self.path = Path(path) if path is not None else None
-        self.state = self._read() if self.path is not None and self.path.exists() else rule.init()
+        self.folder = folder
+        self.state = rule.init()
+        if folder is not None and (Path(folder) / STATE_FILE).is_file():
+            self.state = read_state(folder, rule)[0]
         self._waiting: list[Signals] = []
 
     def shape(self, verdict: Sequence[float | None], score: Sequence[float | None]) -> Shaped:
@@ -80,18 +83,8 @@ class GroupByGroup:
         )
         self._waiting = []
         self.state = self.rule.update(batch, self.state)[1]
-        if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            written = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
-            written.write_text(self.state.model_dump_json())
-            written.replace(self.path)
-
-    def _read(self) -> State:
-        assert self.path is not None
-        try:
-            return type(self.rule.init()).model_validate_json(self.path.read_text())
-        except ValueError as error:
-            raise CheckpointError(f"{self.path} holds no state of rule {self.rule.type!r}: {error}") from None
+        if self.folder is not None:
+            write_state(self.folder, self.rule, self.state, MonitorState())
 
 
 def filled(values: Float[Tensor, " N"]) -> list[float]:
