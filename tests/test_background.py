@@ -3,17 +3,23 @@ import time
 
 import pytest
 
-from hero_rl.background import Background, CalledOff, step, woken_by
+from hero_rl.background import Background, CalledOff, in_steps, step, woken_by
+
+
+def begun(work, name):
+    background = Background(work, name)
+    background.start()
+    return background
 
 
 def test_it_returns_or_raises_what_the_work_does():
-    assert Background(lambda: 4, "four").result() == 4
+    assert begun(lambda: 4, "four").result() == 4
     with pytest.raises(ZeroDivisionError):
-        Background(lambda: 1 / 0, "none").result()
+        begun(lambda: 1 / 0, "none").result()
 
 
 def test_it_runs_beside_in_a_daemon_thread_of_its_name():
-    thread = Background(threading.current_thread, "beside").result()
+    thread = begun(threading.current_thread, "beside").result()
     assert thread.name == "beside"
     assert thread.daemon
 
@@ -26,7 +32,7 @@ def test_what_waits_is_woken():
             waiting.set()
             bell.wait(20)
 
-    work = Background(waits, "waits")
+    work = begun(waits, "waits")
     waiting.wait(20)
     start = time.monotonic()
     work.call_off()
@@ -43,7 +49,7 @@ def test_what_waits_later_does_not_wait():
         with woken_by(bell.set):
             bell.wait(20)
 
-    work = Background(waits, "waits")
+    work = begun(waits, "waits")
     work.call_off(seconds=0.01)
     going.set()
     with pytest.raises(CalledOff):
@@ -55,13 +61,14 @@ def test_a_step_ends_and_no_other_begins():
     steps, stepping = [], threading.Event()
 
     def works():
-        while True:
-            with step():
-                stepping.set()
-                time.sleep(0.3)
-                steps.append("done")
+        with in_steps():
+            while True:
+                with step():
+                    stepping.set()
+                    time.sleep(0.3)
+                    steps.append("done")
 
-    work = Background(works, "works")
+    work = begun(works, "works")
     stepping.wait(20)
     work.call_off(seconds=0.01)
     assert steps == ["done"]
@@ -70,5 +77,9 @@ def test_a_step_ends_and_no_other_begins():
 
 
 def test_elsewhere_they_do_nothing():
-    with step(), woken_by(lambda: 1 / 0):
+    with in_steps(), step(), woken_by(lambda: 1 / 0):
         pass
+
+
+def test_what_never_began_is_called_off_at_once():
+    Background(lambda: 1 / 0, "never").call_off()

@@ -2,14 +2,15 @@
 
     work = Background(lambda: reward_model.score(conversations), name="reward-model")
     try:
+        work.start()
         verdicts = verifier.verify_batch(pairs)
         scores = work.result()
     except BaseException:
         work.call_off()
         raise
 
-Nothing ends a thread from outside. What runs long does so in `step`s, and what waits says to `woken_by` what ends the
-wait; in a thread that is no `Background` both do nothing.
+Nothing ends a thread from outside. What runs long says `in_steps` and does so in `step`s, and what waits says to
+`woken_by` what ends the wait; in a thread that is no `Background` they do nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Background", "CalledOff", "step", "woken_by"]
+__all__ = ["Background", "CalledOff", "in_steps", "step", "woken_by"]
 
 Result = TypeVar("Result")
 
@@ -45,9 +46,12 @@ class Background(Generic[Result]):
         self._work = work
         self._future: Future[Result] = Future()
         self._called_off = False
-        self._in_step = False
+        self._in_steps = False
         self._wake: Callable[[], Any] | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin; within the `try` whose end calls the work off, so that an interrupt finds it there."""
         self._thread.start()
 
     def result(self) -> Result:
@@ -60,11 +64,13 @@ class Background(Generic[Result]):
         An interpreter that exits while torch computes in another thread is aborted.
         """
         self._called_off = True
+        if self._thread.ident is None:  # it never began
+            return
         wake = self._wake
         if wake is not None:
             wake()
         self._thread.join(seconds)
-        if self._in_step:
+        if self._in_steps:
             self._thread.join(_LONGEST_STEP)
 
     def _run(self) -> None:
@@ -83,15 +89,23 @@ class Background(Generic[Result]):
 def step() -> Iterator[None]:
     """A part of the work, of a minute at most, that is not cut short; once called off, no further one begins."""
     work: Background[Any] | None = getattr(_here, "work", None)
+    if work is not None:
+        work._stop_if_called_off()
+    yield
+
+
+@contextmanager
+def in_steps() -> Iterator[None]:
+    """Work in `step`s: once called off it ends with the one that it is in, which is worth waiting for."""
+    work: Background[Any] | None = getattr(_here, "work", None)
     if work is None:
         yield
         return
-    work._stop_if_called_off()
-    work._in_step = True
+    work._in_steps = True
     try:
         yield
     finally:
-        work._in_step = False
+        work._in_steps = False
 
 
 @contextmanager

@@ -5,13 +5,14 @@ HeroError
 ├── ConfigError       a setting is wrong; the message names it
 ├── DataError         an input file or batch is wrong; the message names file, row and field
 ├── CheckpointError   a checkpoint lacks HERO's state or carries another rule's
+├── AlarmError        an alarm that was to end the run came on
 └── UnscorableError   too large a share of rollouts could not be scored: infrastructure, not policy
 ```
 
 Bad arguments of the pure functions are plain `ValueError` and `TypeError`, as everywhere in Python.
 """
 
-__all__ = ["CheckpointError", "ConfigError", "DataError", "HeroError", "UnscorableError"]
+__all__ = ["AlarmError", "CheckpointError", "ConfigError", "DataError", "HeroError", "UnscorableError"]
 
 
 class HeroError(Exception):
@@ -28,6 +29,10 @@ class DataError(HeroError, ValueError):
 
 class CheckpointError(HeroError, RuntimeError):
     """A checkpoint lacks HERO's state or carries the state of another rule."""
+
+
+class AlarmError(HeroError, RuntimeError):
+    """An alarm that was to end the run came on."""
 
 
 class UnscorableError(HeroError, RuntimeError):

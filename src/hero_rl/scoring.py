@@ -126,6 +126,7 @@ class Scorer:
         ]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
+            scoring.start()
             verdicts, verifier_seconds = self._verify(pairs)
             score, reward_model_seconds = scoring.result()
         except BaseException:

@@ -55,7 +55,7 @@ def test_help_names_every_verb_and_unknown_ones_are_refused(capsys):
     assert capsys.readouterr().out.strip() == hero_rl.__version__
     assert main(["tarin"]) == 2
     assert (
-        "unknown verb 'tarin'; one of: train, sft, recipe, train-rm, verify, score, diagnose, demo"
+        "unknown verb 'tarin'; one of: train, sft, recipe, train-rm, preflight, verify, score, diagnose, demo"
         in capsys.readouterr().err
     )
 

@@ -1,25 +1,36 @@
+import logging
 import math
 import random
 
 import pytest
+import torch
 
-from hero_rl.diagnostics import HackingMonitor, MonitorState
+from hero_rl.diagnostics import HackingMonitor, MonitorState, Observation, observe
+from hero_rl.diagnostics.monitor import _slope_in_errors, warn_once
+from hero_rl.errors import ConfigError
+from hero_rl.signals import Signals
+from hero_rl.trainers.watch import Watch
 
 
-def follow(series):
-    monitor, state, alarms = HackingMonitor(), MonitorState(), []
-    for score, auroc in series:
-        alarm, state = monitor.update(state, score, auroc)
-        alarms.append(alarm)
+def follow(series, state=None, **settings):
+    monitor, state, alarms = HackingMonitor(**settings), state or MonitorState(), []
+    for seen in series:
+        on, state = monitor.update(state, seen)
+        alarms.append({name for name, is_on in on.items() if is_on})
     return alarms, state
 
 
-def noisy(seed, steps, score_slope=0.0, auroc_slope=0.0):
+def noisy(seed, steps, score=0.0, auroc=0.0, verdict=0.0):
+    """Batches whose series move by so much a batch after the first forty."""
     rng = random.Random(seed)
-    return [
-        (rng.gauss(0, 1) + score_slope * max(0, t - 20), 0.85 + rng.gauss(0, 0.05) + auroc_slope * max(0, t - 20))
-        for t in range(steps)
-    ]
+    series = []
+    for t in range(steps):
+        after = max(0, t - 40)
+        mean = rng.gauss(0, 1) + score * after
+        rate = 0.3 + rng.gauss(0, 0.03) + verdict * after
+        ranks = 0.85 + rng.gauss(0, 0.05) + auroc * after
+        series.append(Observation(mean, ranks, rate, 0.0, mean - 1.5, mean + 1.5, mean - 3, mean + 3))
+    return series
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -29,33 +40,102 @@ def test_silent_when_nothing_changes(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_silent_while_the_score_rises_and_still_tells(seed):
-    assert not any(follow(noisy(seed, 200, score_slope=0.05))[0])
+    alarms, _ = follow(noisy(seed, 220, score=0.02))
+    assert not any(on & {"hacking", "ranking"} for on in alarms)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_silent_when_the_auroc_falls_and_the_score_does_not_rise(seed):
-    assert not any(follow(noisy(seed, 200, score_slope=-0.01, auroc_slope=-0.001))[0])
+def test_the_ranking_alone_when_the_score_does_not_rise(seed):
+    alarms, _ = follow(noisy(seed, 220, score=-0.01, auroc=-0.002))
+    assert alarms[-1] == {"ranking"} and not any(alarms[:60])
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_fires_when_the_score_rises_and_tells_less(seed):
-    alarms, _ = follow(noisy(seed, 200, score_slope=0.05, auroc_slope=-0.001))
-    assert alarms[-1] and not any(alarms[:40])
+def test_no_hacking_while_more_and_more_is_verified(seed):
+    alarms, _ = follow(noisy(seed, 220, score=0.02, auroc=-0.002, verdict=0.003))
+    assert alarms[-1] >= {"ranking"} and not any("hacking" in on for on in alarms)
 
 
-def test_a_batch_without_a_signal_leaves_that_chart_alone():
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("verdict", [0.0, -0.001])
+def test_hacking_when_the_score_rises_tells_less_and_no_more_is_verified(seed, verdict):
+    alarms, _ = follow(noisy(seed, 220, score=0.05, auroc=-0.002, verdict=verdict))
+    # A slope's error is that of chance: now and then fifty batches rise by themselves.
+    assert sum("hacking" in on for on in alarms[-20:]) > 10 and not any(alarms[:60])
+
+
+def test_hacking_when_held_out_accuracy_stands_still():
+    series = noisy(0, 220, score=0.05, auroc=-0.002, verdict=0.003)
+    _, state = follow(series[:-1])
+    monitor = HackingMonitor()
+    for accuracies, expected in (((0.3, 0.4, 0.5), False), ((0.3, 0.4, 0.39), True)):
+        after = state
+        for accuracy in (*accuracies, math.nan):
+            after = monitor.evaluated(after, accuracy)
+        assert monitor.update(after, series[-1])[0]["hacking"] is expected
+
+
+def test_scores_that_leave_their_range():
+    alarms, state = follow(noisy(0, 40))
+    high = Observation(9.0, 0.85, 0.3, 0.0, 8.0, 10.0, 7.0, 11.0)
+    assert state.bounds is not None and not any(alarms)
+    assert "range" in follow([high] * 8, state)[0][-1]
+    assert "range" not in follow([high] * 3, state)[0][-1], "a few batches are not a range"
+
+
+def test_rollouts_without_a_verdict():
+    lost = Observation(0.0, math.nan, math.nan, 0.5)
+    assert "unscorable" in follow([lost] * 5)[0][-1]
+
+
+def test_a_batch_without_a_signal_leaves_everything_alone():
     series = noisy(0, 50)
-    _, state = follow(series)
-    _, with_gaps = follow([pair for score, auroc in series for pair in ((score, math.nan), (math.nan, auroc))])
-    assert state == with_gaps
+    nothing = Observation(*[math.nan] * 8)
+    assert follow(series)[1] == follow([each for seen in series for each in (seen, nothing)])[1]
 
 
 def test_state_survives_json_bit_for_bit():
-    _, state = follow(noisy(1, 60, score_slope=0.1, auroc_slope=-0.01))
-    assert state.score.level > 0 and state.auroc.level > 0
+    _, state = follow(noisy(1, 90, score=0.1, auroc=-0.01))
+    assert state.score.level > 0 and state.auroc.level > 0 and len(state.verdicts) == 50
     assert MonitorState.model_validate_json(state.model_dump_json()) == state
 
 
 def test_a_constant_reference_is_not_divided_by_zero():
-    alarms, _ = follow([(1.0, 0.9)] * 25 + [(3.0, 0.2)] * 5)
-    assert alarms[-1]
+    before, after = Observation(1.0, 0.9, 0.3), Observation(3.0, 0.2, 0.3)
+    assert "hacking" in follow([before] * 60 + [after] * 5)[0][-1]
+
+
+def test_what_a_batch_shows():
+    verdict, score = torch.tensor([1.0, 0.0, math.nan, 1.0]), torch.tensor([3.0, math.nan, -1.0, 1.0])
+    seen = observe(Signals(verdict, score, torch.zeros(4, dtype=torch.long)), auroc=0.7)
+    assert seen == (1.0, 0.7, pytest.approx(2 / 3), 0.25, -1.0, 3.0, -1.0, 3.0)
+    nothing = observe(Signals(torch.zeros(0), torch.zeros(0), torch.zeros(0, dtype=torch.long)), math.nan)
+    assert all(map(math.isnan, nothing))
+
+
+def test_a_slope_in_its_errors():
+    assert _slope_in_errors([0.0, 1.0, 2.0, 3.0]) > 1e6
+    assert _slope_in_errors([5.0] * 9) == 0.0
+    assert _slope_in_errors([0.0, 1.0, 0.0, 1.0, 0.0]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_warning_comes_once(caplog):
+    warned: set[str] = set()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            warn_once({"hacking": True, "range": False}, warned)
+    (record,) = caplog.records
+    assert "the alarm hacking is on" in record.getMessage() and warned == {"hacking"}
+
+
+def test_a_watch_says_which_alarm_ends_the_run_and_refuses_one_that_is_not():
+    watch = Watch(["unscorable"])
+    lost = Signals(torch.full((4,), math.nan), torch.zeros(4), torch.zeros(4, dtype=torch.long))
+    ends = [watch.batch(lost, math.nan)[1] for _ in range(3)]
+    assert ends == [None, "unscorable", "unscorable"]
+    watch.evaluation(0.2)
+    watch.evaluation(0.4)
+    metrics, _ = watch.batch(lost, math.nan)
+    assert watch.state.held_out == (pytest.approx(0.3),) and metrics["hero/alarm/unscorable"] == 1.0
+    with pytest.raises(ConfigError, match="there is no alarm 'hack'"):
+        Watch(["hack"])

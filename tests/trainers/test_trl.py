@@ -241,9 +241,9 @@ def test_evaluation_uses_its_own_group_size_and_leaves_the_state_alone(policy, t
     """Five prompts, four a batch: the last batch is short, and sigma_bar must not see any of it."""
     run = trainer(policy, tmp_path, Hero(), num_generations_eval=2, eval_dataset=prompts(5, start=50))
     run.train()
-    before = run.rule_state, run.monitor_state
+    before = run.rule_state, run.watch.state
     metrics = run.evaluate()
-    assert (run.rule_state, run.monitor_state) == before
+    assert (run.rule_state, run.watch.state) == before
     assert metrics["eval_hero/sigma_bar"] == pytest.approx(before[0].sigma_bar)
     assert "eval_hero/frac_groups_mixed" in metrics and "eval_hero/hacking_alarm" not in metrics
     assert math.isfinite(metrics["eval_reward"])
@@ -263,7 +263,7 @@ def test_resume_is_bit_equal(policy, tmp_path):
     resumed = trainer(policy, tmp_path / "resumed", Hero(), **changes)
     resumed.train(resume_from_checkpoint=str(tmp_path / "straight" / "checkpoint-2"))
     assert resumed.rule_state == straight.rule_state
-    assert resumed.monitor_state == straight.monitor_state
+    assert resumed.watch.state == straight.watch.state
     for step in (3, 4, 5):
         a, b = (completions_at(tmp_path / name, step) for name in ("straight", "resumed"))
         assert a["completion"].tolist() == b["completion"].tolist()

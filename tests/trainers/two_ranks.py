@@ -37,7 +37,7 @@ def main(policy: str, folder: Path) -> None:
         "world": trainer.accelerator.num_processes,
         "advantages": trainer.seen,
         "state": trainer.rule_state.model_dump(),
-        "monitor": trainer.monitor_state.model_dump(),
+        "monitor": trainer.watch.state.model_dump(),
         "log": trainer.state.log_history,
     }
     (folder / f"rank{rank}.json").write_text(json.dumps(record))

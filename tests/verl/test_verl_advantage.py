@@ -39,7 +39,7 @@ def anew(trainer):
     """The trainer at its start, with another rule."""
 
     def with_rule(rule, **algorithm):
-        trainer.rule, trainer.rule_state, trainer.monitor_state = rule, rule.init(), MonitorState()
+        trainer.rule, trainer.rule_state, trainer.watch.state = rule, rule.init(), MonitorState()
         for name, value in ({"use_kl_in_reward": False, "adv_estimator": "hero"} | algorithm).items():
             trainer.config.algorithm[name] = value
         return trainer
@@ -183,7 +183,7 @@ def test_the_estimator_alone_says_which_trainer_it_needs():
 def test_validation_measures_what_was_judged_and_leaves_the_state_alone(anew):
     run = anew(Hero())
     run.rule_state = HeroState(sigma_bar=2.0)
-    before = run.rule_state, run.monitor_state
+    before = run.rule_state, run.watch.state
     facts = {
         "reward": [1.0, math.nan, 0.0, 1.0],
         "verdict": [1.0, math.nan, 0.0, 1.0],
@@ -196,6 +196,7 @@ def test_validation_measures_what_was_judged_and_leaves_the_state_alone(anew):
     assert metrics["val-core/sums/reward/mean@2"] == 0.5
     assert metrics["val-aux/sums/verdict/mean@1"] == 1.0
     assert not any("abstained" in name or math.isnan(value) for name, value in metrics.items())
-    assert (run.rule_state, run.monitor_state) == before
+    assert (run.rule_state, run.watch.state) == before
+    assert run.watch._evaluated[-1] == pytest.approx(2 / 3), "held-out accuracy, for the next step's alarms"
     with pytest.raises(ConfigError, match="validation could not be scored: boom"):
         run._val_metrics_update(["sums"], ["a"], facts | {"error": ["boom"]}, [1])

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hero_rl.background import step
+from hero_rl.background import in_steps, step
 from hero_rl.reward_models.rendering import Tokens
 
 __all__ = ["MicroBatches", "fitting", "packed", "padded"]
@@ -45,8 +45,9 @@ class MicroBatches:
     def scores(self, sequences: Sequence[Tokens]) -> Float[Tensor, " B"]:
         """Scores (B,), float32 on the CPU, in input order; NaN for what is empty or does not fit alone."""
         scores = torch.full((len(sequences),), float("nan"))
-        for rows, part in self._batches(sequences):
-            scores[rows] = part
+        with in_steps():
+            for rows, part in self._batches(sequences):
+                scores[rows] = part
         return scores
 
     def _batches(self, sequences: Sequence[Tokens]) -> Iterator[tuple[list[int], Tensor]]:

@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 
+from hero_rl.background import in_steps
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, Scores
 from hero_rl.reward_models.batching import MicroBatches
@@ -151,7 +152,8 @@ class InProcessRewardModel:
     def score(self, conversations: Sequence[Conversation]) -> Scores:
         """Scores (B,), float32 on the CPU, in input order; NaN where there is none, by a reason that is counted."""
         unfit_before = self._micro_batches.counters["unfit"]
-        sequences = self._tokenize(conversations)
+        with in_steps():
+            sequences = self._tokenize(conversations)
         scores = self._micro_batches.scores(sequences)
         missing = ~scores.isfinite()
         scores[missing] = float("nan")

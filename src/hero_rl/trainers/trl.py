@@ -37,7 +37,7 @@ from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from hero_rl.diagnostics import HackingMonitor, MonitorState, batch_metrics
+from hero_rl.diagnostics import batch_metrics
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.reward_models import LocalRewardModelConfig, RewardModel
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
@@ -46,6 +46,7 @@ from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.trainers.unscorable import UnscorableWindow
+from hero_rl.trainers.watch import Watch
 from hero_rl.verifiers import BatchVerifier, Verifier
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class _HeroArguments:
             "help": "Stop training when a larger share than this of the last 256 rollouts, or of the last batch if it "
             "is larger, could not be scored."
         },
+    )
+    stop_on_alarm: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Alarms that end training after their step: of hacking, ranking, range, unscorable."},
     )
     rollouts_dir: str | None = field(
         default=None,
@@ -163,7 +168,7 @@ class HeroMixin(_Base):
             reward_model = LocalRewardModelConfig(path=reward_model).load()
         self.scorer = Scorer(verifier, reward_model)
         self.rule_state = self.rule.init()
-        self.monitor, self.monitor_state = HackingMonitor(), MonitorState()
+        self.watch = Watch(args.stop_on_alarm)
         self._shaped: tuple[Signals, Shaped] | None = None
         self._rollout_files = RolloutFiles(args.rollouts_dir) if args.rollouts_dir is not None else None
         self._rollouts: list[dict[str, Any]] = []
@@ -259,10 +264,13 @@ class HeroMixin(_Base):
     def _log_signals(self, signals: Signals, shaped: Shaped, counters: dict[str, float]) -> None:
         metrics = batch_metrics(signals, shaped) | counters
         if self._mode == "train":
-            alarm, self.monitor_state = self.monitor.update(
-                self.monitor_state, signals.score.nanmean().item(), metrics["hero/rm_auroc"]
-            )
-            metrics["hero/hacking_alarm"] = float(alarm)
+            alarms, last = self.watch.batch(signals, metrics["hero/rm_auroc"])
+            metrics |= alarms
+            if last is not None:
+                _log.warning("training stops after this step: the alarm %r is on (stop_on_alarm)", last)
+                self.control.should_training_stop = True
+        else:
+            self.watch.evaluation(signals.verdict.nanmean().item())
         for name, value in metrics.items():
             self._metrics[self._mode][name].append(value)
 
@@ -335,13 +343,13 @@ class HeroMixin(_Base):
         # Before the trainer's own files: a checkpoint that is complete for TRL is then complete for HERO.
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-            write_state(folder, self.rule, self.rule_state, self.monitor_state)
+            write_state(folder, self.rule, self.rule_state, self.watch.state)
         super()._save_checkpoint(model, trial)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
-            self.rule_state, self.monitor_state = read_state(checkpoint, self.rule)
+            self.rule_state, self.watch.state = read_state(checkpoint, self.rule)
 
 
 class HeroGRPOTrainer(HeroMixin, GRPOTrainer):

@@ -10,6 +10,7 @@ Works with verl 0.9.1.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from omegaconf import DictConfig, open_dict
 from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
-from hero_rl.diagnostics import HackingMonitor, MonitorState, batch_metrics
-from hero_rl.errors import ConfigError
+from hero_rl.diagnostics import batch_metrics
+from hero_rl.errors import AlarmError, ConfigError
 from hero_rl.rules import State
 from hero_rl.signals import Shaped
 from hero_rl.trainers.state import read_state, state_metrics, write_state
@@ -31,6 +32,7 @@ from hero_rl.trainers.verl.facts import columns_of, counted, described, for_vali
 from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.sessions import Sessions, sessions_of
 from hero_rl.trainers.verl.settings import read_settings
+from hero_rl.trainers.watch import Watch
 
 __all__ = ["NAME", "HeroSyncTrainer"]
 
@@ -58,7 +60,7 @@ class HeroSyncTrainer(PPOTrainerSync):
         check_nodes()
         self.rule = self.hero.rule
         self.rule_state: State = self.rule.init()
-        self.monitor, self.monitor_state = HackingMonitor(), MonitorState()
+        self.watch = Watch(self.hero.stop_on_alarm)
         self._window = UnscorableWindow(self.hero.max_unscorable)
         self._columns: dict[str, dict[str, Any]] = {}
         with open_dict(config):
@@ -104,15 +106,15 @@ class HeroSyncTrainer(PPOTrainerSync):
             **state_metrics(self.rule_state, after),
             **counted(sessions.facts),
         }
-        alarm, self.monitor_state = self.monitor.update(
-            self.monitor_state, metrics["rewards/reward_model/mean"], metrics["hero/rm_auroc"]
-        )
-        return metrics | {"hero/hacking_alarm": float(alarm)}
+        alarms, last = self.watch.batch(signals, metrics["hero/rm_auroc"])
+        if last is not None:
+            raise AlarmError(f"the alarm {last!r} is on, which ends the run (hero.stop_on_alarm)")
+        return metrics | alarms
 
     def _save_checkpoint(self) -> None:
         # Before verl's own files: a checkpoint that verl's tracker names is then complete for HERO.
         folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
-        write_state(folder, self.rule, self.rule_state, self.monitor_state)
+        write_state(folder, self.rule, self.rule_state, self.watch.state)
         super()._save_checkpoint()
 
     def _load_checkpoint(self) -> None:
@@ -122,12 +124,15 @@ class HeroSyncTrainer(PPOTrainerSync):
         trainer = self.config.trainer
         latest = Path(trainer.default_local_dir) / f"global_step_{self.global_steps}"
         folder = trainer.resume_from_path if trainer.resume_mode == "resume_path" else latest
-        self.rule_state, self.monitor_state = read_state(folder, self.rule)
+        self.rule_state, self.watch.state = read_state(folder, self.rule)
 
     def _val_metrics_update(
         self, data_sources: Any, sample_uids: Any, reward_extra_infos_dict: Any, *rest: Any, **more: Any
     ) -> dict[str, float]:
         measured = for_validation(reward_extra_infos_dict)
+        judged = [verdict for verdict in reward_extra_infos_dict.get("verdict", []) if not math.isnan(verdict)]
+        if judged:
+            self.watch.evaluation(sum(judged) / len(judged))
         return super()._val_metrics_update(data_sources, sample_uids, measured, *rest, **more)
 
     def _dump_generations(self, *, reward_extra_infos_dict: Any, **arguments: Any) -> None:

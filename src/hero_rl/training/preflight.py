@@ -1,0 +1,163 @@
+"""What is inert or dangerous in a trainer's settings, before any run: the code behind `hero preflight`.
+
+    for finding in preflight("config.yaml").findings:
+        print(finding)
+
+Three kinds of file are told apart by their keys: a configuration of `hero train`, verl's own settings, and arguments of
+TRL's `GRPOConfig`, where HERO's reward is taken to be a reward function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from hero_rl.diagnostics.preflight import Finding, verl_findings
+from hero_rl.diagnostics.probing import Names, advantages_of_rewards, advantages_of_rule, probe
+from hero_rl.errors import ConfigError
+from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.rules import AnyRule, Hero
+from hero_rl.settings import lay_over, read_yaml, resolve
+from hero_rl.trainers.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
+from hero_rl.training.config import RunConfig, TrainConfig
+from hero_rl.training.quiet import quiet_libraries
+from hero_rl.training.run import check, trl_arguments
+from hero_rl.training.verl_command import findings
+from hero_rl.training.verl_config import VerlTrainConfig, flat
+
+__all__ = ["Preflight", "preflight"]
+
+Kind = Literal["hero", "trl", "verl"]
+
+_RULE = TypeAdapter(AnyRule)
+_TRL_ROLLOUTS = 8  # `num_generations` unless told otherwise
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What was found.
+
+    Attributes:
+        kind: whose settings the file has.
+        findings: errors first.
+    """
+
+    kind: Kind
+    findings: list[Finding]
+
+
+def preflight(path: str | Path, overrides: Mapping[str, Any] | None = None, *, offline: bool = False) -> Preflight:
+    """Find what is inert or dangerous in a file of settings.
+
+    Args:
+        path: a YAML file; nested blocks or dotted names.
+        overrides: settings by dotted name that take the place of the file's.
+        offline: ask no reward model's server.
+
+    Raises:
+        ConfigError: the file is no mapping of settings.
+    """
+    settings = lay_over(lay_over({}, read_yaml(path)), dict(overrides or {}))
+    kind = _kind(settings)
+    with quiet_libraries():
+        found = {"hero": _on_hero, "trl": _on_trl, "verl": _on_verl}[kind](settings, str(path), offline)
+        return Preflight(kind, sorted(found, key=lambda finding: finding.level))
+
+
+def _kind(settings: Mapping[str, Any]) -> Kind:
+    if isinstance(settings.get("algorithm"), Mapping) or "actor_rollout_ref" in settings:
+        return "verl"
+    return "hero" if {"data", "verifier"} & settings.keys() else "trl"
+
+
+def _on_hero(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
+    if settings.get("engine") == "verl":
+        yield from _on_verl_engine(settings, path, offline)
+        return
+    try:
+        config = resolve(settings, {}, path, TrainConfig)
+        check(config)
+        rollouts = trl_arguments(config).num_generations or 1
+    except (ConfigError, ValueError) as error:
+        yield from (Finding("error", "settings", line) for line in str(error).splitlines())
+        return
+    if isinstance(config.rule, Hero):
+        yield from probe(advantages_of_rule(rollouts, config.rule), rollouts, Names("rule.scale", "set it to none"))
+    if "scale_rewards" in config.trl:
+        yield Finding("warning", "trl.scale_rewards", "it has no effect: rule.scale takes its place")
+    if config.rule.type == "verifier_only" and config.reward_model is not None:
+        yield Finding("warning", "reward_model", "it is scored and logged, and no gradient depends on it")
+    yield from _on_server(config, offline)
+
+
+def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
+    """A configuration of `hero train` for verl."""
+    try:
+        config = resolve(settings, {}, path, VerlTrainConfig)
+    except ConfigError as error:
+        yield from (Finding("error", "settings", line) for line in str(error).splitlines())
+        return
+    yield from findings(config)
+    rollouts = flat(config.verl).get("actor_rollout_ref.rollout.n", 1)
+    if isinstance(config.rule, Hero) and rollouts > 1:
+        yield from probe(advantages_of_rule(rollouts, config.rule), rollouts, Names("rule.scale", "set it to none"))
+    yield from _on_server(config, offline)
+
+
+def _on_server(config: RunConfig, offline: bool) -> Iterator[Finding]:
+    """A server that squeezes its scores, has other labels or does not answer."""
+    block = (
+        config.reward_model.inner if isinstance(config.reward_model, CachedRewardModelConfig) else config.reward_model
+    )
+    if offline or not isinstance(block, RemoteRewardModelConfig):
+        return
+    model = None
+    try:
+        model = block.load()
+        model.check()
+    except (ConfigError, OSError) as error:
+        yield Finding("error", "reward_model", str(error))
+    finally:
+        if model is not None:
+            model.close()
+
+
+def _on_trl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
+    rollouts = settings.get("num_generations", _TRL_ROLLOUTS)
+    yield from _probed(
+        lambda: trl_advantages(settings, rollouts), rollouts, Hero(), Names("scale_rewards", "set it to none")
+    )
+
+
+def _on_verl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
+    block = settings.get("hero") or {}
+    try:
+        rule = _RULE.validate_python({"type": "hero", **(block.get("rule") or {})})
+    except ValidationError as error:
+        yield from (Finding("error", "hero.rule", mistake["msg"]) for mistake in error.errors())
+        return
+    algorithm = settings.get("algorithm") or {}
+    estimator, divides = algorithm.get("adv_estimator", "gae"), algorithm.get("norm_adv_by_std_in_grpo", True)
+    rollouts = ((settings.get("actor_rollout_ref") or {}).get("rollout") or {}).get("n", 1)
+    yield from verl_findings(settings, rule=rule, own_reward_model=bool(block.get("reward_model")))
+    if not isinstance(rule, Hero) or rollouts < 2:
+        return
+    if estimator == "hero":
+        yield from probe(advantages_of_rule(rollouts, rule), rollouts, Names("hero.rule.scale", "set it to none"))
+    else:
+        names = Names("algorithm.norm_adv_by_std_in_grpo", "set it to false, or use the estimator hero")
+        yield from _probed(lambda: verl_advantages(estimator, divides, rollouts), rollouts, rule, names)
+
+
+def _probed(function: Callable[[], AdvantageFunction], rollouts: int, rule: Hero, names: Names) -> Iterator[Finding]:
+    """Findings on HERO's reward given to a trainer as a reward, where its advantage function can be run."""
+    try:
+        yield from probe(advantages_of_rewards(function(), rollouts, rule), rollouts, names)
+    except ConfigError as error:
+        yield Finding("error", names.divide, str(error))
+    except ModuleNotFoundError as error:
+        yield Finding("warning", names.divide, f"not probed: {error}")

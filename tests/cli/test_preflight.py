@@ -1,0 +1,99 @@
+"""`hero preflight` on the three kinds of settings, with the real TRL."""
+
+import json
+
+import pytest
+import yaml
+
+from hero_rl.cli import main
+
+HERO = {
+    "output_dir": "out",
+    "model": {"path": "policy"},
+    "data": {"train": "problems.jsonl", "prompt_column": "problem"},
+    "verifier": {"type": "math"},
+    "reward_model": {"path": "reward_model"},
+    "rule": {"alpha": 0.05},
+    "trl": {"num_generations": 4, "per_device_train_batch_size": 8, "use_cpu": True, "bf16": False},
+}
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "problems.jsonl").write_text('{"problem": "1 + 1", "answer": "2"}\n')
+
+    def run(settings, *more):
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
+        code = main(["preflight", "c.yaml", "--json", *more])
+        found = json.loads(capsys.readouterr().out)
+        return code, found["kind"], [(f["level"], f["setting"], f["text"]) for f in found["findings"]]
+
+    return run
+
+
+def test_a_sound_configuration_has_no_findings(ask):
+    assert ask(HERO) == (0, "hero", [])
+
+
+def test_a_rule_that_divides_is_named(ask):
+    code, _, found = ask(HERO, "--rule.scale", "group")
+    assert code == 1 and [setting for _, setting, _ in found] == ["rule.scale", "rule.scale"]
+    assert "alpha and beta are inert" in found[0][2] and "as large as mixed ones" in found[1][2]
+
+
+def test_what_has_no_effect_is_a_warning(ask):
+    code, _, found = ask(HERO, "--trl.scale_rewards", "none")
+    assert (code, [row[:2] for row in found]) == (0, [("warning", "trl.scale_rewards")])
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        (("--rule.alpha", "0.95"), "alpha + beta must be below 1"),
+        (("--trl.num_generations", "1"), "num_generations"),
+        (("--rule.alfa", "1"), "did you mean 'alpha'"),
+    ],
+)
+def test_what_cannot_run_is_an_error(ask, override, text):
+    code, _, found = ask(HERO, *override)
+    assert code == 1 and any(text in row[2] for row in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scale", "errors"), [("group", 3), ("none", 0), ("batch", 0)])
+def test_arguments_of_trl(ask, scale, errors):
+    code, kind, found = ask({"scale_rewards": scale, "num_generations": 4})
+    assert (code, kind, len(found)) == (int(errors > 0), "trl", errors)
+    assert all(setting == "scale_rewards" for _, setting, _ in found)
+
+
+def test_settings_of_verl(ask):
+    settings = {"algorithm.adv_estimator": "grpo", "actor_rollout_ref": {"rollout": {"n": 8}}}
+    code, kind, found = ask(settings)
+    assert (code, kind) == (1, "verl")
+    named = {setting for _, setting, _ in found}
+    assert {"algorithm.adv_estimator", "trainer.v1.trainer_mode", "algorithm.norm_adv_by_std_in_grpo"} <= named
+
+
+def test_a_file_that_is_none(tmp_path, capsys):
+    assert main(["preflight", str(tmp_path / "no.yaml")]) == 2
+    assert "no.yaml" in capsys.readouterr().err
+
+
+def test_a_configuration_for_verl_is_known_as_one_of_hero_train(tmp_path, capsys):
+    import yaml
+
+    from hero_rl.recipes import compose
+
+    for name, alike in (("verl/qwen3-4b/hard/hero", {}), ("trl/qwen3-4b/hard/hero", {"use_cpu": True, "bf16": False})):
+        settings = compose(name).settings | {"output_dir": str(tmp_path / "run"), "model": {"path": "some/model"}}
+        settings["data"] |= {"train": "examples/problems.jsonl", "prompt_column": "problem"}
+        settings.get("trl", {}).update(alike)
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(settings))
+        assert main(["preflight", str(path)]) == 0
+        assert "(settings of hero train): " in capsys.readouterr().out
+        path.write_text(yaml.safe_dump(settings | {"rule": {"type": "hero", "alpha": 0.9, "beta": 0.9}}))
+        assert main(["preflight", str(path)]) == 1
+        assert "alpha + beta must be below 1" in capsys.readouterr().out
