@@ -64,8 +64,8 @@ def write(tmp_path, monkeypatch):
         ({"verl.trainer.test_freq": 5}, "test_freq and val_before_train need data.eval"),
         ({"verl.data.train_files": "x.parquet"}, "verl.data.train_files is set by data"),
         ({"verl.actor_rollout_ref.model.path": "x"}, "verl.actor_rollout_ref.model.path is set by model.path"),
-        ({"verl.hero.rule.alpha": 0.1}, "verl.hero.rule.alpha is set by the blocks verifier"),
-        ({"verl.+hero.rule.alpha": 0.1}, r"verl.\+hero.rule.alpha is set by the blocks verifier"),
+        ({"verl.hero.rule.alpha": 0.1}, "verl.hero.rule.alpha is set by rule"),
+        ({"verl.+hero.rule.alpha": 0.1}, r"verl.\+hero.rule.alpha is set by rule"),
         ({"verl.algorithm.adv_estimator": "grpo"}, "verl.algorithm.adv_estimator is set by engine"),
         ({"verl.trainer.resume_mode": "auto"}, "verl.trainer.resume_mode is set by --resume"),
     ],
@@ -98,6 +98,7 @@ def test_bad_data_is_named_with_its_row(write, tmp_path):
 def test_the_blocks_become_verl_s_settings(write):
     overrides = {"model.trust_remote_code": True, "model.dtype": "bfloat16", "seed": 7, "rule.scale": "group"}
     overrides |= {"model.attn_implementation": "eager", "verl.+ray_kwargs.ray_init.address": "auto"}
+    overrides |= {"verl.+hero.stop_on_alarm": ["hacking"]}
     words = verl_words(load_run(write(), overrides, "train"), resume=True)
     assert {
         "trainer.v1.trainer_mode=hero_sync",
@@ -119,6 +120,7 @@ def test_the_blocks_become_verl_s_settings(write):
         "+hero.rule.type=verifier_only",
         "+hero.rule.scale=group",
         "+hero.max_unscorable=0.5",
+        "+hero.stop_on_alarm=[hacking]",
     } <= set(words)
     assert len({word.partition("=")[0].lstrip("+") for word in words}) == len(words), "a setting is said twice"
 

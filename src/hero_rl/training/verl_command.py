@@ -41,8 +41,7 @@ def verl_words(config: VerlTrainConfig, *, resume: bool = False) -> list[str]:
 
 def findings(config: VerlTrainConfig) -> list[Finding]:
     """What would make HERO do nothing in this run, or cost something; see `verl_findings`."""
-    said = nested({name.lstrip("+~"): value for name, value in _settings(config, False).items()})
-    said["hero"] = nested(_hero(config))
+    said = nested({name.lstrip("+~"): value for name, value in (_settings(config, False) | _hero(config)).items()})
     return verl_findings(said, rule=config.rule, own_reward_model=config.reward_model is not None)
 
 

@@ -14,7 +14,11 @@ __all__ = ["VerlTrainConfig", "flat", "refuse_reserved", "refuse_what_verl_lacks
 
 # verl's settings that other blocks stand for; a name covers all below it.
 _RESERVED = {
-    "hero": "the blocks verifier, verifier_processes, reward_model, rule and max_unscorable",
+    "hero.verifier": "verifier",
+    "hero.verifier_processes": "verifier_processes",
+    "hero.reward_model": "reward_model",
+    "hero.rule": "rule",
+    "hero.max_unscorable": "max_unscorable",
     "actor_rollout_ref.model.path": "model.path",
     "actor_rollout_ref.model.custom_chat_template": "model.chat_template",
     "actor_rollout_ref.model.trust_remote_code": "model.trust_remote_code",
