@@ -1,4 +1,4 @@
-"""Print docs/configuration.md: every setting of `hero train` and `hero train-rm`, from the models that check them.
+"""Print docs/configuration.md: every setting of `hero train`, `hero sft` and `hero train-rm`.
 
 python docs/make_configuration.py > docs/configuration.md
 """
@@ -22,11 +22,15 @@ from hero_rl.reward_models import (
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.training import (
     DataConfig,
+    DemonstrationConfig,
     ModelConfig,
     RewardDataConfig,
     RewardTrainConfig,
+    SftConfig,
     StartConfig,
     TrainConfig,
+    VerlSftConfig,
+    VerlTrainConfig,
 )
 from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
 
@@ -34,6 +38,8 @@ HEAD = """# Configuration of `hero train`
 
 Written by `python docs/make_configuration.py` from the models that check a configuration. Unknown keys are refused,
 with the nearest known name. Any setting can be overridden on the command line by its dotted name: `--rule.alpha 0.05`.
+`engine` says which library trains, `trl` (the usual one) or `verl`: the blocks mean the same in both, and the block of
+that name holds the library's own arguments.
 
 ```sh
 hero train examples/smoke.yaml --check
@@ -41,7 +47,7 @@ hero train examples/smoke.yaml --check
 """
 
 BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
-    ("", [TrainConfig]),
+    ("", [TrainConfig, VerlTrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
     ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
@@ -56,6 +62,17 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
         ],
     ),
     ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+]
+
+SFT_HEAD = """# Configuration of `hero sft`
+
+Checked and overridden in the same way; the cold start of the paper: [recipes](recipes.md).
+"""
+
+SFT_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("", [SftConfig, VerlSftConfig]),
+    ("model", [ModelConfig]),
+    ("data", [DemonstrationConfig]),
 ]
 
 REWARD_HEAD = """# Configuration of `hero train-rm`
@@ -122,7 +139,7 @@ def table(model: type[BaseModel]) -> str:
     said = meanings(model)
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        if name != "type":
+        if name not in ("type", "engine"):
             meaning = said[name][0].upper() + said[name][1:]
             lines.append(f"| `{name}` | {type_name(field.annotation)} | {default(field)} | {meaning} |")
     return "\n".join(lines)
@@ -134,8 +151,8 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
     for block, models in blocks:
         parts.append(f"## `{block}`\n" if block else "## Top level\n")
         for model in models:
-            if len(models) > 1 or "type" in model.model_fields:
-                parts.append(f"### `type: {model.model_fields['type'].default}`\n")
+            for key in {"type", "engine"} & model.model_fields.keys():
+                parts.append(f"### `{key}: {typing.get_args(model.model_fields[key].annotation)[0]}`\n")
             summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
             parts.append(f"{summary}\n\n{table(model)}\n")
     return parts
@@ -143,7 +160,7 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *sections(BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)])
+    return "\n".join([HEAD, *sections(BLOCKS), SFT_HEAD, *sections(SFT_BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)])
 
 
 if __name__ == "__main__":

@@ -110,6 +110,8 @@ def test_commands_run(command, tmp_path, cache):
         run_demo(command, tmp_path, cache)
     elif command.startswith("hero verify"):
         shell([*HERO, *shlex.split(command)[1:]], cwd=ROOT)
+    elif command.startswith(("hero recipe list", "hero recipe show")):
+        assert shell([*HERO, *shlex.split(command)[1:]])
     elif command.startswith("hero score"):
         verb, read, written, *settings = shlex.split(command)[1:]
         written = tmp_path / Path(written).name

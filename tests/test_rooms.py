@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "pages": set(),
     "signals": set(),
     "settings": set(),
+    "recipes": {"settings"},
     "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
@@ -26,7 +27,17 @@ MAY_IMPORT = {
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
-    "training": {"rows", "settings", "rollouts", "rules", "verifiers", "reward_models", "trainers", "diagnostics"},
+    "training": {
+        "rows",
+        "settings",
+        "recipes",
+        "rollouts",
+        "rules",
+        "verifiers",
+        "reward_models",
+        "diagnostics",
+        "trainers",
+    },
     "arena": {
         "pages",
         "signals",
@@ -41,6 +52,7 @@ MAY_IMPORT = {
     "cli": {
         "rows",
         "settings",
+        "recipes",
         "rollouts",
         "rescoring",
         "diagnostics",
@@ -51,7 +63,7 @@ MAY_IMPORT = {
         "reward_models",
     },
 }
-FRONT = {"__init__"}  # the package's own face imports every room, lazily
+FRONT = {"__init__", "__main__"}  # the package's own face imports every room, lazily
 
 
 def room_of(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hero_rl.errors import ConfigError
 
-__all__ = ["Block", "did_you_mean", "lay_over", "parse_overrides", "read_yaml", "resolve"]
+__all__ = ["Block", "did_you_mean", "lay_over", "nested", "parse_overrides", "read_yaml", "resolve"]
 
 # A block that names no type is of the usual one.
 _USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
@@ -122,6 +122,32 @@ def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, A
             target.clear()
         target[last] = value
     return settings
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with every dotted name, at any depth, as blocks: `{"a.b": 1}` is `{"a": {"b": 1}}`.
+
+    Raises:
+        ConfigError: a setting is given twice, or is a value and a block.
+    """
+    whole: dict[str, Any] = {}
+    for name, value in settings.items():
+        *blocks, last = str(name).split(".")
+        part: Any = nested(value) if isinstance(value, Mapping) else value
+        for key in [last, *reversed(blocks)]:
+            part = {key: part}
+        _merge(whole, part, "")
+    return whole
+
+
+def _merge(settings: dict[str, Any], more: dict[str, Any], place: str) -> None:
+    for key, value in more.items():
+        if key not in settings:
+            settings[key] = value
+        elif isinstance(value, dict) and isinstance(settings[key], dict):
+            _merge(settings[key], value, f"{place}{key}.")
+        else:
+            raise ConfigError(f"{place}{key} is given twice")
 
 
 def _explain(error: ValidationError, merged: dict[str, Any], kind: type[BaseModel]) -> list[str]:

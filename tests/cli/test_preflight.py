@@ -79,3 +79,21 @@ def test_settings_of_verl(ask):
 def test_a_file_that_is_none(tmp_path, capsys):
     assert main(["preflight", str(tmp_path / "no.yaml")]) == 2
     assert "no.yaml" in capsys.readouterr().err
+
+
+def test_a_configuration_for_verl_is_known_as_one_of_hero_train(tmp_path, capsys):
+    import yaml
+
+    from hero_rl.recipes import compose
+
+    for name, alike in (("verl/qwen3-4b/hard/hero", {}), ("trl/qwen3-4b/hard/hero", {"use_cpu": True, "bf16": False})):
+        settings = compose(name).settings | {"output_dir": str(tmp_path / "run"), "model": {"path": "some/model"}}
+        settings["data"] |= {"train": "examples/problems.jsonl", "prompt_column": "problem"}
+        settings.get("trl", {}).update(alike)
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(settings))
+        assert main(["preflight", str(path)]) == 0
+        assert "(settings of hero train): " in capsys.readouterr().out
+        path.write_text(yaml.safe_dump(settings | {"rule": {"type": "hero", "alpha": 0.9, "beta": 0.9}}))
+        assert main(["preflight", str(path)]) == 1
+        assert "alpha + beta must be below 1" in capsys.readouterr().out

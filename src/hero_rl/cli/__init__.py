@@ -11,6 +11,8 @@ __all__ = ["main"]
 
 _VERBS = {
     "train": "train a policy from a configuration file",
+    "sft": "fine-tune a model on completions: the cold start",
+    "recipe": "list, show and run the paper's runs",
     "train-rm": "train a reward model from preference pairs or labelled rollouts",
     "preflight": "name settings that are inert or dangerous, before a run",
     "verify": "judge final answers against their references",
@@ -22,6 +24,7 @@ _VERBS = {
 # Packages that an extra brings.
 _EXTRAS = {
     **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
+    **dict.fromkeys(["verl", "hydra", "omegaconf", "ray", "tensordict", "transfer_queue"], "verl"),
     **dict.fromkeys(["matplotlib", "jinja2"], "report"),
 }
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import tyro
 
-__all__ = ["RunArguments", "interrupted", "parse"]
+__all__ = ["RunArguments", "finished", "interrupted", "parse"]
 
 Arguments = TypeVar("Arguments")
 
@@ -18,8 +21,8 @@ Arguments = TypeVar("Arguments")
 class RunArguments:
     """What every verb takes that trains from a configuration."""
 
-    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG.yaml")]
-    """The configuration file."""
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+    """The configuration file, or the name of a recipe."""
 
     resume: bool = False
     """Continue the run in output_dir from its newest checkpoint."""
@@ -29,6 +32,17 @@ class RunArguments:
 
     json: bool = False
     """Print the result as one JSON object and show no progress."""
+
+
+def finished(arguments: RunArguments, places: Mapping[str, object]) -> int:
+    """Say where the result lies, as lines or as one JSON object; of several ranks the first says it."""
+    if os.environ.get("RANK", "0") == "0":
+        if arguments.json:
+            print(json.dumps({name: str(place) for name, place in places.items()}))
+        else:
+            named = {"record" if name == "output_dir" else name: place for name, place in places.items()}
+            print("\n".join(f"{name:<10} {place}" for name, place in named.items()))
+    return 0
 
 
 def interrupted(verb: str, argv: list[str]) -> int:
@@ -56,7 +70,7 @@ def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tup
     return arguments, [*dotted, *unknown]
 
 
-_DOTTED = re.compile(r"--\w+\.[\w.-]+(=.*)?", re.DOTALL)
+_DOTTED = re.compile(r"--\w+\.[\w.+~-]+(=.*)?", re.DOTALL)
 
 
 def _apart(argv: list[str]) -> tuple[list[str], list[str]]:

@@ -1,18 +1,18 @@
-"""`hero train`: a policy from a configuration file."""
+"""`hero train`: a policy from a configuration file, with TRL or verl."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from dataclasses import dataclass
+from typing import Any
 
-from hero_rl.cli.arguments import RunArguments, interrupted, parse
+from hero_rl.cli.arguments import RunArguments, finished, interrupted, parse
 
 __all__ = ["run"]
 
 _EPILOG = """
-Any setting can be overridden by its dotted name; values are YAML.
+Any setting can be overridden by its dotted name; values are YAML. `engine: verl` in the configuration trains with verl,
+and the block `verl` holds its own settings.
 
 examples:
   hero train config.yaml
@@ -20,6 +20,8 @@ examples:
   hero train config.yaml --rule.type verifier_only --output_dir runs/verifier_only
   hero train config.yaml --resume
   hero train config.yaml --check
+  hero train trl/qwen3-4b/easy/hero --model.path runs/sft/model --data.train easy.jsonl --output_dir runs/easy
+  hero train verl_config.yaml --verl.trainer.nnodes 4
 
 Every setting: docs/configuration.md
 """
@@ -33,9 +35,19 @@ class _Arguments(RunArguments):
 def run(argv: list[str]) -> int:
     """Parse the arguments, train, and say where the result lies."""
     arguments, rest = parse(_Arguments, argv, "train", _EPILOG)
-    from hero_rl.training.config import load_config, parse_overrides
+    from hero_rl.settings import parse_overrides
+    from hero_rl.training.runs import load_run
+    from hero_rl.training.verl_config import VerlTrainConfig
 
-    config = load_config(arguments.config, parse_overrides(rest))
+    config = load_run(arguments.config, parse_overrides(rest), "train")
+    with_engine = _with_verl if isinstance(config, VerlTrainConfig) else _with_trl
+    try:
+        return with_engine(config, arguments)
+    except KeyboardInterrupt:
+        return interrupted("train", argv)
+
+
+def _with_trl(config: Any, arguments: RunArguments) -> int:
     if arguments.check:
         from hero_rl.training.run import check
 
@@ -45,14 +57,19 @@ def run(argv: list[str]) -> int:
     import hero_rl.arena.reward_model  # noqa: F401 - so that an arm's config.yaml can be trained here too
     from hero_rl.training.run import train
 
-    try:
-        model = train(config, resume=arguments.resume, progress=not arguments.json)
-    except KeyboardInterrupt:
-        return interrupted("train", argv)
-    if os.environ.get("RANK", "0") != "0":
+    model = train(config, resume=arguments.resume, progress=not arguments.json)
+    return finished(arguments, {"model": model, "output_dir": config.output_dir})
+
+
+def _with_verl(config: Any, arguments: RunArguments) -> int:
+    from hero_rl.training.verl_run import check_verl_run, train_with_verl
+
+    if arguments.check:
+        checked = check_verl_run(config)
+        said = [f"{arguments.config}: good for verl and HERO", *checked.warnings]
+        if checked.data:
+            said[0] += f"; {len(checked.data['train'])} training prompts"
+        print("\n".join(said), file=sys.stderr)
         return 0
-    if arguments.json:
-        print(json.dumps({"model": str(model), "output_dir": config.output_dir}))
-    else:
-        print(f"model      {model}\nrecord     {config.output_dir}")
-    return 0
+    checkpoints = train_with_verl(config, resume=arguments.resume, quiet=arguments.json)
+    return finished(arguments, {"checkpoints": checkpoints, "output_dir": config.output_dir})

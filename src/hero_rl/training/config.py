@@ -15,6 +15,8 @@ from hero_rl.verifiers import AnyVerifier, Processes
 __all__ = [
     "DataConfig",
     "ModelConfig",
+    "PromptConfig",
+    "RunConfig",
     "TrainConfig",
     "did_you_mean",
     "lay_over",
@@ -48,6 +50,7 @@ class ModelConfig(Block):
         dtype: of the weights that are trained; `auto` is what the checkpoint says. In bfloat16 without a float32 copy
             the update of a small learning rate rounds away, so float32 is the default, as it is TRL's.
         attn_implementation: as in transformers, for example `flash_attention_2`.
+        chat_template: a Jinja template in the place of the tokenizer's own; it is saved with the trained model.
     """
 
     path: str
@@ -55,10 +58,11 @@ class ModelConfig(Block):
     trust_remote_code: bool = False
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     attn_implementation: str | None = None
+    chat_template: str | None = None
 
 
-class DataConfig(Block):
-    """Prompts and references.
+class PromptConfig(Block):
+    """Where prompts come from and how they are put.
 
     Attributes:
         train: a .jsonl, .json (lines) or .parquet file, or a Hub id.
@@ -67,7 +71,6 @@ class DataConfig(Block):
         train_split: split of a Hub dataset to train on.
         eval_split: split of a Hub dataset to evaluate on.
         prompt_column: text, or a list of chat messages.
-        reference_column: the reference answer: text or a number.
         chat: turn a text prompt into a user message, so that the model's chat template applies.
         system_prompt: put before every prompt; needs `chat`.
         limit: use the first so many rows of each split.
@@ -79,42 +82,65 @@ class DataConfig(Block):
     train_split: str = "train"
     eval_split: str = "test"
     prompt_column: str = "prompt"
-    reference_column: str = "answer"
     chat: bool = True
     system_prompt: str | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="after")
+    def _check_prompt(self) -> PromptConfig:
+        if self.system_prompt and not self.chat:
+            raise ValueError("system_prompt needs chat")
+        return self
 
-class TrainConfig(Block):
-    """One training run.
+
+class DataConfig(PromptConfig):
+    """Prompts and references.
 
     Attributes:
-        output_dir: the run's folder: configuration, versions, metrics, completions, checkpoints, the model.
+        reference_column: the reference answer: text or a number.
+    """
+
+    reference_column: str = "answer"
+
+
+class RunConfig(Block):
+    """What every engine's runs have in common.
+
+    Attributes:
+        output_dir: the run's folder: configuration, versions, metrics, rollouts, checkpoints.
         model: the policy.
-        data: prompts and references.
         verifier: judges completions.
         verifier_processes: the processes that a rule verifier runs in.
         reward_model: scores them; needed by every rule but `verifier_only`.
         rule: combines both signals.
-        algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
-        engine: the trainer's library.
         seed: of weights, data order and sampling.
         max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
-        peft: arguments of `peft.LoraConfig`; none trains all weights.
-        trl: arguments of TRL's `GRPOConfig` or `RLOOConfig`, by their own names.
     """
 
     output_dir: str
     model: ModelConfig
-    data: DataConfig
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
     rule: AnyRule = Hero()
-    algorithm: Literal["grpo", "rloo"] = "grpo"
-    engine: Literal["trl"] = "trl"
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class TrainConfig(RunConfig):
+    """One training run with TRL.
+
+    Attributes:
+        data: prompts and references.
+        algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
+        engine: the trainer's library; the other one has settings of its own.
+        peft: arguments of `peft.LoraConfig`; none trains all weights.
+        trl: arguments of TRL's `GRPOConfig` or `RLOOConfig`, by their own names.
+    """
+
+    data: DataConfig
+    algorithm: Literal["grpo", "rloo"] = "grpo"
+    engine: Literal["trl"] = "trl"
     peft: dict[str, Any] | None = None
     trl: dict[str, Any] = Field(default_factory=dict)
 
@@ -122,8 +148,6 @@ class TrainConfig(Block):
     def _check(self) -> TrainConfig:
         if self.rule.needs_score and self.reward_model is None:
             raise ValueError(f"rule {self.rule.type!r} needs a reward_model")
-        if self.data.system_prompt and not self.data.chat:
-            raise ValueError("data.system_prompt needs data.chat")
         for name, place in _RESERVED.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is set by {place}")

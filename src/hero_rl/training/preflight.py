@@ -23,9 +23,11 @@ from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConf
 from hero_rl.rules import AnyRule, Hero
 from hero_rl.settings import lay_over, read_yaml, resolve
 from hero_rl.trainers.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
-from hero_rl.training.config import TrainConfig
+from hero_rl.training.config import RunConfig, TrainConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.run import check, trl_arguments
+from hero_rl.training.verl_command import findings
+from hero_rl.training.verl_config import VerlTrainConfig, flat
 
 __all__ = ["Preflight", "preflight"]
 
@@ -67,12 +69,15 @@ def preflight(path: str | Path, overrides: Mapping[str, Any] | None = None, *, o
 
 
 def _kind(settings: Mapping[str, Any]) -> Kind:
-    if {"algorithm", "actor_rollout_ref"} & settings.keys():
+    if isinstance(settings.get("algorithm"), Mapping) or "actor_rollout_ref" in settings:
         return "verl"
     return "hero" if {"data", "verifier"} & settings.keys() else "trl"
 
 
 def _on_hero(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
+    if settings.get("engine") == "verl":
+        yield from _on_verl_engine(settings, path, offline)
+        return
     try:
         config = resolve(settings, {}, path, TrainConfig)
         check(config)
@@ -89,7 +94,21 @@ def _on_hero(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Fin
     yield from _on_server(config, offline)
 
 
-def _on_server(config: TrainConfig, offline: bool) -> Iterator[Finding]:
+def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
+    """A configuration of `hero train` for verl."""
+    try:
+        config = resolve(settings, {}, path, VerlTrainConfig)
+    except ConfigError as error:
+        yield from (Finding("error", "settings", line) for line in str(error).splitlines())
+        return
+    yield from findings(config)
+    rollouts = flat(config.verl).get("actor_rollout_ref.rollout.n", 1)
+    if isinstance(config.rule, Hero) and rollouts > 1:
+        yield from probe(advantages_of_rule(rollouts, config.rule), rollouts, Names("rule.scale", "set it to none"))
+    yield from _on_server(config, offline)
+
+
+def _on_server(config: RunConfig, offline: bool) -> Iterator[Finding]:
     """A server that squeezes its scores, has other labels or does not answer."""
     block = (
         config.reward_model.inner if isinstance(config.reward_model, CachedRewardModelConfig) else config.reward_model

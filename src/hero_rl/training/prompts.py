@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import DataError
 from hero_rl.rows import Place, as_text, field, read_rows, short
-from hero_rl.training.config import DataConfig
+from hero_rl.training.config import DataConfig, PromptConfig
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["FILES", "hub_dataset", "load_prompts"]
+__all__ = ["FILES", "as_prompt", "hub_dataset", "load_prompts", "of_one_kind", "rows_of"]
 
 FILES = {".jsonl", ".json", ".parquet"}
 """Suffixes of what is a file, whether it is there or not, and no name on the Hub."""
@@ -35,36 +36,43 @@ def load_prompts(data: DataConfig, which: str) -> Dataset:
     """
     from datasets import Dataset
 
+    rows = [
+        {
+            "prompt": as_prompt(field(row, data.prompt_column, place), data, place),
+            data.reference_column: as_text(field(row, data.reference_column, place), data.reference_column, place),
+        }
+        for place, row in rows_of(data, which, data.reference_column)
+    ]
+    return Dataset.from_list(of_one_kind(rows, data, which))
+
+
+def of_one_kind(rows: list[dict[str, Any]], data: PromptConfig, which: str) -> list[dict[str, Any]]:
+    """The rows as they are; a `DataError` where there are none, or prompts are text in some and messages in others."""
     source = data.train if which == "train" else data.eval
-    assert source is not None
-    rows = []
-    for place, row in _rows(source, data, which):
-        if data.limit is not None and len(rows) == data.limit:
-            break
-        rows.append(
-            {
-                "prompt": _prompt(field(row, data.prompt_column, place), data, place),
-                data.reference_column: _reference(field(row, data.reference_column, place), data, place),
-            }
-        )
     if not rows:
         raise DataError(f"{source}: no rows")
     kinds = {isinstance(row["prompt"], str) for row in rows}
     if len(kinds) > 1:
         raise DataError(f"{source}: {data.prompt_column!r} holds text in some rows and message lists in others")
-    return Dataset.from_list(rows)
+    return rows
 
 
-def _rows(source: str, data: DataConfig, which: str) -> Iterator[tuple[Place | str, dict[str, Any]]]:
-    """(place for messages, row) of every row."""
+def rows_of(data: PromptConfig, which: str, column: str) -> Iterator[tuple[Place | str, dict[str, Any]]]:
+    """(place for messages, row) of the first `data.limit` rows; `column` is what is wanted beside the prompt."""
+    return islice(_rows(data, which, [data.prompt_column, column]), data.limit)
+
+
+def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[Place | str, dict[str, Any]]]:
+    source = data.train if which == "train" else data.eval
+    assert source is not None
     path = Path(source)
     if path.suffix in FILES or path.exists():
         if not path.is_file():
             raise DataError(f"data.{which}: {source}: no such file")
-        yield from read_rows(path, [data.prompt_column, data.reference_column])
+        yield from read_rows(path, columns)
     else:
         split = data.train_split if which == "train" else data.eval_split
-        for number, row in enumerate(_hub_rows(source, data, split), start=1):
+        for number, row in enumerate(_hub_rows(source, data, split, columns), start=1):
             yield f"{source}[{split}] row {number}", row
 
 
@@ -82,14 +90,14 @@ def hub_dataset(source: str, name: str | None, split: str) -> Dataset:
         raise DataError(f"{source} (neither a file here nor a dataset that could be loaded): {error}") from error
 
 
-def _hub_rows(source: str, data: DataConfig, split: str) -> Iterable[Any]:
+def _hub_rows(source: str, data: PromptConfig, split: str, columns: list[str]) -> Iterable[Any]:
     dataset = hub_dataset(source, data.name, split)
     known = dataset.column_names or []
-    wanted = [column for column in (data.prompt_column, data.reference_column) if column in known]
-    return dataset.select_columns(wanted) if len(wanted) == 2 else dataset
+    return dataset.select_columns(columns) if set(columns) <= set(known) else dataset
 
 
-def _prompt(value: Any, data: DataConfig, place: Place | str) -> str | list[dict[str, str]]:
+def as_prompt(value: Any, data: PromptConfig, place: Place | str) -> str | list[dict[str, str]]:
+    """A row's prompt as text or chat messages, the system prompt first; a `DataError` where it is neither."""
     if isinstance(value, str) and value.strip():
         if not data.chat:
             return value
@@ -105,7 +113,3 @@ def _prompt(value: Any, data: DataConfig, place: Place | str) -> str | list[dict
 
 def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
-
-
-def _reference(value: Any, data: DataConfig, place: Place | str) -> str:
-    return as_text(value, data.reference_column, place)

@@ -13,18 +13,23 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
+from pydantic import ValidationError
 from transformers import TrainerCallback
 
 from hero_rl.errors import ConfigError
-from hero_rl.trainers.trl import STATE_FILE
 from hero_rl.training.config import TrainConfig
 from hero_rl.training.reward_config import RewardTrainConfig
+from hero_rl.training.sft_config import SftConfig, VerlSftConfig
+from hero_rl.training.verl_config import VerlTrainConfig
 
-__all__ = ["MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records", "write_whole"]
+__all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records", "write_whole"]
 
-AnyRun: TypeAlias = TrainConfig | RewardTrainConfig
+AnyRun: TypeAlias = TrainConfig | VerlTrainConfig | RewardTrainConfig | SftConfig | VerlSftConfig
 
-_PACKAGES = ("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy")
+_PACKAGES = (
+    *("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy"),
+    *("verl", "ray", "vllm", "sglang", "tensordict", "TransferQueue"),
+)
 
 
 def check_folder(config: AnyRun, resume: bool) -> None:
@@ -32,7 +37,7 @@ def check_folder(config: AnyRun, resume: bool) -> None:
 
     Raises:
         ConfigError: the folder holds a run already and `resume` is off; there is nothing to resume; or the settings
-            changed since (those of `trl` may).
+            changed since (the engine's own arguments may).
     """
     folder = Path(config.output_dir)
     record = folder / "config.yaml"
@@ -59,7 +64,7 @@ def is_finished(checkpoint: Path, max_steps: int) -> bool:
     return state["global_step"] >= (max_steps if max_steps > 0 else state["max_steps"])
 
 
-def latest_checkpoint(folder: Path, needed: Sequence[str] = (STATE_FILE,)) -> Path | None:
+def latest_checkpoint(folder: Path, needed: Sequence[str] = ()) -> Path | None:
     """The newest checkpoint of a run that was written to its end, or None.
 
     Args:
@@ -114,9 +119,17 @@ def _finite(value: Any) -> Any:
 
 def _refuse_changes(old: dict[str, Any], config: AnyRun, record: Path) -> None:
     new = yaml.safe_load(yaml.safe_dump(config.model_dump()))
-    changed = [key for key in new if key != "trl" and new[key] != old.get(key)]
+    changed = [key for key in new if key not in ("trl", "verl") and new[key] != _filled(old, config).get(key)]
     if changed:
         raise ConfigError(f"{record}: cannot resume with other settings; changed: {', '.join(changed)}")
+
+
+def _filled(old: dict[str, Any], config: AnyRun) -> dict[str, Any]:
+    """A record with the defaults of settings that it is older than."""
+    try:
+        return yaml.safe_load(yaml.safe_dump(type(config).model_validate(old).model_dump()))
+    except ValidationError:
+        return old
 
 
 def _environment(config: AnyRun) -> dict[str, Any]:

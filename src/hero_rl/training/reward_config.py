@@ -23,7 +23,7 @@ _RESERVED = {
     "trust_remote_code": "model.trust_remote_code",
     "resume_from_checkpoint": "--resume",
     "max_length": "data.max_tokens (TRL would leave longer pairs out)",
-    "chat_template_path": "the tokenizer (save the template with it)",
+    "chat_template_path": "model.chat_template",
 }
 
 
@@ -36,6 +36,7 @@ class StartConfig(ModelConfig):
         trust_remote_code: run the code that comes with the model. Off unless you say so.
         dtype: of the weights that are trained; `auto` is what the checkpoint says.
         attn_implementation: as in transformers, for example `flash_attention_2`.
+        chat_template: a Jinja template in the place of the tokenizer's own; it is saved with the trained model.
     """
 
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
+from transformers import AutoConfig, AutoModelForSequenceClassification, set_seed
 from trl import RewardConfig
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.reward_models.rendering import Renderer, own_limit
 from hero_rl.training.bradley_terry import ACCURACY, PairTrainer, tokenised
-from hero_rl.training.config import did_you_mean
+from hero_rl.training.loading import checked_arguments, load_tokenizer, named, refuse_missing_folder
 from hero_rl.training.progress import ProgressLine
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import (
@@ -81,9 +80,8 @@ def check_reward_run(config: RewardTrainConfig) -> RewardRun:
         ConfigError: a setting is wrong.
         DataError: a file, column or row is missing or bad, or there are no pairs.
     """
-    path, data = config.model.path, config.data
-    if path.startswith(("/", ".", "~")) and not Path(path).exists():
-        raise ConfigError(f"model.path: {path}: no such folder")
+    data = config.data
+    refuse_missing_folder("model.path", config.model.path)
     with quiet_libraries():
         arguments = reward_arguments(config)
     pairs, counts = load_pairs(data, config.seed)
@@ -97,18 +95,11 @@ def reward_arguments(config: RewardTrainConfig) -> RewardConfig:
     Raises:
         ConfigError: an argument is unknown or wrong.
     """
-    known = RewardConfig.__dataclass_fields__
-    for name in config.trl:
-        if name not in known:
-            raise ConfigError(f"trl.{name}: RewardConfig has no such argument{did_you_mean(name, known)}")
-    settings: dict[str, Any] = {"logging_steps": 1, "report_to": "none", "disable_tqdm": True}
-    if config.data.eval_fraction:
-        settings["eval_strategy"] = "epoch"
-    try:
-        # What is too long was cut and counted before TRL sees it; left to itself, it would leave such pairs out.
-        return RewardConfig(output_dir=config.output_dir, seed=config.seed, max_length=None, **(settings | config.trl))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"trl: {error}") from error
+    evaluation = {"eval_strategy": "epoch"} if config.data.eval_fraction else {}
+    # What is too long was cut and counted before TRL sees it; left to itself, it would leave such pairs out.
+    return checked_arguments(
+        RewardConfig, evaluation | config.trl, output_dir=config.output_dir, seed=config.seed, max_length=None
+    )
 
 
 def train_reward_model(
@@ -185,8 +176,8 @@ def _final_accuracy(trainer: PairTrainer) -> float:
 
 def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -> tuple[PairTrainer, RewardRun]:
     """The trainer, and the run with the counts of its tokens."""
-    with _named_model():
-        tokenizer = AutoTokenizer.from_pretrained(run.config.model.path, **_source(run.config))
+    tokenizer = load_tokenizer(run.config.model)
+    with named("model.path"):
         model = _one_label_model(run.config, say)
     if tokenizer.pad_token is None and tokenizer.eos_token is None:
         raise ConfigError(f"model.path: {run.config.model.path}: the tokenizer has no padding or end-of-sequence token")
@@ -247,12 +238,3 @@ def _one_label_model(config: RewardTrainConfig, say: Callable[[str], None]) -> A
     if missing:
         say(f"{path} is a language model: its reward head ({', '.join(missing)}) is new and starts untrained")
     return model
-
-
-@contextmanager
-def _named_model() -> Any:
-    """Turn a model that cannot be loaded into an error that names the setting."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"model.path: {error}") from error

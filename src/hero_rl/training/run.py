@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
-from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
@@ -20,12 +18,20 @@ from hero_rl.reward_models import (
     RemoteRewardModel,
     RewardModel,
 )
+from hero_rl.trainers.state import STATE_FILE
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
-from hero_rl.training.config import TrainConfig, did_you_mean
-from hero_rl.training.progress import ProgressLine
+from hero_rl.training.config import TrainConfig
+from hero_rl.training.fit import fit
+from hero_rl.training.loading import (
+    checked_arguments,
+    load_tokenizer,
+    lora_config,
+    model_arguments,
+    named,
+    refuse_missing_folder,
+)
 from hero_rl.training.prompts import load_prompts
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import MetricsFile, check_folder, is_finished, latest_checkpoint, write_records
 from hero_rl.verifiers import in_processes
 
 __all__ = ["Run", "check", "train", "trl_arguments"]
@@ -50,9 +56,8 @@ def check(config: TrainConfig) -> Run:
         ConfigError: a TRL argument is unknown or wrong.
         DataError: a file, column or row is missing or bad.
     """
-    for setting, path in (("model.path", config.model.path), ("reward_model.path", _path_of(config.reward_model))):
-        if path.startswith(("/", ".", "~")) and not Path(path).exists():
-            raise ConfigError(f"{setting}: {path}: no such folder")
+    refuse_missing_folder("model.path", config.model.path)
+    refuse_missing_folder("reward_model.path", _path_of(config.reward_model))
     with quiet_libraries():
         arguments = trl_arguments(config)
     evaluation = load_prompts(config.data, "eval") if config.data.eval else None
@@ -77,31 +82,16 @@ def train(
         HeroError: settings, data or checkpoint are wrong, or too much could not be scored.
     """
     with quiet_libraries():
-        return _train(check(config), resume, callbacks, progress)
-
-
-def _train(run: Run, resume: bool, callbacks: Sequence[TrainerCallback], progress: bool) -> Path:
-    config = run.config
-    folder = Path(config.output_dir)
-    main = run.arguments.process_index == 0
-    if main:
-        check_folder(config, resume)
-    checkpoint = latest_checkpoint(folder) if resume else None
-    if checkpoint and is_finished(checkpoint, run.arguments.max_steps) and (folder / "model").is_dir():
-        return folder / "model"
-    line = ProgressLine() if progress else None
-    shown = [] if line is None else [line]
-    trainer = _trainer(run, [MetricsFile(folder / "metrics.jsonl"), *shown, *callbacks])
-    if main:  # only now: a model that cannot be loaded leaves no run behind
-        write_records(config)
-    PartialState().wait_for_everyone()
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        if line is not None:
-            line.close()
-    trainer.save_model(str(folder / "model"))
-    return folder / "model"
+        run = check(config)
+        return fit(
+            config,
+            run.arguments,
+            lambda own: _trainer(run, own),
+            resume=resume,
+            progress=progress,
+            needed=(STATE_FILE,),
+            callbacks=callbacks,
+        )
 
 
 def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
@@ -111,27 +101,17 @@ def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
         ConfigError: an argument is unknown or wrong.
     """
     kind, _ = _TRAINERS[config.algorithm]
-    known = kind.__dataclass_fields__
-    for name in config.trl:
-        if name not in known:
-            raise ConfigError(f"trl.{name}: {kind.__name__} has no such argument{did_you_mean(name, known)}")
-    model_init = {"revision": config.model.revision, "dtype": config.model.dtype}
-    if config.model.attn_implementation:
-        model_init["attn_implementation"] = config.model.attn_implementation
-    settings: dict[str, Any] = {"logging_steps": 1, "report_to": "none", "disable_tqdm": True} | config.trl
-    try:
-        return kind(
-            output_dir=config.output_dir,
-            seed=config.seed,
-            reference_column=config.data.reference_column,
-            max_unscorable=config.max_unscorable,
-            trust_remote_code=config.model.trust_remote_code,
-            model_init_kwargs=model_init,
-            rollouts_dir=str(Path(config.output_dir) / "rollouts"),
-            **settings,
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"trl: {error}") from error
+    return checked_arguments(
+        kind,
+        config.trl,
+        output_dir=config.output_dir,
+        seed=config.seed,
+        reference_column=config.data.reference_column,
+        max_unscorable=config.max_unscorable,
+        trust_remote_code=config.model.trust_remote_code,
+        model_init_kwargs=model_arguments(config.model),
+        rollouts_dir=str(Path(config.output_dir) / "rollouts"),
+    )
 
 
 def _path_of(reward_model: AnyRewardModel | None) -> str:
@@ -142,7 +122,7 @@ def _loaded(reward_model: AnyRewardModel | None) -> RewardModel | None:
     """The reward model, ready to score; servers that cannot serve as one are refused here, before any training."""
     if reward_model is None:
         return None
-    with _named("reward_model"):
+    with named("reward_model"):
         model = reward_model.load()
     inner = model.inner if isinstance(model, CachedRewardModel) else model
     if isinstance(inner, RemoteRewardModel):
@@ -152,17 +132,13 @@ def _loaded(reward_model: AnyRewardModel | None) -> RewardModel | None:
 
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
     config = run.config
-    with _named("model.path"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            config.model.path,
-            revision=config.model.revision,
-            trust_remote_code=config.model.trust_remote_code,
-            padding_side="left",
-            truncation_side="left",
-        )
+    tokenizer = load_tokenizer(config.model, padding_side="left", truncation_side="left")
     reward_model = _loaded(config.reward_model)
     if config.data.chat and tokenizer.chat_template is None:
-        raise ConfigError(f"{config.model.path} has no chat template; set data.chat to false to send plain text")
+        raise ConfigError(
+            f"{config.model.path} has no chat template; give one as model.chat_template, or "
+            "set data.chat to false to send plain text"
+        )
     _, kind = _TRAINERS[config.algorithm]
     trainer = kind(
         model=config.model.path,
@@ -174,29 +150,8 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
         eval_dataset=run.eval_dataset,
         processing_class=tokenizer,
         callbacks=callbacks,
-        peft_config=_peft_config(config.peft),
+        peft_config=lora_config(config.peft),
     )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     return trainer
-
-
-@contextmanager
-def _named(setting: str) -> Iterator[None]:
-    """Turn a model that cannot be loaded into an error that names the setting."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"{setting}: {error}") from error
-
-
-def _peft_config(settings: dict[str, Any] | None) -> Any:
-    if settings is None:
-        return None
-    from peft import LoraConfig
-
-    arguments: dict[str, Any] = {"task_type": "CAUSAL_LM"} | settings
-    try:
-        return LoraConfig(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"peft: {error}") from None

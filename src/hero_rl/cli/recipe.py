@@ -1,0 +1,148 @@
+"""`hero recipe`: the paper's runs, listed, shown and started."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from hero_rl.cli.arguments import interrupted, parse
+from hero_rl.errors import ConfigError
+
+__all__ = ["run"]
+
+_EPILOG = """
+A recipe is named engine/model/regime/rule, and the cold start before it engine/model/sft. Any setting can be overridden
+by its dotted name.
+
+examples:
+  hero recipe list
+  hero recipe list verl/qwen3-4b
+  hero recipe show verl/qwen3-4b/hard/hero
+  hero recipe show trl/qwen3-4b/easy/hero --yaml > easy.yaml
+  hero recipe run trl/qwen3-4b/sft --data.train samples.jsonl --output_dir runs/sft
+  hero recipe run verl/qwen3-4b/hard/hero --model.path sft --data.train hard.jsonl --output_dir runs/hard --dry-run
+
+Every recipe and why it is set so: docs/recipes.md
+"""
+
+
+@dataclass
+class _Arguments:
+    """The paper's runs as ready configurations: list them, show one's command or settings, run one."""
+
+    what: Annotated[Literal["list", "show", "run"], tyro.conf.Positional]
+    """What to do."""
+
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")] = None
+    """The recipe; for list, the beginning of the names."""
+
+    yaml: bool = False
+    """Show the whole configuration, to save and change, instead of the command."""
+
+    gpus: int | None = None
+    """GPUs of a run with TRL, instead of the recipe's."""
+
+    resume: bool = False
+    """Continue the run in output_dir from its newest checkpoint."""
+
+    dry_run: bool = False
+    """Check, print the exact command and start nothing."""
+
+    json: bool = False
+    """Print the result as one JSON object."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments and do it."""
+    arguments, rest = parse(_Arguments, argv, "recipe", _EPILOG)
+    if arguments.what == "list":
+        return _list(arguments)
+    if arguments.name is None:
+        raise ConfigError(f"{arguments.what}: which recipe? `hero recipe list` has their names")
+    try:
+        return _show(arguments, rest) if arguments.what == "show" else _run(arguments, rest)
+    except KeyboardInterrupt:
+        return interrupted("recipe", argv)
+
+
+def _list(arguments: _Arguments) -> int:
+    from hero_rl.recipes import compose, names
+
+    chosen = [compose(name) for name in names() if name.startswith(arguments.name or "")]
+    if not chosen:
+        raise ConfigError(f"no recipe's name begins with {arguments.name!r}")
+    if arguments.json:
+        listed = [{"name": one.name, "engine": one.engine, "verb": one.verb, "summary": one.summary} for one in chosen]
+        print(json.dumps({"recipes": listed}))
+    else:
+        print("\n".join(one.name for one in chosen))
+    return 0
+
+
+def _show(arguments: _Arguments, rest: list[str]) -> int:
+    from hero_rl.recipes import compose
+    from hero_rl.settings import lay_over, parse_overrides
+    from hero_rl.training.recipe_command import recipe_command
+
+    recipe, overrides = compose(str(arguments.name)), parse_overrides(rest)
+    command = recipe_command(recipe, overrides, rest, arguments.gpus)
+    settings = lay_over(recipe.settings, overrides)
+    if arguments.json:
+        shown = {"name": recipe.name, "summary": recipe.summary, "settings": settings, "needs": command.missing}
+        print(json.dumps(shown | {"command": str(command)}))
+    elif arguments.yaml:
+        import yaml
+
+        needed = [f"# {name}: {what}" for name, what in command.missing.items()]
+        head = [f"# {recipe.name}", *(["# Give these, here or on the command line:"] if needed else []), *needed]
+        print("\n".join([*head, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]), end="")
+    else:
+        print(f"# {recipe.summary}" if recipe.summary else f"# {recipe.name}")
+        if command.variables:
+            print("# Set these variables first:")
+            print("\n".join(f"#   {name}: {what}" for name, what in command.variables.items()))
+        print(command)
+    return 0
+
+
+def _run(arguments: _Arguments, rest: list[str]) -> int:
+    from hero_rl.recipes import compose
+    from hero_rl.settings import parse_overrides
+    from hero_rl.training.recipe_command import recipe_command
+    from hero_rl.training.runs import load_run
+
+    recipe, overrides = compose(str(arguments.name)), parse_overrides(rest)
+    config = load_run(recipe.name, overrides, recipe.verb)  # names what is missing
+    command = recipe_command(recipe, overrides, rest, arguments.gpus)
+    if arguments.dry_run:
+        _check(recipe.engine, recipe.verb, config)
+        print(json.dumps({"command": str(command)}) if arguments.json else command)
+        return 0
+    flags = [*(["--resume"] if arguments.resume else []), *(["--json"] if arguments.json else [])]
+    if command.words[0] == "torchrun":
+        words = [sys.executable, "-m", "torch.distributed.run", *command.words[1:], *flags]
+        with subprocess.Popen(words) as process:
+            return process.wait()
+    return import_module(f"hero_rl.cli.{recipe.verb}").run([recipe.name, *rest, *flags])
+
+
+def _check(engine: str, verb: str, config: Any) -> None:
+    """Settings and data, as far as they need neither GPUs nor verl."""
+    if (engine, verb) == ("verl", "train"):
+        from hero_rl.training.verl_run import check_verl_run
+
+        check_verl_run(config, compose=False)
+    elif verb == "train":
+        from hero_rl.training.prompts import load_prompts
+
+        load_prompts(config.data, "train")
+    else:
+        from hero_rl.training.demonstrations import load_demonstrations
+
+        load_demonstrations(config.data, "train")

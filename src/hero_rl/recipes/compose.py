@@ -1,0 +1,133 @@
+"""From the name of a recipe to its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hero_rl.errors import ConfigError
+from hero_rl.settings import did_you_mean, nested, read_yaml
+
+__all__ = ["Recipe", "compose", "is_recipe", "names"]
+
+_FOLDER = Path(__file__).parent
+_ENGINES = ("trl", "verl")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run, ready but for what only its user knows.
+
+    Attributes:
+        name: `engine/model/regime/rule`, or `engine/model/sft` for the cold start.
+        engine: `trl` or `verl`.
+        verb: `train` or `sft`, the verb of `hero` that runs it.
+        summary: the first comment of each of its files.
+        settings: of that verb, without those that are needed; engine arguments nested.
+        needs: dotted names of the settings that its user must give, and what they are.
+        processes: GPUs of a run with TRL.
+    """
+
+    name: str
+    engine: str
+    verb: str
+    summary: str
+    settings: dict[str, Any]
+    needs: dict[str, str]
+    processes: int = 1
+
+
+@dataclass
+class _Draft:
+    """What the files read so far have said."""
+
+    parts: frozenset[str]
+    settings: dict[str, Any] = field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)
+    processes: int = 1
+    summaries: list[str] = field(default_factory=list)
+
+
+def names() -> list[str]:
+    """Every recipe's name, cold starts first."""
+    return [
+        "/".join((engine, model, *rest))
+        for engine in _ENGINES
+        for model in _choices("models")
+        for rest in [("sft",), *((regime, rule) for regime in _choices("regimes") for rule in _choices("rules"))]
+    ]
+
+
+def is_recipe(name: str) -> bool:
+    """Whether a recipe has this name."""
+    return name in names()
+
+
+def compose(name: str) -> Recipe:
+    """Put a recipe together.
+
+    Raises:
+        ConfigError: there is none of that name; the message has the nearest one.
+    """
+    if not is_recipe(name):
+        hint = did_you_mean(name, names()) or "; `hero recipe list` shows them all"
+        raise ConfigError(f"no recipe {name!r}{hint}")
+    engine, model, *rest = name.split("/")
+    kind = "sft" if rest == ["sft"] else "rl"
+    draft = _Draft(frozenset({engine, model, kind, *rest}))
+    for file in _files(kind, model, rest):
+        _read(file, draft)
+    if engine == "verl":
+        _lay_over(draft.settings, nested({"verl.trainer.experiment_name": "-".join((model, *rest))}))
+    return Recipe(
+        name=name,
+        engine=engine,
+        verb="sft" if kind == "sft" else "train",
+        summary=" ".join(draft.summaries),
+        settings={"engine": engine} | draft.settings,
+        needs=draft.needs,
+        processes=draft.processes,
+    )
+
+
+def _files(kind: str, model: str, rest: list[str]) -> Iterator[str]:
+    yield kind
+    yield f"models/{model}"
+    if kind == "rl":
+        yield from (f"regimes/{rest[0]}", f"rules/{rest[1]}")
+
+
+def _read(file: str, draft: _Draft) -> None:
+    path = _FOLDER / f"{file}.yaml"
+    if "/" in file:
+        draft.summaries.append(path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+    _take(read_yaml(path), draft)
+
+
+def _take(fragment: Mapping[str, Any], draft: _Draft) -> None:
+    own = {key: value for key, value in fragment.items() if key not in ("needs", "only", "include", "processes")}
+    _lay_over(draft.settings, nested(own))
+    draft.needs |= fragment.get("needs", {})
+    draft.processes = fragment.get("processes", draft.processes)
+    if "include" in fragment:
+        _read(fragment["include"], draft)
+    for part, settings in fragment.get("only", {}).items():
+        if part in draft.parts:
+            _take(settings, draft)
+
+
+def _lay_over(settings: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(settings.get(key), dict):
+            _lay_over(settings[key], value)
+        else:
+            settings[key] = value
+
+
+def _choices(folder: str) -> list[str]:
+    order = {"easy": 0, "hard": 1, "mixed": 2, "hero": 0, "qwen3-4b": 0}  # the paper's
+    return sorted(
+        (path.stem for path in (_FOLDER / folder).glob("*.yaml")), key=lambda stem: (order.get(stem, 9), stem)
+    )

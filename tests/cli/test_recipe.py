@@ -1,0 +1,141 @@
+"""`hero recipe` and `hero sft` as a user meets them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hero_rl.cli import main
+from hero_rl.recipes import names
+
+HERO = "verl/qwen3-4b/hard/hero"
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    from tiny_models import write
+
+    return write(tmp_path_factory.mktemp("tiny"))[0]
+
+
+def samples(folder, number=8):
+    path = folder / "samples.jsonl"
+    rows = [{"prompt": f"{n} + {n} =", "completion": f"It is {2 * n}."} for n in range(number)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_list_names_them_all_or_those_that_begin_so(capsys):
+    assert main(["recipe", "list"]) == 0
+    assert capsys.readouterr().out.split() == names()
+    assert main(["recipe", "list", "verl/octo", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["recipes"]
+    assert len(listed) == 13 and {one["engine"] for one in listed} == {"verl"}
+    assert main(["recipe", "list", "x"]) == 2
+
+
+def test_show_prints_the_command_its_variables_and_the_settings(capsys):
+    assert main(["recipe", "show", HERO, "--rule.alpha", "0.2"]) == 0
+    said = capsys.readouterr().out
+    assert "#   DATA_TRAIN: 2,000 hard-to-verify problems" in said
+    assert "python -m verl.trainer.main_ppo \\\n" in said and "  +hero.rule.alpha=0.2 \\\n" in said
+    assert 'actor_rollout_ref.model.path="${MODEL_PATH:?}"' in said
+    assert main(["recipe", "show", HERO, "--yaml"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["verl"]["data"]["train_batch_size"] == 512
+    assert main(["recipe", "show", HERO, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert set(shown["needs"]) == {"model.path", "data.train", "output_dir"} and "main_ppo" in shown["command"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", HERO, "--model.path", "m", "--output_dir", "x"], "data.train: missing; give --data.train: 2,000 hard"),
+        (["run", HERO, "--dry-run"], "model.path: missing"),
+        (["show", "verl/qwen3-4b/hrad/hero"], "did you mean 'verl/qwen3-4b/hard/hero'"),
+        (["show"], "show: which recipe?"),
+        (["show", HERO, "--rule.aplha", "1"], "rule.aplha: unknown setting; did you mean 'alpha'?"),
+        (["show", HERO, "--trl.bf16", "true"], "trl: unknown setting"),
+        (["show", HERO, "--gpus", "2"], "--gpus is for TRL"),
+    ],
+)
+def test_mistakes_end_with_code_2_and_their_place(arguments, message, capsys):
+    assert main(["recipe", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [HERO, "trl/qwen3-4b/hard/hero", "trl/qwen3-4b/sft", "verl/octothinker-8b/sft"])
+def test_a_dry_run_checks_the_data_and_writes_nothing(name, tmp_path, capsys):
+    data = samples(tmp_path)
+    data.write_text(data.read_text().replace("completion", "answer" if "/sft" not in name else "completion"))
+    given = ["--data.train", str(data), "--output_dir", str(tmp_path / "run")]
+    given += [] if "/sft" in name else ["--model.path", "some/model"]
+    assert main(["recipe", "run", name, "--dry-run", *given]) == 0
+    command = capsys.readouterr().out
+    assert str(tmp_path / "run") in command and "${" not in command
+    data.write_text("{}\n")
+    assert main(["recipe", "run", name, "--dry-run", *given]) == 2
+    assert "samples.jsonl:1: no column" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.jsonl"]
+
+
+SMALL = ["--trl.bf16", "false", "--trl.use_cpu", "true", "--trl.fsdp", "null", "--trl.fsdp_config", "null"]
+
+
+@pytest.mark.slow
+def test_a_cold_start_runs_resumes_and_keeps_its_record(policy, tmp_path, capsys):
+    """The recipe itself, on one process and a tiny model."""
+    run = tmp_path / "run"
+    given = ["--data.train", str(samples(tmp_path)), "--output_dir", str(run), "--model.path", str(policy), *SMALL]
+    given += ["--trl.gradient_accumulation_steps", "2"]
+    assert main(["recipe", "run", "trl/octothinker-8b/sft", "--gpus", "1", "--json", *given]) == 0
+    assert json.loads(capsys.readouterr().out) == {"model": str(run / "model"), "output_dir": str(run)}
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss" in row] == list(range(1, 9)), "two epochs of eight samples"
+    assert yaml.safe_load((run / "config.yaml").read_text())["data"]["system_prompt"]
+    assert "Solution: " in (run / "model" / "chat_template.jinja").read_text()
+    sft = ["sft", "trl/octothinker-8b/sft", *given, "--json"]
+    assert main(sft) == 2 and "holds a run" in capsys.readouterr().err
+    assert main([*sft, "--resume"]) == 0 and len((run / "metrics.jsonl").read_text().splitlines()) == len(rows)
+    assert main([*sft, "--resume", "--data.limit", "2"]) == 2
+    assert "cannot resume with other settings; changed: data" in capsys.readouterr().err
+
+
+def test_the_template_of_octothinker_is_the_same_in_training_and_generation(policy):
+    """What the cold start teaches to end is what the RL runs begin."""
+    from hero_rl.recipes import compose
+    from hero_rl.training import ModelConfig
+    from hero_rl.training.loading import load_tokenizer
+
+    template = compose("trl/octothinker-8b/sft").settings["model"]["chat_template"]
+    assert template == compose("trl/octothinker-8b/hard/hero").settings["model"]["chat_template"]
+    tokenizer = load_tokenizer(ModelConfig(path=str(policy), chat_template=template))
+    asked = [{"role": "system", "content": "Think."}, {"role": "user", "content": "1 + 1 ="}]
+    prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    assert prompt == f"{tokenizer.bos_token or ''}Think.\n\nProblem: 1 + 1 =\n\nSolution:"
+    whole = [*asked, {"role": "assistant", "content": "2"}]
+    assert tokenizer.apply_chat_template(whole, tokenize=False) == f"{prompt} 2{tokenizer.eos_token}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data.completion_column", "text"], "samples.jsonl:1: no column 'text'"),
+        (["--trl.learning_rat", "1"], "trl.learning_rat: SFTConfig has no such argument; did you mean"),
+        (["--trl.seed", "1"], "trl.seed is set by seed"),
+        (["--trl.chat_template_path", "x"], "trl.chat_template_path is set by model.chat_template"),
+        (["--rule.alpha", "1"], "rule: unknown setting"),
+        (["--model.path", "/no/such/folder"], "model.path: /no/such/folder: no such folder"),
+        (["--data.train", os.devnull], "/dev/null: no such file"),
+    ],
+)
+def test_mistakes_of_sft_end_with_code_2_and_their_place(arguments, message, policy, tmp_path, capsys):
+    config = {"output_dir": str(tmp_path / "run"), "model": {"path": str(policy)}}
+    config |= {"data": {"train": str(samples(tmp_path))}, "trl": {"bf16": False, "use_cpu": True}}
+    path = tmp_path / "sft.yaml"
+    path.write_text(yaml.safe_dump(config))
+    assert main(["sft", str(path), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path(config["output_dir"]).exists()

@@ -1,0 +1,158 @@
+"""Recipes: the paper's numbers, composed from their parts, and the commands that they are."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hero_rl.errors import ConfigError
+from hero_rl.recipes import compose, names
+from hero_rl.rules import Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.settings import resolve
+from hero_rl.training import VerlTrainConfig
+from hero_rl.training.recipe_command import recipe_command
+from hero_rl.training.runs import load_run
+from hero_rl.training.verl_command import findings
+
+MODELS, REGIMES = ("qwen3-4b", "octothinker-8b"), ("easy", "hard", "mixed")
+RULES = {
+    "hero": Hero,
+    "verifier-only": VerifierOnly,
+    "rm-only": RewardModelOnly,
+    "weighted-sum": WeightedSum,
+}
+GIVEN = {"model.path": "some/model", "data.train": "problems.jsonl", "output_dir": "runs/x"}
+
+
+def given(name):
+    return {key: value for key, value in GIVEN.items() if key in compose(name).needs}
+
+
+def load(name, **changes):
+    return load_run(name, given(name) | changes, compose(name).verb)
+
+
+def test_there_is_a_recipe_for_every_run_of_the_paper():
+    runs = {f"{e}/{m}/{r}/{rule}" for e in ("trl", "verl") for m in MODELS for r in REGIMES for rule in RULES}
+    assert set(names()) == runs | {f"{e}/{m}/sft" for e in ("trl", "verl") for m in MODELS}
+
+
+@pytest.mark.parametrize("name", [name for name in names() if not name.endswith("/sft")])
+def test_every_run_has_its_rule_and_is_what_hero_accepts(name):
+    engine, _, regime, rule = name.split("/")
+    config = load(name)
+    assert type(config.rule) is RULES[rule]
+    if rule == "hero":
+        band = 0.05 if regime == "easy" else 0.1
+        assert config.rule == Hero(alpha=band, beta=band, w_min=0.4, w_max=3.0, k=6.0)
+    assert config.verifier.type == "math_verify"
+    if engine == "verl":
+        assert not findings(config)
+        assert config.reward_model is None
+    else:
+        assert (config.reward_model is None) == (rule == "verifier-only")
+
+
+@pytest.mark.parametrize(
+    ("model", "n", "response", "kl"), [("qwen3-4b", 8, 8192, 0.0), ("octothinker-8b", 16, 4096, 0.001)]
+)
+def test_trl_recipes_have_the_paper_s_numbers(model, n, response, kl):
+    recipe = compose(f"trl/{model}/hard/hero")
+    trl = recipe.settings["trl"]
+    assert (trl["num_generations"], trl["max_completion_length"], trl["beta"]) == (n, response, kl)
+    assert (trl["epsilon"], trl["epsilon_high"], trl["learning_rate"], trl["num_train_epochs"]) == (0.2, 0.28, 1e-6, 20)
+    step = trl["per_device_train_batch_size"] * trl["gradient_accumulation_steps"] * recipe.processes
+    assert (step, trl["generation_batch_size"]) == (128 * n, 512 * n)
+    assert trl["vllm_max_model_length"] == 1024 + response and trl["use_vllm"]
+
+
+@pytest.mark.parametrize("engine", ["trl", "verl"])
+@pytest.mark.parametrize("model", MODELS)
+def test_cold_starts(engine, model):
+    config = load(f"{engine}/{model}/sft")
+    assert config.model.path.lower().endswith("-base") and config.data.completion_column == "completion"
+    epochs = config.trl["num_train_epochs"] if engine == "trl" else config.verl["trainer"]["total_epochs"]
+    assert epochs == 2
+
+
+def test_what_a_user_must_give_is_named():
+    with pytest.raises(ConfigError) as error:
+        load_run("verl/qwen3-4b/hard/hero", {"model.path": "x"}, "train")
+    lines = str(error.value).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["output_dir", "data.train"]
+    assert "missing; give --data.train: 2,000 hard-to-verify problems" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("verl/qwen3-4b/hard/heroo", "no recipe 'verl/qwen3-4b/hard/heroo'; did you mean 'verl/qwen3-4b/hard/hero'"),
+        ("x", "no recipe 'x'; `hero recipe list` shows them all"),
+    ],
+)
+def test_an_unknown_name_has_a_hint(name, message):
+    with pytest.raises(ConfigError, match=message):
+        compose(name)
+
+
+def test_a_recipe_of_the_other_verb_is_refused():
+    with pytest.raises(ConfigError, match="is a recipe for `hero sft`, not for `hero train`"):
+        load_run("trl/qwen3-4b/sft", GIVEN, "train")
+
+
+def test_overrides_reach_nested_and_dotted_settings_alike():
+    config = load("verl/qwen3-4b/hard/hero", **{"verl.actor_rollout_ref.rollout.n": 4, "rule.alpha": 0.2})
+    assert config.verl["actor_rollout_ref"]["rollout"]["n"] == 4 and config.rule.alpha == 0.2
+
+
+@pytest.mark.parametrize("name", ["verl/octothinker-8b/hard/hero", "verl/octothinker-8b/sft", "trl/qwen3-4b/easy/hero"])
+def test_a_shown_command_runs_in_a_shell_once_its_variables_are_set(name, tmp_path):
+    """The shell's own words, by printing them in the place of the program."""
+    command = recipe_command(compose(name), {}, [], None)
+    script = (
+        str(command).replace("python -m", "printf '%s\\n' python -m").replace("torchrun", "printf '%s\\n' torchrun")
+    )
+    unset = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    assert unset.returncode != 0 and any(variable in unset.stderr for variable in command.variables)
+    values = {variable: f"/data/my {variable.lower()}" for variable in command.variables}
+    said = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"} | values
+    ).stdout.splitlines()
+    wanted = list(command.words)
+    for setting in command.missing:
+        wanted = [w.replace(f"<{setting}>", values[setting.replace(".", "_").upper()]) for w in wanted]
+    assert said == "\n".join(wanted).splitlines()
+
+
+def test_the_command_of_trl_takes_the_gpus_there_are():
+    recipe = compose("trl/qwen3-4b/easy/hero")
+    words = recipe_command(recipe, GIVEN, [f"--{k}={v}" for k, v in GIVEN.items()], None).words
+    assert words[:6] == ["torchrun", "--standalone", "--nproc-per-node", "8", "-m", "hero_rl"]
+    assert recipe_command(recipe, GIVEN, [], 1).words[:2] == ["hero", "train"]
+    with pytest.raises(ConfigError, match="--gpus is for TRL"):
+        recipe_command(compose("verl/qwen3-4b/easy/hero"), {}, [], 4)
+
+
+def test_a_saved_recipe_is_a_configuration(tmp_path):
+    for name in ("verl/octothinker-8b/mixed/hero", "trl/octothinker-8b/sft"):
+        recipe = compose(name)
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(recipe.settings))
+        assert load_run(str(path), given(name), recipe.verb) == load(name)
+
+
+def test_the_command_is_one_that_shlex_reads_back():
+    command = recipe_command(compose("verl/qwen3-4b/easy/hero"), GIVEN, [], None)
+    words = shlex.split(str(command).replace("\\\n", ""))
+    assert words[1:] == command.words
+
+
+def test_the_page_names_recipes_that_there_are():
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    said = set(re.findall(r"(?:show|run) ((?:trl|verl)/\S+)", page))
+    assert len(said) >= 5 and said <= set(names())
+    example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])
+    assert not findings(resolve(example, {}, "the page", VerlTrainConfig))
