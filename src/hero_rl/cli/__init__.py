@@ -16,6 +16,7 @@ _VERBS = {
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "diagnose": "see inside the reward of rollouts that are there already",
+    "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }
 
@@ -23,6 +24,7 @@ _VERBS = {
 _EXTRAS = {
     **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
     **dict.fromkeys(["matplotlib", "jinja2"], "report"),
+    **dict.fromkeys(["fastapi", "uvicorn", "prometheus_client"], "serve"),
 }
 
 _HELP = """usage: hero <verb> [arguments]
