@@ -150,7 +150,7 @@ class _Service:
             rollouts=_rows(fresh or given, shaped),
             state=state.model_dump(),
             run=run,
-            metrics=batch_metrics(signals, shaped) if len(signals) else {},
+            metrics={**batch_metrics(signals, shaped)} if len(signals) else {},
         )
 
     async def openrlhf(self, request: OpenRLHFRequest) -> OpenRLHFResponse:

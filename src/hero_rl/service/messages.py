@@ -99,7 +99,7 @@ def _plain(text: Text) -> str | list[dict[str, Any]]:
     return text if isinstance(text, str) else [message.model_dump() for message in text]
 
 
-_EXAMPLE = {"prompt": "1/4 + 1/4 =", "completion": "It is \\boxed{0.5}", "reference": "\\frac{1}{2}"}
+_EXAMPLE: dict[str, Any] = {"prompt": "1/4 + 1/4 =", "completion": "It is \\boxed{0.5}", "reference": "\\frac{1}{2}"}
 
 
 class SignalsRequest(_Strict):
@@ -128,7 +128,13 @@ class Signal(_Strict):
     seconds: float
 
 
-_SIGNAL = {"verdict": 1.0, "score": 1.25, "reason": "matched_by_value", "answer": "0.5", "seconds": 0.0001}
+_SIGNAL: dict[str, Any] = {
+    "verdict": 1.0,
+    "score": 1.25,
+    "reason": "matched_by_value",
+    "answer": "0.5",
+    "seconds": 0.0001,
+}
 
 
 class SignalsResponse(_Strict):

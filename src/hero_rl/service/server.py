@@ -20,14 +20,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hero_rl.endpoints import key_from
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, load_and_check
+from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RewardModel, load_and_check
 from hero_rl.scoring import Scorer
 from hero_rl.service.app import endpoints
 from hero_rl.service.batcher import Batcher
 from hero_rl.service.guard import Guard
 from hero_rl.service.metrics import Metrics
 from hero_rl.service.settings import ServiceConfig
-from hero_rl.verifiers import in_processes
+from hero_rl.verifiers import BatchVerifier, Verifier, in_processes
 
 __all__ = ["application", "serve"]
 
@@ -37,12 +37,19 @@ _MERGED_ROLLOUTS = 256
 _SHORTEST_TOKEN = 16
 
 
-def serve(config: ServiceConfig, on_ready: Callable[[str], object] = lambda url: None) -> None:
+def serve(
+    config: ServiceConfig,
+    on_ready: Callable[[str], object] = lambda url: None,
+    verifier: Verifier | BatchVerifier | None = None,
+    reward_model: RewardModel | None = None,
+) -> None:
     """Run a service until it is told to end.
 
     Args:
         config: what to serve.
         on_ready: called with its address once it listens.
+        verifier: one of your own in the place of the configuration's; called from several threads at once.
+        reward_model: the same; called from one thread at a time.
 
     Raises:
         ConfigError: the token, the reward model or the address is not to be had.
@@ -51,25 +58,37 @@ def serve(config: ServiceConfig, on_ready: Callable[[str], object] = lambda url:
     token = _token(config)
     with ExitStack() as stack:
         listening = stack.enter_context(_listening(config))
-        app = stack.enter_context(application(config, token))
+        app = stack.enter_context(application(config, token, verifier, reward_model))
         stack.enter_context(_terminable())
         _Server(_uvicorn_config(app, config), on_ready).run([listening])
 
 
 @contextmanager
-def application(config: ServiceConfig, token: str = "") -> Iterator[Guard]:
+def application(
+    config: ServiceConfig,
+    token: str = "",
+    verifier: Verifier | BatchVerifier | None = None,
+    reward_model: RewardModel | None = None,
+) -> Iterator[Guard]:
     """The whole service as an ASGI application, for servers other than this module's.
+
+    Args:
+        config: what to serve.
+        token: what clients must send as a bearer token; empty for no token.
+        verifier: one of your own in the place of the configuration's; called from several threads at once.
+        reward_model: the same; called from one thread at a time.
 
     Raises:
         ConfigError: the reward model cannot be loaded.
     """
     with ExitStack() as stack:
-        verifier = in_processes(config.verifier, config.verifier_processes)
+        threads = 1 if reward_model or _in_process(config.reward_model) else config.threads
+        verifier = verifier or in_processes(config.verifier, config.verifier_processes)
         if hasattr(verifier, "__exit__"):
             stack.enter_context(verifier)  # pyright: ignore[reportArgumentType]
-        reward_model = load_and_check(config.reward_model, stack) if config.reward_model else None
+        if reward_model is None and config.reward_model is not None:
+            reward_model = load_and_check(config.reward_model, stack)
         metrics = Metrics({"verifier": verifier, "reward_model": reward_model})
-        threads = 1 if _in_process(config.reward_model) else config.threads
         merged = _MERGED_ROLLOUTS if reward_model else 1
         batcher = Batcher(Scorer(verifier, reward_model), threads, merged, metrics.batch.observe)
         stack.callback(batcher.close, _SECONDS_TO_CLOSE)
