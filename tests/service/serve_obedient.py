@@ -18,7 +18,9 @@ from hero_rl.verifiers import Supervised
 class Lengths:
     """Scores a completion by its length; `score:missing` has none, `score:raise` fails, `score:sleep` takes long."""
 
-    counters = {"missing": 0}
+    @property
+    def counters(self):
+        return {"missing": 0}
 
     def score(self, conversations):
         texts = [conversation[-1]["content"] for conversation in conversations]
@@ -30,5 +32,5 @@ class Lengths:
 
 if __name__ == "__main__":
     config = ServiceConfig.model_validate_json(sys.argv[1])
-    verifier = Supervised(Obedient(), workers=2, seconds=2.0)
+    verifier = Supervised(Obedient(), workers=2, seconds=1.5)
     serve(config, lambda url: print(url, flush=True), verifier, Lengths() if "scores" in sys.argv else None)

@@ -29,7 +29,7 @@ LIMITS = {
     "groups": 4,
     "characters": 5000,
     "requests": 6,
-    "seconds": 4,
+    "seconds": 60,
     "body_seconds": 0.7,
     "runs": 2,
 }
@@ -57,7 +57,7 @@ def test_signals_of_each_rollout_in_order(service):
     assert [row["score"] for row in rows] == [1.0, 1.0, None, 8.0, 12.0, 10.0]
     assert [row["reason"] for row in rows[:5]] == ["matched_exactly", "mismatch", "mismatch", "timed_out", "crashed"]
     assert rows[0]["answer"] == "x" and rows[3]["answer"] is None
-    assert 0 < rows[0]["seconds"] < 2 <= rows[3]["seconds"] < 4
+    assert 0 < rows[0]["seconds"] < 1.5 <= rows[3]["seconds"]
 
 
 def test_chat_messages_and_nothing_at_all(service):
@@ -287,7 +287,7 @@ def test_garbage_is_refused(service):
 
 
 def test_clients_that_leave_give_their_place_back(service):
-    body = json.dumps({"rollouts": [{"prompt": "p", "completion": "do:sleep 1.5", "reference": "x"}]}).encode()
+    body = json.dumps({"rollouts": [{"prompt": "p", "completion": "do:sleep 1", "reference": "x"}]}).encode()
     gone = [service.connect() for _ in range(LIMITS["requests"])]
     for connection in gone:
         connection.sendall(head(service, f"Content-Length: {len(body)}") + body)
@@ -302,17 +302,11 @@ def test_clients_that_leave_give_their_place_back(service):
     wait_until(lambda: service.metric('hero_requests_total{path="/v1/signals",status="499"}') >= LIMITS["requests"])
 
 
-def wait_until(true, seconds=10):
+def wait_until(true, seconds=30):
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def test_no_answer_in_time(service):
-    late = service.signals(*[f"do:sleep 1.{n}" for n in range(9)])
-    assert late.status_code == 504 and "within 4 s" in late.json()["detail"]
-    wait_until(lambda: service.signals("x").status_code == 200)
 
 
 def test_answers_are_not_mixed_up(service):
@@ -371,11 +365,13 @@ def test_a_port_that_is_taken_and_pages_of_other_hosts(plain, capsys):
 
 
 def test_workers_that_are_killed_cost_no_answer(plain):
-    stop, killed = threading.Event(), []
+    stop, killed = threading.Event(), set()
 
     def kill():
-        while not stop.wait(0.4):
-            killed.append(plain.kill_workers())
+        while not stop.wait(0.2):
+            workers = set(plain.workers())
+            if len(workers - killed) > 1:  # the others are there or on their way
+                killed.add(plain.kill(min(workers - killed)))
 
     def ask(number):
         right = {
@@ -391,7 +387,7 @@ def test_workers_that_are_killed_cost_no_answer(plain):
     thread.start()
     try:
         with ThreadPoolExecutor(4) as pool:
-            numbers = itertools.takewhile(lambda _: sum(killed) < 6, itertools.count(1))
+            numbers = itertools.takewhile(lambda _: len(killed) < 5, itertools.count(1))
             answers = [answer for chunk in chunks(numbers) for answer in pool.map(ask, chunk)]
     finally:
         stop.set()
@@ -407,10 +403,12 @@ def chunks(numbers):
         yield chunk
 
 
-def test_sigterm_lets_what_is_at_work_end():
-    with running(obedient({})) as service, ThreadPoolExecutor(2) as pool:
-        service.signals("x")
-        asked = [pool.submit(service.signals, f"do:sleep 1.{n}") for n in range(2)]
+def test_no_answer_in_time_and_sigterm_lets_what_is_at_work_end():
+    with running(obedient({"limits": {"seconds": 3}})) as service, ThreadPoolExecutor(2) as pool:
+        late = service.signals(*[f"do:sleep 1.{n}" for n in range(6)])
+        assert late.status_code == 504 and "within 3 s" in late.json()["detail"]
+        wait_until(lambda: service.metric("hero_verifier_checks") == 6)
+        asked = [pool.submit(service.signals, f"do:sleep 0.{n + 8}") for n in range(2)]
         wait_until(lambda: service.metric("hero_requests_in_flight") == 2)
         service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: refuses(service.port))

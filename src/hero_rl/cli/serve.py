@@ -44,6 +44,12 @@ class _Arguments:
     port: int | None = None
     """TCP port, 8000 unless told otherwise; 0 takes a free one."""
 
+    token_env: str | None = None
+    """Environment variable that holds the token of clients."""
+
+    threads: int | None = None
+    """Batches that are scored at the same time."""
+
     check: bool = False
     """Check the configuration, load no model, serve nothing."""
 
@@ -72,7 +78,7 @@ def _config(arguments: _Arguments, rest: list[str]) -> ServiceConfig:
     from hero_rl.service import ServiceConfig
     from hero_rl.settings import parse_overrides, read_yaml, resolve
 
-    own = {"host": arguments.host, "port": arguments.port}
+    own = {name: getattr(arguments, name) for name in ("host", "port", "token_env", "threads")}
     overrides = parse_overrides(rest) | {name: value for name, value in own.items() if value is not None}
     raw = read_yaml(arguments.config) if arguments.config else {}
     return resolve(raw, overrides, arguments.config or "settings", ServiceConfig)

@@ -1,5 +1,5 @@
 """Verifier, reward model and rule behind HTTP, for trainers in other languages, processes or machines."""
 
-from hero_rl.service.settings import Limits, ServiceConfig
+from hero_rl.service.settings import Limits, OpenRLHF, ServiceConfig
 
-__all__ = ["Limits", "ServiceConfig"]
+__all__ = ["Limits", "OpenRLHF", "ServiceConfig"]

@@ -163,7 +163,7 @@ class _Service:
             for name, text in zip(("query", "labels"), texts, strict=True):
                 _check_length((name, row), len(str(text)), limits)
         try:
-            rollouts = rollouts_of(request, self._config.end_texts)
+            rollouts = rollouts_of(request, self._config.openrlhf.end_texts)
         except NotIts as error:
             raise _wrong(("query", error.row), str(error)) from None
         signals = await self._signals(rollouts)

@@ -11,7 +11,7 @@ from hero_rl.reward_models import AnyRewardModel
 from hero_rl.rules import AnyRule, Hero
 from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes
 
-__all__ = ["Limits", "ServiceConfig", "is_loopback"]
+__all__ = ["Limits", "OpenRLHF", "ServiceConfig", "is_loopback"]
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -49,6 +49,25 @@ class Limits(BaseModel):
     run_idle_seconds: Annotated[float, Field(gt=0)] = 86_400.0
 
 
+class OpenRLHF(BaseModel):
+    """How OpenRLHF's texts are read.
+
+    Attributes:
+        end_texts: special tokens that are taken off the end of a completion, as they are no part of an answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    end_texts: tuple[Annotated[str, Field(min_length=1)], ...] = (
+        "<|im_end|>",
+        "<|endoftext|>",
+        "<|eot_id|>",
+        "<|end_of_text|>",
+        "</s>",
+        "<eos>",
+    )
+
+
 class ServiceConfig(BaseModel):
     """One service.
 
@@ -62,7 +81,7 @@ class ServiceConfig(BaseModel):
         reward_model: scores them; none leaves scores null, with which HERO falls back on the verdicts.
         rule: combines both signals.
         threads: batches that are scored at the same time; a reward model in this process is given one at a time.
-        end_texts: what OpenRLHF leaves at the end of a completion and the policy did not mean as its answer.
+        openrlhf: how OpenRLHF's texts are read.
         limits: how much a client may ask for.
     """
 
@@ -76,15 +95,13 @@ class ServiceConfig(BaseModel):
     reward_model: AnyRewardModel | None = None
     rule: AnyRule = Hero()
     threads: Annotated[int, Field(ge=1, le=256)] = 8
-    end_texts: tuple[str, ...] = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>")
+    openrlhf: OpenRLHF = OpenRLHF()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _check(self) -> ServiceConfig:
         if self.token_env is None and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines, so token_env must name a token")
-        if "" in self.end_texts:
-            raise ValueError("end_texts: a text is empty")
         return self
 
 
