@@ -170,7 +170,7 @@ def _memory(pid: int) -> float:
 def merging(quick: bool) -> str:
     """Requests a second with a small reward model, merged and one by one."""
     sys.path.append(str(Path(__file__).parents[1] / "examples"))
-    from tiny_models import write
+    from tiny_models import write  # pyright: ignore[reportMissingImports]
 
     lines = ["| clients | requests merged | requests/s | p50 ms | p99 ms |", "|---:|---|---:|---:|---:|"]
     with tempfile.TemporaryDirectory() as folder:
@@ -187,11 +187,14 @@ def merging(quick: bool) -> str:
 
 def held_in_python(clients: int, seconds: float, path: str, merged: int) -> dict[str, float]:
     """Jobs of one rollout through a batcher with a local reward model, without HTTP, which costs both the same."""
+    import torch
+
     from hero_rl.reward_models import LocalRewardModelConfig
     from hero_rl.scoring import Scorer
     from hero_rl.service.batcher import Batcher
     from hero_rl.verifiers import ExactVerifier
 
+    torch.set_num_threads(1)
     batcher = Batcher(Scorer(ExactVerifier(), LocalRewardModelConfig(path=path).load()), 1, merged)
     taken: list[float] = []
     end = time.perf_counter() + seconds
@@ -222,20 +225,21 @@ def report(found: dict[str, Any], clients: int, seconds: float, load: float, mer
     said = found["said"]
     others = {name: count for name, count in said.items() if name != "200"}
     counted = found["counted"]
+    versions = f"FastAPI {fastapi.__version__}, uvicorn {uvicorn.__version__}, Python {platform.python_version()}"
+    rows = ROLLOUTS * found["requests"]
     return (
         "# The service under load\n\n"
-        f"`python benchmarks/service.py`: {clients} clients for {seconds:.0f} s, each with one connection and one request "
-        f"of {ROLLOUTS} rollouts to `/v1/shape` at a time; clients and service on the same {os.cpu_count()} cores of "
-        f"{processor()}, which other programs used too: load average before the start {load:.1f}. Every "
-        f"{SECONDS_BETWEEN_KILLS:.0f} s a worker of the verifier was killed. FastAPI {fastapi.__version__}, uvicorn {uvicorn.__version__}, Python "
-        f"{platform.python_version()}.\n\n"
+        f"`python benchmarks/service.py`: {clients} clients for {seconds:.0f} s, each with one connection and one "
+        f"request of {ROLLOUTS} rollouts to `/v1/shape` at a time; clients and service on the same {os.cpu_count()} "
+        f"cores of {processor()}, which other programs used too: load average before the start {load:.1f}. Every "
+        f"{SECONDS_BETWEEN_KILLS:.0f} s a worker of the verifier was killed. {versions}.\n\n"
         "| requests | requests/s | rollouts/s | p50 ms | p99 ms | longest ms | service's MiB |\n"
         "|---:|---:|---:|---:|---:|---:|---:|\n"
         f"| {found['requests']:,} | {found['a second']:.0f} | {ROLLOUTS * found['a second']:,.0f} | {found['p50']:.0f} "
         f"| {found['p99']:.0f} | {found['longest']:,.0f} | {found['MiB']:.0f} |\n\n"
         f"Answers other than 200, lost, mixed up or wrong: {others or 'none'}. {found['killed']} workers killed, "
-        f"{counted['hero_verifier_respawns_total']:.0f} replaced, {counted['hero_verifier_judged_total']:,.0f} checks made in workers; {found['abstained']} of "
-        f"{ROLLOUTS * found['requests']:,} rollouts got null, none a wrong verdict.\n\n"
+        f"{counted['hero_verifier_respawns_total']:.0f} replaced, {counted['hero_verifier_judged_total']:,.0f} checks "
+        f"made in workers; {found['abstained']} of {rows:,} rollouts got null, none a wrong verdict.\n\n"
         "## Merging requests that wait\n\n"
         "One rollout a request, a reward model of two layers on the CPU in one thread, without HTTP:\n\n" + merged
     )

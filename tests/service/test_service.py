@@ -220,6 +220,25 @@ def test_no_body_breaks_it(service, path, body):
     assert len(said.content) < 20_000
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"rollouts": [' + b"{}," * 2_000_000 + b"{}]}",
+        b'{"rollouts": [{"prompt": [' + b"0," * 3_000_000 + b'0], "completion": "c", "reference": "r"}]}',
+        b'{"rollouts": [' + b'{"group":0,"verdict":1},' * 300_000 + b'{"group":0,"verdict":1}]}',
+        b"{" + b",".join(b'"%d":0' % n for n in range(600_000)) + b"}",
+        b'{"rollouts": [], "state": {' + b",".join(b'"%d":""' % n for n in range(500_000)) + b"}}",
+        b'{"query": [' + b"0," * 3_000_000 + b'0], "prompts": [], "labels": []}',
+    ],
+    ids=range(6),
+)
+def test_a_million_mistakes_are_told_in_few_words(plain, body):
+    for path in ("/v1/signals", "/v1/shape", "/openrlhf"):
+        said = plain.client.post(path, content=body, headers={"content-type": "application/json"})
+        assert said.status_code == 422 and len(said.content) < 20_000
+    assert plain.client.get("/healthz").status_code == 200
+
+
 def test_what_a_policy_may_write_is_judged(service):
     texts = ["\0", "\x1b[2J", "\u202e", "𝔁" * 1000, "x" * 5000, "{{7*7}}", "%s%n", "'; DROP TABLE"]
     assert [row["verdict"] for row in service.signals(*texts).json()["rollouts"]] == [0.0] * len(texts)
@@ -354,7 +373,7 @@ def test_settings_that_would_let_anybody_in_are_refused(capsys, monkeypatch):
         assert main(["serve", "--host", "0.0.0.0", "--token_env", name]) == 2
         assert message in capsys.readouterr().err
     assert main(["serve", "--rule.aplha", "0.1"]) == 2
-    assert "hero serve: hero serve: rule.aplha: unknown setting; did you mean 'alpha'?" in capsys.readouterr().err
+    assert "hero serve: settings: rule.aplha: unknown setting; did you mean 'alpha'?" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_and_pages_of_other_hosts(plain, capsys):

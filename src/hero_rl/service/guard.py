@@ -82,7 +82,8 @@ class Guard:
         try:
             await self._answer(scope, receive, noting)
         except _Refused as refused:
-            await refusal(*refused.answer)(scope, receive, noting)
+            if status == _GONE:  # else its client reads so slowly that the answer could not be sent in time
+                await refusal(*refused.answer)(scope, receive, noting)
         except _Gone:
             pass
         finally:

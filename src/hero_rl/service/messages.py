@@ -8,9 +8,18 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 __all__ = [
+    "MOST_ROLLOUTS",
     "ChatMessage",
     "GivenRollout",
     "GroupedRollout",
@@ -45,16 +54,31 @@ def _null_if_nan(value: Any) -> Any:
 
 _LARGEST = 1e100  # whose square is finite, and no reward model's logit
 Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+Spread = Annotated[float, Field(ge=0, le=_LARGEST)]
 Verdict = Annotated[
     float, AfterValidator(_known), BeforeValidator(_number), WithJsonSchema({"enum": [0, 1, False, True]})
 ]
 Number = Annotated[float | None, BeforeValidator(_null_if_nan)]
 GroupId = Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)]
+# A mistake in each of millions of items would cost far more to tell than the items themselves.
+MOST_ROLLOUTS = 65_536
+_MOST_NAMES = 64
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+def _few_names(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > _MOST_NAMES:
+        raise ValueError(f"{len(value)} names")
+    return value
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_size(cls, value: Any) -> Any:
+        return _few_names(value)
 
 
 class ChatMessage(_Strict):
@@ -64,7 +88,7 @@ class ChatMessage(_Strict):
     content: str
 
 
-Text = str | list[ChatMessage]
+Text = str | Annotated[list[ChatMessage], Field(max_length=1024, fail_fast=True)]
 
 
 class Rollout(_Strict):
@@ -107,7 +131,7 @@ class SignalsRequest(_Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rollouts": [_EXAMPLE]}]})
 
-    rollouts: list[Rollout]
+    rollouts: Annotated[list[Rollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
 
 
 class Signal(_Strict):
@@ -188,9 +212,12 @@ class ShapeRequest(_Strict):
         }
     )
 
-    rollouts: list[GivenRollout] | list[GroupedRollout]
+    rollouts: (
+        Annotated[list[GivenRollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+        | Annotated[list[GroupedRollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    )
     run: RunId | None = None
-    state: dict[str, Annotated[float, Field(ge=0, le=_LARGEST)] | None] | None = None
+    state: Annotated[dict[str, Spread | None] | None, BeforeValidator(_few_names)] = None
 
     @model_validator(mode="after")
     def _one_state(self) -> ShapeRequest:
@@ -267,9 +294,9 @@ class OpenRLHFRequest(_Strict):
         }
     )
 
-    query: list[str]
-    prompts: list[str]
-    labels: list[str | int | float | None]
+    query: Annotated[list[str], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    prompts: Annotated[list[str], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    labels: Annotated[list[str | int | float | None], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
 
     @model_validator(mode="after")
     def _one_length(self) -> OpenRLHFRequest:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hero_rl.reward_models import AnyRewardModel
 from hero_rl.rules import AnyRule, Hero
+from hero_rl.service.messages import MOST_ROLLOUTS
 from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes
 
 __all__ = ["Limits", "OpenRLHF", "ServiceConfig", "is_loopback"]
@@ -37,7 +38,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     body_mb: Annotated[float, Field(gt=0, le=1024)] = 8.0
-    rollouts: Count = 1024
+    rollouts: Annotated[int, Field(ge=1, le=MOST_ROLLOUTS)] = 1024
     groups: Count = 256
     characters: Count = 200_000
     requests: Count = 128
