@@ -357,6 +357,7 @@ def test_the_token(service):
 
 def test_metrics(service):
     service.signals("x", "y")
+    service.client.get("/no/such/page")
     page = service.client.get("/metrics").text
     assert 'hero_verdicts_total{reason="matched_exactly"}' in page
     assert "hero_verifier_respawns_total" in page and "hero_reward_model_missing_total" in page
