@@ -1,4 +1,4 @@
-"""Print docs/configuration.md: every setting of `hero train`, `hero sft` and `hero train-rm`.
+"""Print docs/configuration.md: every setting of the verbs that take a configuration, from the models that check them.
 
 python docs/make_configuration.py > docs/configuration.md
 """
@@ -20,6 +20,7 @@ from hero_rl.reward_models import (
     RemoteRewardModelConfig,
 )
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
     DemonstrationConfig,
@@ -86,6 +87,18 @@ REWARD_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("data", [RewardDataConfig]),
 ]
 
+SERVICE_HEAD = """# Configuration of `hero serve`
+
+Checked and overridden in the same way; every setting has a default. `verifier`, `verifier_processes`, `reward_model`
+and `rule` are the blocks of `hero train`. What it does: [signals and rewards over HTTP](service.md).
+"""
+
+SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("", [ServiceConfig]),
+    ("openrlhf", [OpenRLHF]),
+    ("limits", [Limits]),
+]
+
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
     """What the docstring's Attributes section says of each field."""
@@ -102,6 +115,8 @@ def type_name(annotation: Any) -> str:
     if typing.get_origin(annotation) is typing.Annotated:
         return type_name(typing.get_args(annotation)[0])
     arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is tuple:
+        return f"list of {type_name(arguments[0])}"
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(f"`{value}`" for value in arguments)
     if typing.get_origin(annotation) is dict or (inspect.isclass(annotation) and issubclass(annotation, BaseModel)):
@@ -129,8 +144,8 @@ def default(field: FieldInfo) -> str:
         return "its defaults"
     if isinstance(value, BaseModel):
         return f"`type: {value.type}`"  # pyright: ignore[reportAttributeAccessIssue]
-    if "\n" in str(value):
-        return "built in"  # too long for a table
+    if "\n" in str(value) or "|" in str(value):
+        return "built in"  # fits into no table
     return {"None": "null", "True": "`true`", "False": "`false`", "{}": "empty"}.get(str(value), f"`{value}`")
 
 
@@ -160,7 +175,8 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *sections(BLOCKS), SFT_HEAD, *sections(SFT_BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)])
+    trained = [HEAD, *sections(BLOCKS), SFT_HEAD, *sections(SFT_BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)]
+    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS)])
 
 
 if __name__ == "__main__":

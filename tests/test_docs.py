@@ -101,14 +101,27 @@ def run_demo(command, tmp_path, cache):
     assert [arm["name"] for arm in result["arms"]] == result["settings"]["arms"]
 
 
+def ask_the_service():
+    """`hero serve` on a free port, and every question that the pages ask it."""
+    from serving import HERO as SERVE
+    from serving import running
+
+    with running([*SERVE, "--port", "0", "--json"]) as service:
+        for command in [command for command in COMMANDS if command.startswith("curl")]:
+            said = shell(shlex.split(command.replace("http://127.0.0.1:8000", service.url)))
+            assert said and "detail" not in said, said
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if not command.startswith("curl")])
 @pytest.mark.xdist_group("demos")  # so that they share the models that the first of them makes
 def test_commands_run(command, tmp_path, cache):
     command = command.removeprefix(".venv/bin/") if command not in RUNS else command
     if command.startswith("hero demo"):
         run_demo(command, tmp_path, cache)
-    elif command.startswith("hero verify"):
+    elif command == "hero serve":
+        ask_the_service()
+    elif command.startswith(("hero serve", "hero verify")):
         shell([*HERO, *shlex.split(command)[1:]], cwd=ROOT)
     elif command.startswith(("hero recipe list", "hero recipe show")):
         assert shell([*HERO, *shlex.split(command)[1:]])

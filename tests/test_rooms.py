@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
+    "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "endpoints"},
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
     "training": {
         "rows",
@@ -58,6 +59,7 @@ MAY_IMPORT = {
         "diagnostics",
         "training",
         "arena",
+        "service",
         "rules",
         "verifiers",
         "reward_models",

@@ -41,6 +41,7 @@ class Scored:
         score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model.
         reasons: why each verdict is what it is.
         answers: the final answers that the verifier extracted, None where it has none.
+        seconds: wall-clock time of each row's check.
         verifier_seconds: wall-clock time of all checks.
         reward_model_seconds: wall-clock time of the reward model, at the same time as the checks.
         counters: metric name -> count or seconds of this call, the same names in every call and all summable over
@@ -53,6 +54,7 @@ class Scored:
     score: Float[Tensor, " B"]
     reasons: list[Reason]
     answers: list[str | None]
+    seconds: list[float]
     verifier_seconds: float
     reward_model_seconds: float
     counters: dict[str, float]
@@ -138,6 +140,7 @@ class Scorer:
             score=score,
             reasons=reasons,
             answers=[verdict.answer for verdict in verdicts],
+            seconds=[verdict.seconds for verdict in verdicts],
             verifier_seconds=verifier_seconds,
             reward_model_seconds=reward_model_seconds,
             counters={

@@ -95,10 +95,17 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
 def _overridden(raw: dict[str, Any], overrides: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
     named = {name.partition(".")[0] for name in overrides if "." in name}
-    for block in _USUAL_TYPES.keys() & kind.model_fields.keys():
+    for block, usual in _usual_types(kind).items():
         if isinstance(merged.get(block), dict) or (block in named and merged.get(block) is None):
-            merged[block] = {"type": _USUAL_TYPES[block]} | (merged.get(block) or {})
+            merged[block] = {"type": usual} | (merged.get(block) or {})
     return lay_over(merged, overrides)
+
+
+def _usual_types(kind: type[BaseModel]) -> dict[str, str]:
+    """What type each block of a configuration is of, where it names none."""
+    defaults = {name: getattr(field.default, "type", None) for name, field in kind.model_fields.items()}
+    usual = {name: _USUAL_TYPES.get(name) or default for name, default in defaults.items()}
+    return {name: said for name, said in usual.items() if isinstance(said, str)}
 
 
 def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

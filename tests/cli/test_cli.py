@@ -50,17 +50,20 @@ def rows(path):
 def test_help_names_every_verb_and_unknown_ones_are_refused(capsys):
     assert main([]) == main(["--help"]) == 0
     said = capsys.readouterr().out
-    assert all(verb in said for verb in ("train", "sft", "recipe", "train-rm", "verify", "score", "diagnose", "demo"))
+    verbs = ("train", "sft", "recipe", "train-rm", "verify", "score", "diagnose", "serve", "demo")
+    assert all(verb in said for verb in verbs)
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == hero_rl.__version__
     assert main(["tarin"]) == 2
     assert (
-        "unknown verb 'tarin'; one of: train, sft, recipe, train-rm, preflight, verify, score, diagnose, demo"
+        "unknown verb 'tarin'; one of: train, sft, recipe, train-rm, preflight, verify, score, diagnose, serve, demo"
         in capsys.readouterr().err
     )
 
 
-@pytest.mark.parametrize("verb", ["train", "sft", "recipe", "train-rm", "score", "diagnose", "demo"])
+@pytest.mark.parametrize(
+    "verb", ["train", "sft", "recipe", "train-rm", "preflight", "score", "diagnose", "serve", "demo"]
+)
 def test_help_has_examples(verb, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([verb, "--help"])

@@ -18,6 +18,7 @@ _VERBS = {
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "diagnose": "see inside the reward of rollouts that are there already",
+    "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }
 
@@ -26,6 +27,7 @@ _EXTRAS = {
     **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
     **dict.fromkeys(["verl", "hydra", "omegaconf", "ray", "tensordict", "transfer_queue"], "verl"),
     **dict.fromkeys(["matplotlib", "jinja2"], "report"),
+    **dict.fromkeys(["fastapi", "uvicorn", "prometheus_client"], "serve"),
 }
 
 _HELP = """usage: hero <verb> [arguments]
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     verb = arguments[0] if arguments else "--help"
     if verb in ("-h", "--help"):
-        print(_HELP.format(verbs="\n".join(f"  {name:<10}{what}" for name, what in _VERBS.items())))
+        print(_HELP.format(verbs="\n".join(f"  {name:<11}{what}" for name, what in _VERBS.items())))
         return 0
     if verb == "--version":
         from hero_rl import __version__

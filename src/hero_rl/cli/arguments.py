@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, TypeVar
 
 import tyro
@@ -56,9 +56,9 @@ def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tup
     """Read a verb's arguments; its dataclass's docstring opens the help, the epilog with the examples follows.
 
     Returns:
-        The arguments, and what the dataclass does not know: dotted overrides first.
+        The arguments, and what the dataclass does not know: overrides by name first.
     """
-    own, dotted = _apart(argv)
+    own, others = _apart(argv, {field.name for field in fields(kind)})  # pyright: ignore[reportArgumentType]
     arguments, unknown = tyro.cli(
         kind,
         args=own,
@@ -67,23 +67,23 @@ def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tup
         return_unknown_args=True,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
-    return arguments, [*dotted, *unknown]
+    return arguments, [*others, *unknown]
 
 
-_DOTTED = re.compile(r"--\w+\.[\w.+~-]+(=.*)?", re.DOTALL)
+_NAMED = re.compile(r"--(\w[\w.+~-]*)(=.*)?", re.DOTALL)
 
 
-def _apart(argv: list[str]) -> tuple[list[str], list[str]]:
-    """A verb's own arguments, and the dotted ones with their values, which an optional file name would swallow."""
-    own, dotted = [], []
+def _apart(argv: list[str], known: set[str]) -> tuple[list[str], list[str]]:
+    """A verb's own arguments, and the other named ones with their values, which an optional file name would swallow."""
+    own, others = [], []
     queue = list(argv)
     while queue:
         argument = queue.pop(0)
-        match = _DOTTED.fullmatch(argument)
-        if match is None:
+        match = _NAMED.fullmatch(argument)
+        if match is None or match[1].replace("-", "_") in known | {"help"}:
             own.append(argument)
             continue
-        dotted.append(argument)
-        if match[1] is None and queue:
-            dotted.append(queue.pop(0))
-    return own, dotted
+        others.append(argument)
+        if match[2] is None and queue:
+            others.append(queue.pop(0))
+    return own, others

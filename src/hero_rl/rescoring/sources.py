@@ -13,7 +13,7 @@ from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged
 from hero_rl.rescoring.settings import Rescoring
-from hero_rl.reward_models import AnyRewardModel, CachedRewardModel, RemoteRewardModel, RewardModel
+from hero_rl.reward_models import load_and_check
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import row_line
 from hero_rl.rules import AnyRule, RewardModelOnly
@@ -156,17 +156,5 @@ def judge_of(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack
     running = in_processes(verifier, settings.verifier_processes) if verifier else None
     if hasattr(running, "__exit__"):
         stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-    reward_model = _loaded(settings.reward_model, stack) if settings.reward_model else None
+    reward_model = load_and_check(settings.reward_model, stack) if settings.reward_model else None
     return Judge(running, reward_model, settings.max_missing)
-
-
-def _loaded(config: AnyRewardModel, stack: ExitStack) -> RewardModel:
-    try:
-        model = config.load()
-    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
-        raise ConfigError(f"reward_model: {error}") from None
-    inner = model.inner if isinstance(model, CachedRewardModel) else model
-    if isinstance(inner, RemoteRewardModel):
-        stack.callback(inner.close)
-        inner.check()
-    return model

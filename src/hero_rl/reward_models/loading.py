@@ -1,0 +1,34 @@
+"""From a configuration block to a reward model that is ready to score, and is put away in the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from hero_rl.errors import ConfigError
+from hero_rl.reward_models.base import RewardModel
+from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
+from hero_rl.reward_models.generative import GenerativeRewardModelConfig
+from hero_rl.reward_models.local import LocalRewardModelConfig
+from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
+
+__all__ = ["load_and_check"]
+
+
+def load_and_check(
+    config: LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig,
+    stack: ExitStack,
+) -> RewardModel:
+    """Load a reward model; servers that cannot serve as one are refused here. The stack ends what it holds open.
+
+    Raises:
+        ConfigError: it cannot be loaded, or does not give what a reward model gives.
+    """
+    try:
+        model = config.load()
+    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
+        raise ConfigError(f"reward_model: {error}") from None
+    inner = model.inner if isinstance(model, CachedRewardModel) else model
+    if isinstance(inner, RemoteRewardModel):
+        stack.callback(inner.close)
+        inner.check()
+    return model

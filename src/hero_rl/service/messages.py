@@ -1,0 +1,348 @@
+"""What clients send and get: strict JSON, unknown names refused, numbers finite, null for what is missing.
+
+A verdict is 1 correct, 0 incorrect, null abstained; a score is the reward model's raw logit, null if missing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+__all__ = [
+    "MOST_ROLLOUTS",
+    "ChatMessage",
+    "GivenRollout",
+    "GroupedRollout",
+    "Health",
+    "OpenRLHFRequest",
+    "OpenRLHFResponse",
+    "Problem",
+    "Rollout",
+    "RunState",
+    "ShapeRequest",
+    "ShapeResponse",
+    "ShapedRollout",
+    "Signal",
+    "SignalsRequest",
+    "SignalsResponse",
+]
+
+
+def _known(verdict: float) -> float:
+    if verdict not in (0, 1):
+        raise ValueError("a verdict is 0, 1, false, true or null")
+    return verdict
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, bool) else value
+
+
+def _null_if_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_LARGEST = 1e100  # whose square is finite, and no reward model's logit
+Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+Spread = Annotated[float, Field(ge=0, le=_LARGEST)]
+Verdict = Annotated[
+    float, AfterValidator(_known), BeforeValidator(_number), WithJsonSchema({"enum": [0, 1, False, True]})
+]
+Number = Annotated[float | None, BeforeValidator(_null_if_nan)]
+GroupId = Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)]
+# A mistake in each of millions of items would cost far more to tell than the items themselves.
+MOST_ROLLOUTS = 65_536
+_MOST_NAMES = 64
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+def _few_names(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) > _MOST_NAMES:
+        raise ValueError(f"{len(value)} names")
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_size(cls, value: Any) -> Any:
+        return _few_names(value)
+
+
+class ChatMessage(_Strict):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+
+
+Text = str | Annotated[list[ChatMessage], Field(max_length=1024, fail_fast=True)]
+
+
+class Rollout(_Strict):
+    """A rollout to judge and score.
+
+    Attributes:
+        prompt: text, or chat messages.
+        completion: text, or chat messages, of which the last assistant's is judged.
+        reference: the right answer. Of an empty one the verifier has no opinion.
+    """
+
+    prompt: Text
+    completion: Text
+    reference: str
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Characters of each text."""
+        return {name: _characters(getattr(self, name)) for name in ("prompt", "completion", "reference")}
+
+    @property
+    def texts(self) -> tuple[Any, Any, str]:
+        """Prompt, completion and reference as a scorer takes them."""
+        return _plain(self.prompt), _plain(self.completion), self.reference
+
+
+def _characters(text: Text) -> int:
+    return len(text) if isinstance(text, str) else sum(len(message.content) for message in text)
+
+
+def _plain(text: Text) -> str | list[dict[str, Any]]:
+    return text if isinstance(text, str) else [message.model_dump() for message in text]
+
+
+_EXAMPLE: dict[str, Any] = {"prompt": "1/4 + 1/4 =", "completion": "It is \\boxed{0.5}", "reference": "\\frac{1}{2}"}
+
+
+class SignalsRequest(_Strict):
+    """Rollouts in any order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rollouts": [_EXAMPLE]}]})
+
+    rollouts: Annotated[list[Rollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+
+
+class Signal(_Strict):
+    """What verifier and reward model say of one rollout.
+
+    Attributes:
+        verdict: 1 correct, 0 incorrect, null abstained: the reference is unreadable, or the check failed.
+        score: raw logit, null if missing.
+        reason: why the verdict is what it is, for example `mismatch` or `timed_out`.
+        answer: the final answer that the verifier read.
+        seconds: time of the check; 0 where it had been made before.
+    """
+
+    verdict: Number
+    score: Number
+    reason: str
+    answer: str | None
+    seconds: float
+
+
+_SIGNAL: dict[str, Any] = {
+    "verdict": 1.0,
+    "score": 1.25,
+    "reason": "matched_by_value",
+    "answer": "0.5",
+    "seconds": 0.0001,
+}
+
+
+class SignalsResponse(_Strict):
+    """One signal a rollout, in the order of the request."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rollouts": [_SIGNAL]}]})
+
+    rollouts: list[Signal]
+
+
+class GroupedRollout(Rollout):
+    """A rollout to judge, score and shape.
+
+    Attributes:
+        group: what the rollouts of one prompt share.
+    """
+
+    group: GroupId
+
+
+class GivenRollout(_Strict):
+    """A rollout whose signals are known.
+
+    Attributes:
+        group: what the rollouts of one prompt share.
+        verdict: 1 or true, 0 or false, null for abstained.
+        score: raw logit, null if missing.
+    """
+
+    group: GroupId
+    verdict: Verdict | None
+    score: Finite | None = None
+
+
+class ShapeRequest(_Strict):
+    """Whole groups, in any order: all with texts, or all with signals.
+
+    Attributes:
+        rollouts: one batch.
+        run: name of the run whose state the service keeps from batch to batch.
+        state: the rule's state before this batch, as the last answer gave it. Without run and state, the rule starts
+            anew.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"rollouts": [{"group": 7, "verdict": 1, "score": 3.0}, {"group": 7, "verdict": 0, "score": 1.0}]},
+                {"rollouts": [{"group": "a", **_EXAMPLE}], "run": "my-run"},
+            ]
+        }
+    )
+
+    rollouts: (
+        Annotated[list[GivenRollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+        | Annotated[list[GroupedRollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    )
+    run: RunId | None = None
+    state: Annotated[dict[str, Spread | None] | None, BeforeValidator(_few_names)] = None
+
+    @model_validator(mode="after")
+    def _one_state(self) -> ShapeRequest:
+        if self.run is not None and self.state is not None:
+            raise ValueError("give a run, whose state is kept here, or a state; not both")
+        return self
+
+
+class ShapedRollout(_Strict):
+    """Signals and what the rule makes of them.
+
+    Attributes:
+        verdict: as in a signal.
+        score: as in a signal.
+        reason: as in a signal; null where the verdict was given.
+        answer: as in a signal.
+        seconds: as in a signal.
+        reward: the shaped reward; null for a rollout that the rule can make none of.
+        advantage: what the policy gradient sees; 0 where the rollout is unscorable or its group says nothing.
+        weight: the prompt's weight.
+        sigma: standard deviation of the group's scores.
+    """
+
+    verdict: Number
+    score: Number
+    reason: str | None = None
+    answer: str | None = None
+    seconds: float | None = None
+    reward: Number
+    advantage: Number
+    weight: Number
+    sigma: Number
+
+
+class RunState(_Strict):
+    """What the service keeps of a run.
+
+    Attributes:
+        batches: batches that its state has seen, this one included.
+    """
+
+    run: str
+    batches: int
+
+
+class ShapeResponse(_Strict):
+    """One shaped rollout a rollout, in the order of the request.
+
+    Attributes:
+        rollouts: the batch.
+        state: the rule's state after this batch, to send with the next one.
+        run: the kept run, if one was named.
+        metrics: the batch in numbers, null where it does not define one.
+    """
+
+    rollouts: list[ShapedRollout]
+    state: dict[str, Number]
+    run: RunState | None
+    metrics: dict[str, Number]
+
+
+class OpenRLHFRequest(_Strict):
+    """What OpenRLHF sends to `--reward.remote_url`: lists of one length.
+
+    Attributes:
+        query: prompt and completion as one text, special tokens and all.
+        prompts: the prompts.
+        labels: the references; null or an empty text for none.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"query": ["1 + 1 = \\boxed{2}<|im_end|>"], "prompts": ["1 + 1 ="], "labels": ["2"]}]
+        }
+    )
+
+    query: Annotated[list[str], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    prompts: Annotated[list[str], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    labels: Annotated[list[str | int | float | None], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> OpenRLHFRequest:
+        if not len(self.query) == len(self.prompts) == len(self.labels):
+            sizes = f"{len(self.query)}, {len(self.prompts)} and {len(self.labels)}"
+            raise ValueError(f"query, prompts and labels must have one length, not {sizes}")
+        return self
+
+
+class OpenRLHFResponse(_Strict):
+    """What OpenRLHF reads, and reasons that it passes over.
+
+    Attributes:
+        rewards: shaped rewards under the service's rule; null for a rollout that it can make none of.
+        scores: verdicts, for dynamic filtering; null where the verifier abstained.
+        extra_logs: a number a rollout: `accepted`, `abstained`, `score_missing`, each 0 or 1.
+        reasons: why each verdict is what it is.
+    """
+
+    rewards: list[Number]
+    scores: list[Number]
+    extra_logs: dict[str, list[float]]
+    reasons: list[str]
+
+
+class Problem(_Strict):
+    """Why there is no answer.
+
+    Attributes:
+        detail: for people.
+    """
+
+    detail: str
+
+
+class Health(_Strict):
+    """Whether the service is up.
+
+    Attributes:
+        status: always `ok`.
+        rule: name of its rule.
+        verifier: type of its verifier.
+        reward_model: type of its reward model, null if it has none.
+    """
+
+    status: Literal["ok"] = "ok"
+    rule: str
+    verifier: str
+    reward_model: str | None
