@@ -113,7 +113,9 @@ def main() -> None:
             "# The alarms: how often they come on\n\n`python benchmarks/monitor.py --runs ...`. What each alarm means: "
             "`hero_rl/diagnostics/monitor.py`. The settings are the usual ones.\n\n"
         )
-        Path(__file__).with_suffix(".md").write_text(about + text + "\n")
+        page = Path(__file__).with_suffix(".md")
+        _, mark, remarks = (page.read_text() if page.exists() else "").partition("\n\nThe runs of the arena:")
+        page.write_text(about + text + (mark + remarks.rstrip()) * bool(runs) + "\n")
 
 
 if __name__ == "__main__":
