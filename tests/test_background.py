@@ -83,3 +83,13 @@ def test_elsewhere_they_do_nothing():
 
 def test_what_never_began_is_called_off_at_once():
     Background(lambda: 1 / 0, "never").call_off()
+
+
+def test_an_interrupt_while_it_starts_still_calls_it_off(monkeypatch):
+    """As a signal does that strikes the caller before the new thread has said that it is there."""
+    work = Background(lambda: time.sleep(0.3), "starting")
+    monkeypatch.setattr(work._thread._started, "wait", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        work.start()
+    work.call_off()
+    assert not work._thread.is_alive()

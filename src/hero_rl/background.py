@@ -16,6 +16,7 @@ Nothing ends a thread from outside. What runs long says `in_steps` and does so i
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -46,12 +47,13 @@ class Background(Generic[Result]):
         self._work = work
         self._future: Future[Result] = Future()
         self._called_off = False
-        self._in_steps = False
+        self._begun = self._in_steps = False
         self._wake: Callable[[], Any] | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin; within the `try` whose end calls the work off, so that an interrupt finds it there."""
+        self._begun = True
         self._thread.start()
 
     def result(self) -> Result:
@@ -64,8 +66,14 @@ class Background(Generic[Result]):
         An interpreter that exits while torch computes in another thread is aborted.
         """
         self._called_off = True
-        if self._thread.ident is None:  # it never began
+        if not self._begun:
             return
+        # An interrupt within `start` comes before the thread says that it is there.
+        until = time.monotonic() + seconds
+        while not (self._thread.is_alive() or self._future.done()):
+            if time.monotonic() > until:
+                return
+            time.sleep(0.001)
         wake = self._wake
         if wake is not None:
             wake()
@@ -76,6 +84,7 @@ class Background(Generic[Result]):
     def _run(self) -> None:
         _here.work = self
         try:
+            self._stop_if_called_off()
             self._future.set_result(self._work())
         except BaseException as error:
             self._future.set_exception(error)
