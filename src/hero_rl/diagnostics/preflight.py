@@ -103,7 +103,7 @@ def _on_the_advantage(settings: _Settings, rule: Rule) -> Iterator[Finding]:
             "it drops the groups that the verifier is silent on, which are those that HERO is for: set it to false",
         )
     rollouts = settings.get("actor_rollout_ref.rollout.n", 1)
-    if rollouts < 2:
+    if isinstance(rollouts, int) and rollouts < 2:  # an interpolation is known once hydra has composed it
         yield Finding(
             "error",
             "actor_rollout_ref.rollout.n",
@@ -138,13 +138,19 @@ def _on_the_reward_model(settings: _Settings, rule: Rule, own: bool) -> Iterator
         )
     if pooled:
         yield from _on_the_pool(settings)
-    elif own and settings.get("hero.reward_model.type", "local") == "local":
+    elif own and _type_of(settings) == "local":
         yield Finding(
             "warning",
             "hero.reward_model.type",
             f"local loads the model into each of {settings.get('reward.num_workers', 8)} reward workers "
             "(reward.num_workers), to which verl gives no GPU",
         )
+
+
+def _type_of(settings: _Settings) -> str:
+    """The kind of `hero.reward_model`, behind its cache if it has one."""
+    kind = settings.get("hero.reward_model.type", "local")
+    return settings.get("hero.reward_model.inner.type", "local") if kind == "cached" else kind
 
 
 def _on_the_pool(settings: _Settings) -> Iterator[Finding]:

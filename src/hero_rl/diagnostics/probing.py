@@ -133,12 +133,19 @@ def _on_width(moved: float, loudness: float, names: Names) -> Iterator[Finding]:
             f"alpha and beta are inert in prompts that are all correct or all incorrect: doubled, they multiply the "
             f"advantages there, beside those of mixed prompts, by {moved:.2f}; {names.remedy}",
         )
-    if loudness >= _LIFTED:
+    if moved < _MOVED and loudness >= _LIFTED:
         yield Finding(
             "error",
             names.divide,
             f"prompts on which the verifier saw no difference get advantages {loudness:.0%} as large as mixed ones, "
             f"whatever the bands: there the reward model decides alone; {names.remedy}",
+        )
+    elif loudness >= _LIFTED:
+        yield Finding(
+            "warning",
+            "alpha, beta",
+            f"bands so wide give prompts on which the verifier saw no difference advantages {loudness:.0%} as large as "
+            "mixed ones, and there the reward model decides alone",
         )
 
 

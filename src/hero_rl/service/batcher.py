@@ -49,7 +49,10 @@ class Batcher:
         """The signals to come, one a rollout; the future raises what the scorer raises."""
         future: Future[list[Signal]] = Future()
         if rollouts:
-            self._jobs.put(_Job(rollouts, future))
+            held = list(rollouts)
+            # The texts of a request that nobody waits for any more go at once, not when its turn comes.
+            future.add_done_callback(lambda done: held.clear() if done.cancelled() else None)
+            self._jobs.put(_Job(held, future))
         else:
             future.set_result([])
         return future

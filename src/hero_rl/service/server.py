@@ -79,8 +79,10 @@ def application(
         reward_model: the same; called from one thread at a time.
 
     Raises:
-        ConfigError: the reward model cannot be loaded.
+        ConfigError: the reward model cannot be loaded, or the configuration promises a token and none is given.
     """
+    if config.token_env and not token:
+        raise ConfigError(f"token: the configuration promises one (token_env {config.token_env}); give it")
     with ExitStack() as stack:
         threads = 1 if reward_model or _in_process(config.reward_model) else config.threads
         verifier = verifier or in_processes(config.verifier, config.verifier_processes)

@@ -343,6 +343,7 @@ class HeroMixin(_Base):
         # Before the trainer's own files: a checkpoint that is complete for TRL is then complete for HERO.
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+            self.watch.settle()
             write_state(folder, self.rule, self.rule_state, self.watch.state)
         super()._save_checkpoint(model, trial)
 

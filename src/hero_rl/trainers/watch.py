@@ -35,14 +35,18 @@ class Watch:
 
     def batch(self, signals: Signals, auroc: float) -> tuple[dict[str, float], str | None]:
         """Take in a batch of training; returns the alarms as metrics, and the first that ends the run."""
-        if self._evaluated:
-            self.state = self.monitor.evaluated(self.state, sum(self._evaluated) / len(self._evaluated))
-            self._evaluated = []
+        self.settle()
         alarms, self.state = self.monitor.update(self.state, observe(signals, auroc))
         warn_once(alarms, self._warned)
         metrics = {f"hero/alarm/{name}": float(on) for name, on in alarms.items() if name != "hacking"}
         metrics["hero/hacking_alarm"] = float(alarms["hacking"])
         return metrics, next((name for name in self.stop_on if alarms[name]), None)
+
+    def settle(self) -> None:
+        """Count what was evaluated since the last batch as one evaluation; before the state is written, too."""
+        if self._evaluated:
+            self.state = self.monitor.evaluated(self.state, sum(self._evaluated) / len(self._evaluated))
+            self._evaluated = []
 
     def evaluation(self, verdict_rate: float) -> None:
         """Take in a batch of evaluation; those between two batches of training are one evaluation."""

@@ -144,7 +144,7 @@ def _on_verl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Fin
     estimator, divides = algorithm.get("adv_estimator", "gae"), algorithm.get("norm_adv_by_std_in_grpo", True)
     rollouts = ((settings.get("actor_rollout_ref") or {}).get("rollout") or {}).get("n", 1)
     yield from verl_findings(settings, rule=rule, own_reward_model=bool(block.get("reward_model")))
-    if not isinstance(rule, Hero) or rollouts < 2:
+    if not isinstance(rule, Hero) or not isinstance(rollouts, int) or rollouts < 2:
         return
     if estimator == "hero":
         yield from probe(advantages_of_rule(rollouts, rule), rollouts, Names("hero.rule.scale", "set it to none"))

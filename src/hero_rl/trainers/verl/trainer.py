@@ -114,6 +114,7 @@ class HeroSyncTrainer(PPOTrainerSync):
     def _save_checkpoint(self) -> None:
         # Before verl's own files: a checkpoint that verl's tracker names is then complete for HERO.
         folder = Path(self.config.trainer.default_local_dir) / f"global_step_{self.global_steps}"
+        self.watch.settle()
         write_state(folder, self.rule, self.rule_state, self.watch.state)
         super()._save_checkpoint()
 
