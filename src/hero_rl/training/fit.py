@@ -53,7 +53,9 @@ def fit(
     if main:
         check_folder(config, resume)
     checkpoint = latest_checkpoint(folder, needed) if resume else None
-    if checkpoint and is_finished(checkpoint, arguments.max_steps) and (folder / "model").is_dir():
+    # What transformers writes last of a model: a save that was killed lacks it.
+    whole = (folder / "model" / "training_args.bin").is_file()
+    if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
         return folder / "model"
     line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
     trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
