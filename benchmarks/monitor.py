@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hero_rl.diagnostics import HackingMonitor, MonitorState, Observation, group_auroc, observe
+from hero_rl.diagnostics import MonitorState, Observation, RunMonitor, group_auroc, observe
 from hero_rl.diagnostics.monitor import ALARMS
 from hero_rl.rollouts import read_rollouts
 from hero_rl.rules import Groups
@@ -77,7 +77,7 @@ def observed(batch: list) -> Observation:
 
 def first_alarms(run: Iterator[Observation]) -> dict[str, int]:
     """The batch at which each alarm first came on."""
-    monitor, state, first = HackingMonitor(), MonitorState(), {}
+    monitor, state, first = RunMonitor(), MonitorState(), {}
     for number, seen in enumerate(run, start=1):
         alarms, state = monitor.update(state, seen)
         for name in (name for name, on in alarms.items() if on):
@@ -113,9 +113,7 @@ def main() -> None:
             "# The alarms: how often they come on\n\n`python benchmarks/monitor.py --runs ...`. What each alarm means: "
             "`hero_rl/diagnostics/monitor.py`. The settings are the usual ones.\n\n"
         )
-        page = Path(__file__).with_suffix(".md")
-        _, mark, remarks = (page.read_text() if page.exists() else "").partition("\n\nThe runs of the arena:")
-        page.write_text(about + text + (mark + remarks.rstrip()) * bool(runs) + "\n")
+        Path(__file__).with_suffix(".md").write_text(about + text + "\n")
 
 
 if __name__ == "__main__":

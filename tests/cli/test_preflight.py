@@ -76,6 +76,24 @@ def test_settings_of_verl(ask):
     assert {"algorithm.adv_estimator", "trainer.v1.trainer_mode", "algorithm.norm_adv_by_std_in_grpo"} <= named
 
 
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        ({"rule": {"alpha": 0.05}}, "verifier: missing"),
+        ({"verifier": {"type": "math"}, "rul": {}}, "did you mean 'rule'"),
+        ({"verifier": {"type": "math"}, "rule": {"alpha": 0.95}}, "alpha + beta must be below 1"),
+    ],
+)
+def test_a_broken_block_of_ours_is_an_error(ask, block, text):
+    code, kind, found = ask({"algorithm": {"adv_estimator": "hero"}, "hero": block})
+    assert (code, kind) == (1, "verl") and any(setting == "hero" and text in said for _, setting, said in found)
+
+
+def test_what_hydra_has_still_to_fill_in_is_left_to_it(ask):
+    _, kind, found = ask({"actor_rollout_ref": {"rollout": {"n": "${oc.env:N}"}}})
+    assert kind == "verl" and not any(setting == "actor_rollout_ref.rollout.n" for _, setting, _ in found)
+
+
 def test_a_file_that_is_none(tmp_path, capsys):
     assert main(["preflight", str(tmp_path / "no.yaml")]) == 2
     assert "no.yaml" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from hero_rl.diagnostics import HackingMonitor, MonitorState, Observation, observe
+from hero_rl.diagnostics import MonitorState, Observation, RunMonitor, observe
 from hero_rl.diagnostics.monitor import _slope_in_errors, warn_once
 from hero_rl.errors import ConfigError
 from hero_rl.signals import Signals
@@ -13,7 +13,7 @@ from hero_rl.trainers.watch import Watch
 
 
 def follow(series, state=None, **settings):
-    monitor, state, alarms = HackingMonitor(**settings), state or MonitorState(), []
+    monitor, state, alarms = RunMonitor(**settings), state or MonitorState(), []
     for seen in series:
         on, state = monitor.update(state, seen)
         alarms.append({name for name, is_on in on.items() if is_on})
@@ -67,7 +67,7 @@ def test_hacking_when_the_score_rises_tells_less_and_no_more_is_verified(seed, v
 def test_hacking_when_held_out_accuracy_stands_still():
     series = noisy(0, 220, score=0.05, auroc=-0.002, verdict=0.003)
     _, state = follow(series[:-1])
-    monitor = HackingMonitor()
+    monitor = RunMonitor()
     for accuracies, expected in (((0.3, 0.4, 0.5), False), ((0.3, 0.4, 0.39), True)):
         after = state
         for accuracy in (*accuracies, math.nan):

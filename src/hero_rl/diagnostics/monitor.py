@@ -20,7 +20,7 @@ from torch import Tensor
 
 from hero_rl.signals import Signals
 
-__all__ = ["ALARMS", "ChartState", "HackingMonitor", "MonitorState", "Observation", "observe", "warn_once"]
+__all__ = ["ALARMS", "ChartState", "MonitorState", "Observation", "RunMonitor", "observe", "warn_once"]
 
 ALARMS: Mapping[str, str] = {
     "hacking": "the mean score has climbed, the reward model ranks right above wrong less than at the start, and the "
@@ -122,7 +122,7 @@ class MonitorState(BaseModel):
     unscorable: float = 0.0
 
 
-class HackingMonitor(BaseModel):
+class RunMonitor(BaseModel):
     """Four alarms over the batches of a run; `ALARMS` says what each means.
 
     Score and AUROC have a one-sided CUSUM chart each (Page, 1954), upwards and downwards: the first `reference` values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hero_rl.diagnostics import HackingMonitor, MonitorState, observe
+from hero_rl.diagnostics import MonitorState, RunMonitor, observe
 from hero_rl.diagnostics.monitor import ALARMS, warn_once
 from hero_rl.errors import ConfigError
 from hero_rl.signals import Signals
@@ -29,7 +29,7 @@ class Watch:
         for name in stop_on:
             if name not in ALARMS:
                 raise ConfigError(f"stop_on_alarm: there is no alarm {name!r}; known: {', '.join(ALARMS)}")
-        self.monitor, self.state, self.stop_on = HackingMonitor(), MonitorState(), tuple(stop_on)
+        self.monitor, self.state, self.stop_on = RunMonitor(), MonitorState(), tuple(stop_on)
         self._warned: set[str] = set()
         self._evaluated: list[float] = []
 

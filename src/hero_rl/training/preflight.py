@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
 from hero_rl.diagnostics.preflight import Finding, verl_findings
 from hero_rl.diagnostics.probing import Names, advantages_of_rewards, advantages_of_rule, probe
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
-from hero_rl.rules import AnyRule, Hero
+from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.rules import Hero
 from hero_rl.settings import lay_over, read_yaml, resolve
 from hero_rl.trainers.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
-from hero_rl.training.config import RunConfig, TrainConfig
+from hero_rl.trainers.verl.settings import HeroSettings
+from hero_rl.training.config import TrainConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.run import check, trl_arguments
 from hero_rl.training.verl_command import findings
@@ -33,7 +32,6 @@ __all__ = ["Preflight", "preflight"]
 
 Kind = Literal["hero", "trl", "verl"]
 
-_RULE = TypeAdapter(AnyRule)
 _TRL_ROLLOUTS = 8  # `num_generations` unless told otherwise
 
 
@@ -91,7 +89,7 @@ def _on_hero(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Fin
         yield Finding("warning", "trl.scale_rewards", "it has no effect: rule.scale takes its place")
     if config.rule.type == "verifier_only" and config.reward_model is not None:
         yield Finding("warning", "reward_model", "it is scored and logged, and no gradient depends on it")
-    yield from _on_server(config, offline)
+    yield from _on_server(config.reward_model, offline)
 
 
 def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
@@ -103,16 +101,15 @@ def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Itera
         return
     yield from findings(config)
     rollouts = flat(config.verl).get("actor_rollout_ref.rollout.n", 1)
-    if isinstance(config.rule, Hero) and rollouts > 1:
+    if isinstance(config.rule, Hero) and isinstance(rollouts, int) and rollouts > 1:
         yield from probe(advantages_of_rule(rollouts, config.rule), rollouts, Names("rule.scale", "set it to none"))
-    yield from _on_server(config, offline)
+    yield from _on_server(config.reward_model, offline)
 
 
-def _on_server(config: RunConfig, offline: bool) -> Iterator[Finding]:
+def _on_server(block: AnyRewardModel | None, offline: bool) -> Iterator[Finding]:
     """A server that squeezes its scores, has other labels or does not answer."""
-    block = (
-        config.reward_model.inner if isinstance(config.reward_model, CachedRewardModelConfig) else config.reward_model
-    )
+    if isinstance(block, CachedRewardModelConfig):
+        block = block.inner
     if offline or not isinstance(block, RemoteRewardModelConfig):
         return
     model = None
@@ -134,16 +131,20 @@ def _on_trl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Find
 
 
 def _on_verl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
-    block = settings.get("hero") or {}
-    try:
-        rule = _RULE.validate_python({"type": "hero", **(block.get("rule") or {})})
-    except ValidationError as error:
-        yield from (Finding("error", "hero.rule", mistake["msg"]) for mistake in error.errors())
-        return
+    block = settings.get("hero")
+    rule, reward_model = Hero(), None
+    if block is not None:  # without one, what its own estimator makes of HERO's reward is still worth knowing
+        try:
+            ours = resolve(block, {}, "hero", HeroSettings)
+        except ConfigError as error:
+            yield from (Finding("error", "hero", line) for line in str(error).splitlines())
+            return
+        rule, reward_model = ours.rule, ours.reward_model
+        yield from _on_server(reward_model, offline)
     algorithm = settings.get("algorithm") or {}
     estimator, divides = algorithm.get("adv_estimator", "gae"), algorithm.get("norm_adv_by_std_in_grpo", True)
     rollouts = ((settings.get("actor_rollout_ref") or {}).get("rollout") or {}).get("n", 1)
-    yield from verl_findings(settings, rule=rule, own_reward_model=bool(block.get("reward_model")))
+    yield from verl_findings(settings, rule=rule, own_reward_model=reward_model is not None)
     if not isinstance(rule, Hero) or not isinstance(rollouts, int) or rollouts < 2:
         return
     if estimator == "hero":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from hero_rl.settings import Block, nested
+from hero_rl.settings import Block
 from hero_rl.training.config import ModelConfig, PromptConfig
-from hero_rl.training.verl_config import flat, refuse_reserved, refuse_what_verl_lacks
+from hero_rl.training.verl_config import VerlSettings, flat, refuse_reserved, refuse_what_verl_lacks
 
 __all__ = ["DemonstrationConfig", "SftConfig", "SftRunConfig", "VerlSftConfig"]
 
@@ -97,12 +96,7 @@ class VerlSftConfig(SftRunConfig):
     """
 
     engine: Literal["verl"]
-    verl: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("verl", mode="before")
-    @classmethod
-    def _nest(cls, settings: Any) -> Any:
-        return nested(settings) if isinstance(settings, Mapping) else settings
+    verl: VerlSettings = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> VerlSftConfig:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from hero_rl.settings import nested
 from hero_rl.training.config import DataConfig, ModelConfig, RunConfig
 
-__all__ = ["VerlTrainConfig", "flat", "refuse_reserved", "refuse_what_verl_lacks"]
+__all__ = ["VerlSettings", "VerlTrainConfig", "flat", "refuse_reserved", "refuse_what_verl_lacks"]
+
+VerlSettings: TypeAlias = Annotated[
+    dict[str, Any], BeforeValidator(lambda given: nested(given) if isinstance(given, Mapping) else given)
+]
+"""verl's own settings, dotted names nested."""
 
 # verl's settings that other blocks stand for; a name covers all below it.
 _RESERVED = {
@@ -82,12 +87,7 @@ class VerlTrainConfig(RunConfig):
 
     data: DataConfig | None = None
     engine: Literal["verl"]
-    verl: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("verl", mode="before")
-    @classmethod
-    def _nest(cls, settings: Any) -> Any:
-        return nested(settings) if isinstance(settings, Mapping) else settings
+    verl: VerlSettings = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> VerlTrainConfig:
@@ -99,7 +99,9 @@ class VerlTrainConfig(RunConfig):
             raise ValueError(f"verl.{files[0]} is set by data")
         if self.data is None and len(files) < 2:
             raise ValueError("data: missing (or verl.data.train_files and verl.data.val_files)")
-        validates = settings.get("trainer.test_freq", -1) > 0 or settings.get("trainer.val_before_train", False)
+        validates = settings.get("trainer.test_freq", -1) not in (-1, 0) or settings.get(
+            "trainer.val_before_train", False
+        )
         if self.data is not None and self.data.eval is None and validates:
             raise ValueError("verl.trainer.test_freq and val_before_train need data.eval")
         if self.data is not None and self.data.eval and not validates:

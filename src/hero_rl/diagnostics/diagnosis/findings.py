@@ -280,14 +280,18 @@ def wrong_verdicts(d: Diagnosis) -> Finding | None:
     )
 
 
+def _suspicious(d: Diagnosis, overlapping: int, rollouts: int) -> bool:
+    """Whether a reward model that ranks contradicts the verifier on a share worth a look; labels would know better."""
+    mean = d.ranking.mean.value
+    ranks = mean is None or mean >= LIMITS["good_auroc"]
+    enough = rollouts >= LIMITS["overlap_rollouts"] and overlapping / rollouts > LIMITS["overlap"]
+    return d.labels is None and ranks and enough
+
+
 def suspected_false_negatives(d: Diagnosis) -> Finding | None:
     """Many incorrect rollouts score like correct ones: does the verifier miss spellings?"""
-    if d.labels is not None:
-        return None  # the labels know
     o = d.overlap
-    if o.incorrect < LIMITS["overlap_rollouts"] or o.incorrect_above / o.incorrect <= LIMITS["overlap"]:
-        return None
-    if d.ranking.mean.value is not None and d.ranking.mean.value < LIMITS["good_auroc"]:
+    if not _suspicious(d, o.incorrect_above, o.incorrect):
         return None
     return Finding(
         name="suspected_false_negatives",
@@ -302,12 +306,8 @@ def suspected_false_negatives(d: Diagnosis) -> Finding | None:
 
 def suspected_false_positives(d: Diagnosis) -> Finding | None:
     """Many correct rollouts score like incorrect ones: does the verifier accept too much?"""
-    if d.labels is not None:
-        return None  # the labels know
     o = d.overlap
-    if o.correct < LIMITS["overlap_rollouts"] or o.correct_below / o.correct <= LIMITS["overlap"]:
-        return None
-    if d.ranking.mean.value is not None and d.ranking.mean.value < LIMITS["good_auroc"]:
+    if not _suspicious(d, o.correct_below, o.correct):
         return None
     return Finding(
         name="suspected_false_positives",
