@@ -106,15 +106,17 @@ def gated_hero(rule, verdict, score, group, state):
     trust = state.trust
     _, _, plain_weight, sigma, sigma_bar = hero(rule, verdict, score, group, state.sigma_bar)
     weight = [1 + trust * (w - 1) for w in plain_weight]
-    r_hat = banded(verdict, score, group, trust * rule.alpha, trust * rule.beta, rule.singleton, rule.eps)
+    narrow = banded(verdict, score, group, trust * rule.alpha, trust * rule.beta, rule.singleton, rule.eps)
+    full = banded(verdict, score, group, rule.alpha, rule.beta, rule.singleton, rule.eps)
     scorable = [not math.isnan(v) for v in verdict]
-    advantage = normalise(r_hat, group, scorable, rule.scale, rule.eps)
+    advantage = normalise(narrow, group, scorable, rule.scale, rule.eps)
+    ranked = normalise(full, group, scorable, rule.scale, rule.eps)
     seen = []
     for rows in members(group):
         verdicts = {verdict[i] for i in rows if scorable[i]}
         if len(verdicts) < 2:
             for i in rows:
-                advantage[i] *= trust
+                advantage[i] = trust * ranked[i]
         present = [i for i in rows if scorable[i] and not math.isnan(score[i])]
         right, wrong = ([score[i] for i in present if verdict[i] == word] for word in (1, 0))
         if right and wrong:
@@ -129,7 +131,7 @@ def gated_hero(rule, verdict, score, group, state):
     if evidence >= 8:
         after = max(0.0, min(1.0, 2 * (centre - math.sqrt(max(square - centre**2, 0.04) / evidence)) - 1)) ** 2
     return (
-        [w * r for w, r in zip(weight, r_hat, strict=True)],
+        [w * r for w, r in zip(weight, narrow, strict=True)],
         [w * a for w, a in zip(weight, advantage, strict=True)],
         weight,
         sigma,

@@ -69,18 +69,23 @@ def test_without_trust_it_is_verifier_only_to_the_bit(batch, scale):
     torch.testing.assert_close(ours.reward, theirs.reward, rtol=0, atol=0, equal_nan=True)
 
 
-@given(gated_rules(scale="group"), columns(verdicts=(0.0, 1.0)), st.floats(0, 1))
-def test_the_distance_from_verifier_only_is_bounded_by_the_trust(rule, batch, trust):
-    """In each group of n: |A - A_verifier| <= trust (2 a n + W sqrt(n - 1)) where it is mixed."""
+@pytest.mark.parametrize("scale", ["none", "group"])
+@given(st.data(), columns(verdicts=(0.0, 1.0)), st.floats(0, 1))
+def test_the_distance_from_verifier_only_is_bounded_by_the_trust(scale, draws, batch, trust):
+    """The bounds of docs/method.md, group by group."""
+    rule = draws.draw(gated_rules(scale=scale))
     data = signals(batch)
     gated, _ = rule.update(data, GatedState(trust=trust))
-    alone, _ = VerifierOnly(scale="group").update(data, VerifierOnly().init())
+    alone, _ = VerifierOnly(scale=rule.scale).update(data, VerifierOnly().init())
     groups, everyone = Groups.of(data.group), torch.ones_like(data.verdict, dtype=torch.bool)
     distance = groups.sum((gated.advantage - alone.advantage).square(), everyone).sqrt()
     size, right = groups.count(everyone), groups.count(data.verdict == 1)
     mixed = (right > 0) & (right < size)
     band, gain = max(rule.alpha, rule.beta), max(rule.w_max - 1, 1 - rule.w_min)
-    bound = torch.where(mixed, 2 * band * size + gain * (size - 1).sqrt(), (1 + gain) * (size - 1).sqrt())
+    if rule.scale == "none":
+        bound = size.sqrt() * torch.where(mixed, torch.tensor(band + gain * (0.5 + band)), band * (1 + gain))
+    else:
+        bound = torch.where(mixed, 2 * band * size + gain * (size - 1).sqrt(), (1 + gain) * (size - 1).sqrt())
     assert (distance <= trust * bound + 1e-9).all()
 
 
@@ -126,7 +131,7 @@ def test_a_batch_is_shaped_with_the_trust_of_the_batches_before():
     data = signals(([1.0, 0.0] * 20, [1.0, 0.0] * 20, [i // 2 for i in range(40)]))
     rule = GatedHero()
     shaped, after = rule.update(data, rule.init())
-    alone, _ = VerifierOnly(scale="group").update(data, VerifierOnly().init())
+    alone, _ = VerifierOnly().update(data, VerifierOnly().init())
     assert torch.equal(shaped.advantage, alone.advantage)
     assert after.trust > 0
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from hero_rl.rules.banded import Banded, HeroState, banded_reward
 from hero_rl.rules.base import shaped_like
-from hero_rl.rules.groups import Groups, Scale, normalise
+from hero_rl.rules.groups import Groups, normalise
 from hero_rl.rules.ranking import group_auroc
 from hero_rl.signals import Shaped, Signals
 
@@ -44,19 +45,16 @@ class GatedHero(Banded):
 
     Mixed groups show in every batch whether the score puts correct above incorrect: their AUROC. With m its running
     mean, v its variance and n the number of groups behind it, `trust = clip(2 (m - sqrt(v / n)) - 1, 0, 1) ** 2`. The
-    bands are `trust * alpha` and `trust * beta` wide, the weight is `1 + trust * (w_u - 1)`, and the advantages of a
-    uniform group, which only the reward model ranks, are multiplied by the trust after normalisation, where no standard
-    deviation can cancel it. A trust of 0 is the verifier alone, exactly. A batch is shaped with the trust that the
-    batches before it have left. What is bounded by it, and what is not: docs/method.md.
+    weight is `1 + trust * (w_u - 1)`. In a mixed group the bands are `trust * alpha` and `trust * beta` wide; the
+    advantages of a uniform group, which only the reward model ranks, are HERO's times the trust. A trust of 0 is the
+    verifier alone, exactly. A batch is shaped with the trust that the batches before it have left. What is bounded by
+    it, and what is not: docs/method.md.
 
     Attributes:
-        scale: divisor of the centred reward: none, the group's or the batch's sample standard deviation. The trust is
-            the bound on uniform groups here, so that the group's, which makes the most of them, is safe.
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
     """
 
     type: Literal["gated_hero"] = "gated_hero"
-    scale: Scale = "group"
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.95
 
     def init(self) -> GatedState:
@@ -71,21 +69,26 @@ class GatedHero(Banded):
         sigma_bar = batch_mean if state.sigma_bar is None else state.sigma_bar
         trust = state.trust
         weight = groups.spread(1 + trust * (self.weight_of(sigma, known, sigma_bar) - 1))
-        r_hat = banded_reward(
-            signals,
-            groups,
-            alpha=trust * self.alpha,
-            beta=trust * self.beta,
-            singleton=self.singleton,
-            eps=self.eps,
-        )
         auroc = group_auroc(signals.score, signals.verdict, groups)
         correct = groups.count(scorable & (signals.verdict == 1))
         uniform = groups.spread((correct == 0) | (correct == groups.count(scorable)))
-        gate = weight.where(~uniform, trust * weight)
-        advantage = gate * normalise(r_hat, groups, scorable, self.scale, self.eps)
-        shaped = shaped_like(signals, weight * r_hat, advantage, scorable, groups.spread(sigma), weight)
+        # In a uniform group the trust comes after the normalisation: before it, a standard deviation would cancel it.
+        narrow, full = (self._banded(signals, groups, width) for width in (trust, 1.0))
+        told, ranked = (normalise(r_hat, groups, scorable, self.scale, self.eps) for r_hat in (narrow, full))
+        advantage = weight * torch.where(uniform, trust * ranked, told)
+        shaped = shaped_like(signals, weight * narrow, advantage, scorable, groups.spread(sigma), weight)
         return shaped, self._seen(auroc[~auroc.isnan()], state, self.moved(state.sigma_bar, batch_mean))
+
+    def _banded(self, signals: Signals, groups: Groups, width: float) -> Float[Tensor, " B"]:
+        """r_hat of Eq. 3 with bands `width` times as wide as the settings say."""
+        return banded_reward(
+            signals,
+            groups,
+            alpha=width * self.alpha,
+            beta=width * self.beta,
+            singleton=self.singleton,
+            eps=self.eps,
+        )
 
     def _seen(self, auroc: Float[Tensor, " M"], state: GatedState, sigma_bar: float | None) -> GatedState:
         """The state after a batch with M mixed groups of these AUROCs."""
