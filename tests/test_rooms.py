@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
+    "problems": {"settings", "rows", "verifiers"},
     "reward_models": {"signals", "background", "endpoints", "rows"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
@@ -30,6 +31,7 @@ MAY_IMPORT = {
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
     "training": {
         "rows",
+        "problems",
         "settings",
         "recipes",
         "rollouts",
