@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "signals": set(),
     "settings": set(),
     "recipes": {"settings"},
+    "generation": {"background", "endpoints", "rows", "settings"},
     "rollouts": {"rows", "signals"},
     "rules": {"signals"},
     "verifiers": {"signals", "rows", "endpoints"},
