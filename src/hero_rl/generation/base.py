@@ -117,6 +117,6 @@ class Generator(Protocol):
 
 
 def seed_of(*parts: str | int) -> int:
-    """A seed that depends on these parts alone, such as (seed, problem, sample): neither on order nor on the process."""
+    """A seed that depends on these parts alone, such as (seed, problem, sample), and on no order and no process."""
     text = json.dumps(parts, ensure_ascii=True).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") % _SEEDS

@@ -3,10 +3,10 @@
     generator = TransformersGeneratorConfig(path="Qwen/Qwen3-4B-Base").build(Sampling(temperature=0.6))
     texts = {made.key: made.text for made in generator.generate(requests)}
 
-Each completion is drawn with random numbers of its own, which its request's seed gives, the same on every device and in
-every batch. The logits that they are held against depend on the batch in their last bits, as padding changes the order
-of sums: now and then, where a draw falls on the border between two tokens, another batch writes another text. In float32
-that is rare, in bfloat16 it is not; batches of one have it never.
+Each completion is drawn with random numbers of its own, which its request's seed gives, the same on every device and
+in every batch. The logits that they are held against depend on the batch in their last bits, as padding changes the
+order of sums: now and then, where a draw falls on the border between two tokens, another batch writes another text. In
+float32 that is rare, in bfloat16 it is not; batches of one have it never.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from hero_rl.errors import ConfigError
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling, Text
 from hero_rl.settings import Block
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
 
@@ -93,13 +90,13 @@ class TransformersGenerator:
     ) -> None:
         if chat and not tokenizer.chat_template:
             raise ConfigError(
-                f"generator.chat: {name} has no chat template; give generator.chat_template, or set generator.chat false"
+                f"generator.chat: {name} has no chat template; give generator.chat_template or set generator.chat false"
             )
         self.model = name
         self.sampling = sampling
         self.batch_size = batch_size
         self.chat = chat
-        self._model = model.eval()
+        self._model: Any = model.eval()
         self._tokenizer = tokenizer
         self._eos = _ends_of(model, tokenizer)
         self._pad = _padding(tokenizer, self._eos)
