@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "reward_models": {"signals", "background", "endpoints", "rows"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
+    "data": {"settings", "rows", "problems", "generation", "rollouts", "verifiers"},
     "evaluation": {"rollouts", "verifiers", "rows", "settings"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "endpoints"},
@@ -56,6 +57,8 @@ MAY_IMPORT = {
     },
     "cli": {
         "rows",
+        "problems",
+        "data",
         "settings",
         "recipes",
         "rollouts",

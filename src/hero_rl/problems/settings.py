@@ -15,7 +15,8 @@ __all__ = ["ProblemSource"]
 class ProblemSource(Block):
     r"""Problems of a file, of the Hub, or of a set that the paper uses, by name.
 
-    A name of `PRESETS` fills in what is not given. Columns that are not named are told from the first row.
+    A name of `PRESETS` fills in what is not given. Columns that are not named are told from the first row. In the place
+    of a block its `dataset` alone will do, or `PRESET=FILE` for a preset's rows in a local file.
 
     Attributes:
         dataset: a .jsonl, .jsonl.gz, .json (lines) or .parquet file, an id at the Hub, or the name of a preset.
@@ -58,6 +59,14 @@ class ProblemSource(Block):
     seed: int = 0
     system_prompt: str | None = None
     instruction: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        preset, equals, path = given.partition("=")
+        return {"dataset": preset, "path": path} if equals and preset in PRESETS else {"dataset": given}
 
     @model_validator(mode="after")
     def _check(self) -> ProblemSource:
