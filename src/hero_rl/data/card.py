@@ -16,7 +16,7 @@ __all__ = ["files_of", "table", "verifier_version", "write_card"]
 
 
 def verifier_version(verifier: AnyVerifier) -> dict[str, Any]:
-    """What a verdict depends on beside problem and solution: settings, versions, and a digest of the verifiers' code."""
+    """What a verdict depends on beside problem and solution: settings, versions, a digest of the verifiers' code."""
     folder = Path(hero_rl.verifiers.__file__).parent
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):

@@ -26,13 +26,13 @@ FAULTS = {
 
 _PROMPT = """\
 A question from a textbook and the answer that the book gives are to become a test item. Other people's final answers \
-will be compared with the book's answer by somebody who does not solve the question. Decide whether the item is fit for \
-that. Do not solve the question, and take the book's answer as correct if it answers the question at all.
+will be compared with the book's answer by somebody who does not solve the question. Decide whether the item is fit \
+for that. Do not solve the question, and take the book's answer as correct if it answers the question at all.
 
 Keep it only if all of this holds:
 - incomplete: it can be understood and answered from its own words, without a figure, a table or another exercise.
 - several: it asks for one thing, and that has one right answer, however it may be written.
-- open: the answer is a value, a formula, a name or a short statement; not a proof, an explanation, a list or an opinion.
+- open: the answer is a value, a formula, a name or a short statement; no proof, explanation, list or opinion.
 - recall: finding the answer takes reasoning or calculation, not only the memory of a fact or a definition.
 - reference: the book's answer answers just this question, and is definite enough to tell right from wrong by it.
 

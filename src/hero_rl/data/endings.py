@@ -12,7 +12,8 @@ from hero_rl.verifiers.math.boxes import find_boxes
 
 __all__ = ["ended"]
 
-_LAST = re.compile(r"[.!?。！？…)\]}$*`|\"'”’»]$")
+# The last three stand for the full stop, the exclamation and the question mark of Chinese and Japanese.
+_LAST = re.compile("[.!?\u2026)\\]}$*`|\"'\u201d\u2019\u00bb\u3002\uff01\uff1f]$")
 _BEGIN, _END = re.compile(r"\\begin\{"), re.compile(r"\\end\{")
 
 

@@ -53,7 +53,8 @@ _PLACE = (
     r"(?:fig(?:ure|\.)|table|diagram|graph|chart|exercise|example|problem|section|chapter|theorem|lemma|equation|eq\.)"
 )
 _CONTEXT = re.compile(
-    rf"\b{_PLACE}\s*(?:\(?\d|shown|below|above)|\b(?:previous|preceding|above|earlier) (?:{_PLACE}|part|question|result)"
+    rf"\b{_PLACE}\s*(?:\(?\d|shown|below|above)"
+    rf"|\b(?:previous|preceding|above|earlier) (?:{_PLACE}|part|question|result)"
     r"|\b(?:shown|given|listed|pictured) (?:in the|below|above)\b"
     r"|\b(?:according to|in|from) the (?:text|passage|chapter|author|figure|table|diagram|graph)\b",
     re.I,

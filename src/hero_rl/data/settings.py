@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -53,7 +53,7 @@ class RegimesConfig(Block):
         verifier: judges them.
         verifier_processes: the processes that a rule verifier runs in.
         easy_if: of several solutions to a problem, which must be correct for it to be easy to verify.
-        benchmarks: problem sets that no problem may share text with.
+        benchmarks: problem sets that no problem may share text with; names may stand in one text with commas between.
         ngram: words in a row that are too many to share.
         ngram_share: share of a benchmark problem's n-grams that a problem must have to be left out; 0 means one n-gram.
             What shares less is listed and kept.
@@ -78,6 +78,11 @@ class RegimesConfig(Block):
     sizes: Sizes = Sizes()
     seed: int = 0
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+    @field_validator("benchmarks", mode="before")
+    @classmethod
+    def _from_text(cls, given: Any) -> Any:
+        return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _check(self) -> RegimesConfig:

@@ -242,6 +242,7 @@ def _counts(
     kept: int,
 ) -> dict[str, int]:
     easy = sum(count for (decision, by, _), count in said.items() if (decision, by) == ("drop", "verifier"))
+    unknown = sum(count for (decision, by, _), count in said.items() if (decision, by) == ("undecided", "verifier"))
     return {
         "rows read": reader.counts["rows"],
         "rows without an answer": reader.counts["empty_answers"],
@@ -254,9 +255,7 @@ def _counts(
         **{f"checker: {FAULTS[why]}": said[("drop", "checker", why)] for why in FAULTS},
         "undecided: no readable word of the checker": said[("undecided", "checker", "unreadable")],
         "undecided: the checker failed": said[("undecided", "checker", "failed")],
-        "undecided: the verifier failed": sum(
-            n for (d, by, _), n in said.items() if (d, by) == ("undecided", "verifier")
-        ),
+        "undecided: the verifier failed": unknown,
         "kept": kept,
     }
 

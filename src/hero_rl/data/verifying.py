@@ -141,7 +141,8 @@ class _Judge:
             said = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in failures.most_common())
             raise UnscorableError(
                 f"the verifier failed on {failures.total()} of {len(verdicts)} solutions ({said}), more than "
-                f"max_missing {self._max_missing:g} allows; what was judged before is kept, and the same command goes on there"
+                f"max_missing {self._max_missing:g} allows; what was judged before is kept, and the same command goes "
+                "on there"
             )
 
 

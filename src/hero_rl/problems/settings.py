@@ -9,7 +9,13 @@ from pydantic import Field, model_validator
 from hero_rl.problems.presets import PRESETS, Preset
 from hero_rl.settings import Block
 
-__all__ = ["ProblemSource"]
+__all__ = ["ProblemSource", "block_of"]
+
+
+def block_of(text: str) -> dict[str, str]:
+    """The block that a text stands for: a dataset, or `PRESET=FILE`."""
+    preset, equals, path = text.partition("=")
+    return {"dataset": preset, "path": path} if equals and preset in PRESETS else {"dataset": text}
 
 
 class ProblemSource(Block):
@@ -63,10 +69,7 @@ class ProblemSource(Block):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, given: Any) -> Any:
-        if not isinstance(given, str):
-            return given
-        preset, equals, path = given.partition("=")
-        return {"dataset": preset, "path": path} if equals and preset in PRESETS else {"dataset": given}
+        return block_of(given) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _check(self) -> ProblemSource:
