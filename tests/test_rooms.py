@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "errors": set(),
     "background": set(),
     "endpoints": {"background"},
+    "machine": set(),
     "rows": set(),
     "pages": set(),
     "signals": set(),
@@ -32,6 +33,7 @@ MAY_IMPORT = {
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
     "training": {
         "rows",
+        "machine",
         "settings",
         "recipes",
         "rollouts",
