@@ -103,9 +103,7 @@ class Grader:
 
     def _ask(self, asked: Sequence[Wanted], texts: dict[str, str]) -> tuple[list[Grade], dict[str, int]]:
         before = _counters(self._verifier)
-        rollouts = [
-            Rollout(each.problem.question, texts[each.id], reference=each.problem.reference) for each in asked
-        ]
+        rollouts = [Rollout(each.problem.question, texts[each.id], reference=each.problem.reference) for each in asked]
         rows = self._judge.judge(rollouts)["rows"]
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
         return [Grade(row.verdict, row.reason, row.answer) for row in rows], counted

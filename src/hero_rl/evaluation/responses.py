@@ -124,6 +124,8 @@ class Responses:
     def close(self) -> None:
         """Close the file; what is in it stays."""
         self._journal.close()
+        if not self._places:
+            self._partial.unlink(missing_ok=True)
 
 
 def _as_rollout(row: dict) -> Rollout:

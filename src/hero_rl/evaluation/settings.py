@@ -19,7 +19,7 @@ __all__ = ["Benchmark", "EvalConfig", "GradedBy", "judge_identity", "preset_name
 
 GradedBy = Literal["verifier", "judge", "both"]
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # of a file too
+_NAME = re.compile(r"[A-Za-z0-9][\w+-]*")  # of files, and of settings with dots
 
 # What an endpoint is asked through, and not what it answers.
 _ROUTE = {"url", "api_key_env", "concurrency", "seconds", "retries"}
@@ -77,6 +77,13 @@ class EvalConfig(Block):
     step: int | None = None
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.02
 
+    @field_validator("generator", mode="before")
+    @classmethod
+    def _tell_type(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or "type" in given:
+            return given
+        return {"type": "openai" if "url" in given else "transformers", **given}
+
     @field_validator("benchmarks", mode="before")
     @classmethod
     def _name_presets(cls, given: Any) -> Any:
@@ -94,7 +101,7 @@ class EvalConfig(Block):
     def _check(self) -> EvalConfig:
         for name, benchmark in self.benchmarks.items():
             if not _NAME.fullmatch(name):
-                raise ValueError(f"benchmarks.{name}: a name has letters, digits, dots and dashes only")
+                raise ValueError(f"benchmarks.{name}: a name has letters, digits, dashes and underscores only")
             if self.judge is None and self.graders(benchmark) != ("verifier",):
                 raise ValueError(
                     f"benchmarks.{name} is graded by a judge: give judge.url, or set graded_by to verifier"
@@ -114,7 +121,8 @@ class EvalConfig(Block):
 
     def graders(self, benchmark: Benchmark) -> tuple[Literal["verifier", "judge"], ...]:
         """Who grades a benchmark; the one whose verdict counts comes first."""
-        asked = benchmark.graded_by or self.graded_by or (benchmark.preset.graded_by if benchmark.preset else "verifier")
+        usual = benchmark.preset.graded_by if benchmark.preset else "verifier"
+        asked = benchmark.graded_by or self.graded_by or usual
         if asked == "both":
             return ("judge", "verifier") if benchmark.regime == "hard" else ("verifier", "judge")
         return (asked,)
@@ -139,7 +147,8 @@ def verifier_identity(config: EvalConfig) -> str:
 
 def judge_identity(judge: JudgeVerifier) -> str:
     """A short name of all that the judge's verdicts depend on; an unnamed model is told by its address."""
-    return f"judge-{_digest(judge.model_dump(mode='json', exclude=_ROUTE - ({'url'} if judge.model is None else set())))}"
+    route = _ROUTE if judge.model else _ROUTE - {"url"}
+    return f"judge-{_digest(judge.model_dump(mode='json', exclude=route))}"
 
 
 def _digest(settings: Any) -> str:
