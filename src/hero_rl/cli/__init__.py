@@ -19,6 +19,7 @@ _VERBS = {
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "diagnose": "see inside the reward of rollouts that are there already",
+    "eval": "evaluate a model on benchmarks: pass@k, maj@k, intervals, verifier and judge",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, TypeAlias
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
+from hero_rl.rows import Text
 from hero_rl.settings import Block
 
-__all__ = ["Generated", "GenerationRequest", "Generator", "Sampling", "Text", "seed_of"]
-
-Text: TypeAlias = str | Sequence[Mapping[str, Any]]
-"""Text, or chat messages with at least `role` and `content`."""
+__all__ = ["Generated", "GenerationRequest", "Generator", "Sampling", "seed_of"]
 
 _SEEDS = 2**31  # every server takes so many
 

@@ -34,7 +34,8 @@ from hero_rl.endpoints import (
     with_retries,
 )
 from hero_rl.errors import ConfigError, GenerationError
-from hero_rl.generation.base import Generated, GenerationRequest, Sampling, Text
+from hero_rl.generation.base import Generated, GenerationRequest, Sampling
+from hero_rl.rows import Text
 from hero_rl.settings import Block
 
 __all__ = ["OpenAIGenerator", "OpenAIGeneratorConfig"]

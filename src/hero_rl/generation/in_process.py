@@ -20,7 +20,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hero_rl.errors import ConfigError
-from hero_rl.generation.base import Generated, GenerationRequest, Sampling, Text
+from hero_rl.generation.base import Generated, GenerationRequest, Sampling
+from hero_rl.rows import Text
 from hero_rl.settings import Block
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
@@ -231,11 +232,12 @@ def _loaded(config: TransformersGeneratorConfig) -> tuple[Any, Any]:
     attention = {} if config.attention == "auto" else {"attn_implementation": config.attention}
     try:
         tokenizer = AutoTokenizer.from_pretrained(config.path, **source)
-        model, loading = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             config.path, dtype=config.dtype, output_loading_info=True, **source, **attention
         )
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise ConfigError(f"generator.path: no model can be loaded from {config.path}: {error}") from error
+    model, loading = loaded
     if loading["missing_keys"]:
         # Transformers fills what a checkpoint lacks with random numbers, and the texts would be as random.
         missing = ", ".join(sorted(loading["missing_keys"])[:5])
