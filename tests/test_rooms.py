@@ -59,12 +59,11 @@ MAY_IMPORT = {
     },
     "cli": {
         "rows",
-        "problems",
-        "data",
         "settings",
         "recipes",
         "rollouts",
         "problems",
+        "data",
         "evaluation",
         "rescoring",
         "diagnostics",
