@@ -396,7 +396,9 @@ def test_a_checker_that_dies_decides_nothing(tmp_path, server, monkeypatch):
     few = [says(even)] * 3 + [answers(400)] + [says(even)]
     server.script = few
     lost = make_textbook(
-        TextbookConfig.model_validate(made.account["settings"]).model_copy(update={"output_dir": str(tmp_path / "b")})
+        TextbookConfig.model_validate(made.account["settings"]).model_copy(
+            update={"output_dir": str(tmp_path / "b"), "max_missing": 0.5}
+        )
     )
     assert lost.account["counts"]["undecided: the checker failed"] == 1
 
