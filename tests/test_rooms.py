@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
     "data": {"settings", "rows", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
-    "evaluation": {"machine", "rows", "settings", "rollouts", "verifiers", "problems", "generation", "rescoring"},
+    "evaluation": {"machine", "rows", "settings", "rollouts", "verifiers", "problems", "generation", "scoring"},
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "endpoints"},
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
     "training": {
