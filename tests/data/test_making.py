@@ -11,7 +11,7 @@ import time
 
 import pyarrow.parquet
 import pytest
-from misbehaving_server import Server, answers, says
+from misbehaving_server import Server, answers, says, waits
 
 from hero_rl.cli import main
 from hero_rl.data import ColdStartConfig, RegimesConfig, TextbookConfig, make_cold_start, make_regimes, make_textbook
@@ -318,7 +318,8 @@ def test_a_generator_that_dies_is_gone_on_with(sums, tmp_path, server):
         **sums | {"sizes": {"easy": 9, "hard": 0, "mixed": 0, "validation": 0}},
         generator={"type": "openai", "url": server.url, "concurrency": 2, "retries": 0, "seconds": 2},
     )
-    server.script = [says(solved)] * 20 + [answers(500)]
+    late = waits(0.5, says(solved))  # the first comes after others
+    server.script = [late, *[says(solved)] * 19, answers(500)]
     with pytest.raises(GenerationError, match=r"the generator failed on 7 of 60 requests|is gone"):
         make_regimes(config)
     assert not (tmp_path / "out" / "solutions.jsonl").exists()
