@@ -318,12 +318,11 @@ def test_a_generator_that_dies_is_gone_on_with(sums, tmp_path, server):
         **sums | {"sizes": {"easy": 9, "hard": 0, "mixed": 0, "validation": 0}},
         generator={"type": "openai", "url": server.url, "concurrency": 2, "retries": 0, "seconds": 2},
     )
-    late = waits(0.5, says(solved))  # the first comes after others
-    server.script = [late, *[says(solved)] * 19, answers(500)]
+    server.script = [says(solved)] * 20 + [answers(500)]
     with pytest.raises(GenerationError, match=r"the generator failed on 7 of 60 requests|is gone"):
         make_regimes(config)
     assert not (tmp_path / "out" / "solutions.jsonl").exists()
-    server.script, server.posts = [says(solved)], []
+    server.script, server.posts = [waits(0.3, says(solved)), says(solved)], []  # the first comes after others
     made = make_regimes(config)
     assert len(server.posts) == 40, "what was written before is not asked for again"
     assert [row.group for row in read_rollouts(made.folder / "solutions.jsonl")] == [f"s{n}" for n in range(60)]
