@@ -105,7 +105,7 @@ def test_who_grades():
     assert [config.graders(b) for b in config.benchmarks.values()] == [("verifier",), ("judge",), ("verifier",)]
     both = config.model_copy(update={"graded_by": "both"})
     assert [both.graders(b)[0] for b in both.benchmarks.values()] == ["verifier", "judge", "verifier"]
-    with pytest.raises(ValidationError, match="graded by a judge: give judge.url"):
+    with pytest.raises(ValidationError, match=r"graded by a judge: give judge.url"):
         EvalConfig(benchmarks={"hardverify-math": {}})
     assert EvalConfig(benchmarks={"hardverify-math": {"graded_by": "verifier"}}).judge is None
     for wrong in ({"../x": {"dataset": "y"}}, {}, {"mine": {}}):
