@@ -17,6 +17,7 @@ _VERBS = {
     "preflight": "name settings that are inert or dangerous, before a run",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
+    "compare": "make the paper's table from evaluations, with intervals and tests",
     "diagnose": "see inside the reward of rollouts that are there already",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
