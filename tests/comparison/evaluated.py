@@ -26,15 +26,16 @@ def write_run(folder, name, verdicts, *, kinds=None, step=None, answers=None, gr
         lines = []
         for problem, row in rows.items():
             said = (answers or {}).get(benchmark, {}).get(problem, [None] * len(row))
-            judged = row if graded_by != "verifier" else None
-            lines.append({"id": problem, "samples": row, "judge": judged, "answers": said})
+            graders = {grader: row if grader == graded_by else None for grader in ("verifier", "judge")}
+            lines.append({"id": problem, "samples": row, **graders, "answers": said})
         (folder / "problems" / f"{benchmark}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         benchmarks[benchmark] = {
             "kind": (kinds or {}).get(benchmark, "easy"),
             "problems": len(rows),
-            "samples": len(next(iter(rows.values()))) // len(seeds),
+            "samples": len(next(iter(rows.values()))),
             "seeds": list(seeds),
             "graded_by": graded_by,
+            "counts": graded_by,
             "pass@1": estimate(pass_at_k(list(rows.values()), 1), resamples=50).to_dict(),
             "unscored": sum(v is None for row in rows.values() for v in row),
             "averaged": "the mean",

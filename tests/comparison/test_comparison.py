@@ -95,7 +95,7 @@ def test_only_common_problems_when_told(tmp_path):
 def test_numbers_of_different_graders_are_not_compared(tmp_path):
     first = write_run(tmp_path / "a", "a", {"amc": {"p": [1]}})
     second = write_run(tmp_path / "b", "b", {"amc": {"p": [1]}}, graded_by="judge")
-    with pytest.raises(DataError, match=r"amc was graded by judge in .*b and by verifier in .*a"):
+    with pytest.raises(DataError, match=r"amc was graded by the judge in .*b and by the verifier in .*a"):
         compare(read_runs([str(first), str(second)]))
 
 

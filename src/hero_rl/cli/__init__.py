@@ -19,6 +19,7 @@ _VERBS = {
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "compare": "make the paper's table from evaluations, with intervals and tests",
     "diagnose": "see inside the reward of rollouts that are there already",
+    "eval": "evaluate a model on benchmarks: pass@k, maj@k, intervals, verifier and judge",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }

@@ -11,8 +11,6 @@ from hero_rl.evaluation.statistics import RESAMPLES
 
 __all__ = ["notes_on"]
 
-_GRADERS = {"verifier": "the verifier", "judge": "the judge", "both": "the verifier, with a judge beside it"}
-
 
 def notes_on(
     shown: Sequence[Run],
@@ -79,8 +77,9 @@ def _responses(shown: Sequence[Run], labels: Mapping[str, str]) -> str:
 
 def _protocol(benchmark: BenchmarkRun) -> str:
     seeds = len(benchmark.seeds)
-    count = f"{benchmark.samples} response{'s' if benchmark.samples > 1 else ''}"
-    return f"{count}{f' for each of {seeds} seeds' if seeds > 1 else ''}, graded by {_GRADERS[benchmark.graded_by]}"
+    each = benchmark.samples // seeds
+    count = f"{each} response{'s' if each > 1 else ''}"
+    return f"{count}{f' for each of {seeds} seeds' if seeds > 1 else ''}, graded by the {benchmark.graded_by}"
 
 
 def _unscored(shown: Sequence[Run], labels: Mapping[str, str]) -> Iterator[str]:

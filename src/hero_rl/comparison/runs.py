@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,12 +32,11 @@ class BenchmarkRun:
     Attributes:
         name: the benchmark's.
         kind: easy or hard to verify.
-        graded_by: whose verdicts the numbers are of.
-        samples: responses to a problem of one seed.
+        graded_by: whose verdicts the numbers are of: the verifier's or the judge's.
+        samples: responses to a problem, of all seeds.
         seeds: seeds that responses were sampled with.
         verdicts: by problem id, in order of seed and sample: 1, 0, None unscored.
         answers: what each response answered, aligned with its verdict; None without an answer.
-        reported: the numbers of `result.json`, by metric.
     """
 
     name: str
@@ -47,7 +46,6 @@ class BenchmarkRun:
     seeds: tuple[int, ...]
     verdicts: Mapping[str, Sequence[float | None]]
     answers: Mapping[str, Sequence[str | None]]
-    reported: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def unscored(self) -> int:
@@ -79,13 +77,17 @@ class Run:
     benchmarks: Mapping[str, BenchmarkRun]
 
 
+class _Number(BaseModel):
+    value: float | None
+
+
 class _Benchmark(BaseModel):
     kind: Kind
     problems: int = Field(ge=0)
     samples: int = Field(ge=1)
     seeds: list[int] = Field(min_length=1)
-    graded_by: Literal["verifier", "judge", "both"]
-    model_config = {"extra": "allow"}
+    counts: Literal["verifier", "judge"]
+    pass_at_1: _Number = Field(alias="pass@1")
 
 
 class _Result(BaseModel):
@@ -182,7 +184,6 @@ def _read_result(path: Path) -> _Result:
 
 
 def _read_benchmark(path: Path, name: str, stated: _Benchmark) -> BenchmarkRun:
-    column = "judge" if stated.graded_by == "judge" else "samples"
     verdicts, answers = {}, {}
     for place, row in read_rows(path):
         problem = row.get("id")
@@ -190,37 +191,27 @@ def _read_benchmark(path: Path, name: str, stated: _Benchmark) -> BenchmarkRun:
             raise DataError(f"{place}: 'id' must be text")
         if problem in verdicts:
             raise DataError(f"{place}: the problem {problem!r} is there twice")
-        verdicts[problem] = _checked(row.get(column), column, place)
+        verdicts[problem] = _checked(row.get("samples"), place)
         answers[problem] = row.get("answers") or [None] * len(verdicts[problem])
         if not isinstance(answers[problem], list) or len(answers[problem]) != len(verdicts[problem]):
-            raise DataError(f"{place}: 'answers' must be a list as long as {column!r}")
+            raise DataError(f"{place}: 'answers' must be a list as long as 'samples'")
     if len(verdicts) != stated.problems:
         raise DataError(f"{path}: {len(verdicts)} problems, and result.json says {stated.problems}")
-    run = BenchmarkRun(
-        name, stated.kind, stated.graded_by, stated.samples, tuple(stated.seeds), verdicts, answers, _reported(stated)
-    )
-    _check_reported(run, path)
+    run = BenchmarkRun(name, stated.kind, stated.counts, stated.samples, tuple(stated.seeds), verdicts, answers)
+    _refuse_other_numbers(run, stated.pass_at_1.value, path)
     return run
 
 
-def _checked(values: Any, column: str, place: object) -> list[float | None]:
+def _checked(values: Any, place: object) -> list[float | None]:
     if not isinstance(values, list) or any(isinstance(v, bool) or v not in (0, 1, None) for v in values):
-        raise DataError(f"{place}: {column!r} must be a list of 0, 1 and null")
+        raise DataError(f"{place}: 'samples' must be a list of 0, 1 and null")
     return values
 
 
-def _reported(stated: _Benchmark) -> dict[str, float | None]:
-    """The numbers that `result.json` gives, by metric."""
-    extra = stated.model_extra or {}
-    numbers = {name: value.get("value") for name, value in extra.items() if "@" in name and isinstance(value, dict)}
-    return {name: value for name, value in numbers.items() if value is None or isinstance(value, (int, float))}
-
-
-def _check_reported(run: BenchmarkRun, path: Path) -> None:
+def _refuse_other_numbers(run: BenchmarkRun, said: float | None, path: Path) -> None:
     """Refuse a folder whose parts are of different evaluations."""
-    said = run.reported.get("pass@1")
     values = metric_of("pass@1")(run, list(run.verdicts))
     values = values[~np.isnan(values)]
-    found = values.mean() if len(values) else None
-    if said is not None and (found is None or abs(found - said) > 1e-6):
+    found = float(values.mean()) if len(values) else None
+    if (found is None) != (said is None) or (said is not None and found is not None and abs(found - said) > 1e-6):
         raise DataError(f"{path}: these verdicts have pass@1 {found}, and result.json says {said}")

@@ -107,7 +107,7 @@ def common_problems(runs: Sequence[Run], common: bool) -> dict[str, list[str]]:
             there = first.benchmarks[name]
             if here.graded_by != there.graded_by:
                 raise DataError(
-                    f"{name} was graded by {here.graded_by} in {run.folder} and by {there.graded_by} in "
+                    f"{name} was graded by the {here.graded_by} in {run.folder} and by the {there.graded_by} in "
                     f"{first.folder}: such numbers cannot be compared; grade one of them anew"
                 )
             if here.verdicts.keys() != there.verdicts.keys() and not common:

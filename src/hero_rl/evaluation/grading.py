@@ -1,0 +1,159 @@
+"""Verdicts of a verifier or a judge on responses, each kept as soon as it is there, so that none is paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hero_rl.errors import ConfigError, UnscorableError
+from hero_rl.evaluation.journal import Journal
+from hero_rl.evaluation.responses import Responses, Wanted
+from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
+from hero_rl.rescoring.judging import Judge, Judged
+from hero_rl.rollouts import Rollout
+from hero_rl.verifiers import Reason, in_processes
+
+__all__ = ["FAILURES", "Grade", "Grader", "open_grader"]
+
+_AT_A_TIME = 128
+
+FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
+"""Reasons that say nothing of a response: they are not kept, and the next call asks again."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a grader says of a response.
+
+    Attributes:
+        verdict: 1.0, 0.0 or None.
+        reason: why.
+        answer: the final answer that it read; None where it found none or did not look.
+    """
+
+    verdict: float | None
+    reason: str
+    answer: str | None
+
+
+class Grader:
+    """Grades with one verifier, or one judge; see `open_grader`.
+
+    Attributes:
+        name: of its settings.
+    """
+
+    def __init__(self, name: str, verifier: Any, max_missing: float) -> None:
+        self.name = name
+        self._verifier = verifier
+        self._judge = Judge(verifier, None, max_missing)
+
+    def grade(
+        self, asked: Sequence[Wanted], responses: Responses, folder: Path, moved: Callable[[int], object]
+    ) -> tuple[dict[str, Grade], Counter[str]]:
+        """A grade for every response that there is, by its id, and the totals of what its grader counted.
+
+        Grades lie in a file of the folder that bears the grader's name; one is used again as long as response,
+        reference and question are the same.
+
+        Raises:
+            UnscorableError: the grader failed on too many; what it gave before is kept.
+        """
+        journal = Journal(folder / f"{self.name}.jsonl")
+        try:
+            known, counters = _kept(journal)
+            grades: dict[str, Grade] = {}
+            for chunk in _chunks([each for each in asked if each.id in responses]):
+                grades |= self._grade_chunk(chunk, responses, journal, known, counters)
+                moved(len(chunk))
+            return grades, counters
+        finally:
+            journal.close()
+
+    def _grade_chunk(
+        self,
+        chunk: Sequence[Wanted],
+        responses: Responses,
+        journal: Journal,
+        known: dict[tuple[str, str], Grade],
+        counters: Counter[str],
+    ) -> dict[str, Grade]:
+        texts = {each.id: responses.row(each)["completion"] for each in chunk}
+        marks = {each.id: _mark(each, texts[each.id]) for each in chunk}
+        grades = {each.id: known[each.id, marks[each.id]] for each in chunk if (each.id, marks[each.id]) in known}
+        open_ones = [each for each in chunk if each.id not in grades]
+        if open_ones:
+            fresh, counted = self._ask(open_ones, texts)
+            lines = [
+                {"id": each.id, "of": marks[each.id], **vars(grade)}
+                for each, grade in zip(open_ones, fresh, strict=True)
+                if grade.reason not in FAILURES
+            ]
+            journal.append(json.dumps(line).encode() + b"\n" for line in [*lines, {"counters": counted}])
+            counters.update(counted)
+            self._refuse_failures(fresh)
+            grades |= {each.id: grade for each, grade in zip(open_ones, fresh, strict=True)}
+        return grades
+
+    def _ask(self, asked: Sequence[Wanted], texts: dict[str, str]) -> tuple[list[Grade], dict[str, int]]:
+        before = _counters(self._verifier)
+        rollouts = [Rollout(each.problem.question, texts[each.id], reference=each.problem.reference) for each in asked]
+        rows = self._judge.judge(rollouts)["rows"]
+        counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
+        return [Grade(row.verdict, row.reason, row.answer) for row in rows], counted
+
+    def _refuse_failures(self, grades: Sequence[Grade]) -> None:
+        try:
+            self._judge.refuse_failures([Judged(grade.verdict, None, grade.reason) for grade in grades])
+        except UnscorableError as error:
+            raise UnscorableError(f"{error}; all grades that were given are kept, give the command again") from None
+
+
+def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: ExitStack) -> Grader:
+    """The grader of an evaluation, its processes or connections in the stack's hands.
+
+    Raises:
+        ConfigError: there is no judge.
+    """
+    if kind == "judge":
+        if config.judge is None:
+            raise ConfigError("judge.url: missing")
+        stack.callback(config.judge.close)
+        return Grader(judge_identity(config.judge), config.judge, config.max_missing)
+    running = in_processes(config.verifier, config.verifier_processes)
+    if hasattr(running, "__exit__"):
+        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
+    return Grader(verifier_identity(config), running, config.max_missing)
+
+
+def _kept(journal: Journal) -> tuple[dict[tuple[str, str], Grade], Counter[str]]:
+    """The grades of earlier calls, by response and mark, and what was counted when they were given."""
+    known: dict[tuple[str, str], Grade] = {}
+    counters: Counter[str] = Counter()
+    for _, line in journal.lines:
+        if "counters" in line:
+            counters.update(line["counters"])
+        else:
+            known[line["id"], line["of"]] = Grade(line["verdict"], line["reason"], line["answer"])
+    return known, counters
+
+
+def _mark(asked: Wanted, completion: str) -> str:
+    """What tells a check from one of another text, reference or question."""
+    text = json.dumps([asked.problem.question, asked.problem.reference, completion])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _counters(part: Any) -> dict[str, int]:
+    """What a grader counted so far; its seconds, which no two runs share, apart."""
+    return {name: int(count) for name, count in getattr(part, "counters", {}).items() if name != "seconds"}
+
+
+def _chunks(items: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
+    return (items[start : start + _AT_A_TIME] for start in range(0, len(items), _AT_A_TIME))
