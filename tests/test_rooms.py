@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "reward_models": {"signals", "background", "endpoints", "rows"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "diagnostics": {"signals", "rules", "rollouts", "pages"},
+    "data": {"settings", "rows", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "evaluation": {"machine", "rows", "settings", "rollouts", "verifiers", "problems", "generation", "rescoring"},
     "comparison": {"rows", "pages", "rollouts", "evaluation"},
@@ -59,6 +60,8 @@ MAY_IMPORT = {
     },
     "cli": {
         "rows",
+        "problems",
+        "data",
         "settings",
         "recipes",
         "rollouts",

@@ -15,6 +15,7 @@ _VERBS = {
     "recipe": "list, show and run the paper's runs",
     "train-rm": "train a reward model from preference pairs or labelled rollouts",
     "preflight": "name settings that are inert or dangerous, before a run",
+    "data": "make the training data: regimes, the cold start, textbook questions",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "compare": "make the paper's table from evaluations, with intervals and tests",

@@ -9,7 +9,7 @@ from hero_rl.problems.presets import PRESETS, Preset
 from hero_rl.problems.reading import ProblemReader, read_problems
 from hero_rl.problems.record import Problem
 from hero_rl.problems.sampling import draw, rank
-from hero_rl.problems.settings import ProblemSource
+from hero_rl.problems.settings import ProblemSource, block_of
 
 __all__ = [
     "FILES",
@@ -18,6 +18,7 @@ __all__ = [
     "Problem",
     "ProblemReader",
     "ProblemSource",
+    "block_of",
     "draw",
     "hub_dataset",
     "is_file",

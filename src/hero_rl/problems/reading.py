@@ -93,6 +93,11 @@ class ProblemReader:
         """Column -> value of the rows that are used."""
         return self.source.where or self.preset.where
 
+    @property
+    def kept_columns(self) -> tuple[str, ...]:
+        """The columns that `Problem.extra` has."""
+        return self._columns.keep
+
     @cached_property
     def revision(self) -> str | None:
         """The commit of a Hub dataset as far as it can be told; None for a file."""

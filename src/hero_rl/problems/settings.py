@@ -9,13 +9,20 @@ from pydantic import Field, model_validator
 from hero_rl.problems.presets import PRESETS, Preset
 from hero_rl.settings import Block
 
-__all__ = ["ProblemSource"]
+__all__ = ["ProblemSource", "block_of"]
+
+
+def block_of(text: str) -> dict[str, str]:
+    """The block that a text stands for: a dataset, or `PRESET=FILE`."""
+    preset, equals, path = text.partition("=")
+    return {"dataset": preset, "path": path} if equals and preset in PRESETS else {"dataset": text}
 
 
 class ProblemSource(Block):
     r"""Problems of a file, of the Hub, or of a set that the paper uses, by name.
 
-    A name of `PRESETS` fills in what is not given. Columns that are not named are told from the first row.
+    A name of `PRESETS` fills in what is not given. Columns that are not named are told from the first row. In the place
+    of a block its `dataset` alone will do, or `PRESET=FILE` for a preset's rows in a local file.
 
     Attributes:
         dataset: a .jsonl, .jsonl.gz, .json (lines) or .parquet file, an id at the Hub, or the name of a preset.
@@ -58,6 +65,11 @@ class ProblemSource(Block):
     seed: int = 0
     system_prompt: str | None = None
     instruction: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, given: Any) -> Any:
+        return block_of(given) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _check(self) -> ProblemSource:
