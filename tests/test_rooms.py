@@ -65,7 +65,6 @@ MAY_IMPORT = {
         "settings",
         "recipes",
         "rollouts",
-        "problems",
         "evaluation",
         "comparison",
         "rescoring",
