@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hero_rl.evaluation import Benchmark, EvalConfig
+from hero_rl.generation import OpenAIGeneratorConfig, Sampling, TransformersGeneratorConfig
 from hero_rl.reward_models import (
     CachedRewardModelConfig,
     GenerativeRewardModelConfig,
@@ -99,6 +101,19 @@ SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("limits", [Limits]),
 ]
 
+EVAL_HEAD = """# Configuration of `hero eval`
+
+Checked and overridden in the same way; `verifier`, `verifier_processes` and `judge` (of type `judge`) are the blocks of
+`hero train`. What it does: [evaluation](evaluation.md).
+"""
+
+EVAL_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("", [EvalConfig]),
+    ("benchmarks.NAME", [Benchmark]),
+    ("generator", [OpenAIGeneratorConfig, TransformersGeneratorConfig]),
+    ("sampling", [Sampling]),
+]
+
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
     """What the docstring's Attributes section says of each field."""
@@ -176,7 +191,7 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
 def page() -> str:
     """The whole page."""
     trained = [HEAD, *sections(BLOCKS), SFT_HEAD, *sections(SFT_BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)]
-    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS)])
+    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS), EVAL_HEAD, *sections(EVAL_BLOCKS)])
 
 
 if __name__ == "__main__":

@@ -131,6 +131,12 @@ def test_commands_run(command, tmp_path, cache):
         written = tmp_path / Path(written).name
         shell([*HERO, verb, read, str(written), *settings], cwd=ROOT)
         assert written.is_file()
+    elif command.startswith("hero eval"):
+        from tiny_models import write
+
+        said = command.replace("/tmp/tiny/policy", str(write(tmp_path)[0])).replace("/tmp/eval", f"{tmp_path}/eval")
+        shell([*HERO, *shlex.split(said)[1:]], cwd=ROOT)
+        assert (tmp_path / "eval" / "result.json").is_file()
     elif command.startswith("hero preflight"):
         from tiny_models import write
 

@@ -162,44 +162,37 @@ def _print(result: dict[str, Any]) -> None:
 
     console, benchmarks = Console(), result["benchmarks"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (
-        "benchmark",
-        "problems",
-        "responses",
-        "pass@1",
-        "95%",
-        "pass@k",
-        "maj@k",
-        "by",
-        "unscored",
-        "cut off",
-    ):
-        table.add_column(title, justify="left" if title in ("benchmark", "by") else "right")
+    for title in ("benchmark", "problems", "n", "pass@1", "95% interval", "pass@n", "maj@k", "unscored"):
+        table.add_column(title, justify="left" if title == "benchmark" else "right", no_wrap=True)
     for name, numbers in benchmarks.items():
         table.add_row(name, *_cells(numbers))
     console.print(table)
     for name, numbers in benchmarks.items():
-        console.print(f"\n[bold]{name}[/bold]  {numbers['averaged']}", highlight=False, soft_wrap=True)
-        for line in [*_agreement(numbers), *_judge(numbers)]:
-            console.print(f"  {line}", highlight=False, markup=False)
+        console.print(f"\n[bold]{name}[/bold]  {numbers['averaged']}", highlight=False)
+        for line in [*_lengths(numbers), *_agreement(numbers), *_judge(numbers)]:
+            console.print(line, highlight=False, markup=False)
 
 
 def _cells(numbers: dict[str, Any]) -> list[str]:
     first, votes = numbers["pass@1"], numbers["maj@k"]
-    most = max(numbers["pass@k"], key=int, default="1")
-    responses = numbers["problems"] * numbers["samples"]
+    most = str(numbers["samples"])
     interval = "-" if first["low"] is None else f"{_percent(first['low'])} to {_percent(first['high'])}"
     return [
         f"{numbers['problems']:,}",
-        f"{responses:,}",
+        most,
         _percent(first["value"]),
         interval,
-        f"{_percent(numbers['pass@k'][most]['value'])} (k={most})" if int(most) > 1 else "-",
+        _percent(numbers["pass@k"][most]["value"]) if most in numbers["pass@k"] else "-",
         f"{_percent(votes['value'])} (k={votes['k']})" if votes else "-",
-        numbers["counts"],
         f"{numbers['unscored']:,}",
-        f"{numbers['cut_off'] / responses:.1%}",
     ]
+
+
+def _lengths(numbers: dict[str, Any]) -> list[str]:
+    if numbers["mean_tokens"] is None:
+        return []
+    cut = numbers["cut_off"] / (numbers["problems"] * numbers["samples"])
+    return [f"{numbers['mean_tokens']:,.0f} tokens in the mean, {cut:.1%} of the responses cut off at their limit"]
 
 
 def _percent(share: float | None) -> str:

@@ -14,7 +14,8 @@ import regex
 __all__ = ["check_script", "script_share"]
 
 _COMMAND = regex.compile(r"\\[A-Za-z]+")
-_FORMULA = regex.compile(r"\$[^$]*\$|\\\([^\\]*(?:\\(?!\))[^\\]*)*+\\\)|\\\[[^\\]*(?:\\(?!\])[^\\]*)*+\\\]")
+_DELIMITER = regex.compile(r"\\[\\$()\[\]]|\$")
+_CLOSING = {"$": "$", "\\(": "\\)", "\\[": "\\]"}
 
 
 def check_script(script: str) -> None:
@@ -32,10 +33,22 @@ def script_share(text: str, script: str) -> float:
     script. Formulas are written in Latin letters everywhere: those do not count, neither for Latin nor against another.
     """
     own, other = _letters(script)
-    outside = _COMMAND.sub(" ", _FORMULA.sub(" ", text))
+    outside = _COMMAND.sub(" ", _without_formulas(text))
     ours = len(own.findall(outside))
     foreign = len(other.findall(_COMMAND.sub(" ", text) if script == "Latin" else outside))
     return ours / (ours + foreign) if ours + foreign else 1.0
+
+
+def _without_formulas(text: str) -> str:
+    """What stands outside of formulas; one that never closes is text. One pass, since texts are long and hostile."""
+    parts, start, opened = [], 0, None
+    for found in _DELIMITER.finditer(text):
+        if opened is None:
+            opened = found if found[0] in _CLOSING else None
+        elif found[0] == _CLOSING[opened[0]]:
+            parts.append(text[start : opened.start()])
+            start, opened = found.end(), None
+    return " ".join([*parts, text[start:]])
 
 
 @lru_cache(maxsize=16)

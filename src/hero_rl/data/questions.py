@@ -26,7 +26,7 @@ RULES = {
 """Why a rule leaves a question out."""
 
 _PARTS = re.compile(
-    r"\((?:a|i)\)[^()]*(?:\([^()]*\)[^()]*)*?\((?:b|ii)\)|^\s*(?:a|i)[.)]\s.*?^\s*(?:b|ii)[.)]\s",
+    r"\((?:a|i)\)[^()]*(?:\([^()]*\)[^()]*)*?\((?:b|ii)\)|^\s*(?-i:a|i)[.)]\s.*?^\s*(?-i:b|ii)[.)]\s",
     re.I | re.M | re.S,
 )
 _PROOF = re.compile(
@@ -40,7 +40,7 @@ _OPEN = re.compile(
 )
 _CHOICE = re.compile(
     r"\bwhich (?:one )?of the (?:following|above|below)\b|\b(?:multiple|correct) choice\b|\ball of the above\b|"
-    r"^\s*\(?A[.)]\s.*?^\s*\(?B[.)]\s",
+    r"^\s*\(?(?-i:A)[.)]\s.*?^\s*\(?(?-i:B)[.)]\s",
     re.I | re.M | re.S,
 )
 _CHOSEN = re.compile(r"\s*\(?[A-E][.)]?\s*")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,8 +16,7 @@ from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.evaluation.journal import Journal
 from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
-from hero_rl.rescoring.judging import Judge, Judged
-from hero_rl.rollouts import Rollout
+from hero_rl.scoring import Scorer
 from hero_rl.verifiers import Reason, in_processes
 
 __all__ = ["FAILURES", "Grade", "Grader", "open_grader"]
@@ -46,13 +46,15 @@ class Grader:
     """Grades with one verifier, or one judge; see `open_grader`.
 
     Attributes:
-        name: of its settings.
+        name: of its settings, the kind of grader first.
     """
 
     def __init__(self, name: str, verifier: Any, max_missing: float) -> None:
         self.name = name
         self._verifier = verifier
-        self._judge = Judge(verifier, None, max_missing)
+        self._scorer = Scorer(verifier)
+        self._max_missing = max_missing
+        self._heard = 0
 
     def grade(
         self, asked: Sequence[Wanted], responses: Responses, folder: Path, moved: Callable[[int], object]
@@ -103,16 +105,27 @@ class Grader:
 
     def _ask(self, asked: Sequence[Wanted], texts: dict[str, str]) -> tuple[list[Grade], dict[str, int]]:
         before = _counters(self._verifier)
-        rollouts = [Rollout(each.problem.question, texts[each.id], reference=each.problem.reference) for each in asked]
-        rows = self._judge.judge(rollouts)["rows"]
+        scored = self._scorer.score(
+            [each.problem.question for each in asked],
+            [texts[each.id] for each in asked],
+            [each.problem.reference for each in asked],
+        )
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
-        return [Grade(row.verdict, row.reason, row.answer) for row in rows], counted
+        said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
+        return [Grade(None if math.isnan(value) else value, why.value, answer) for value, why, answer in said], counted
 
     def _refuse_failures(self, grades: Sequence[Grade]) -> None:
-        try:
-            self._judge.refuse_failures([Judged(grade.verdict, None, grade.reason) for grade in grades])
-        except UnscorableError as error:
-            raise UnscorableError(f"{error}; all grades that were given are kept, give the command again") from None
+        why = Counter(grade.reason for grade in grades if grade.reason in FAILURES)
+        self._heard += len(grades) - why.total()
+        if self._max_missing < 1 and (
+            why.total() > self._max_missing * max(len(grades), _AT_A_TIME) or not self._heard
+        ):
+            reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in why.items())
+            raise UnscorableError(
+                f"the {self.name.partition('-')[0]} failed on {why.total()} of {len(grades)} responses, more than "
+                f"--max_missing {self._max_missing:g} allows ({reasons}); the grades that it gave are kept, and the same "
+                "command goes on there"
+            )
 
 
 def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: ExitStack) -> Grader:

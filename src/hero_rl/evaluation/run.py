@@ -47,7 +47,7 @@ def read_benchmarks(config: EvalConfig) -> dict[str, list[Problem]]:
     problems = {}
     for name, benchmark in config.benchmarks.items():
         try:
-            problems[name] = list(ProblemReader(benchmark))
+            problems[name] = list(ProblemReader(config.source(benchmark)))
         except DataError as error:
             raise DataError(f"benchmarks.{name}: {error}") from None
     return problems

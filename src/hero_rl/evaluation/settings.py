@@ -47,10 +47,13 @@ class Benchmark(ProblemSource):
 
 
 class EvalConfig(Block):
-    """One model on some benchmarks.
+    r"""One model on some benchmarks.
 
     Attributes:
         benchmarks: name -> problems; the name of a preset needs no `dataset`.
+        instruction: put under every question of the benchmarks that have none of their own, for example "Put the final
+            answer in \boxed{}."
+        system_prompt: the same, put before every question as a message of its own.
         generator: the model; None grades the responses that are there.
         sampling: how it writes. `samples` is for each seed.
         seeds: of the samples; None is `sampling.seed` alone.
@@ -65,6 +68,8 @@ class EvalConfig(Block):
     """
 
     benchmarks: Annotated[dict[str, Benchmark], Field(min_length=1)]
+    instruction: str | None = None
+    system_prompt: str | None = None
     generator: GeneratorConfig | None = None
     sampling: Sampling = Sampling()
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
@@ -114,6 +119,11 @@ class EvalConfig(Block):
     def all_seeds(self) -> tuple[int, ...]:
         """The seeds, one at least."""
         return self.seeds or (self.sampling.seed,)
+
+    def source(self, benchmark: Benchmark) -> ProblemSource:
+        """Where a benchmark's problems come from, and how they are put."""
+        usual = {name: getattr(self, name) for name in ("instruction", "system_prompt")}
+        return benchmark.model_copy(update={name: text for name, text in usual.items() if not getattr(benchmark, name)})
 
     def samples(self, benchmark: Benchmark) -> int:
         """Responses to a problem for each seed."""

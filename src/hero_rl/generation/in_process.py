@@ -12,6 +12,7 @@ float32 that is rare, in bfloat16 it is not; batches of one have it never.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -149,9 +150,10 @@ class TransformersGenerator:
         if len(rows) == 1:
             yield Generated(rows[0][0].key, None, failure="does not fit in the device's memory")
             return
-        self.batch_size = min(self.batch_size, max(1, len(rows) // 2))
-        for at in range(0, len(rows), self.batch_size):
-            yield from self._written(rows[at : at + self.batch_size])
+        half = len(rows) // 2
+        self.batch_size = min(self.batch_size, half)
+        yield from self._written(rows[:half])
+        yield from self._written(rows[half:])
 
     def _tokens(self, prompt: Text) -> list[int]:
         if not self.chat:
@@ -203,13 +205,18 @@ class TransformersGenerator:
         end = next((at for at, token in enumerate(tokens) if token in self._eos), None)
         if end is not None:
             tokens = tokens[: end + 1]
-        elif self.sampling.stop and self._pad not in self._eos and self._pad in tokens:
-            tokens = tokens[: tokens.index(self._pad)]
-        text = self._tokenizer.decode(tokens if end is None else tokens[:end], skip_special_tokens=True)
+        stopped = self._has_stop(tokens)
+        if stopped:  # with the first token that completes it
+            tokens = tokens[: 1 + bisect_left(range(len(tokens)), True, key=lambda n: self._has_stop(tokens[: n + 1]))]
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
         places = [at for at in map(text.find, self.sampling.stop) if at >= 0]
-        if places:
-            text = text[: min(places)]
-        return Generated(key, text, "stop" if places or end is not None else "length", len(tokens), seconds)
+        reason = "stop" if stopped or end is not None else "length"
+        return Generated(key, text[: min(places, default=len(text))], reason, len(tokens), seconds)
+
+    def _has_stop(self, tokens: list[int]) -> bool:
+        """Whether a text that ends a completion is in it; it may be that of a special token."""
+        text = self._tokenizer.decode(tokens) if self.sampling.stop else ""
+        return any(stop in text for stop in self.sampling.stop)
 
 
 def _check_folder(path: str) -> None:
