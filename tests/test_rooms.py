@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "data": {"settings", "rows", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {"signals", "rollouts", "rules", "verifiers", "reward_models", "scoring", "diagnostics"},
     "evaluation": {"machine", "rows", "settings", "rollouts", "verifiers", "problems", "generation", "scoring"},
+    "comparison": {"rows", "pages", "rollouts", "evaluation"},
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "diagnostics", "endpoints"},
     "trainers": {"signals", "settings", "rules", "scoring", "verifiers", "reward_models", "diagnostics"},
     "training": {
@@ -65,6 +66,7 @@ MAY_IMPORT = {
         "problems",
         "data",
         "evaluation",
+        "comparison",
         "rescoring",
         "diagnostics",
         "training",

@@ -170,6 +170,20 @@ def test_another_verifier_grades_anew_for_free(problems, server, tmp_path, capsy
     assert len(list((out / "grades" / "sums").iterdir())) == 2
 
 
+def test_a_reference_that_cannot_be_read_leaves_its_problem_out(problems, server, tmp_path, capsys):
+    out = tmp_path / "run"
+    problems.write_text(problems.read_text().replace('"answer": 4}', '"answer": "\\\\oint 4 \\\\star\\\\star"}'))
+    server.script = [says(f"\\boxed{{{answer}}}") for answer in ["\\oint 4 \\star\\star"] * 3 + ["4"]]
+    few = ["--generator.concurrency", "1", "--benchmarks.sums.limit", "4"]
+    problems.write_text("".join(sorted(problems.read_text().splitlines(True), key=lambda line: "oint" not in line)))
+    numbers = evaluate(capsys, out, "--benchmarks", problems, *asking(server), *few)["benchmarks"]["sums"]
+    rows = [json.loads(line) for line in (out / "problems" / "sums.jsonl").read_text().splitlines()]
+    assert rows[0]["id"] == "p2" and rows[0]["samples"] == [None] * 4
+    assert numbers["unscored_reasons"] == {"reference_unreadable": 4} and numbers["failed"] == 0
+    assert numbers["left_out"] == 1 and "1 of the problems are left out" in numbers["averaged"]
+    assert numbers["pass@1"]["value"] == pytest.approx(sum(sum(row["samples"]) for row in rows[1:]) / 12)
+
+
 def test_a_changed_reference_is_graded_anew(problems, server, tmp_path, capsys):
     out, command = tmp_path / "run", ["--benchmarks", problems, *asking(server)]
     evaluate(capsys, out, *command)

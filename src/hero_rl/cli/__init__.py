@@ -18,6 +18,7 @@ _VERBS = {
     "data": "make the training data: regimes, the cold start, textbook questions",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
+    "compare": "make the paper's table from evaluations, with intervals and tests",
     "diagnose": "see inside the reward of rollouts that are there already",
     "eval": "evaluate a model on benchmarks: pass@k, maj@k, intervals, verifier and judge",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",

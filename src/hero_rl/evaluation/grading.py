@@ -16,12 +16,14 @@ from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.evaluation.journal import Journal
 from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
+from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer
-from hero_rl.verifiers import Reason, in_processes
+from hero_rl.verifiers import Cascade, JudgeVerifier, Reason, in_processes
 
 __all__ = ["FAILURES", "Grade", "Grader", "open_grader"]
 
 _AT_A_TIME = 128
+_NOBODYS_ANSWER = r"\boxed{-73.2058417}"
 
 FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
 """Reasons that say nothing of a response: they are not kept, and the next call asks again."""
@@ -78,6 +80,23 @@ class Grader:
         finally:
             journal.close()
 
+    def unreadable(self, problems: Sequence[Problem]) -> set[str]:
+        """Ids of the problems whose reference this grader cannot read.
+
+        Of such a problem it knows right answers by their text and has no opinion of any other: to keep the verdicts
+        that there are would be to count its right answers alone.
+        """
+        if isinstance(self._verifier, (JudgeVerifier, Cascade)):
+            return set()
+        found: set[str] = set()
+        for start in range(0, len(problems), _AT_A_TIME):
+            some = problems[start : start + _AT_A_TIME]
+            references = [problem.reference for problem in some]
+            scored = self._scorer.score([""] * len(some), [_NOBODYS_ANSWER] * len(some), references)
+            reasons = zip(some, scored.reasons, strict=True)
+            found |= {problem.id for problem, reason in reasons if reason is Reason.REFERENCE_UNREADABLE}
+        return found
+
     def _grade_chunk(
         self,
         chunk: Sequence[Wanted],
@@ -123,8 +142,8 @@ class Grader:
             reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in why.items())
             raise UnscorableError(
                 f"the {self.name.partition('-')[0]} failed on {why.total()} of {len(grades)} responses, more than "
-                f"--max_missing {self._max_missing:g} allows ({reasons}); the grades that it gave are kept, and the same "
-                "command goes on there"
+                f"--max_missing {self._max_missing:g} allows ({reasons}); the grades that it gave are kept, and the "
+                "same command goes on there"
             )
 
 

@@ -102,6 +102,7 @@ def benchmark_numbers(
         "pass@1": _estimate(pass_at_k(verdicts, 1)),
         "pass@k": {str(k): _estimate(pass_at_k(verdicts, k)) for k in _all_k(config, samples * len(seeds))},
         "maj@k": {"k": samples, **_estimate(maj_at_k(verdicts, answers, samples))} if samples > 1 else None,
+        "left_out": sum(all(verdict is None for verdict in row) for row in verdicts),
         "unscored": len(unscored),
         "unscored_reasons": dict(sorted(Counter(unscored).items())),
         "failed": sum(reason in FAILURES or reason == _NOT_THERE for reason in unscored),
@@ -148,6 +149,8 @@ def _averaged(numbers: Mapping[str, Any]) -> str:
     )
     if numbers["unscored"]:
         said += f"; {numbers['unscored']} of {total} responses without a verdict are in no share"
+        if numbers["left_out"]:
+            said += f", so that {numbers['left_out']} of the problems are left out"
     if numbers["maj@k"]:
         votes = f", and the mean over the {runs} seeds" if runs > 1 else ""
         said += f". maj@k: whether the answer most often given in {each} responses is correct{votes}"

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from hero_rl.evaluation.settings import EvalConfig
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader
 from hero_rl.rollouts import Rollout
-from hero_rl.verifiers import CascadeVerifier, MathVerifier, StagedVerifier
+from hero_rl.verifiers import CascadeVerifier, MathVerifier, Reason, StagedVerifier
 
 __all__ = ["Progress", "evaluate", "read_benchmarks", "refuse_failures"]
 
 Progress = Callable[[str, int, int], object]
 """Told what is done, how much of it and how much there is."""
 
+_UNREADABLE = Reason.REFERENCE_UNREADABLE.value
 _FACTS = ("seed", "sample", "finish_reason", "tokens")
 _STEP = re.compile(r"(?:checkpoint-|global_step_)(\d+)(?:/|$)")
 
@@ -203,6 +204,10 @@ class _Run:
             graded[kind], counted = self._graders[kind].grade(asked, responses, self.folder.grades(name), moved)
             if kind == "judge":
                 judge = counted
+            unreadable = self._graders[kind].unreadable(self.problems[name])
+            for each in asked:
+                if each.problem.id in unreadable and each.id in graded[kind]:
+                    graded[kind][each.id] = replace(graded[kind][each.id], verdict=None, reason=_UNREADABLE)
         return graded, judge
 
     def _extract(self, completion: str) -> str | None:
