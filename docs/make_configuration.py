@@ -23,7 +23,7 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -66,7 +66,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+    ("rule", [Hero, GatedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
 ]
 
 SFT_HEAD = """# Configuration of `hero sft`
