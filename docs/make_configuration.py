@@ -13,6 +13,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hero_rl.data import ColdStartConfig, RegimesConfig, Sizes, TextbookConfig
+from hero_rl.evaluation import Benchmark, EvalConfig
+from hero_rl.generation import OpenAIGeneratorConfig, Sampling, TransformersGeneratorConfig
+from hero_rl.problems import ProblemSource
 from hero_rl.reward_models import (
     CachedRewardModelConfig,
     GenerativeRewardModelConfig,
@@ -99,6 +103,33 @@ SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("limits", [Limits]),
 ]
 
+DATA_HEAD = """# Configuration of `hero data`
+
+Checked and overridden in the same way; `verifier` and `verifier_processes` are the blocks of `hero train`, `generator`
+and `sampling` those of `hero eval`. What is made: [data](data.md).
+"""
+
+DATA_KINDS: list[tuple[str, type[BaseModel]]] = [
+    ("hero data regimes", RegimesConfig),
+    ("hero data cold-start", ColdStartConfig),
+    ("hero data textbook", TextbookConfig),
+    ("`sizes` of the regimes", Sizes),
+    ("`problems`, and each of `benchmarks`", ProblemSource),
+]
+
+EVAL_HEAD = """# Configuration of `hero eval`
+
+Checked and overridden in the same way; `verifier`, `verifier_processes` and `judge` (of type `judge`) are the blocks of
+`hero train`. What it does: [evaluation](evaluation.md).
+"""
+
+EVAL_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("", [EvalConfig]),
+    ("benchmarks.NAME", [Benchmark]),
+    ("generator", [OpenAIGeneratorConfig, TransformersGeneratorConfig]),
+    ("sampling", [Sampling]),
+]
+
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
     """What the docstring's Attributes section says of each field."""
@@ -173,10 +204,20 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
     return parts
 
 
+def data_sections() -> list[str]:
+    """One part a kind of data."""
+    parts = []
+    for heading, model in DATA_KINDS:
+        summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
+        parts.append(f"## {heading}\n\n{summary}\n\n{table(model)}\n")
+    return parts
+
+
 def page() -> str:
     """The whole page."""
     trained = [HEAD, *sections(BLOCKS), SFT_HEAD, *sections(SFT_BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)]
-    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS)])
+    evaluated = [EVAL_HEAD, *sections(EVAL_BLOCKS)]
+    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS), DATA_HEAD, *data_sections(), *evaluated])
 
 
 if __name__ == "__main__":

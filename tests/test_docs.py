@@ -23,7 +23,8 @@ def blocks(language):
     return [(page.relative_to(ROOT), dedent(code)) for page in PAGES for _, code in fence.findall(page.read_text())]
 
 
-COMMANDS = sorted({line for _, code in blocks("sh") for line in code.splitlines() if line})
+# Those of docs/path.md build on each other: tests/examples/test_path.py runs them in their order.
+COMMANDS = sorted({line for page, code in blocks("sh") if page.name != "path.md" for line in code.splitlines() if line})
 
 
 def shell(command, **options):
@@ -130,6 +131,17 @@ def test_commands_run(command, tmp_path, cache):
         written = tmp_path / Path(written).name
         shell([*HERO, verb, read, str(written), *settings], cwd=ROOT)
         assert written.is_file()
+    elif command.startswith("hero eval"):
+        from tiny_models import write
+
+        said = command.replace("/tmp/tiny/policy", str(write(tmp_path)[0])).replace("/tmp/eval", f"{tmp_path}/eval")
+        shell([*HERO, *shlex.split(said)[1:]], cwd=ROOT)
+        assert (tmp_path / "eval" / "result.json").is_file()
+    elif command.startswith("hero data"):
+        said = shlex.split(command)[1:]
+        said[said.index("--output_dir") + 1] = str(tmp_path / "out")
+        shell([*HERO, *said], cwd=ROOT)
+        assert (tmp_path / "out" / "card.md").is_file()
     elif command.startswith("hero preflight"):
         from tiny_models import write
 

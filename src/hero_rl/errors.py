@@ -6,13 +6,22 @@ HeroError
 ├── DataError         an input file or batch is wrong; the message names file, row and field
 ├── CheckpointError   a checkpoint lacks HERO's state or carries another rule's
 ├── AlarmError        an alarm that was to end the run came on
-└── UnscorableError   too large a share of rollouts could not be scored: infrastructure, not policy
+├── UnscorableError   too large a share of rollouts could not be scored: infrastructure, not policy
+└── GenerationError   a model that was to write text is gone
 ```
 
 Bad arguments of the pure functions are plain `ValueError` and `TypeError`, as everywhere in Python.
 """
 
-__all__ = ["AlarmError", "CheckpointError", "ConfigError", "DataError", "HeroError", "UnscorableError"]
+__all__ = [
+    "AlarmError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "GenerationError",
+    "HeroError",
+    "UnscorableError",
+]
 
 
 class HeroError(Exception):
@@ -37,3 +46,7 @@ class AlarmError(HeroError, RuntimeError):
 
 class UnscorableError(HeroError, RuntimeError):
     """Too large a share of rollouts could not be scored, so that training on would be drift."""
+
+
+class GenerationError(HeroError, RuntimeError):
+    """A model that was to write text is gone; what it wrote before stands."""

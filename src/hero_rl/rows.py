@@ -10,15 +10,18 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hero_rl.errors import DataError
 
-__all__ = ["AS_JSON", "Place", "as_text", "field", "is_messages", "read_rows", "short", "without_nulls"]
+__all__ = ["AS_JSON", "Place", "Text", "as_text", "field", "is_messages", "read_rows", "short", "without_nulls"]
+
+Text: TypeAlias = str | Sequence[Mapping[str, Any]]
+"""Text, or chat messages with at least `role` and `content`."""
 
 AS_JSON = b"hero.json"
 """Mark in the metadata of a Parquet column whose cells are JSON text."""

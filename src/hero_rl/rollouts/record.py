@@ -11,16 +11,13 @@ null; an infinite number is an error.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any
 
-from hero_rl.rows import Place
+from hero_rl.rows import Place, Text
 
 __all__ = ["FIELDS", "NUMBERS", "Rollout", "Text"]
-
-Text: TypeAlias = str | Sequence[Mapping[str, Any]]
-"""Text, or chat messages with at least `role` and `content`."""
 
 NUMBERS = ("verdict", "score", "reward", "advantage")
 """The fields that hold a number or None."""

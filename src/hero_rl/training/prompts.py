@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import DataError
+from hero_rl.problems import hub_dataset, is_file
 from hero_rl.rows import Place, as_text, field, read_rows, short
 from hero_rl.training.config import DataConfig, PromptConfig
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["FILES", "as_prompt", "hub_dataset", "load_prompts", "of_one_kind", "rows_of"]
-
-FILES = {".jsonl", ".json", ".parquet"}
-"""Suffixes of what is a file, whether it is there or not, and no name on the Hub."""
+__all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of"]
 
 
 def load_prompts(data: DataConfig, which: str) -> Dataset:
@@ -66,7 +64,7 @@ def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[
     source = data.train if which == "train" else data.eval
     assert source is not None
     path = Path(source)
-    if path.suffix in FILES or path.exists():
+    if is_file(source):
         if not path.is_file():
             raise DataError(f"data.{which}: {source}: no such file")
         yield from read_rows(path, columns)
@@ -74,20 +72,6 @@ def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[
         split = data.train_split if which == "train" else data.eval_split
         for number, row in enumerate(_hub_rows(source, data, split, columns), start=1):
             yield f"{source}[{split}] row {number}", row
-
-
-def hub_dataset(source: str, name: str | None, split: str) -> Dataset:
-    """A split of a dataset of the Hub.
-
-    Raises:
-        DataError: it cannot be loaded.
-    """
-    from datasets import load_dataset
-
-    try:
-        return load_dataset(source, name, split=split)
-    except Exception as error:  # the library raises a dozen kinds; each means that there is no data
-        raise DataError(f"{source} (neither a file here nor a dataset that could be loaded): {error}") from error
 
 
 def _hub_rows(source: str, data: PromptConfig, split: str, columns: list[str]) -> Iterable[Any]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import os
-import platform
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,6 +14,7 @@ from pydantic import ValidationError
 from transformers import TrainerCallback
 
 from hero_rl.errors import ConfigError
+from hero_rl.machine import environment
 from hero_rl.training.config import TrainConfig
 from hero_rl.training.reward_config import RewardTrainConfig
 from hero_rl.training.sft_config import SftConfig, VerlSftConfig
@@ -25,11 +23,6 @@ from hero_rl.training.verl_config import VerlTrainConfig
 __all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records", "write_whole"]
 
 AnyRun: TypeAlias = TrainConfig | VerlTrainConfig | RewardTrainConfig | SftConfig | VerlSftConfig
-
-_PACKAGES = (
-    *("hero-rl", "torch", "trl", "transformers", "accelerate", "peft", "datasets", "math-verify", "numpy"),
-    *("verl", "ray", "vllm", "sglang", "tensordict", "TransferQueue"),
-)
 
 
 def check_folder(config: AnyRun, resume: bool) -> None:
@@ -55,7 +48,7 @@ def write_records(config: AnyRun) -> None:
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.yaml", yaml.safe_dump(config.model_dump(), sort_keys=False))
-    write_whole(folder / "environment.json", json.dumps(_environment(config), indent=2))
+    write_whole(folder / "environment.json", json.dumps(environment(seed=config.seed), indent=2))
 
 
 def is_finished(checkpoint: Path, max_steps: int) -> bool:
@@ -130,20 +123,3 @@ def _filled(old: dict[str, Any], config: AnyRun) -> dict[str, Any]:
         return yaml.safe_load(yaml.safe_dump(type(config).model_validate(old).model_dump()))
     except ValidationError:
         return old
-
-
-def _environment(config: AnyRun) -> dict[str, Any]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {
-        "command": sys.argv,
-        "seed": config.seed,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "versions": versions,
-    }

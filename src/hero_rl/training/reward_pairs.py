@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.problems import hub_dataset, is_file
 from hero_rl.rollouts import Columns, Rollout, RolloutReader
 from hero_rl.rows import Place, field, read_rows, short
-from hero_rl.training.prompts import FILES, hub_dataset
 from hero_rl.training.reward_config import RewardDataConfig
 
 __all__ = [
@@ -195,7 +195,7 @@ def fingerprint(pairs: Iterable[PreferencePair]) -> str:
 def _rows(data: RewardDataConfig) -> Iterator[tuple[Place | str, dict[str, Any]]]:
     source = str(data.pairs)
     path = Path(source)
-    if path.suffix in FILES or path.exists():
+    if is_file(source):
         if not path.is_file():
             raise DataError(f"data.pairs: {source}: no such file")
         yield from read_rows(path)

@@ -3,9 +3,9 @@
 It is only ever appended to. A line that starts with `#` is a note, any other a row of the result:
 
     #{"head": ...}      what was read and how
-    #{"judged": ...}    verdicts and scores of some rollouts of the batch that is under way
+    #{"judged": ...}    what is known of some rollouts of the batch that is under way
     {...}               the batch's rows
-    #{"batch": ...}     the batch is whole: its rows, the rule's state after it, its tally
+    #{"batch": ...}     the batch is whole, and what its writer needs to go on behind it
 
 Whatever stands behind the last whole note is cut off when a call goes on.
 """
@@ -130,6 +130,21 @@ class Partial:
         """The rows of the whole batches."""
         self._file.seek(0)
         return (line for line in self._file if not line.startswith(b"#"))
+
+    def places(self) -> list[int]:
+        """Where each row of the whole batches begins; see `row`."""
+        found, position = [], 0
+        self._file.seek(0)
+        for line in self._file:
+            if not line.startswith(b"#"):
+                found.append(position)
+            position += len(line)
+        return found
+
+    def row(self, place: int) -> bytes:
+        """The row that begins at a place."""
+        self._file.seek(place)
+        return self._file.readline()
 
     def remove(self) -> None:
         """Delete the file: its rows are in the output."""

@@ -1,0 +1,176 @@
+"""Verdicts on the solutions of problems, from a verifier in processes that can be killed, kept as they come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hero_rl.data.stages import Bars
+from hero_rl.errors import UnscorableError
+from hero_rl.problems import Problem
+from hero_rl.rollouts import Rollout, RolloutReader
+from hero_rl.rollouts.partial import Partial
+from hero_rl.rollouts.writers import row_line, write_lines
+from hero_rl.rows import Text
+from hero_rl.verifiers import AnyVerifier, BatchVerifier, Pair, Processes, Reason, Verdict, Verifier, in_processes
+
+__all__ = ["Matching", "identity_of", "judged_rows", "text_of", "verify_solutions"]
+
+AT_A_TIME = 128
+_FAILURES = {Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE}
+
+
+def identity_of(reader: RolloutReader) -> list[Any]:
+    """What tells a file of rollouts from a changed one, and how it is read."""
+    stats = [(file, file.stat()) for file in reader.files]
+    files = [[str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in stats]
+    return [files, reader.layout.format, dict(reader.layout.source)]
+
+
+def text_of(text: Text) -> str:
+    """A prompt's question or a completion's words: the last message's content, where they are messages."""
+    if isinstance(text, str):
+        return text
+    users = [message for message in text if message.get("role") == "user"]
+    return str((users or list(text) or [{}])[-1].get("content") or "")
+
+
+class Matching:
+    """Finds the problem that a solution is of.
+
+    In this order: by its column `problem_id`, its group, its id (also `ID/SAMPLE`), its question's text.
+
+    Args:
+        problems: the problems.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self._by_id: dict[str, Problem] = {}
+        self._by_text: dict[str, Problem] = {}
+        for problem in problems:
+            self._by_id[problem.id] = problem
+            for text in (problem.question, text_of(problem.prompt)):
+                self._by_text.setdefault(_squeezed(text), problem)
+
+    def problem(self, solution: Rollout) -> Problem | None:
+        """The solution's problem, None where it is of no problem here."""
+        name = solution.id or ""
+        candidates = (solution.extra.get("problem_id"), solution.group, name, name.rpartition("/")[0])
+        # A name may belong to another problem by chance, as a row's number may: then the text has the last word.
+        text = self._by_text.get(_squeezed(text_of(solution.prompt)))
+        named = (self._by_id[str(one)] for one in candidates if one is not None and str(one) in self._by_id)
+        return next((problem for problem in named if text in (None, problem)), text)
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def verify_solutions(
+    reader: RolloutReader,
+    find: Callable[[Rollout], Problem | None],
+    verifier: AnyVerifier,
+    processes: Processes,
+    output: Path,
+    head: Mapping[str, Any],
+    max_missing: float,
+    restart: bool,
+    bars: Bars,
+) -> None:
+    """Give every solution of a known problem its verdict, and write them in the order of their file.
+
+    Each row's group and reference are its problem's, and it says why its verdict is what it is. A verdict that the file
+    had is kept as `input_verdict`.
+
+    Args:
+        reader: the solutions.
+        find: a solution's problem, None for one to leave out.
+        verifier: judges them, at most 128 at a time.
+        processes: where a rule runs.
+        output: the file; it appears whole or not at all.
+        head: what the verdicts depend on.
+        max_missing: the share of solutions that the verifier may fail on.
+        restart: begin anew, whatever an interrupted call left.
+        bars: shows how far it is.
+
+    Raises:
+        DataError: a row is bad.
+        UnscorableError: the verifier failed on too many; what was judged before is kept for the next call.
+    """
+    with ExitStack() as stack:
+        partial = stack.enter_context(Partial(output, head, restart))
+        bar = stack.enter_context(bars("verdicts", reader.size))
+        running = in_processes(verifier, processes)
+        if hasattr(running, "__exit__"):
+            stack.enter_context(running)  # pyright: ignore[reportArgumentType]
+        judge = _Judge(running, max_missing)
+        if not partial.batches:
+            for _ in reader:  # so that a bad row costs no work on the others
+                pass
+        rows = iter(reader)
+        read = sum(note["read"] for note in partial.batches)
+        for _ in islice(rows, read):
+            bar(reader.position)
+        while chunk := list(islice(rows, AT_A_TIME)):
+            found = [(solution, problem) for solution in chunk if (problem := find(solution))]
+            partial.add_batch(judge.lines(found), {"read": len(chunk)})
+            bar(reader.position)
+        write_lines(output, partial.rows())
+        partial.remove()
+
+
+class _Judge:
+    """Makes rows with verdicts, and refuses to go on where the verifier fails."""
+
+    def __init__(self, verifier: Verifier | BatchVerifier, max_missing: float) -> None:
+        self._verifier = verifier
+        self._max_missing = max_missing
+
+    def lines(self, found: Sequence[tuple[Rollout, Problem]]) -> list[bytes]:
+        """The solutions as lines of a file of rollouts, their verdicts with them."""
+        pairs = [Pair(problem.reference, text_of(solution.completion), problem.question) for solution, problem in found]
+        verdicts = _verdicts(self._verifier, pairs)
+        self._refuse_failures(verdicts)
+        return [_judged(*one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
+
+    def _refuse_failures(self, verdicts: Sequence[Verdict]) -> None:
+        failures = Counter(verdict.reason.value for verdict in verdicts if verdict.reason in _FAILURES)
+        if self._max_missing < 1 and failures.total() > self._max_missing * max(len(verdicts), AT_A_TIME):
+            said = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in failures.most_common())
+            raise UnscorableError(
+                f"the verifier failed on {failures.total()} of {len(verdicts)} solutions ({said}), more than "
+                f"max_missing {self._max_missing:g} allows; what was judged before is kept, and the same command goes "
+                "on there"
+            )
+
+
+def _verdicts(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
+    if isinstance(verifier, BatchVerifier):
+        return verifier.verify_batch(pairs)
+    return [verifier.verify(pair.reference, pair.completion) for pair in pairs]
+
+
+def _judged(solution: Rollout, problem: Problem, verdict: Verdict) -> bytes:
+    said = {"verdict_reason": verdict.reason.value, "verdict_answer": verdict.answer, "source": problem.source}
+    before = {} if solution.verdict is None else {"input_verdict": solution.verdict}
+    value = None if verdict.abstained else verdict.value
+    return row_line(
+        replace(
+            solution,
+            prompt=problem.prompt,
+            group=problem.id,
+            reference=problem.reference,
+            verdict=value,
+            extra={**solution.extra, **before, **said},
+        )
+    )
+
+
+def judged_rows(path: Path) -> Iterator[Rollout]:
+    """The rows that `verify_solutions` wrote."""
+    return iter(RolloutReader(path, format="rollouts"))

@@ -1,0 +1,151 @@
+"""The folder of an evaluation: settings, versions, rollouts, grades, problems and the result."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hero_rl.errors import ConfigError
+from hero_rl.evaluation.settings import EvalConfig
+from hero_rl.machine import environment
+from hero_rl.rollouts.writers import replacing
+from hero_rl.settings import read_yaml, resolve
+
+__all__ = ["RunFolder", "read_config"]
+
+_OURS = ("rollouts", "problems", "grades")
+
+
+def read_config(folder: Path, given: str | None, overrides: dict[str, Any], restart: bool = False) -> EvalConfig:
+    """The settings of an evaluation: those that the folder holds, or those of a file, with overrides over them.
+
+    Args:
+        folder: the evaluation's; settings of an earlier call are read from it where no file is given.
+        given: a YAML file.
+        overrides: values by dotted name.
+        restart: pay no heed to what the folder holds.
+
+    Raises:
+        ConfigError: a setting is unknown, missing or wrong, or the folder holds a run of another kind.
+    """
+    record = folder / "config.yaml"
+    if not record.exists() or restart:
+        if not given and not any(name.startswith("benchmarks") for name in overrides):
+            raise ConfigError("--benchmarks: name one at least, or give --config")
+        return resolve(read_yaml(given) if given else {}, overrides, given or "settings", EvalConfig)
+    try:
+        before = resolve(read_yaml(record), {}, str(record), EvalConfig)
+    except ConfigError as error:
+        raise ConfigError(f"{folder} holds no evaluation; choose another folder\n{error}") from None
+    raw = read_yaml(given) if given else before.model_dump(mode="json")
+    return _with_known_model(resolve(raw, overrides, given or str(record), EvalConfig), before)
+
+
+def _with_known_model(config: EvalConfig, before: EvalConfig) -> EvalConfig:
+    """A server's model that is not named is the one that answered before, under its name."""
+    new, old = config.generator, before.generator
+    if new is None:
+        new = old
+    elif new.type == "openai" and new.model is None and old is not None and old.type == "openai":
+        new = new.model_copy(update={"model": old.model})
+    return config.model_copy(update={"generator": new})
+
+
+class RunFolder:
+    """Where an evaluation lies; only one process writes there at a time.
+
+    Attributes:
+        path: the folder, which is made.
+
+    Raises:
+        ConfigError: another process is writing there, or it is no folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"{path} is no folder")
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = (path / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise ConfigError(f"{path}: another process is evaluating into it") from None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.close()
+
+    def rollouts(self, benchmark: str) -> Path:
+        """The file of a benchmark's responses."""
+        return self.path / "rollouts" / f"{benchmark}.jsonl"
+
+    def problems(self, benchmark: str) -> Path:
+        """The file of a benchmark's verdicts, a row a problem."""
+        return self.path / "problems" / f"{benchmark}.jsonl"
+
+    def grades(self, benchmark: str) -> Path:
+        """The folder of what graders said of a benchmark's responses."""
+        return self.path / "grades" / benchmark
+
+    @property
+    def result(self) -> Path:
+        """The file of the result."""
+        return self.path / "result.json"
+
+    def clear(self) -> None:
+        """Remove what an evaluation wrote."""
+        for name in _OURS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in ("result.json", "config.yaml", "environment.json"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def refuse_another_model(self, config: EvalConfig) -> None:
+        """Raise a `ConfigError` where the folder holds responses that these settings would not give."""
+        record = self.path / "config.yaml"
+        if not record.exists() or not any((self.path / "rollouts").glob("*.jsonl*")):
+            return
+        before = resolve(read_yaml(record), {}, str(record), EvalConfig).write_identity()
+        changed = sorted(_changes(before, config.write_identity()))
+        if changed and config.generator is not None:
+            raise ConfigError(
+                f"{self.path} holds responses by other settings: {'; '.join(changed)}; choose another folder, or begin "
+                "anew with --restart"
+            )
+
+    def write_records(self, config: EvalConfig) -> None:
+        """Write the settings and the versions."""
+        settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        self.write("config.yaml", settings.encode())
+        self.write_json("environment.json", environment())
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a file of JSON, whole or not at all."""
+        self.write(name, json.dumps(content, indent=2).encode() + b"\n")
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all."""
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as file:
+            file.write(content)
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:
+    changes = []
+    for name in {**before, **now}:
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, dict) and isinstance(new, dict) and name != "extra_body":
+            changes += _changes(old, new, f"{place}{name}.")
+        elif old != new:
+            changes.append(f"{place}{name} was {old!r} and is {new!r}")
+    return changes

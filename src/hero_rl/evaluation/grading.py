@@ -1,0 +1,191 @@
+"""Verdicts of a verifier or a judge on responses, each kept as soon as it is there, so that none is paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hero_rl.errors import ConfigError, UnscorableError
+from hero_rl.evaluation.journal import Journal
+from hero_rl.evaluation.responses import Responses, Wanted
+from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
+from hero_rl.problems import Problem
+from hero_rl.scoring import Scorer
+from hero_rl.verifiers import Cascade, JudgeVerifier, Reason, in_processes
+
+__all__ = ["FAILURES", "Grade", "Grader", "open_grader"]
+
+_AT_A_TIME = 128
+_NOBODYS_ANSWER = r"\boxed{-73.2058417}"
+
+FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
+"""Reasons that say nothing of a response: they are not kept, and the next call asks again."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a grader says of a response.
+
+    Attributes:
+        verdict: 1.0, 0.0 or None.
+        reason: why.
+        answer: the final answer that it read; None where it found none or did not look.
+    """
+
+    verdict: float | None
+    reason: str
+    answer: str | None
+
+
+class Grader:
+    """Grades with one verifier, or one judge; see `open_grader`.
+
+    Attributes:
+        name: of its settings, the kind of grader first.
+    """
+
+    def __init__(self, name: str, verifier: Any, max_missing: float) -> None:
+        self.name = name
+        self._verifier = verifier
+        self._scorer = Scorer(verifier)
+        self._max_missing = max_missing
+        self._heard = 0
+
+    def grade(
+        self, asked: Sequence[Wanted], responses: Responses, folder: Path, moved: Callable[[int], object]
+    ) -> tuple[dict[str, Grade], Counter[str]]:
+        """A grade for every response that there is, by its id, and the totals of what its grader counted.
+
+        Grades lie in a file of the folder that bears the grader's name; one is used again as long as response,
+        reference and question are the same.
+
+        Raises:
+            UnscorableError: the grader failed on too many; what it gave before is kept.
+        """
+        journal = Journal(folder / f"{self.name}.jsonl")
+        try:
+            known, counters = _kept(journal)
+            grades: dict[str, Grade] = {}
+            for chunk in _chunks([each for each in asked if each.id in responses]):
+                grades |= self._grade_chunk(chunk, responses, journal, known, counters)
+                moved(len(chunk))
+            return grades, counters
+        finally:
+            journal.close()
+
+    def unreadable(self, problems: Sequence[Problem]) -> set[str]:
+        """Ids of the problems whose reference this grader cannot read.
+
+        Of such a problem it knows right answers by their text and has no opinion of any other: to keep the verdicts
+        that there are would be to count its right answers alone.
+        """
+        if isinstance(self._verifier, (JudgeVerifier, Cascade)):
+            return set()
+        found: set[str] = set()
+        for start in range(0, len(problems), _AT_A_TIME):
+            some = problems[start : start + _AT_A_TIME]
+            references = [problem.reference for problem in some]
+            scored = self._scorer.score([""] * len(some), [_NOBODYS_ANSWER] * len(some), references)
+            reasons = zip(some, scored.reasons, strict=True)
+            found |= {problem.id for problem, reason in reasons if reason is Reason.REFERENCE_UNREADABLE}
+        return found
+
+    def _grade_chunk(
+        self,
+        chunk: Sequence[Wanted],
+        responses: Responses,
+        journal: Journal,
+        known: dict[tuple[str, str], Grade],
+        counters: Counter[str],
+    ) -> dict[str, Grade]:
+        texts = {each.id: responses.row(each)["completion"] for each in chunk}
+        marks = {each.id: _mark(each, texts[each.id]) for each in chunk}
+        grades = {each.id: known[each.id, marks[each.id]] for each in chunk if (each.id, marks[each.id]) in known}
+        open_ones = [each for each in chunk if each.id not in grades]
+        if open_ones:
+            fresh, counted = self._ask(open_ones, texts)
+            lines = [
+                {"id": each.id, "of": marks[each.id], **vars(grade)}
+                for each, grade in zip(open_ones, fresh, strict=True)
+                if grade.reason not in FAILURES
+            ]
+            journal.append(json.dumps(line).encode() + b"\n" for line in [*lines, {"counters": counted}])
+            counters.update(counted)
+            self._refuse_failures(fresh)
+            grades |= {each.id: grade for each, grade in zip(open_ones, fresh, strict=True)}
+        return grades
+
+    def _ask(self, asked: Sequence[Wanted], texts: dict[str, str]) -> tuple[list[Grade], dict[str, int]]:
+        before = _counters(self._verifier)
+        scored = self._scorer.score(
+            [each.problem.question for each in asked],
+            [texts[each.id] for each in asked],
+            [each.problem.reference for each in asked],
+        )
+        counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
+        said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
+        return [Grade(None if math.isnan(value) else value, why.value, answer) for value, why, answer in said], counted
+
+    def _refuse_failures(self, grades: Sequence[Grade]) -> None:
+        why = Counter(grade.reason for grade in grades if grade.reason in FAILURES)
+        self._heard += len(grades) - why.total()
+        if self._max_missing < 1 and (
+            why.total() > self._max_missing * max(len(grades), _AT_A_TIME) or not self._heard
+        ):
+            reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in why.items())
+            raise UnscorableError(
+                f"the {self.name.partition('-')[0]} failed on {why.total()} of {len(grades)} responses, more than "
+                f"--max_missing {self._max_missing:g} allows ({reasons}); the grades that it gave are kept, and the "
+                "same command goes on there"
+            )
+
+
+def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: ExitStack) -> Grader:
+    """The grader of an evaluation, its processes or connections in the stack's hands.
+
+    Raises:
+        ConfigError: there is no judge.
+    """
+    if kind == "judge":
+        if config.judge is None:
+            raise ConfigError("judge.url: missing")
+        stack.callback(config.judge.close)
+        return Grader(judge_identity(config.judge), config.judge, config.max_missing)
+    running = in_processes(config.verifier, config.verifier_processes)
+    if hasattr(running, "__exit__"):
+        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
+    return Grader(verifier_identity(config), running, config.max_missing)
+
+
+def _kept(journal: Journal) -> tuple[dict[tuple[str, str], Grade], Counter[str]]:
+    """The grades of earlier calls, by response and mark, and what was counted when they were given."""
+    known: dict[tuple[str, str], Grade] = {}
+    counters: Counter[str] = Counter()
+    for _, line in journal.lines:
+        if "counters" in line:
+            counters.update(line["counters"])
+        elif {"id", "of", "verdict", "reason", "answer"} <= line.keys():
+            known[line["id"], line["of"]] = Grade(line["verdict"], line["reason"], line["answer"])
+    return known, counters
+
+
+def _mark(asked: Wanted, completion: str) -> str:
+    """What tells a check from one of another text, reference or question."""
+    text = json.dumps([asked.problem.question, asked.problem.reference, completion])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _counters(part: Any) -> dict[str, int]:
+    """What a grader counted so far; its seconds, which no two runs share, apart."""
+    return {name: int(count) for name, count in getattr(part, "counters", {}).items() if name != "seconds"}
+
+
+def _chunks(items: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
+    return (items[start : start + _AT_A_TIME] for start in range(0, len(items), _AT_A_TIME))

@@ -1,0 +1,282 @@
+"""Texts from a causal language model in this process, by transformers.
+
+    generator = TransformersGeneratorConfig(path="Qwen/Qwen3-4B-Base").build(Sampling(temperature=0.6))
+    texts = {made.key: made.text for made in generator.generate(requests)}
+
+Each completion is drawn with random numbers of its own, which its request's seed gives, the same on every device and
+in every batch. The logits that they are held against depend on the batch in their last bits, as padding changes the
+order of sums: now and then, where a draw falls on the border between two tokens, another batch writes another text. In
+float32 that is rare, in bfloat16 it is not; batches of one have it never.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from hero_rl.errors import ConfigError
+from hero_rl.generation.base import Generated, GenerationRequest, Sampling
+from hero_rl.rows import Text
+from hero_rl.settings import Block
+
+__all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
+
+
+class TransformersGeneratorConfig(Block):
+    """Where a model comes from and how it runs.
+
+    Attributes:
+        path: folder, or name on the Hugging Face hub, of a causal language model.
+        revision: branch, tag or commit on the hub.
+        trust_remote_code: run Python code that comes with the checkpoint. Off unless you say so.
+        dtype: of the weights; `auto` is what the checkpoint was saved in.
+        device: `auto` is the GPU if there is one, else the CPU.
+        attention: `auto` is transformers' choice; else the name of an implementation, such as `sdpa`.
+        batch_size: completions that are written at one time; halved for good where memory runs out.
+        chat: put the prompt through the model's chat template, a text as a user's message; else the text as it stands.
+        chat_template: a Jinja template in the place of the tokenizer's own.
+    """
+
+    type: Literal["transformers"] = "transformers"
+    path: str
+    revision: str | None = None
+    trust_remote_code: bool = False
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    attention: Annotated[str, Field(min_length=1)] = "auto"
+    batch_size: Annotated[int, Field(gt=0)] = 16
+    chat: bool = True
+    chat_template: str | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The settings that the texts depend on, but for last bits."""
+        return self.model_dump(mode="json", exclude={"device", "attention", "batch_size", "trust_remote_code"})
+
+    def build(self, sampling: Sampling) -> TransformersGenerator:
+        """Load model and tokenizer.
+
+        Raises:
+            ConfigError: there is no such model, or no chat template for `chat`.
+        """
+        _check_folder(self.path)
+        model, tokenizer = _loaded(self)
+        return TransformersGenerator(model, tokenizer, sampling, self.path, self.batch_size, self.chat)
+
+
+class TransformersGenerator:
+    """Writes with a model of transformers; see `hero_rl.generation.base.Generator`.
+
+    A prompt that leaves no room for a token in the model's context, and one that does not fit in memory even alone, are
+    failures. A completion ends at the model's context where that comes before `max_tokens`. Of the model's own
+    generation settings the tokens that end a text are taken, and nothing else: no penalty, no top-k.
+
+    Attributes:
+        model: the name that was given.
+        sampling: how tokens are drawn.
+        batch_size: completions at one time.
+        chat: whether prompts go through the chat template.
+
+    Raises:
+        ConfigError: no chat template, where `chat` is on.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, sampling: Sampling, name: str, batch_size: int = 16, chat: bool = True
+    ) -> None:
+        if chat and not tokenizer.chat_template:
+            raise ConfigError(
+                f"generator.chat: {name} has no chat template; give generator.chat_template or set generator.chat false"
+            )
+        self.model = name
+        self.sampling = sampling
+        self.batch_size = batch_size
+        self.chat = chat
+        self._model: Any = model.eval()
+        self._tokenizer = tokenizer
+        self._eos = _ends_of(model, tokenizer)
+        self._pad = _padding(tokenizer, self._eos)
+        self._context = getattr(model.config, "max_position_embeddings", None)
+        _own_settings(model, self._eos, self._pad)
+
+    def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Generated]:
+        """One result a request, batch by batch in the order given."""
+        queue = iter(requests)
+        while batch := list(islice(queue, self.batch_size)):
+            yield from self._batch(batch)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = None
+
+    def __enter__(self) -> TransformersGenerator:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _batch(self, batch: Sequence[GenerationRequest]) -> Iterator[Generated]:
+        fitting: list[tuple[GenerationRequest, list[int]]] = []
+        for request in batch:
+            tokens = self._tokens(request.prompt)
+            if tokens and self._room(tokens) > 0:
+                fitting.append((request, tokens))
+            else:
+                said = f"{len(tokens)} tokens leave no room in a context of {self._context}" if tokens else "is empty"
+                yield Generated(request.key, None, failure=f"the prompt {said}")
+        if fitting:
+            yield from self._written(fitting)
+
+    def _written(self, rows: Sequence[tuple[GenerationRequest, list[int]]]) -> Iterator[Generated]:
+        import torch
+
+        start = time.monotonic()
+        try:
+            written = self._write([tokens for _, tokens in rows], [request.seed for request, _ in rows])
+        except torch.cuda.OutOfMemoryError:
+            written = None  # outside the block, where the failed pass's tensors are let go
+        if written is not None:
+            seconds = time.monotonic() - start
+            for (request, tokens), completion in zip(rows, written, strict=True):
+                yield self._ended(request.key, completion, self._room(tokens), seconds)
+            return
+        torch.cuda.empty_cache()
+        if len(rows) == 1:
+            yield Generated(rows[0][0].key, None, failure="does not fit in the device's memory")
+            return
+        half = len(rows) // 2
+        self.batch_size = min(self.batch_size, half)
+        yield from self._written(rows[:half])
+        yield from self._written(rows[half:])
+
+    def _tokens(self, prompt: Text) -> list[int]:
+        if not self.chat:
+            if not isinstance(prompt, str):
+                raise ConfigError("generator.chat: a prompt of chat messages needs it on")
+            return self._tokenizer(prompt)["input_ids"]
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template writes its own
+
+    def _room(self, tokens: Sequence[int]) -> int:
+        """Tokens that a completion of this prompt may have."""
+        left = self.sampling.max_tokens if self._context is None else self._context - len(tokens)
+        return min(self.sampling.max_tokens, left)
+
+    def _write(self, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[list[int]]:
+        """The tokens of a completion for each prompt, what follows its end included."""
+        import torch
+
+        longest = max(map(len, prompts))
+        ids = torch.tensor([[self._pad] * (longest - len(p)) + p for p in prompts])
+        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+        steps = max(map(self._room, prompts))
+        stop: dict[str, Any] = {}
+        if self.sampling.stop:
+            stop = {"stop_strings": list(self.sampling.stop), "tokenizer": self._tokenizer}
+        with torch.inference_mode():
+            made = self._model.generate(
+                input_ids=ids.to(self._model.device),
+                attention_mask=mask.to(self._model.device),
+                max_new_tokens=steps,
+                logits_processor=self._drawing(seeds, steps),
+                **stop,
+            )
+        return made[:, longest:].tolist()
+
+    def _drawing(self, seeds: Sequence[int], steps: int) -> Any:
+        from transformers import LogitsProcessorList
+
+        if self.sampling.temperature == 0:
+            return LogitsProcessorList()
+        from hero_rl.generation.drawing import SeededDraw
+
+        return LogitsProcessorList([SeededDraw(seeds, steps, self.sampling.temperature, self.sampling.top_p)])
+
+    def _ended(self, key: str, tokens: list[int], room: int, seconds: float) -> Generated:
+        """A completion up to its end: a token that ends it, a text that does, or the length."""
+        tokens = tokens[:room]
+        end = next((at for at, token in enumerate(tokens) if token in self._eos), None)
+        if end is not None:
+            tokens = tokens[: end + 1]
+        stopped = self._has_stop(tokens)
+        if stopped:  # with the first token that completes it
+            tokens = tokens[: 1 + bisect_left(range(len(tokens)), True, key=lambda n: self._has_stop(tokens[: n + 1]))]
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        places = [at for at in map(text.find, self.sampling.stop) if at >= 0]
+        reason = "stop" if stopped or end is not None else "length"
+        return Generated(key, text[: min(places, default=len(text))], reason, len(tokens), seconds)
+
+    def _has_stop(self, tokens: list[int]) -> bool:
+        """Whether a text that ends a completion is in it; it may be that of a special token."""
+        text = self._tokenizer.decode(tokens) if self.sampling.stop else ""
+        return any(stop in text for stop in self.sampling.stop)
+
+
+def _check_folder(path: str) -> None:
+    folder = Path(path).expanduser()
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        inside = folder / "model"
+        hint = f"; did you mean {inside}?" if (inside / "config.json").is_file() else ""
+        raise ConfigError(f"generator.path: {path} holds no model: it has no config.json{hint}")
+    if not folder.is_dir() and (path.startswith(("/", ".", "~")) or folder.exists()):
+        raise ConfigError(f"generator.path: {path}: no such folder")
+
+
+def _loaded(config: TransformersGeneratorConfig) -> tuple[Any, Any]:
+    """Model, on its device, and tokenizer."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = {"revision": config.revision, "trust_remote_code": config.trust_remote_code}
+    attention = {} if config.attention == "auto" else {"attn_implementation": config.attention}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(config.path, **source)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            config.path, dtype=config.dtype, output_loading_info=True, **source, **attention
+        )
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        raise ConfigError(f"generator.path: no model can be loaded from {config.path}: {error}") from error
+    model, loading = loaded
+    if loading["missing_keys"]:
+        # Transformers fills what a checkpoint lacks with random numbers, and the texts would be as random.
+        missing = ", ".join(sorted(loading["missing_keys"])[:5])
+        raise ConfigError(
+            f"generator.path: {config.path} is no causal language model's: the checkpoint lacks {missing}"
+        )
+    if config.chat_template is not None:
+        tokenizer.chat_template = config.chat_template
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return model.to(device), tokenizer
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"generator.device: {device!r} is not to be had here: {error}") from None
+
+
+def _ends_of(model: Any, tokenizer: Any) -> set[int]:
+    """The tokens that end a text, by the model's generation settings and by its tokenizer."""
+    said = model.generation_config.eos_token_id
+    ends = said if isinstance(said, list) else [said]
+    return {end for end in [*ends, tokenizer.eos_token_id] if end is not None}
+
+
+def _padding(tokenizer: Any, ends: set[int]) -> int:
+    if tokenizer.pad_token_id is not None:
+        return tokenizer.pad_token_id
+    return min(ends) if ends else 0  # masked wherever it stands
+
+
+def _own_settings(model: Any, ends: set[int], pad: int) -> None:
+    """Settings of generation that draw nothing and punish nothing, in the place of the checkpoint's."""
+    from transformers import GenerationConfig
+
+    model.generation_config = GenerationConfig(do_sample=False, eos_token_id=sorted(ends) or None, pad_token_id=pad)

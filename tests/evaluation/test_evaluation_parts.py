@@ -1,0 +1,131 @@
+"""The parts of an evaluation: the journal that survives a kill, the votes, the settings."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from hero_rl.errors import DataError
+from hero_rl.evaluation import EvalConfig
+from hero_rl.evaluation.grading import Grade
+from hero_rl.evaluation.journal import Journal
+from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers
+from hero_rl.evaluation.responses import Responses, wanted
+from hero_rl.evaluation.settings import judge_identity, verifier_identity
+from hero_rl.generation import Generated, OpenAIGeneratorConfig
+from hero_rl.problems import Problem
+from hero_rl.rollouts import read_rollouts
+from hero_rl.verifiers import JudgeVerifier
+
+PROBLEM = Problem("p", "q", "1/2", "s", "q")
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=3), st.text() | st.integers(), max_size=3), max_size=6),
+    st.integers(0, 400),
+    st.binary(max_size=5),
+)
+def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory, rows, cut, junk):
+    path = tmp_path_factory.mktemp("journal") / "a.jsonl"
+    lines = [json.dumps(row).encode() + b"\n" for row in rows]
+    journal = Journal(path)
+    offsets = journal.append(lines)
+    assert [journal.at(offset) for offset in offsets] == rows
+    journal.close()
+    text = path.read_bytes()[:cut]
+    path.write_bytes(text + junk.replace(b"\n", b""))
+    again = Journal(path)
+    whole = text.count(b"\n")
+    assert [row for _, row in again.lines] == rows[:whole]
+    (place,) = again.append([b'{"more": 1}\n'])
+    assert again.at(place) == {"more": 1} and place == len(b"".join(lines[:whole]))
+    again.close()
+    assert path.read_bytes() == b"".join(lines[:whole]) + b'{"more": 1}\n'
+
+
+@pytest.mark.parametrize("line", [b"[2]", b'{"a": ', b"\xff", b'{"b": 2}'])
+def test_a_damaged_line_is_named_and_nothing_is_cut(tmp_path, line):
+    text = b'{"a": 1}\n' + line + b'\n{"a": 3}\n'
+    (tmp_path / "a.jsonl").write_bytes(text)
+    with pytest.raises(DataError, match=r"a.jsonl:2: "):
+        Journal(tmp_path / "a.jsonl", keys=["a"])
+    assert (tmp_path / "a.jsonl").read_bytes() == text
+
+
+def test_responses_keep_their_order_and_lose_none(tmp_path):
+    path = tmp_path / "rollouts" / "b.jsonl"
+    asked = wanted([PROBLEM], [0, 1], 2)
+    responses = Responses(path)
+    for each in reversed(asked):
+        responses.add(each, Generated(each.id, f"said {each.id}", "stop", 3), step=7)
+    assert [row["completion"] for row in map(responses.row, asked)] == [f"said {each.id}" for each in asked]
+    assert not path.exists()
+    responses.finish([])
+    assert sorted(r.completion for r in read_rollouts(path)) == [f"said {each.id}" for each in asked]
+    assert {(r.step, r.group, r.extra["seed"]) for r in read_rollouts(path)} == {(7, "p", 0), (7, "p", 1)}
+    again = Responses(path)
+    before = path.read_bytes()
+    again.close()
+    assert path.read_bytes() == before  # to look is not to touch
+    empty = Responses(tmp_path / "none.jsonl")
+    empty.close()
+    assert list(tmp_path.glob("none*")) == []
+
+
+def response(answer, verdict, sample=0):
+    grade = Grade(verdict, "mismatch", answer)
+    facts = {"seed": 0, "sample": sample, "finish_reason": "stop", "tokens": 1}
+    return Response(wanted([PROBLEM], [0], 9)[sample], facts, {"verifier": grade}, answer)
+
+
+def test_votes():
+    group = [
+        *(response(r"\dfrac{1}{2}", 1.0), response("0.5", 1.0), response(r"$\frac{1}{2}$", 1.0)),
+        *(response("3", 0.0), response(" 3.", 0.0), response(None, 0.0), response("0.5", None)),
+    ]
+    assert answer_keys(group) == ["right", "right", "right", "=3", "=3", None, "right"]
+
+
+def test_numbers_of_few():
+    config = EvalConfig(benchmarks={"a": {"dataset": "x.jsonl"}}, sampling={"samples": 3}, k=(2, 3, 50))
+    groups = [[response("1", 1.0), response("2", 0.0, 1), response("1", 1.0, 2)], [response("5", None)] * 3]
+    found = benchmark_numbers(config, config.benchmarks["a"], groups, {})
+    assert found["pass@1"] == {"value": pytest.approx(2 / 3), "low": None, "high": None}
+    assert found["pass@k"] == {"2": {"value": 1.0, "low": None, "high": None}, "3": found["pass@k"]["3"]}
+    assert found["maj@k"] == {"k": 3, "value": 1.0, "low": None, "high": None}
+    assert (found["unscored"], found["left_out"], found["failed"]) == (3, 1, 0)
+    assert "2 problems of the share of a problem's 3 responses (3 with seed 0) that the verifier" in found["averaged"]
+    missing = Response(wanted([PROBLEM], [0], 9)[0], None, {}, None)
+    assert benchmark_numbers(config, config.benchmarks["a"], [[missing] * 3], {})["failed"] == 3
+
+
+def test_who_grades():
+    judge = {"url": "http://x"}
+    config = EvalConfig(benchmarks={"math500": {}, "hardverify_math": {}, "mine": {"dataset": "x.jsonl"}}, judge=judge)
+    assert list(config.benchmarks) == ["math500", "hardverify-math", "mine"]
+    assert [config.graders(b) for b in config.benchmarks.values()] == [("verifier",), ("judge",), ("verifier",)]
+    both = config.model_copy(update={"graded_by": "both"})
+    assert [both.graders(b)[0] for b in both.benchmarks.values()] == ["verifier", "judge", "verifier"]
+    with pytest.raises(ValidationError, match=r"graded by a judge: give judge.url"):
+        EvalConfig(benchmarks={"hardverify-math": {}})
+    assert EvalConfig(benchmarks={"hardverify-math": {"graded_by": "verifier"}}).judge is None
+    for wrong in ({"../x": {"dataset": "y"}}, {}, {"mine": {}}):
+        with pytest.raises(ValidationError):
+            EvalConfig(benchmarks=wrong)
+    with pytest.raises(ValidationError, match="twice"):
+        EvalConfig(benchmarks={"math500": {}}, seeds=[1, 1])
+
+
+def test_what_a_grade_and_a_response_depend_on():
+    near, far = (JudgeVerifier(url=url, model="m", seconds=s) for url, s in (("http://a", 1), ("http://b", 2)))
+    assert judge_identity(near) == judge_identity(far) != judge_identity(near.model_copy(update={"preset": "tinyv"}))
+    unnamed = [judge_identity(JudgeVerifier(url=url)) for url in ("http://a", "http://b")]
+    assert unnamed[0] != unnamed[1]
+    config = EvalConfig(benchmarks={"math500": {}}, generator=OpenAIGeneratorConfig(url="http://a", model="m"))
+    other = EvalConfig(benchmarks={"amc": {}}, generator={"url": "http://b", "model": "m"}, sampling={"samples": 1})
+    assert config.write_identity() == other.write_identity()
+    assert verifier_identity(config) == verifier_identity(other)
+    strict = EvalConfig(benchmarks={"amc": {}}, verifier={"type": "math", "order": "kept"})
+    assert verifier_identity(strict) != verifier_identity(other)
