@@ -146,11 +146,9 @@ def _processes(arguments: _Arguments) -> Processes:
 
 
 def _one(verifier: Any, pair: Pair) -> Verdict:
-    from hero_rl.verifiers import BatchVerifier
+    from hero_rl.verifiers import verdicts_of
 
-    if isinstance(verifier, BatchVerifier):
-        return verifier.verify_batch([pair])[0]
-    return verifier.verify(pair.reference, pair.completion)
+    return verdicts_of(verifier, [pair])[0]
 
 
 def _verifier(rest: list[str]) -> Any:

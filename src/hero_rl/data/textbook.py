@@ -30,7 +30,7 @@ from hero_rl.problems import Problem, ProblemReader, rank
 from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import write_lines
 from hero_rl.rows import read_rows
-from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier, in_processes
+from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier, in_processes, verdicts_of
 
 __all__ = ["Textbook", "make_textbook"]
 
@@ -165,11 +165,7 @@ def _verdicts(
     column = config.solution_column
     solved = [p for p in chunk if column and isinstance(p.extra.get(column), str) and p.extra[column].strip()]
     pairs = [Pair(p.reference, p.extra[str(column)], p.question) for p in solved]
-    if isinstance(verifier, BatchVerifier):
-        said = verifier.verify_batch(pairs)
-    else:
-        said = [verifier.verify(pair.reference, pair.completion) for pair in pairs]
-    found = dict(zip([p.id for p in solved], said, strict=True))
+    found = dict(zip([p.id for p in solved], verdicts_of(verifier, pairs), strict=True))
     return [found.get(problem.id) for problem in chunk]
 
 

@@ -17,7 +17,17 @@ from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import row_line, write_lines
 from hero_rl.rows import Text
-from hero_rl.verifiers import AnyVerifier, BatchVerifier, Pair, Processes, Reason, Verdict, Verifier, in_processes
+from hero_rl.verifiers import (
+    AnyVerifier,
+    BatchVerifier,
+    Pair,
+    Processes,
+    Reason,
+    Verdict,
+    Verifier,
+    in_processes,
+    verdicts_of,
+)
 
 __all__ = ["Matching", "identity_of", "judged_rows", "text_of", "verify_solutions"]
 
@@ -134,7 +144,7 @@ class _Judge:
     def lines(self, found: Sequence[tuple[Rollout, Problem]]) -> list[bytes]:
         """The solutions as lines of a file of rollouts, their verdicts with them."""
         pairs = [Pair(problem.reference, text_of(solution.completion), problem.question) for solution, problem in found]
-        verdicts = _verdicts(self._verifier, pairs)
+        verdicts = verdicts_of(self._verifier, pairs)
         self._refuse_failures(verdicts)
         return [_judged(*one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
 
@@ -147,12 +157,6 @@ class _Judge:
                 f"max_missing {self._max_missing:g} allows; what was judged before is kept, and the same command goes "
                 "on there"
             )
-
-
-def _verdicts(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
-    if isinstance(verifier, BatchVerifier):
-        return verifier.verify_batch(pairs)
-    return [verifier.verify(pair.reference, pair.completion) for pair in pairs]
 
 
 def _judged(solution: Rollout, problem: Problem, verdict: Verdict) -> bytes:

@@ -19,7 +19,7 @@ from hero_rl.problems.presets import Preset
 from hero_rl.problems.record import Problem
 from hero_rl.problems.sampling import rank
 from hero_rl.problems.settings import ProblemSource
-from hero_rl.rows import Place, Text, as_text, read_rows, short
+from hero_rl.rows import Place, Text, as_text, field, read_rows, short
 from hero_rl.verifiers.math.boxes import find_boxes
 
 __all__ = ["ProblemReader", "read_problems"]
@@ -202,15 +202,15 @@ class ProblemReader:
 
     def _is_wanted(self, row: dict[str, Any], place: Place | str) -> bool:
         for column, wanted in self.where.items():
-            if _of(row, column, place) not in (wanted if isinstance(wanted, list) else [wanted]):
+            if field(row, column, place) not in (wanted if isinstance(wanted, list) else [wanted]):
                 return False
         return True
 
     def _problem(self, row: dict[str, Any], place: Place | str) -> Problem | None:
         """The row's problem; None where it has no answer and that is no error."""
         chosen = self._columns
-        value = _of(row, chosen.prompt, place)
-        reference = _reference(_of(row, chosen.reference, place), chosen.reference, place)
+        value = field(row, chosen.prompt, place)
+        reference = _reference(field(row, chosen.reference, place), chosen.reference, place)
         if reference is None:
             if (self.source.empty_answers or self.preset.empty_answers) == "refuse":
                 raise DataError(
@@ -224,7 +224,7 @@ class ProblemReader:
         if isinstance(context, str) and context.strip():
             question = f"{context.strip()}\n\n{question}"
         return Problem(
-            id=as_text(_of(row, chosen.id, place), chosen.id, place) if chosen.id else _hash(question),
+            id=as_text(field(row, chosen.id, place), chosen.id, place) if chosen.id else _hash(question),
             prompt=self._prompt(value, messages, at, question),
             reference=reference,
             source=self.name,
@@ -258,12 +258,6 @@ class ProblemReader:
 def read_problems(source: ProblemSource) -> Iterator[Problem]:
     """Stream the problems of a source; raises as `ProblemReader`."""
     return iter(ProblemReader(source))
-
-
-def _of(row: dict[str, Any], column: str, place: Place | str) -> Any:
-    if column not in row:
-        raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
-    return row[column]
 
 
 def _messages(value: Any, column: str, place: Place | str) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
@@ -31,6 +31,7 @@ __all__ = [
     "Verdict",
     "Verifier",
     "in_processes",
+    "verdicts_of",
     "verify_math",
 ]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["BatchVerifier", "Pair", "Reason", "StagedVerifier", "Verdict", "Verifier"]
+__all__ = ["BatchVerifier", "Pair", "Reason", "StagedVerifier", "Verdict", "Verifier", "verdicts_of"]
 
 
 class Reason(Enum):
@@ -179,3 +179,17 @@ class StagedVerifier(Verifier, Protocol):
     def judge(self, reference: str, answer: str | None) -> Verdict:
         """The verdict on an extracted answer; may take long, or for ever."""
         ...
+
+
+def verdicts_of(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
+    """A verdict on each pair, in their order: in one call of a verifier that takes batches, else one by one.
+
+    Raises:
+        ValueError: the verifier returned another number of verdicts.
+    """
+    if not isinstance(verifier, BatchVerifier):
+        return [verifier.verify(pair.reference, pair.completion) for pair in pairs]
+    verdicts = verifier.verify_batch(pairs)
+    if len(verdicts) != len(pairs):
+        raise ValueError(f"{type(verifier).__name__} returned {len(verdicts)} verdicts for {len(pairs)} pairs")
+    return verdicts

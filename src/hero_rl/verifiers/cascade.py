@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from hero_rl.endpoints import Tally
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier
@@ -97,9 +97,9 @@ class Cascade:
     def verify_batch_with_opinions(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Opinions]:
         """Judge many completions and keep what rule and judge said of each; in the order given."""
         full = [Pair(*pair) for pair in pairs]
-        ruled = _verify_all(self.rule, full)
+        ruled = verdicts_of(self.rule, full)
         sent = self._choose(full, ruled)
-        judged = dict(zip(sent, _verify_all(self.judge, [full[row] for row in sent]), strict=True))
+        judged = dict(zip(sent, verdicts_of(self.judge, [full[row] for row in sent]), strict=True))
         opinions = [_combine(rule, judged.get(row)) for row, rule in enumerate(ruled)]
         self._counts.add(**_counted(opinions))
         return opinions
@@ -158,16 +158,6 @@ class CascadeVerifier(BaseModel):
         copied = super().__copy__()
         copied._counts = _new_tally()
         return copied
-
-
-def _verify_all(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
-    if isinstance(verifier, BatchVerifier):
-        verdicts = verifier.verify_batch(pairs)
-    else:
-        verdicts = [verifier.verify(pair.reference, pair.completion) for pair in pairs]
-    if len(verdicts) != len(pairs):
-        raise ValueError(f"{type(verifier).__name__} returned {len(verdicts)} verdicts for {len(pairs)} pairs")
-    return verdicts
 
 
 def _comparable(pair: Pair, rule: Verdict) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from hero_rl.errors import DataError
 from hero_rl.rows import Place, as_text, read_rows
 from hero_rl.rows import field as column_of
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.quality import Quality, measure_quality
 
@@ -130,11 +130,7 @@ def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> tuple[l
         opinions = verifier.verify_batch_with_opinions(pairs)
         said = [{"rule_verdict": _value(each.rule), "judge_verdict": _value(each.judge)} for each in opinions]
         return [each.verdict for each in opinions], said
-    if isinstance(verifier, BatchVerifier):
-        verdicts = verifier.verify_batch(pairs)
-    else:
-        verdicts = [verifier.verify(pair.reference, pair.completion) for pair in pairs]
-    return verdicts, [{}] * len(verdicts)
+    return verdicts_of(verifier, pairs), [{}] * len(pairs)
 
 
 def _value(verdict: Verdict | None) -> float | None:
