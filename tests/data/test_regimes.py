@@ -151,8 +151,8 @@ def test_solutions_are_matched_by_id_sample_and_text(sums, tmp_path):
     problems = lines(tmp_path / "problems.jsonl")
     ways = [
         lambda row, text: Rollout("logged otherwise", text, extra={"problem_id": row["id"]}),
-        lambda row, text: Rollout("logged otherwise", text, id=row["id"]),
-        lambda row, text: Rollout("logged otherwise", text, id=f"{row['id']}/0"),
+        lambda row, text: Rollout(f"<user> {row['prompt']} Think first.", text, id=row["id"]),
+        lambda row, text: Rollout(f"<user> {row['prompt']} Think first.", text, id=f"{row['id']}/0"),
         lambda row, text: Rollout([{"role": "user", "content": f" {row['prompt']}\n"}], text),
         lambda row, text: Rollout(row["prompt"], text, group="s0", id="s1/0"),  # the text has the last word
     ]
@@ -160,6 +160,17 @@ def test_solutions_are_matched_by_id_sample_and_text(sums, tmp_path):
     write_rollouts(tmp_path / "solutions.jsonl", rows)
     counts = make_regimes(RegimesConfig(output_dir=str(tmp_path / "out"), **sums)).account["counts"]
     assert (counts["easy to verify"], counts["hard to verify"], counts["left out: no solution"]) == (40, 19, 0)
+
+
+def test_a_name_that_is_there_by_chance_matches_nothing(sums, tmp_path):
+    strangers = [Rollout("Name a prime.", "\\boxed{1}", group=f"s{n}", id=f"s{n}/1") for n in range(9)]
+    write_rollouts(tmp_path / "more.jsonl", [*strangers, *read_rollouts(sums["solutions"])])
+    made = make_regimes(
+        RegimesConfig(output_dir=str(tmp_path / "out"), **sums | {"solutions": str(tmp_path / "more.jsonl")})
+    )
+    assert (made.account["counts"]["easy to verify"], made.account["counts"]["hard to verify"]) == (39, 19)
+    assert made.account["counts"]["solutions read"] == 68
+    assert made.account["counts"]["solutions of none of these problems"] == 9
 
 
 def test_every_place_of_a_kill_ends_in_the_same_bytes(sums, tmp_path, monkeypatch):

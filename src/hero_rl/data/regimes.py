@@ -108,7 +108,7 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
     )
     if stage(verified, head, restart, judge):
         kept = [*kept, verified.name]
-    return Regimes(folder, _write(clean, verified, reader, config, folder), kept)
+    return Regimes(folder, _write(clean, verified, solutions, reader, config, folder), kept)
 
 
 def _identity(reader: ProblemReader, config: RegimesConfig) -> dict[str, Any]:
@@ -174,9 +174,12 @@ def _solutions(
     return kept, RolloutReader(path, format="rollouts")
 
 
-def _write(clean: _Clean, verified: Path, reader: ProblemReader, config: RegimesConfig, folder: Path) -> dict[str, Any]:
+def _write(
+    clean: _Clean, verified: Path, solutions: RolloutReader, reader: ProblemReader, config: RegimesConfig, folder: Path
+) -> dict[str, Any]:
     """Split, draw and write; returns the account."""
     verdicts, told = _verdicts(verified, clean, config)
+    told["read"] = sum(1 for _ in solutions)
     parts = split(verdicts["easy"], verdicts["hard"], config.sizes, config.seed)
     names = []
     for card in ("card.json", "card.md"):  # a folder without a card is not finished
@@ -198,7 +201,7 @@ def _write(clean: _Clean, verified: Path, reader: ProblemReader, config: Regimes
     write_jsonl(folder / "overlaps.jsonl", clean.overlaps)
     account = {
         "format": 1,
-        "counts": _counts(clean, verdicts),
+        "counts": _counts(clean, verdicts, told),
         "solutions": told,
         "drawn": {f"{r}_{p}": len(parts[r][p]) for r in REGIMES for p in _PARTS},
         "problems": reader.identity(),
@@ -226,7 +229,7 @@ def _verdicts(verified: Path, clean: _Clean, config: RegimesConfig) -> tuple[dic
     if not by_problem:
         raise DataError(
             f"{config.solutions or verified}: no solution is of one of the {len(clean.problems)} problems; they are "
-            "matched by a column problem_id, by group, by id, or by the question's text"
+            "matched by the question's text, by a column problem_id, or by group or id where the prompt has it"
         )
     kinds: dict[str, list[str]] = {"easy": [], "hard": [], "abstained": [], "unsolved": []}
     for one in clean.problems:
@@ -238,7 +241,7 @@ def _verdicts(verified: Path, clean: _Clean, config: RegimesConfig) -> tuple[dic
     return kinds, {"verified": reasons.total()} | {name: dict(each.most_common()) for name, each in told.items()}
 
 
-def _counts(clean: _Clean, verdicts: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _counts(clean: _Clean, verdicts: Mapping[str, Sequence[str]], solutions: Mapping[str, Any]) -> dict[str, int]:
     why = Counter(row["why"] for row in clean.left_out)
     return {
         "rows read": clean.counts["rows"],
@@ -249,6 +252,8 @@ def _counts(clean: _Clean, verdicts: Mapping[str, Sequence[str]]) -> dict[str, i
         "problems drawn": clean.counts["drawn"],
         "left out: shares text with a benchmark": why["overlap"],
         "left out: the text of another problem": why["repeated"],
+        "solutions read": solutions["read"],
+        "solutions of none of these problems": solutions["read"] - solutions["verified"],
         "left out: no solution": len(verdicts["unsolved"]),
         "left out: the verifier abstained": len(verdicts["abstained"]),
         "easy to verify": len(verdicts["easy"]),

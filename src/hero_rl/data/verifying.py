@@ -53,7 +53,9 @@ def text_of(text: Text) -> str:
 class Matching:
     """Finds the problem that a solution is of.
 
-    In this order: by its column `problem_id`, its group, its id (also `ID/SAMPLE`), its question's text.
+    By its question's text, else by its column `problem_id`, else by its group or its id (also `ID/SAMPLE`). Group and
+    id are often row numbers, which rows of other files have too, so they count only where the prompt holds the
+    problem's question.
 
     Args:
         problems: the problems.
@@ -69,12 +71,17 @@ class Matching:
 
     def problem(self, solution: Rollout) -> Problem | None:
         """The solution's problem, None where it is of no problem here."""
+        asked = _squeezed(text_of(solution.prompt))
+        by_text = self._by_text.get(asked)
+        if by_text is not None:
+            return by_text
+        told = self._named(solution.extra.get("problem_id"))
         name = solution.id or ""
-        candidates = (solution.extra.get("problem_id"), solution.group, name, name.rpartition("/")[0])
-        # A name may belong to another problem by chance, as a row's number may: then the text has the last word.
-        text = self._by_text.get(_squeezed(text_of(solution.prompt)))
-        named = (self._by_id[str(one)] for one in candidates if one is not None and str(one) in self._by_id)
-        return next((problem for problem in named if text in (None, problem)), text)
+        named = map(self._named, (solution.group, name, name.rpartition("/")[0]))
+        return told or next((one for one in named if one and _squeezed(one.question) in asked), None)
+
+    def _named(self, name: Any) -> Problem | None:
+        return None if name is None else self._by_id.get(str(name))
 
 
 def _squeezed(text: str) -> str:
