@@ -6,7 +6,7 @@ import pyarrow.parquet
 import pytest
 from making import ONE, hashed, jsonl, lines
 
-from hero_rl.data import ColdStartConfig, make_cold_start
+from hero_rl.data import ColdStartConfig, TextbookConfig, make_cold_start, make_textbook
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rollouts import Rollout, write_rollouts
 from hero_rl.training.demonstrations import load_demonstrations
@@ -38,7 +38,7 @@ def test_the_cold_start_counts_the_first_reason_against_each(tmp_path):
     ]
     made = cold_start(tmp_path, rows, size=5, validation=3, max_characters=100, max_tokens=50)
     counts = [count for name, count in made.account["counts"].items()]
-    assert counts == [17, 1, 1, 1, 2, 1, 2, 1, 8, 8]
+    assert counts == [17, 0, 1, 1, 1, 2, 1, 2, 1, 8, 8]
     train, held = (lines(made.folder / "trl" / f"{part}.jsonl") for part in ("train", "validation"))
     assert len(train) == 5 and len({row["prompt"] for row in train + held}) == 8
     left_out = [(row["row"], row["why"]) for row in lines(made.folder / "left_out.jsonl")]
@@ -62,6 +62,40 @@ def test_a_file_without_verdicts_is_verified(tmp_path):
     jsonl(tmp_path / "bare.jsonl", [{"prompt": "a", "completion": "b"}])
     with pytest.raises(ConfigError, match=r"bare.jsonl has neither verdicts nor references to verify against"):
         make_cold_start(ColdStartConfig(**places | {"solutions": str(tmp_path / "bare.jsonl")}))
+
+
+def test_data_of_another_kind_keeps_its_folder(tmp_path):
+    made = cold_start(tmp_path, [solution(n, verdict=1.0) for n in range(3)], size=3)
+    card = (made.folder / "card.json").read_bytes()
+    config = TextbookConfig(problems=str(tmp_path / "rollouts.jsonl"), output_dir=str(made.folder))
+    with pytest.raises(ConfigError, match=r"sft holds what `hero data cold-start` made; give textbook a folder of its"):
+        make_textbook(config)
+    assert (made.folder / "card.json").read_bytes() == card
+
+
+def test_no_solution_is_of_a_problem_that_is_held_out(tmp_path):
+    (tmp_path / "trl").mkdir()
+    held = jsonl(tmp_path / "trl" / "easy_validation.jsonl", [{"prompt": "What is 1?", "answer": "1", "id": "x"}])
+    jsonl(tmp_path / "trl" / "hard_validation.jsonl", [])
+    more = jsonl(tmp_path / "more.jsonl", [{"prompt": f"What is {n}?", "answer": n} for n in (2, 3)])
+    rows = [solution(n, verdict=1.0) for n in range(6)]
+    made = cold_start(tmp_path, rows, size=5)
+    assert "What is 1?" not in {row["prompt"] for row in lines(made.folder / "trl" / "train.jsonl")}
+    assert made.account["held_out"] == {held: 1} and f"| {held} | 1 |" in (made.folder / "card.md").read_text()
+    named = cold_start(tmp_path, rows, size=4, held_out=more)
+    assert {row["prompt"] for row in lines(named.folder / "trl" / "train.jsonl")} == {
+        f"What is {n}?" for n in (0, 1, 4, 5)
+    }
+    assert cold_start(tmp_path, rows, size=6, held_out=[]).account["held_out"] == {}
+
+
+def test_a_problem_that_came_up_in_two_steps_is_one(tmp_path):
+    texts = [f"It is clearly equal to \\boxed{{{n % 4}}}{'!' * (n // 4)}" for n in range(12)]
+    rows = [solution(n % 4, text, verdict=1.0, group=f"{n // 4}/{n % 4}") for n, text in enumerate(texts)]
+    made = cold_start(tmp_path, rows, size=3, validation=1)
+    assert made.account["counts"]["problems with one left"] == 4
+    parts = [{row["prompt"] for row in lines(made.folder / "trl" / f"{p}.jsonl")} for p in ("train", "validation")]
+    assert not parts[0] & parts[1] and len(parts[0]) == 3
 
 
 def test_real_rollouts(shared, tmp_path):

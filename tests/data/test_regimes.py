@@ -128,6 +128,7 @@ def test_another_file_of_solutions_or_another_verifier_is_refused(sums, tmp_path
     assert resized.kept == ["verified.jsonl"] and resized.account["drawn"]["hard_train"] == 5
     with pytest.raises(ConfigError, match=r"verified.jsonl is there, and was made with another verifier; give"):
         make_regimes(RegimesConfig(**settings, verifier={"type": "exact"}))
+    assert "type: math" in (tmp_path / "out" / "config.yaml").read_text(), "a refused call changes nothing"
     none = {"easy": 0, "hard": 10, "mixed": 0, "validation": 0}
     anew = make_regimes(RegimesConfig(**settings | {"sizes": none}, verifier={"type": "exact"}), restart=True)
     assert anew.kept == [] and anew.account["counts"]["easy to verify"] == 0
@@ -144,7 +145,7 @@ def test_a_bad_row_is_named_before_any_work(sums, tmp_path):
         file.write('{"prompt": "p"}\n')
     with pytest.raises(DataError, match=r"solutions.jsonl:60: no column"):
         make_regimes(RegimesConfig(output_dir=str(tmp_path / "out"), **sums))
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [".verified.jsonl.made_of", "config.yaml"]
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [".verified.jsonl.made_of"]
 
 
 def test_solutions_are_matched_by_id_sample_and_text(sums, tmp_path):

@@ -1,20 +1,19 @@
 """Training data: regimes by verdict, the cold start, textbook questions; each with a card of what it is made of."""
 
-from hero_rl.data.cold_start import ColdStart, make_cold_start
+from hero_rl.data.card import Made
+from hero_rl.data.cold_start import make_cold_start
 from hero_rl.data.decontamination import BenchmarkIndex, Overlap
-from hero_rl.data.regimes import Regimes, make_regimes
+from hero_rl.data.regimes import make_regimes
 from hero_rl.data.settings import ColdStartConfig, RegimesConfig, Sizes, TextbookConfig
-from hero_rl.data.textbook import Textbook, make_textbook
+from hero_rl.data.textbook import make_textbook
 
 __all__ = [
     "BenchmarkIndex",
-    "ColdStart",
     "ColdStartConfig",
+    "Made",
     "Overlap",
-    "Regimes",
     "RegimesConfig",
     "Sizes",
-    "Textbook",
     "TextbookConfig",
     "make_cold_start",
     "make_regimes",

@@ -1,18 +1,60 @@
-"""The data card: what data is made of, in numbers that another can check."""
+"""A folder of data and its card: what the data is made of, in numbers that another can check."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import hero_rl.verifiers
-from hero_rl.data.stages import sha256, write_json, write_text
+from hero_rl.data.stages import open_folder, read_json, sha256, write_json, write_text
+from hero_rl.errors import ConfigError
 from hero_rl.verifiers import AnyVerifier
 
-__all__ = ["files_of", "table", "verifier_version", "write_card"]
+__all__ = ["Made", "files_of", "table", "take_folder", "verifier_version", "withdraw_card", "write_card"]
+
+_CARDS = ("card.json", "card.md", "config.yaml")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a verb of `hero data` made.
+
+    Attributes:
+        folder: where it lies.
+        account: what `card.json` holds.
+        kept: files that an earlier call had made.
+    """
+
+    folder: Path
+    account: dict[str, Any]
+    kept: list[str]
+
+
+def take_folder(folder: Path, kind: str, restart: bool) -> None:
+    """Make a folder for data of one kind where there is none; one that is begun anew loses its card.
+
+    Raises:
+        ConfigError: it cannot be made, or holds data of another kind, whose card would be lost.
+    """
+    open_folder(folder)
+    card = read_json(folder / "card.json")
+    there = card.get("kind") if isinstance(card, dict) else None
+    if there not in (None, kind):
+        raise ConfigError(f"output_dir: {folder} holds what `hero data {there}` made; give {kind} a folder of its own")
+    if restart:
+        withdraw_card(folder)
+
+
+def withdraw_card(folder: Path) -> None:
+    """Take the card away while the data changes: a folder without one is not finished."""
+    for name in _CARDS:
+        (folder / name).unlink(missing_ok=True)
 
 
 def verifier_version(verifier: AnyVerifier) -> dict[str, Any]:
@@ -38,15 +80,16 @@ def files_of(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def write_card(folder: Path, title: str, account: Mapping[str, Any], sections: Sequence[tuple[str, str]]) -> None:
-    """Write `card.json`, the whole account, and `card.md`, what people read of it.
+    """Write `config.yaml`, the settings, `card.md`, what people read, and `card.json`, the whole account.
 
     Args:
         folder: where the data lies.
         title: heading of the page.
-        account: everything, as JSON.
+        account: everything, as JSON; under `settings` those that made it.
         sections: heading and Markdown of each part of the page.
     """
     parts = [f"# {title}\n", *(f"## {heading}\n\n{text.strip()}\n" for heading, text in sections)]
+    write_text(folder / "config.yaml", yaml.safe_dump(account["settings"], sort_keys=False))
     write_text(folder / "card.md", "\n".join(parts))
     write_json(folder / "card.json", account)
 

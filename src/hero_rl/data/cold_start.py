@@ -8,28 +8,29 @@ Every solution that is not kept is counted under the first reason against it.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
-from hero_rl.data.card import files_of, table, verifier_version, write_card
+from hero_rl.data.card import Made, files_of, table, take_folder, verifier_version, withdraw_card, write_card
 from hero_rl.data.endings import ended
 from hero_rl.data.language import script_share
 from hero_rl.data.settings import ColdStartConfig
-from hero_rl.data.stages import Bars, no_bars, open_folder, stage, write_jsonl, write_settings
-from hero_rl.data.verifying import identity_of, text_of, verify_solutions
+from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
+from hero_rl.data.verifying import Matching, identity_of, text_of, verify_solutions
 from hero_rl.data.writing import write_demonstrations
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.problems import Problem, draw
+from hero_rl.problems import Problem, ProblemSource, draw, read_problems
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.verifiers import AnyVerifier, MathVerifier
 
-__all__ = ["REASONS", "ColdStart", "make_cold_start", "objection"]
+__all__ = ["REASONS", "make_cold_start", "objection"]
 
 REASONS = {
+    "held_out": "of a problem that is held out",
     "unjudged": "no verdict",
     "incorrect": "not correct",
     "short": "too short",
@@ -40,18 +41,11 @@ REASONS = {
 }
 """Why a solution is left out, in the order in which it is asked."""
 
-
-@dataclass(frozen=True)
-class ColdStart:
-    """What was made; see `hero_rl.data.regimes.Regimes`."""
-
-    folder: Path
-    account: dict[str, Any]
-    kept: list[str]
+_HELD_OUT = ("trl/easy_validation.jsonl", "trl/hard_validation.jsonl")  # of which the mixed regime's is a part
 
 
 def objection(solution: Rollout, config: ColdStartConfig) -> str | None:
-    """The first of `REASONS` that speaks against a solution, `repeated` apart; None where none does."""
+    """What of `REASONS` speaks first against a solution and its text alone; None where nothing does."""
     text = text_of(solution.completion)
     tokens = solution.extra.get("tokens")
     if solution.verdict is None:
@@ -72,7 +66,7 @@ def objection(solution: Rollout, config: ColdStartConfig) -> str | None:
     return None
 
 
-def make_cold_start(config: ColdStartConfig, restart: bool = False, bars: Bars = no_bars) -> ColdStart:
+def make_cold_start(config: ColdStartConfig, restart: bool = False, bars: Bars = no_bars) -> Made:
     """Make the demonstrations of the cold start.
 
     Args:
@@ -86,14 +80,13 @@ def make_cold_start(config: ColdStartConfig, restart: bool = False, bars: Bars =
         UnscorableError: the verifier failed on too many; what was judged is kept for the next call.
     """
     folder = Path(config.output_dir)
-    open_folder(folder)
-    write_settings(folder, config)
+    take_folder(folder, "cold-start", restart)
     reader = RolloutReader(config.solutions, format=config.solutions_format)
     verifier = _verifier_of(reader, config)
     kept: list[str] = []
     if verifier is not None:
         reader, kept = _verified(reader, verifier, config, folder, restart, bars)
-    return ColdStart(folder, _write(reader, verifier, config, folder, bars), kept)
+    return Made(folder, _write(reader, verifier, config, folder, bars), kept)
 
 
 def _verifier_of(reader: RolloutReader, config: ColdStartConfig) -> AnyVerifier | None:
@@ -143,17 +136,15 @@ def _write(
     reader: RolloutReader, verifier: AnyVerifier | None, config: ColdStartConfig, folder: Path, bars: Bars
 ) -> dict[str, Any]:
     """Filter, draw and write; returns the account."""
-    for card in ("card.json", "card.md"):  # a folder without a card is not finished
-        (folder / card).unlink(missing_ok=True)
+    withdraw_card(folder)
     counts: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     by_problem: dict[str, list[int]] = {}
-    write_jsonl(folder / "left_out.jsonl", _filtered(reader, config, counts, by_problem, bars))
+    held_out = _held_out(config)
+    write_jsonl(folder / "left_out.jsonl", _filtered(reader, config, held_out, counts, by_problem, bars))
     parts = _drawn(by_problem, config)
     wanted = {row: part for part, rows in parts.items() for row in rows}
     found = {n: rollout for n, rollout in enumerate(reader) if n in wanted}
     names = []
-    for trainer in ("trl", "verl"):
-        open_folder(folder / trainer)
     for part in ("train", "validation") if config.validation else ("train",):
         rows = [(_problem_of(found[n]), text_of(found[n].completion), {"sample": n}) for n in parts[part]]
         trl, verl = f"trl/{part}.jsonl", f"verl/{part}.parquet"
@@ -161,6 +152,7 @@ def _write(
         names += [trl, verl]
     account = {
         "format": 1,
+        "kind": "cold-start",
         "counts": {
             "solutions": counts["solutions"],
             **{f"left out: {REASONS[why]}": counts[why] for why in REASONS},
@@ -169,6 +161,7 @@ def _write(
         },
         "drawn": {part: len(rows) for part, rows in parts.items()},
         "solutions": [str(file) for file in reader.files],
+        "held_out": {name: len(problems) for name, problems in held_out.items()},
         "verifier": verifier_version(verifier) if verifier else "the file's own verdicts",
         "settings": config.model_dump(mode="json"),
         "files": files_of(folder, [*names, "left_out.jsonl"]),
@@ -177,21 +170,38 @@ def _write(
     return account
 
 
+def _held_out(config: ColdStartConfig) -> dict[str, list[Problem]]:
+    """File -> problems that no solution may be of."""
+    names = config.held_out
+    if names is None:
+        beside = (Path(config.solutions).parent / name for name in _HELD_OUT)
+        names = [str(file) for file in beside if file.is_file() and file.stat().st_size]
+    return {
+        name: list(read_problems(ProblemSource(dataset=name, duplicates="skip", empty_answers="skip")))
+        for name in names
+    }
+
+
 def _filtered(
     reader: RolloutReader,
     config: ColdStartConfig,
+    held_out: Mapping[str, list[Problem]],
     counts: Counter[str],
     by_problem: dict[str, list[int]],
     bars: Bars,
 ) -> Iterator[dict[str, Any]]:
     """The solutions that are left out, each with its reason; the numbers of the others are noted by problem."""
+    matching = Matching(problem for problems in held_out.values() for problem in problems)
     texts: set[tuple[str, bytes]] = set()
+    groups: dict[bytes, str] = {}
     with bars("filter", reader.size) as bar:
         for number, solution in enumerate(reader):
             bar(reader.position)
             counts["solutions"] += 1
-            why, group = objection(solution, config), str(solution.group)
-            same = (group, blake2b(text_of(solution.completion).encode("utf-8", "surrogatepass")).digest())
+            # A run's file may have a group for each step that a problem came up in; it is one problem all the same.
+            group = groups.setdefault(_digest(json.dumps(solution.prompt)), str(solution.group))
+            why = "held_out" if matching.problem(solution) else objection(solution, config)
+            same = (group, _digest(text_of(solution.completion)))
             if why is None and same in texts:
                 why = "repeated"
             if why is None:
@@ -200,6 +210,10 @@ def _filtered(
             else:
                 counts[why] += 1
                 yield {"row": number + 1, "problem": group, "why": why}
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _drawn(
@@ -238,6 +252,7 @@ def _sections(account: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     return [
         ("Source", f"`{settings['solutions']}`; verdicts: {judged}. Drawn with seed {settings['seed']}."),
+        ("Held out", table(account["held_out"], ("no solution is of", "problems")) if account["held_out"] else "None."),
         ("Counts", table(account["counts"], ("", "number"))),
         ("Drawn", table(account["drawn"], ("part", "solutions"))),
         ("Rules", table(rules, ("rule", "value"))),

@@ -17,36 +17,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hero_rl.data.card import files_of, table, verifier_version, write_card
+from hero_rl.data.card import Made, files_of, table, take_folder, verifier_version, withdraw_card, write_card
 from hero_rl.data.decontamination import BenchmarkIndex, Overlap, same_text
 from hero_rl.data.settings import RegimesConfig
 from hero_rl.data.solving import solve
 from hero_rl.data.splitting import REGIMES, split, verdict_of
-from hero_rl.data.stages import Bars, no_bars, open_folder, stage, write_jsonl, write_settings
+from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.data.verifying import Matching, identity_of, judged_rows, verify_solutions
 from hero_rl.data.writing import write_problems
 from hero_rl.errors import DataError
 from hero_rl.problems import Problem, ProblemReader
 from hero_rl.rollouts import RolloutReader
 
-__all__ = ["Regimes", "make_regimes"]
+__all__ = ["make_regimes"]
 
 _PARTS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
-
-
-@dataclass(frozen=True)
-class Regimes:
-    """What was made.
-
-    Attributes:
-        folder: where it lies.
-        account: what `card.json` holds.
-        kept: stages that an earlier call had done.
-    """
-
-    folder: Path
-    account: dict[str, Any]
-    kept: list[str]
 
 
 @dataclass(frozen=True)
@@ -68,7 +53,7 @@ class _Clean:
     benchmarks: dict[str, Any]
 
 
-def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_bars) -> Regimes:
+def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_bars) -> Made:
     """Make the data of the three regimes.
 
     Args:
@@ -82,8 +67,7 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
         GenerationError, UnscorableError: too much failed; what was done is kept for the next call.
     """
     folder = Path(config.output_dir)
-    open_folder(folder)
-    write_settings(folder, config)
+    take_folder(folder, "regimes", restart)
     reader = ProblemReader(config.problems)
     clean = _clean(reader, config, bars)
     kept, solutions = _solutions(reader, clean, config, folder, restart, bars)
@@ -108,7 +92,7 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
     )
     if stage(verified, head, restart, judge):
         kept = [*kept, verified.name]
-    return Regimes(folder, _write(clean, verified, solutions, reader, config, folder), kept)
+    return Made(folder, _write(clean, verified, solutions, reader, config, folder), kept)
 
 
 def _identity(reader: ProblemReader, config: RegimesConfig) -> dict[str, Any]:
@@ -182,10 +166,7 @@ def _write(
     told["read"] = sum(1 for _ in solutions)
     parts = split(verdicts["easy"], verdicts["hard"], config.sizes, config.seed)
     names = []
-    for card in ("card.json", "card.md"):  # a folder without a card is not finished
-        (folder / card).unlink(missing_ok=True)
-    for trainer in ("trl", "verl"):
-        open_folder(folder / trainer)
+    withdraw_card(folder)
     for regime in REGIMES:
         for part in _PARTS:
             rows = [(clean.problems[one], kind) for one, kind in parts[regime][part]]
@@ -201,6 +182,7 @@ def _write(
     write_jsonl(folder / "overlaps.jsonl", clean.overlaps)
     account = {
         "format": 1,
+        "kind": "regimes",
         "counts": _counts(clean, verdicts, told),
         "solutions": told,
         "drawn": {f"{r}_{p}": len(parts[r][p]) for r in REGIMES for p in _PARTS},

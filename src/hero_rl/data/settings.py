@@ -18,6 +18,10 @@ __all__ = ["ColdStartConfig", "RegimesConfig", "Sizes", "TextbookConfig"]
 Count = Annotated[int, Field(ge=0)]
 
 
+def _names(given: Any) -> Any:
+    return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+
+
 class Sizes(Block):
     """How many problems of each verdict are drawn; the usual numbers are the paper's, which names no validation parts.
 
@@ -79,10 +83,7 @@ class RegimesConfig(Block):
     seed: int = 0
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
 
-    @field_validator("benchmarks", mode="before")
-    @classmethod
-    def _from_text(cls, given: Any) -> Any:
-        return [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+    _listed = field_validator("benchmarks", mode="before")(_names)
 
     @model_validator(mode="after")
     def _check(self) -> RegimesConfig:
@@ -98,6 +99,8 @@ class ColdStartConfig(Block):
         output_dir: folder of the data.
         solutions: file or folder of solutions in any layout of rollouts; `verified.jsonl` of `hero data regimes`.
         solutions_format: whose columns it has; told from its first row unless given.
+        held_out: files of problems that no solution may be of, names may stand in one text with commas between; None
+            takes the validation parts of `hero data regimes` that lie beside `solutions`.
         verifier: judges solutions anew; None keeps the file's verdicts, and takes the maths verifier where it has none.
         verifier_processes: the processes that a rule verifier runs in.
         script: the one script that a solution is written in, by its Unicode name. Greek letters and those of formulas
@@ -117,6 +120,7 @@ class ColdStartConfig(Block):
     output_dir: str
     solutions: str
     solutions_format: Format | None = None
+    held_out: tuple[str, ...] | None = None
     verifier: AnyVerifier | None = None
     verifier_processes: Processes = Processes()
     script: str = "Latin"
@@ -130,6 +134,8 @@ class ColdStartConfig(Block):
     validation: Count = 0
     seed: int = 0
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+    _listed = field_validator("held_out", mode="before")(_names)
 
     @field_validator("script")
     @classmethod

@@ -13,9 +13,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
-from pydantic import BaseModel
-
 from hero_rl.errors import ConfigError
 from hero_rl.rollouts.writers import replacing
 
@@ -23,11 +20,11 @@ __all__ = [
     "Bars",
     "no_bars",
     "open_folder",
+    "read_json",
     "sha256",
     "stage",
     "write_json",
     "write_jsonl",
-    "write_settings",
     "write_text",
 ]
 
@@ -67,7 +64,7 @@ def stage(path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[],
     said = json.loads(json.dumps(head))
     note = path.with_name(f".{path.name}.made_of")
     if path.exists() and not restart:
-        made_of = _read(note)
+        made_of = read_json(note)
         if made_of == said:
             return True
         changed = [name for name in said if not made_of or made_of.get(name) != said[name]]
@@ -81,7 +78,8 @@ def stage(path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[],
     return False
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """What a file holds; None where it is not there or no JSON."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -92,11 +90,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a file, whole or not at all."""
     with replacing(path) as file:
         file.write(text.encode("utf-8", "backslashreplace"))
-
-
-def write_settings(folder: Path, config: BaseModel) -> None:
-    """Keep the settings beside the data, as `config.yaml`."""
-    write_text(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,16 +14,15 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hero_rl.data.card import files_of, table, verifier_version, write_card
+from hero_rl.data.card import Made, files_of, table, take_folder, verifier_version, withdraw_card, write_card
 from hero_rl.data.checking import FAULTS, Opinion, ask
 from hero_rl.data.questions import RULES, rule_against
 from hero_rl.data.settings import TextbookConfig
-from hero_rl.data.stages import Bars, no_bars, open_folder, stage, write_jsonl, write_settings
+from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.errors import DataError, GenerationError
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader, rank
@@ -32,21 +31,12 @@ from hero_rl.rollouts.writers import write_lines
 from hero_rl.rows import read_rows
 from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier, in_processes, verdicts_of
 
-__all__ = ["Textbook", "make_textbook"]
+__all__ = ["make_textbook"]
 
 AT_A_TIME = 64
 
 
-@dataclass(frozen=True)
-class Textbook:
-    """What was made; see `hero_rl.data.regimes.Regimes`."""
-
-    folder: Path
-    account: dict[str, Any]
-    kept: list[str]
-
-
-def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no_bars) -> Textbook:
+def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no_bars) -> Made:
     """Make the benchmark of textbook questions.
 
     Args:
@@ -60,8 +50,7 @@ def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no
         GenerationError: the checker failed on too many; what it said before is kept for the next call.
     """
     folder = Path(config.output_dir)
-    open_folder(folder)
-    write_settings(folder, config)
+    take_folder(folder, "textbook", restart)
     reader = _reader(config)
     counts: Counter[str] = Counter(dict.fromkeys(RULES, 0))
     candidates = _candidates(reader, config, counts, bars)
@@ -74,7 +63,7 @@ def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no
     decisions = folder / "decisions.jsonl"
     decide = lambda: _decide(candidates, config, decisions, head, restart, bars)  # noqa: E731
     kept = [decisions.name] if stage(decisions, head, restart, decide) else []
-    return Textbook(folder, _write(candidates, decisions, reader, counts, config, folder), kept)
+    return Made(folder, _write(candidates, decisions, reader, counts, config, folder), kept)
 
 
 def _reader(config: TextbookConfig) -> ProblemReader:
@@ -200,8 +189,7 @@ def _write(
     folder: Path,
 ) -> dict[str, Any]:
     """Write the questions that were kept; returns the account."""
-    for card in ("card.json", "card.md"):  # a folder without a card is not finished
-        (folder / card).unlink(missing_ok=True)
+    withdraw_card(folder)
     rows = list(_rows(decisions))
     keep = [row["id"] for row in rows if row["decision"] == "keep"][: config.size]
     if not keep:
@@ -211,6 +199,7 @@ def _write(
     said = Counter((row["decision"], row["by"], row["why"]) for row in rows)
     account = {
         "format": 1,
+        "kind": "textbook",
         "counts": _counts(reader, counts, candidates, rows, said, len(keep)),
         "problems": reader.identity(),
         "verifier": verifier_version(config.verifier),

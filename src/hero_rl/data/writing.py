@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hero_rl.data.stages import write_jsonl
+from hero_rl.data.stages import open_folder, write_jsonl
 from hero_rl.errors import DataError
 from hero_rl.problems import Problem
 from hero_rl.rollouts.writers import replacing
@@ -30,6 +30,8 @@ def write_problems(
         verl: Parquet.
         ability: verl's word for the kind of task.
     """
+    for path in (trl, verl):
+        open_folder(path.parent)
     write_jsonl(
         trl,
         (
@@ -61,6 +63,8 @@ def write_demonstrations(rows: Sequence[tuple[Problem, str, Mapping[str, Any]]],
         trl: JSON Lines with `prompt`, `completion` and the rest, as `hero sft` reads them.
         verl: Parquet with `messages`.
     """
+    for path in (trl, verl):
+        open_folder(path.parent)
     write_jsonl(trl, ({"prompt": p.prompt, "completion": text, "id": p.id, **more} for p, text, more in rows))
     messages = [[*map(_message, p.messages), {"role": "assistant", "content": text}] for p, text, _ in rows]
     _write_parquet(verl, [{"messages": each} for each in messages], _demonstration_schema())
