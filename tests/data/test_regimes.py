@@ -63,7 +63,7 @@ def test_regimes(sums, tmp_path):
     assert [row.verdict for row in verified[:4]] == [0.0, 1.0, 1.0, None]
     assert verified[1].reference == "3", "the problem's own, not the file's"
     card = (made.folder / "card.md").read_text()
-    assert "**None: nothing was compared with any benchmark.**" in card and "matched_exactly" in card
+    assert "**Compared with no benchmark; --benchmarks math500 amc ... does.**" in card and "matched_exactly" in card
     files = json.loads((made.folder / "card.json").read_text())["files"]
     assert files["verl/hard_train.parquet"]["bytes"] == (made.folder / "verl" / "hard_train.parquet").stat().st_size
 
@@ -118,7 +118,11 @@ def test_overlaps_are_left_out_and_listed(sums, tmp_path):
     lenient = make_regimes(RegimesConfig(output_dir=str(tmp_path / "b"), benchmarks=bench, ngram_share=0.9, **sums))
     kinds = {row["problem"]: row["left_out"] for row in lines(lenient.folder / "overlaps.jsonl")}
     assert kinds == {"s1": True, "x0": True, "x1": False}
-    assert made.account["benchmarks"] == {"bench": {"problems": 2, "from": bench}}
+    assert made.account["benchmarks"] == {"bench": {"problems": 2, "from": bench}} and made.account["notes"] == []
+    (tmp_path / "other").mkdir()
+    twice = [bench, jsonl(tmp_path / "other" / "bench.jsonl", [{"prompt": "What is 3 + 4?", "answer": 7}])]
+    with pytest.raises(ConfigError, match="benchmarks: two are called 'bench'"):
+        make_regimes(RegimesConfig(output_dir=str(tmp_path / "c"), benchmarks=twice, **sums))
 
 
 def test_another_file_of_solutions_or_another_verifier_is_refused(sums, tmp_path):

@@ -9,6 +9,7 @@ from misbehaving_server import answers, says
 from hero_rl.data import TextbookConfig, make_textbook
 from hero_rl.errors import GenerationError
 from hero_rl.problems import ProblemSource, read_problems
+from hero_rl.verifiers import Processes
 
 BOOK = [
     *({"question": f"What is the force on mass {n}?", "reference_answer": f"{n} N", "answer": "m"} for n in range(90)),
@@ -85,4 +86,12 @@ def test_a_checker_that_dies_decides_nothing(tmp_path, server, monkeypatch):
 def test_without_a_checker_the_card_says_so(tmp_path):
     made = textbook(tmp_path, None)
     assert made.account["counts"]["kept"] == 90
-    assert "**No model checked them: the rules alone decided.**" in (made.folder / "card.md").read_text()
+    assert "**The rules alone decided, and no model; " in (made.folder / "card.md").read_text()
+    assert made.account["notes"][1] == (
+        "90 questions instead of 750: no more were left; problems.sample draws from more"
+    )
+    config = TextbookConfig.model_validate(made.account["settings"])
+    on_two = make_textbook(config.model_copy(update={"verifier_processes": Processes(workers=2)}))
+    assert on_two.kept == ["decisions.jsonl"]
+    fewer = config.model_copy(update={"size": 90, "output_dir": str(tmp_path / "fewer")})
+    assert len(make_textbook(fewer).account["notes"]) == 1

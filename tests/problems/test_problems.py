@@ -149,13 +149,33 @@ def test_the_hub_is_streamed_with_the_preset(monkeypatch):
         ("p", "openmathreasoning", {"problem_source": "aops"}),
         ("r", "openmathreasoning", {"problem_source": "aops"}),
     ]
-    assert asked == [(("nvidia/OpenMathReasoning", None, "cot", "f" * 40), {"streaming": True})]
+    columns = ["problem", "expected_answer", "problem_source", "problem_type"]
+    assert [options for _, options in asked] == [{"streaming": True, "columns": c} for c in (None, columns)]
+    assert asked[0][0] == ("nvidia/OpenMathReasoning", None, "cot", "f" * 40)
     assert dict(reader.counts, drawn=2) == {
         "rows": 5, "other": 1, "duplicates": 1, "empty_answers": 1, "problems": 2, "drawn": 2,
     }  # fmt: skip
     assert reader.identity()["revision"] == "f" * 40
     every = list(ProblemReader(ProblemSource(dataset="openmathreasoning", where={})))
     assert [p.question for p in every] == ["p", "r", "s"]
+
+
+@pytest.mark.parametrize(("suffix", "left"), [("parquet", {"problem"}), ("jsonl", {"problem", "long"})])
+def test_columns_that_are_not_wanted_are_not_fetched_where_the_files_allow_it(tmp_path, suffix, left):
+    rows = [{"problem": "p", "long": "x"}]
+    if suffix == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "cot.parquet")
+    else:
+        jsonl(tmp_path, *rows, name="cot.jsonl")
+    dataset = hub.hub_dataset(str(tmp_path), None, "train", streaming=True, columns=["problem"])
+    assert set(next(iter(dataset))) == left
+    assert list(hub.hub_rows(dataset, "d", ["problem"])) == [{"problem": "p"}]
+
+
+def test_what_can_only_be_the_right_answer_is_taken_before_what_may_be_a_models(tmp_path):
+    (book,) = read(jsonl(tmp_path, {"question": "q", "answer": "We see that it is 4.", "reference_answer": "4"}))
+    (pair,) = read(jsonl(tmp_path, {"question": "q", "answer": "5", "gold": "4"}))
+    assert book.reference == pair.reference == "4"
 
 
 def test_a_dataset_that_cannot_be_loaded_is_no_traceback():

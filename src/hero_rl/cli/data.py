@@ -168,8 +168,8 @@ def _print(made: Any) -> None:
     for name, count in {**made.account["counts"], **made.account.get("drawn", {})}.items():
         table.add_row(name.replace("_", " "), f"{count:,}")
     Console().print(table)
-    if made.account.get("benchmarks") == {}:
-        print("compared with no benchmark; --benchmarks math500 amc ... does", file=sys.stderr)
+    for note in made.account["notes"]:
+        print(f"note       {note}", file=sys.stderr)
     for name in made.kept:
         print(f"kept       {made.folder / name}, as an earlier call left it", file=sys.stderr)
     print(f"card       {made.folder / 'card.md'}", file=sys.stderr)

@@ -16,7 +16,17 @@ from hero_rl.data.stages import open_folder, read_json, sha256, write_json, writ
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers import AnyVerifier
 
-__all__ = ["Made", "files_of", "table", "take_folder", "verifier_version", "withdraw_card", "write_card"]
+__all__ = [
+    "Made",
+    "files_of",
+    "notes_of",
+    "source_of",
+    "table",
+    "take_folder",
+    "verifier_version",
+    "withdraw_card",
+    "write_card",
+]
 
 _CARDS = ("card.json", "card.md", "config.yaml")
 
@@ -92,6 +102,18 @@ def write_card(folder: Path, title: str, account: Mapping[str, Any], sections: S
     write_text(folder / "config.yaml", yaml.safe_dump(account["settings"], sort_keys=False))
     write_text(folder / "card.md", "\n".join(parts))
     write_json(folder / "card.json", account)
+
+
+def notes_of(account: Mapping[str, Any]) -> str:
+    """What whoever uses the data must know, in Markdown."""
+    return "\n\n".join(f"**{note[0].upper()}{note[1:]}.**" for note in account["notes"])
+
+
+def source_of(account: Mapping[str, Any]) -> str:
+    """Where the problems come from, in Markdown."""
+    source = account["problems"]
+    where = source["file"][0] if source["file"] else f"revision {source['revision'] or 'unknown'}"
+    return f"`{source['settings']['dataset']}`, {where}"
 
 
 def table(rows: Mapping[str, Any], heading: tuple[str, str]) -> str:

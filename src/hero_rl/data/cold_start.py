@@ -164,6 +164,7 @@ def _write(
         "held_out": {name: len(problems) for name, problems in held_out.items()},
         "verifier": verifier_version(verifier) if verifier else "the file's own verdicts",
         "settings": config.model_dump(mode="json"),
+        "notes": [],
         "files": files_of(folder, [*names, "left_out.jsonl"]),
     }
     write_card(folder, "Cold start", account, _sections(account))

@@ -12,12 +12,22 @@ themselves. A problem without a verdict is neither easy nor hard: it is kept apa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hero_rl.data.card import Made, files_of, table, take_folder, verifier_version, withdraw_card, write_card
+from hero_rl.data.card import (
+    Made,
+    files_of,
+    notes_of,
+    source_of,
+    table,
+    take_folder,
+    verifier_version,
+    withdraw_card,
+    write_card,
+)
 from hero_rl.data.decontamination import BenchmarkIndex, Overlap, same_text
 from hero_rl.data.settings import RegimesConfig
 from hero_rl.data.solving import solve
@@ -25,12 +35,13 @@ from hero_rl.data.splitting import REGIMES, split, verdict_of
 from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.data.verifying import Matching, identity_of, judged_rows, verify_solutions
 from hero_rl.data.writing import write_problems
-from hero_rl.errors import DataError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.problems import Problem, ProblemReader
 from hero_rl.rollouts import RolloutReader
 
 __all__ = ["make_regimes"]
 
+_EASY_IF = {"first": "its first solution is", "any": "any of its solutions is", "all": "all its solutions are"}
 _PARTS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
@@ -44,6 +55,7 @@ class _Clean:
         overlaps: every shared text that was found, of problems that were kept too.
         counts: the reader's.
         benchmarks: name -> problems and revision of each benchmark.
+        identity: all that the choice of problems depends on.
     """
 
     problems: dict[str, Problem]
@@ -51,6 +63,7 @@ class _Clean:
     overlaps: list[dict[str, Any]]
     counts: dict[str, int]
     benchmarks: dict[str, Any]
+    identity: dict[str, Any]
 
 
 def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_bars) -> Made:
@@ -62,7 +75,7 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
         bars: shows how far it is.
 
     Raises:
-        ConfigError: the folder holds data of other problems, solutions or verifiers.
+        ConfigError: the folder holds data of other problems, solutions or verifiers; two benchmarks have one name.
         DataError: a bad row, named with its file; or there are not as many problems as are to be drawn.
         GenerationError, UnscorableError: too much failed; what was done is kept for the next call.
     """
@@ -73,7 +86,7 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
     kept, solutions = _solutions(reader, clean, config, folder, restart, bars)
     matching = Matching(clean.problems.values())
     head = {
-        "problems": _identity(reader, config),
+        "problems": clean.identity,
         "solutions": identity_of(solutions),
         "verifier": verifier_version(config.verifier),
         "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
@@ -95,16 +108,10 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
     return Made(folder, _write(clean, verified, solutions, reader, config, folder), kept)
 
 
-def _identity(reader: ProblemReader, config: RegimesConfig) -> dict[str, Any]:
-    """All that the choice of problems depends on."""
-    chosen = {"ngram": config.ngram, "ngram_share": config.ngram_share}
-    return {**reader.identity(), **chosen, "benchmarks": [ProblemReader(b).identity() for b in config.benchmarks]}
-
-
 def _clean(reader: ProblemReader, config: RegimesConfig, bars: Bars) -> _Clean:
     """Read the problems, and leave out the repeated ones and those that a benchmark has."""
-    benchmarks: dict[str, Any] = {}
-    index = BenchmarkIndex(_benchmark_problems(config, benchmarks), config.ngram)
+    benchmarks = _benchmarks(config)
+    index = BenchmarkIndex((problem for each in benchmarks.values() for problem in each), config.ngram)
     problems: dict[str, Problem] = {}
     left_out: list[dict[str, Any]] = []
     overlaps: list[dict[str, Any]] = []
@@ -122,19 +129,28 @@ def _clean(reader: ProblemReader, config: RegimesConfig, bars: Bars) -> _Clean:
                 left_out.append({"id": problem.id, "why": "repeated", "with": twin})
             else:
                 problems[problem.id] = problem
-    return _Clean(problems, left_out, overlaps, dict(reader.counts), benchmarks)
+    told = {
+        name: {"problems": each.counts["drawn"], "from": str(each.path) if each.path else each.revision}
+        for name, each in benchmarks.items()
+    }
+    chosen = {"ngram": config.ngram, "ngram_share": config.ngram_share}
+    identity = {**reader.identity(), **chosen, "benchmarks": [each.identity() for each in benchmarks.values()]}
+    return _Clean(problems, left_out, overlaps, dict(reader.counts), told, identity)
 
 
 def _named(overlap: Overlap) -> str:
     return f"{overlap.benchmark} {overlap.benchmark_problem}"
 
 
-def _benchmark_problems(config: RegimesConfig, told: dict[str, Any]) -> Iterator[Problem]:
+def _benchmarks(config: RegimesConfig) -> dict[str, ProblemReader]:
+    """Name -> reader; the finds are listed under the names, so no two may have one."""
+    readers: dict[str, ProblemReader] = {}
     for source in config.benchmarks:
         reader = ProblemReader(source)
-        yield from reader
-        place = str(reader.path) if reader.path else reader.revision
-        told[reader.name] = {"problems": reader.counts["drawn"], "from": place}
+        if reader.name in readers:
+            raise ConfigError(f"benchmarks: two are called {reader.name!r}; give one of the files another name")
+        readers[reader.name] = reader
+    return readers
 
 
 def _solutions(
@@ -146,7 +162,7 @@ def _solutions(
         return [], RolloutReader(config.solutions, format=config.solutions_format)
     path, generator = folder / "solutions.jsonl", config.generator
     head = {
-        "problems": _identity(reader, config),
+        "problems": clean.identity,
         "generator": generator.identity,
         "sampling": config.sampling.model_dump(mode="json"),
     }
@@ -191,6 +207,7 @@ def _write(
         "decontamination": {"ngram": config.ngram, "ngram_share": config.ngram_share},
         "verifier": verifier_version(config.verifier),
         "settings": config.model_dump(mode="json"),
+        "notes": [] if config.benchmarks else ["compared with no benchmark; --benchmarks math500 amc ... does"],
         "files": files_of(folder, [*names, "verified.jsonl", "overlaps.jsonl", "left_out.jsonl"]),
     }
     write_card(folder, "Easy, hard and mixed to verify", account, _sections(account))
@@ -244,30 +261,34 @@ def _counts(clean: _Clean, verdicts: Mapping[str, Sequence[str]], solutions: Map
 
 
 def _sections(account: Mapping[str, Any]) -> list[tuple[str, str]]:
-    settings = account["settings"]
-    source, verifier = account["problems"], account["verifier"]
-    revision = source["revision"] or (source["file"] and "a local file") or "unknown"
+    settings, verifier = account["settings"], account["verifier"]
     seeds = f"Problems were drawn with seed {settings['problems']['seed']}, regimes with seed {settings['seed']}."
     solved = (
         settings["solutions"] or f"generated by {', '.join(account['solutions']['models'])}, {settings['sampling']}"
     )
+    least = (
+        f", at least {settings['ngram_share']:g} of its {settings['ngram']}-grams" if settings["ngram_share"] else ""
+    )
+    shared = (
+        f"\n\nLeft out is what is a benchmark problem's text or has {settings['ngram']} words in a row from it{least}. "
+        "Each find is a row of `overlaps.jsonl`."
+    )
     found = {name: f"{told['problems']:,} problems, {told['from']}" for name, told in account["benchmarks"].items()}
-    checked = table(found, ("benchmark", "from")) if found else "**None: nothing was compared with any benchmark.**"
+    checked = table(found, ("benchmark", "from")) + shared if found else notes_of(account)
     return [
-        ("Source", f"`{settings['problems']['dataset']}`, revision {revision}.\n\nSolutions: `{solved}`. {seeds}"),
+        ("Source", f"{source_of(account)}.\n\nSolutions: `{solved}`. {seeds}"),
         ("Counts", table(account["counts"], ("", "number"))),
         ("Drawn", table(account["drawn"], ("part", "problems"))),
         (
             "Verdicts",
             f"Verifier `{verifier['settings']['type']}`, hero-rl {verifier['versions']['hero-rl']}, code "
-            f"{verifier['code']}; a problem is easy to verify if {settings['easy_if']} of its solutions is judged "
+            f"{verifier['code']}; a problem is easy to verify if {_EASY_IF[settings['easy_if']]} judged "
             f"correct.\n\n{table(account['solutions']['reasons'], ('reason', 'solutions'))}\n\n"
             f"{table(account['solutions']['ends'], ('end of the text', 'solutions'))}",
         ),
         (
             "Benchmarks",
-            f"{checked}\n\nLeft out is what is the same text or shares {settings['ngram']} words in a row (at least "
-            f"{settings['ngram_share']:g} of the benchmark problem's). Each find is a row of `overlaps.jsonl`.",
+            checked,
         ),
         ("Files", table({name: f"{told['sha256']}" for name, told in account["files"].items()}, ("file", "SHA-256"))),
     ]

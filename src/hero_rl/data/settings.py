@@ -166,7 +166,7 @@ class TextbookConfig(Block):
     """
 
     output_dir: str
-    problems: ProblemSource = ProblemSource(dataset="textbookreasoning", sample=20_000)
+    problems: ProblemSource = ProblemSource(dataset="textbookreasoning")
     solution_column: str | None = "answer"
     verifier: AnyVerifier = MathVerifier()
     verifier_processes: Processes = Processes()

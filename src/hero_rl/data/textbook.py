@@ -18,7 +18,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hero_rl.data.card import Made, files_of, table, take_folder, verifier_version, withdraw_card, write_card
+from hero_rl.data.card import (
+    Made,
+    files_of,
+    notes_of,
+    source_of,
+    table,
+    take_folder,
+    verifier_version,
+    withdraw_card,
+    write_card,
+)
 from hero_rl.data.checking import FAULTS, Opinion, ask
 from hero_rl.data.questions import RULES, rule_against
 from hero_rl.data.settings import TextbookConfig
@@ -56,8 +66,11 @@ def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no
     candidates = _candidates(reader, config, counts, bars)
     head = {
         "problems": reader.identity(),
-        "settings": config.model_dump(mode="json", exclude={"output_dir", "checker", "max_missing", "problems"}),
+        "size, seed, limit, sampling or solution_column": config.model_dump(
+            mode="json", exclude={"output_dir", "problems", "verifier", "verifier_processes", "checker", "max_missing"}
+        ),
         "verifier": verifier_version(config.verifier),
+        "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
         "checker": config.checker and config.checker.identity,
     }
     decisions = folder / "decisions.jsonl"
@@ -205,10 +218,19 @@ def _write(
         "verifier": verifier_version(config.verifier),
         "checker": config.checker and config.checker.identity,
         "settings": config.model_dump(mode="json"),
+        "notes": _notes(config, len(keep)),
         "files": files_of(folder, ["textbook.jsonl", "decisions.jsonl"]),
     }
     write_card(folder, "Textbook questions", account, _sections(account))
     return account
+
+
+def _notes(config: TextbookConfig, kept: int) -> list[str]:
+    """What whoever uses the questions must know."""
+    notes = [] if config.checker else ["the rules alone decided, and no model; --checker.url asks one"]
+    if kept < config.size:
+        notes.append(f"{kept} questions instead of {config.size}: no more were left; problems.sample draws from more")
+    return notes
 
 
 def _test_row(problem: Problem, config: TextbookConfig) -> dict[str, Any]:
@@ -246,12 +268,13 @@ def _counts(
 
 
 def _sections(account: Mapping[str, Any]) -> list[tuple[str, str]]:
-    settings, source, verifier = account["settings"], account["problems"], account["verifier"]
-    revision = source["revision"] or (source["file"] and "a local file") or "unknown"
-    checker = account["checker"]
-    asked = f"Checked by `{checker}`." if checker else "**No model checked them: the rules alone decided.**"
+    settings, verifier = account["settings"], account["verifier"]
+    asked = f" Checked by `{account['checker']}`." if account["checker"] else ""
     return [
-        ("Source", f"`{settings['problems']['dataset']}`, revision {revision}; seed {settings['seed']}. {asked}"),
+        (
+            "Source",
+            f"{source_of(account)}; seed {settings['seed']}.{asked}\n\n{notes_of(account)}",
+        ),
         ("Counts", table(account["counts"], ("", "questions"))),
         (
             "Verifier",

@@ -19,7 +19,14 @@ def is_file(source: str) -> bool:
     return Path(source).suffix in FILES or source.endswith(".jsonl.gz") or Path(source).exists()
 
 
-def hub_dataset(source: str, name: str | None, split: str, revision: str | None = None, streaming: bool = False) -> Any:
+def hub_dataset(
+    source: str,
+    name: str | None,
+    split: str,
+    revision: str | None = None,
+    streaming: bool = False,
+    columns: list[str] | None = None,
+) -> Any:
     """A split of a dataset of the Hub.
 
     Args:
@@ -28,15 +35,19 @@ def hub_dataset(source: str, name: str | None, split: str, revision: str | None 
         split: its split.
         revision: branch, tag or commit; None is the branch `main`.
         streaming: fetch rows as they are read, rather than all of them before the first.
+        columns: fetch these alone where the files allow it, as Parquet does; other columns may come all the same.
 
     Raises:
         DataError: it cannot be loaded.
     """
     from datasets import load_dataset
 
+    some: dict[str, Any] = {"columns": columns} if columns else {}
     try:
-        return load_dataset(source, name, split=split, revision=revision, streaming=streaming)
+        return load_dataset(source, name, split=split, revision=revision, streaming=streaming, **some)
     except Exception as error:  # the library raises a dozen kinds; each means that there is no data
+        if columns and isinstance(error, (TypeError, ValueError)) and "columns" in str(error):
+            return hub_dataset(source, name, split, revision, streaming)
         raise DataError(f"{source} (neither a file here nor a dataset that could be loaded): {error}") from error
 
 

@@ -30,7 +30,7 @@ class Preset:
         context: column of text that belongs before the question.
         keep: columns to keep where they are there.
         where: column -> value of the rows to use.
-        sample: how many problems the paper draws.
+        sample: how many problems are drawn, unless another number is asked for.
         duplicates: whether rows with one id, or without one and with one question, are one problem.
         empty_answers: what becomes of rows without an answer.
     """
@@ -121,6 +121,7 @@ PRESETS: dict[str, Preset] = {
         reference=("reference_answer", "answer"),
         id=("id",),
         keep=("subject", "answer"),
+        sample=20_000,
         duplicates="skip",
         empty_answers="skip",
     ),

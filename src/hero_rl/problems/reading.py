@@ -30,7 +30,17 @@ _USUAL = Preset(
     kind=None,
     split="train",
     prompt=("prompt", "problem", "question"),
-    reference=("answer", "reference", "expected_answer", "reference_answer", "final_answer", "gold", "solution"),
+    # What can hold nothing but the right answer comes before `answer`, which may be a model's or a worked solution.
+    reference=(
+        "reference",
+        "reference_answer",
+        "expected_answer",
+        "final_answer",
+        "ground_truth",
+        "gold",
+        "answer",
+        "solution",
+    ),
     id=("id",),
 )
 
@@ -111,6 +121,8 @@ class ProblemReader:
         status = self.path.stat() if self.path else None
         return {
             "settings": self.source.model_dump(mode="json"),
+            "sample": self.sample,
+            "where": dict(self.where),
             "columns": vars(self._columns) | {"keep": list(self._columns.keep)},
             "file": [str(self.path.resolve()), status.st_size, status.st_mtime_ns] if self.path and status else None,
             "revision": self.revision,
@@ -128,11 +140,10 @@ class ProblemReader:
             raise DataError(f"{source}: no such file")
         return Path(source)
 
-    @cached_property
-    def _dataset(self) -> Any:
+    def _dataset(self, columns: list[str] | None = None) -> Any:
         name = self.source.name or self.preset.name
         split = self.source.split or self.preset.split
-        return hub_dataset(self._hub_id, name, split, self.revision, streaming=True)
+        return hub_dataset(self._hub_id, name, split, self.revision, streaming=True, columns=columns)
 
     def _names(self) -> list[str]:
         """The columns of the source."""
@@ -141,7 +152,8 @@ class ProblemReader:
                 for _, row in rows:
                     return list(row)
             raise DataError(f"{self.path}: no rows")
-        return list(self._dataset.column_names or next(iter(self._dataset.take(1)), {}))
+        dataset = self._dataset()
+        return list(dataset.column_names or next(iter(dataset.take(1)), {}))
 
     def _choose(self, names: list[str]) -> _Columns:
         def one(asked: str | None, usual: tuple[str, ...], what: str) -> str:
@@ -169,7 +181,7 @@ class ProblemReader:
         if self.path:
             yield from read_rows(self.path, columns, self.progress)
             return
-        for number, row in enumerate(hub_rows(self._dataset, self._hub_id, columns), start=1):
+        for number, row in enumerate(hub_rows(self._dataset(columns), self._hub_id, columns), start=1):
             self.progress(number)
             yield f"{self._hub_id} row {number}", row
 
