@@ -31,6 +31,7 @@ _COLOURS = {
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _PAGE = {"light": ("#202124", "#ffffff"), "dark": ("#e8eaed", "#1b1c1f")}
 _DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5)))
+_FEW = 10  # steps that are all named on their axis
 _SUFFIXES = (".svg", ".png", ".pdf")
 
 
@@ -138,10 +139,12 @@ def _draw_panel(axes: Axes, column: Column, curves: Sequence[Curve], metric: str
             axes.axhline(level, color=ink, alpha=0.65, linewidth=1.2, linestyle=_DASHES[levels % 3], label=curve.name)
             levels += 1
     what = f"average of {len(column.benchmarks)} benchmarks" if column.is_average else column.label
-    axes.set_title(f"{column.kind} to verify, {what}: {metric}, %", loc="left", parse_math=False)
+    axes.set_title(f"{metric} in %, {what} ({column.kind} to verify)", loc="left", parse_math=False)
     axes.set_xlabel("training step (bands: 95% over problems)")
     axes.margins(x=0.03)
-    axes.locator_params(axis="x", integer=True)
+    steps = sorted({step for curve in curves for step, _ in curve.points if step is not None})
+    if len(steps) <= _FEW:
+        axes.set_xticks(steps)
     axes.grid(axis="y", color=ink, alpha=0.14, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
