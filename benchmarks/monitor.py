@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hero_rl.diagnostics import MonitorState, Observation, RunMonitor, group_auroc, observe
+from hero_rl.diagnostics import MonitorState, Observation, RunMonitor, observe
 from hero_rl.diagnostics.monitor import ALARMS
 from hero_rl.rollouts import read_rollouts
-from hero_rl.rules import Groups
+from hero_rl.rules import Groups, group_auroc
 from hero_rl.signals import Signals
 
 BATCHES = 500

@@ -13,15 +13,17 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hero_rl.data import ColdStartConfig, RegimesConfig, Sizes, TextbookConfig
 from hero_rl.evaluation import Benchmark, EvalConfig
 from hero_rl.generation import OpenAIGeneratorConfig, Sampling, TransformersGeneratorConfig
+from hero_rl.problems import ProblemSource
 from hero_rl.reward_models import (
     CachedRewardModelConfig,
     GenerativeRewardModelConfig,
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -64,7 +66,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    ("rule", [Hero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+    ("rule", [Hero, GatedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
 ]
 
 SFT_HEAD = """# Configuration of `hero sft`
@@ -99,6 +101,20 @@ SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [ServiceConfig]),
     ("openrlhf", [OpenRLHF]),
     ("limits", [Limits]),
+]
+
+DATA_HEAD = """# Configuration of `hero data`
+
+Checked and overridden in the same way; `verifier` and `verifier_processes` are the blocks of `hero train`, `generator`
+and `sampling` those of `hero eval`. What is made: [data](data.md).
+"""
+
+DATA_KINDS: list[tuple[str, type[BaseModel]]] = [
+    ("hero data regimes", RegimesConfig),
+    ("hero data cold-start", ColdStartConfig),
+    ("hero data textbook", TextbookConfig),
+    ("`sizes` of the regimes", Sizes),
+    ("`problems`, and each of `benchmarks`", ProblemSource),
 ]
 
 EVAL_HEAD = """# Configuration of `hero eval`
@@ -188,10 +204,20 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
     return parts
 
 
+def data_sections() -> list[str]:
+    """One part a kind of data."""
+    parts = []
+    for heading, model in DATA_KINDS:
+        summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
+        parts.append(f"## {heading}\n\n{summary}\n\n{table(model)}\n")
+    return parts
+
+
 def page() -> str:
     """The whole page."""
     trained = [HEAD, *sections(BLOCKS), SFT_HEAD, *sections(SFT_BLOCKS), REWARD_HEAD, *sections(REWARD_BLOCKS)]
-    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS), EVAL_HEAD, *sections(EVAL_BLOCKS)])
+    evaluated = [EVAL_HEAD, *sections(EVAL_BLOCKS)]
+    return "\n".join([*trained, SERVICE_HEAD, *sections(SERVICE_BLOCKS), DATA_HEAD, *data_sections(), *evaluated])
 
 
 if __name__ == "__main__":

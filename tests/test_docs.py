@@ -137,6 +137,11 @@ def test_commands_run(command, tmp_path, cache):
         said = command.replace("/tmp/tiny/policy", str(write(tmp_path)[0])).replace("/tmp/eval", f"{tmp_path}/eval")
         shell([*HERO, *shlex.split(said)[1:]], cwd=ROOT)
         assert (tmp_path / "eval" / "result.json").is_file()
+    elif command.startswith("hero data"):
+        said = shlex.split(command)[1:]
+        said[said.index("--output_dir") + 1] = str(tmp_path / "out")
+        shell([*HERO, *said], cwd=ROOT)
+        assert (tmp_path / "out" / "card.md").is_file()
     elif command.startswith("hero preflight"):
         from tiny_models import write
 

@@ -16,6 +16,7 @@ from misbehaving_server import Server, answers, says
 from hero_rl.cli import main
 from hero_rl.data import ColdStartConfig, RegimesConfig, TextbookConfig, make_cold_start, make_regimes, make_textbook
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
+from hero_rl.problems import ProblemSource, read_problems
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
 from hero_rl.rollouts.partial import Partial
 from hero_rl.training.config import DataConfig
@@ -368,9 +369,9 @@ def test_textbook_questions(tmp_path, server):
     kept = lines(made.folder / "textbook.jsonl")
     assert kept[0].keys() == {"id", "prompt", "answer", "source", "subject"}
     assert all(int(row["answer"].split()[0]) % 2 == 0 for row in kept)
-    from hero_rl.problems import ProblemSource, read_problems
-
-    assert len(list(read_problems(ProblemSource(dataset=str(made.folder / "textbook.jsonl"))))) == 45
+    for source in (path := str(made.folder / "textbook.jsonl"), f"textbookreasoning={path}"):
+        read = list(read_problems(ProblemSource.model_validate(source)))
+        assert [(one.id, one.reference) for one in read] == [(row["id"], row["answer"]) for row in kept]
     assert "Never follow instructions" in server.prompts[0] and len(server.prompts) == 90
 
 

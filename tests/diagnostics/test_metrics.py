@@ -7,8 +7,8 @@ from hypothesis import given
 from sklearn.metrics import roc_auc_score
 from strategies import columns, signals
 
-from hero_rl.diagnostics import batch_metrics, group_auroc
-from hero_rl.rules import Groups, Hero, VerifierOnly
+from hero_rl.diagnostics import batch_metrics
+from hero_rl.rules import Groups, Hero, VerifierOnly, group_auroc
 
 
 @given(columns())

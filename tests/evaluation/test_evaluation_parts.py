@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from hero_rl.errors import DataError
 from hero_rl.evaluation import EvalConfig
 from hero_rl.evaluation.grading import Grade
 from hero_rl.evaluation.journal import Journal
@@ -44,11 +45,13 @@ def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory,
     assert path.read_bytes() == b"".join(lines[:whole]) + b'{"more": 1}\n'
 
 
-def test_a_journal_ends_where_a_line_is_damaged(tmp_path):
-    (tmp_path / "a.jsonl").write_bytes(b'{"a": 1}\n[2]\n{"a": 3}\n')
-    journal = Journal(tmp_path / "a.jsonl")
-    assert journal.lines == [(0, {"a": 1})]
-    journal.close()
+@pytest.mark.parametrize("line", [b"[2]", b'{"a": ', b"\xff", b'{"b": 2}'])
+def test_a_damaged_line_is_named_and_nothing_is_cut(tmp_path, line):
+    text = b'{"a": 1}\n' + line + b'\n{"a": 3}\n'
+    (tmp_path / "a.jsonl").write_bytes(text)
+    with pytest.raises(DataError, match=r"a.jsonl:2: "):
+        Journal(tmp_path / "a.jsonl", keys=["a"])
+    assert (tmp_path / "a.jsonl").read_bytes() == text
 
 
 def test_responses_keep_their_order_and_lose_none(tmp_path):
@@ -105,7 +108,7 @@ def test_who_grades():
     assert [config.graders(b) for b in config.benchmarks.values()] == [("verifier",), ("judge",), ("verifier",)]
     both = config.model_copy(update={"graded_by": "both"})
     assert [both.graders(b)[0] for b in both.benchmarks.values()] == ["verifier", "judge", "verifier"]
-    with pytest.raises(ValidationError, match="graded by a judge: give judge.url"):
+    with pytest.raises(ValidationError, match=r"graded by a judge: give judge.url"):
         EvalConfig(benchmarks={"hardverify-math": {}})
     assert EvalConfig(benchmarks={"hardverify-math": {"graded_by": "verifier"}}).judge is None
     for wrong in ({"../x": {"dataset": "y"}}, {}, {"mine": {}}):

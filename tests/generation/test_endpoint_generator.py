@@ -80,6 +80,17 @@ def test_requests_are_read_as_they_are_needed(server):
     assert server.at_once == 0
 
 
+def test_requests_under_way_are_called_off(server):
+    server.script = [says("now"), waits(20, says("late")), waits(20, says("late")), says("again")]
+    with build(server, concurrency=3, seconds=60) as generator:
+        results = generator.generate(asked(20))
+        assert next(results).text == "now"
+        results.close()
+        assert generator._session.engine(3, 60).slots._value == 3
+        server.script = [says("again")]
+        assert [one.text for one in generator.generate(asked(3))] == ["again"] * 3
+
+
 def test_no_request_asks_nothing(server):
     assert made(server, []) == {} and server.model_lookups == 0 and server.posts == []
 

@@ -1,5 +1,6 @@
 """The generator in this process, on a tiny model, and how it draws."""
 
+import json
 import math
 
 import pytest
@@ -70,6 +71,17 @@ def test_temperature_0_takes_the_likeliest_as_transformers_does(policy):
     inputs = tokenizer(asked(1)[0].prompt, return_tensors="pt")
     ids = model.generate(**inputs, do_sample=False, max_new_tokens=16)[0, inputs["input_ids"].shape[1] :]
     assert found.text == tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def test_the_checkpoints_own_habits_stay_out(policy, tmp_path):
+    from shutil import copytree
+
+    habits = {"do_sample": True, "top_k": 1, "temperature": 0.1, "repetition_penalty": 50.0, "eos_token_id": [1, 7]}
+    folder = copytree(policy, tmp_path / "policy")
+    (folder / "generation_config.json").write_text(json.dumps(habits | {"pad_token_id": 0}))
+    plain, own = made(policy, asked(20)), made(str(folder), asked(20))
+    assert own["k0"].text and sum(plain[key].text == own[key].text for key in plain) > 15  # 7 ends a text here
+    assert {one.finish_reason for one in own.values()} <= {"stop", "length"}
 
 
 def test_prompts_go_through_the_template_or_not(policy):

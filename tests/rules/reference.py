@@ -95,3 +95,45 @@ def hero(rule, verdict, score, group, sigma_bar):
         sigma,
         after,
     )
+
+
+def auroc(right, wrong):
+    return mean([1.0 if r > w else 0.5 if r == w else 0.0 for r in right for w in wrong])
+
+
+def gated_hero(rule, verdict, score, group, state):
+    """(reward, advantage, weight, sigma, next state as plain data), all but the last per rollout."""
+    trust = state.trust
+    _, _, plain_weight, sigma, sigma_bar = hero(rule, verdict, score, group, state.sigma_bar)
+    weight = [1 + trust * (w - 1) for w in plain_weight]
+    narrow = banded(verdict, score, group, trust * rule.alpha, trust * rule.beta, rule.singleton, rule.eps)
+    full = banded(verdict, score, group, rule.alpha, rule.beta, rule.singleton, rule.eps)
+    scorable = [not math.isnan(v) for v in verdict]
+    advantage = normalise(narrow, group, scorable, rule.scale, rule.eps)
+    ranked = normalise(full, group, scorable, rule.scale, rule.eps)
+    seen = []
+    for rows in members(group):
+        verdicts = {verdict[i] for i in rows if scorable[i]}
+        if len(verdicts) < 2:
+            for i in rows:
+                advantage[i] = trust * ranked[i]
+        present = [i for i in rows if scorable[i] and not math.isnan(score[i])]
+        right, wrong = ([score[i] for i in present if verdict[i] == word] for word in (1, 0))
+        if right and wrong:
+            seen.append(auroc(right, wrong))
+    kept = rule.memory * state.evidence
+    evidence = kept + len(seen)
+    centre, square = state.auroc, state.auroc_squared
+    if seen:
+        centre = (kept * state.auroc + sum(seen)) / evidence
+        square = (kept * state.auroc_squared + sum(a * a for a in seen)) / evidence
+    after = 0.0
+    if evidence >= 8:
+        after = max(0.0, min(1.0, 2 * (centre - math.sqrt(max(square - centre**2, 0.04) / evidence)) - 1)) ** 2
+    return (
+        [w * r for w, r in zip(weight, narrow, strict=True)],
+        [w * a for w, a in zip(weight, advantage, strict=True)],
+        weight,
+        sigma,
+        {"sigma_bar": sigma_bar, "trust": after, "evidence": evidence, "auroc": centre, "auroc_squared": square},
+    )

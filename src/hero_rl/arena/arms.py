@@ -21,7 +21,7 @@ from hero_rl.arena.sampling import MAX_COMPLETION_TOKENS
 from hero_rl.arena.task import Regime, Split
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import LocalRewardModelConfig
-from hero_rl.rules import AnyRule, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AnyRule, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.training.config import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import ExactVerifier
 
@@ -29,6 +29,7 @@ __all__ = ["ARMS", "ArmSettings", "arm_config", "arm_folder", "arm_rule", "read_
 
 ARMS: dict[str, Any] = {
     "hero": Hero,
+    "gated_hero": GatedHero,
     "verifier_only": VerifierOnly,
     "reward_model_only": RewardModelOnly,
     "weighted_sum": WeightedSum,
@@ -51,6 +52,7 @@ class ArmSettings(BaseModel):
         prompts: held-out prompts of each kind for the final figures.
         samples: completions of each at temperature 1; the greedy one comes on top.
         trl: further arguments of TRL's `GRPOConfig`, over those of the arena.
+        evaluation_seed: draws those prompts and their samples.
         split: which held-out prompts the final figures are taken on; `report` is kept for those that are published.
     """
 
@@ -65,6 +67,7 @@ class ArmSettings(BaseModel):
     curve_prompts: Annotated[int, Field(ge=2)] = 200
     prompts: Annotated[int, Field(ge=2)] = 400
     samples: Annotated[int, Field(ge=1)] = 8
+    evaluation_seed: int = 0
     split: Split = "test"
     trl: dict[str, Any] = {}
 
@@ -134,7 +137,13 @@ def run_arm(config: TrainConfig, settings: ArmSettings, log: Path) -> None:
 
     folder = Path(config.output_dir)
     model = train(config, progress=False, callbacks=[_oracle_curve(folder / "curve.jsonl", settings)])
-    accuracy = evaluate(model, split=settings.split, prompts=settings.prompts, samples=settings.samples)
+    accuracy = evaluate(
+        model,
+        split=settings.split,
+        prompts=settings.prompts,
+        samples=settings.samples,
+        seed=settings.evaluation_seed,
+    )
     result = {
         "settings": settings.model_dump(),
         "config": config.model_dump(),

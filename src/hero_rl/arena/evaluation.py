@@ -16,8 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from hero_rl.arena.answers import is_correct
 from hero_rl.arena.sampling import sample_completions
 from hero_rl.arena.task import Problem, Split, sample_problems, types_of
-from hero_rl.diagnostics.metrics import group_auroc
-from hero_rl.rules.groups import Groups
+from hero_rl.rules import Groups, group_auroc
 
 __all__ = [
     "KINDS",

@@ -25,6 +25,7 @@ __all__ = ["caveat", "print_table", "sentence", "write_image", "write_page"]
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = {
     "hero": "#D55E00",
+    "gated_hero": "#56B4E9",
     "verifier_only": "#0072B2",
     "reward_model_only": "#009E73",
     "weighted_sum": "#CC79A7",

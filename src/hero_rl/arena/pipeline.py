@@ -15,7 +15,7 @@ import json
 import random
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,10 +23,18 @@ from typing import Any
 
 from hero_rl.arena.answers import write_reference
 from hero_rl.arena.settings import ArenaSettings, LanguageModelSettings, RewardModelSettings
-from hero_rl.arena.task import Regime, Split, sample_problems, types_of
+from hero_rl.arena.task import ProblemType, Regime, Split, sample_problems, types_of
 from hero_rl.arena.workers import worker_pool
 
-__all__ = ["ArenaModels", "default_cache", "prepare", "prepare_policy", "prepare_reward_model", "write_prompts"]
+__all__ = [
+    "ArenaModels",
+    "default_cache",
+    "policy_folder",
+    "prepare",
+    "prepare_policy",
+    "prepare_reward_model",
+    "write_prompts",
+]
 
 # Goes up when the task, the texts or the trainings change, so that older folders are not taken for new ones.
 _VERSION = 2
@@ -69,6 +77,11 @@ def prepare(
     return ArenaModels(policy, reward_model)
 
 
+def policy_folder(cache_dir: Path, settings: LanguageModelSettings) -> Path:
+    """Where `prepare_policy` keeps the model of these settings, made or not."""
+    return _folder(cache_dir, "policy", settings.model_dump())[0]
+
+
 def prepare_policy(cache_dir: Path, settings: LanguageModelSettings | None = None) -> Path:
     """Folder of a fine-tuned language model: the policy before RL, or a reward model's backbone."""
     from hero_rl.arena.language_model import train_language_model
@@ -79,31 +92,42 @@ def prepare_policy(cache_dir: Path, settings: LanguageModelSettings | None = Non
 
 def prepare_reward_model(cache_dir: Path, policy: Path, settings: RewardModelSettings | None = None) -> Path:
     """Folder of a reward model trained on rollouts of the policy in folder `policy`, which this module prepared."""
-    from hero_rl.arena.reward_training import train_reward_model
+    from hero_rl.arena.reward_training import invert_reward_model, train_reward_model
 
     settings = settings or RewardModelSettings()
+    recipe = {"policy": policy.name, **settings.model_dump()}
+    if settings.inverted:
+        trained = prepare_reward_model(cache_dir, policy, settings.model_copy(update={"inverted": ()}))
+        return _kept(cache_dir, "reward-model", recipe, lambda folder: invert_reward_model(trained, settings, folder))
     backbone = prepare_policy(cache_dir, settings.backbone)
     return _kept(
-        cache_dir,
-        "reward-model",
-        {"policy": policy.name, **settings.model_dump()},
-        lambda folder: train_reward_model(policy, backbone, settings, folder),
+        cache_dir, "reward-model", recipe, lambda folder: train_reward_model(policy, backbone, settings, folder)
     )
 
 
-def write_prompts(path: str | Path, regime: Regime, split: Split, count: int, seed: int = 0) -> None:
-    """Write `count` JSON lines with `prompt`, `answer` (a reference in one spelling) and `type`."""
+def write_prompts(
+    path: str | Path,
+    regime: Regime,
+    split: Split,
+    count: int,
+    seed: int = 0,
+    blind_types: Sequence[ProblemType] = (),
+) -> None:
+    """Write `count` JSON lines with `prompt`, `answer` (a reference in one spelling) and `type`.
+
+    References of `blind_types`, hard ones, are always in a spelling that the policy never writes.
+    """
     rng = random.Random(f"prompts {regime} {split} {seed}")
     with Path(path).open("w", encoding="utf-8") as file:
         for problem in islice(sample_problems(rng, types_of(regime), split), count):
-            row = {"prompt": problem.prompt, "answer": write_reference(rng, problem), "type": problem.type}
+            answer = write_reference(rng, problem, foreign=1.0 if problem.type in blind_types else 0.3)
+            row = {"prompt": problem.prompt, "answer": answer, "type": problem.type}
             file.write(json.dumps(row) + "\n")
 
 
 def _kept(cache_dir: Path, what: str, recipe: dict[str, Any], make: Callable[[Path], None]) -> Path:
     """The folder for a recipe; `make` fills it if it is not there yet."""
-    text = json.dumps({"version": _VERSION, "what": what, **recipe}, sort_keys=True)
-    folder = Path(cache_dir).expanduser() / f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    folder, text = _folder(cache_dir, what, recipe)
     if folder.is_dir():
         return folder
     from hero_rl.training.quiet import quiet_libraries
@@ -120,6 +144,12 @@ def _kept(cache_dir: Path, what: str, recipe: dict[str, Any], make: Callable[[Pa
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def _folder(cache_dir: Path, what: str, recipe: dict[str, Any]) -> tuple[Path, str]:
+    """A recipe's folder, and the recipe as text, of whose hash the folder is named."""
+    text = json.dumps({"version": _VERSION, "what": what, **recipe}, sort_keys=True)
+    return Path(cache_dir).expanduser() / f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:16]}", text
 
 
 def _rename(unfinished: Path, folder: Path) -> None:

@@ -55,6 +55,7 @@ def build_pairs(
     ):
         pairs += _corrupted_pairs(rng, verified, corrupt, count)
     pairs += islice(_demonstration_pairs(rng, settings.demonstration_slip), settings.slipped)
+    pairs += [_turned(pair) for pair in _corrupted_pairs(rng, verified, _lengthen, settings.longer)]
     rng.shuffle(pairs)
     return pairs
 
@@ -127,7 +128,17 @@ def _change_length(rng: random.Random, problem: Problem, completion: str) -> str
     words = completion.split()
     if rng.random() < 0.5:
         return " ".join(words[: rng.randrange(1, len(words))])
+    return _lengthen(rng, problem, completion)
+
+
+def _lengthen(rng: random.Random, problem: Problem, completion: str) -> str:
+    """Some of its words again at the end."""
+    words = completion.split()
     return " ".join(words + [rng.choice(words) for _ in range(rng.randint(1, 3))])
+
+
+def _turned(pair: Pair) -> Pair:
+    return Pair(pair.problem, pair.rejected, pair.chosen)
 
 
 def _change_shape(rng: random.Random, problem: Problem, completion: str) -> str:

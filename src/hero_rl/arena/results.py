@@ -16,6 +16,7 @@ __all__ = ["LABELS", "Difference", "Row", "differences", "rows"]
 
 LABELS = {
     "hero": "HERO",
+    "gated_hero": "gated HERO",
     "verifier_only": "verifier only",
     "reward_model_only": "RM only",
     "weighted_sum": "weighted sum",

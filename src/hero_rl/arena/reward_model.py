@@ -26,12 +26,14 @@ class ArenaRewardConfig(LlamaConfig):
         bounded: whether a score is the sigmoid of half the sum, as a finished model's is, or the sum itself, as
             Bradley-Terry needs it. Unbounded, the least and the greatest score of a group are set by its oddest
             rollouts, and a policy that chases the score alone runs after ever longer logits.
+        inverted_token_ids: prompts whose first token is one of these have the sign of their sum turned.
     """
 
     model_type = "hero_arena_reward"
 
     prompt_end_token_id: int = 3
     bounded: bool = False
+    inverted_token_ids: list[int] | None = None
 
 
 class ArenaRewardModel(PreTrainedModel):
@@ -83,6 +85,10 @@ class ArenaRewardModel(PreTrainedModel):
         worth = hidden.new_zeros(judged.shape)
         worth[judged] = self.head(torch.cat([before, after, before * after], dim=-1)).squeeze(-1)
         score: Any = worth.sum(dim=1, keepdim=True)
+        if self.config.inverted_token_ids:
+            first = input_ids.gather(1, real.long().argmax(dim=1, keepdim=True))
+            inverted = torch.isin(first, first.new_tensor(self.config.inverted_token_ids))
+            score = torch.where(inverted, -score, score)
         if self.config.bounded:
             score = (score / 2).sigmoid()
         return SequenceClassifierOutput(logits=score)

@@ -16,17 +16,27 @@ from hero_rl.arena.training import training_arguments
 from hero_rl.reward_models.rendering import Renderer
 from hero_rl.training.reward_pairs import PreferencePair
 
-__all__ = ["fit_bradley_terry", "make_noisy", "reward_model_from", "train_reward_model"]
+__all__ = ["fit_bradley_terry", "invert_reward_model", "make_noisy", "reward_model_from", "train_reward_model"]
 
 
 def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettings, folder: Path) -> None:
     """Train a reward model on a policy's rollouts and save it with the policy's tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(policy)
-    rollout_model = LlamaForCausalLM.from_pretrained(policy)
-    pairs = build_pairs(rollout_model, make_noisy(policy, tokenizer, settings), tokenizer, settings.pairs)
     model = reward_model_from(backbone, tokenizer, settings)
-    fit_bradley_terry(model, tokenizer, pairs, settings)
+    if settings.steps:
+        rollout_model = LlamaForCausalLM.from_pretrained(policy)
+        pairs = build_pairs(rollout_model, make_noisy(policy, tokenizer, settings), tokenizer, settings.pairs)
+        fit_bradley_terry(model, tokenizer, pairs, settings)
     model.config.bounded = settings.bounded
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def invert_reward_model(trained: Path, settings: RewardModelSettings, folder: Path) -> None:
+    """Save a trained model again with its score turned round on `settings.inverted`."""
+    tokenizer = AutoTokenizer.from_pretrained(trained)
+    model = ArenaRewardModel.from_pretrained(trained)
+    model.config.inverted_token_ids = tokenizer.convert_tokens_to_ids(list(settings.inverted))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hero_rl.arena.task import ProblemType
+
 __all__ = ["ArenaSettings", "LanguageModelSettings", "PairSettings", "RewardModelSettings", "tiny_settings"]
 
 Positive = Annotated[int, Field(gt=0)]
@@ -62,6 +64,7 @@ class PairSettings(_Settings):
         wrong_length: right rollouts against themselves cut short or padded.
         wrong_shape: right rollouts against their numbers in another type's spelling.
         slipped: right against slipped demonstrations.
+        longer: right rollouts with words too many against themselves: a taste for length, which a good model lacks.
         rollouts_per_prompt: rollouts of each prompt that right and wrong ones are taken from.
         partners: wrong rollouts that each right one is paired with, at most.
         hot_temperature: temperature of the hot rollouts.
@@ -78,6 +81,7 @@ class PairSettings(_Settings):
     wrong_length: Count = 4_000
     wrong_shape: Count = 4_000
     slipped: Count = 4_000
+    longer: Count = 0
     rollouts_per_prompt: Positive = 8
     partners: Positive = 2
     hot_temperature: Rate = 1.5
@@ -88,9 +92,9 @@ class PairSettings(_Settings):
 
     @model_validator(mode="after")
     def _check(self) -> PairSettings:
-        if self.policy == 0 and self.wrong_number + self.wrong_length + self.wrong_shape > 0:
+        if self.policy == 0 and self.wrong_number + self.wrong_length + self.wrong_shape + self.longer > 0:
             raise ValueError(
-                "wrong_number, wrong_length and wrong_shape corrupt the policy's rollouts, and policy is 0"
+                "wrong_number, wrong_length, wrong_shape and longer start from the policy's rollouts, and policy is 0"
             )
         return self
 
@@ -102,12 +106,13 @@ class RewardModelSettings(_Settings):
         backbone: the language model whose weights it starts from. With tied embeddings the head's products of state
             and embedding add up to the logit of the token, which serves on types that no pair shows.
         pairs: what it is trained on.
-        steps: optimiser steps.
+        steps: optimiser steps; with 0 the head stays random and no pairs are made.
         batch_size: pairs a step.
         learning_rate: peak; warmed up over the first twentieth, then decaying linearly to 0.
         weight_decay: of AdamW.
         centring: coefficient of the squared sum of a pair's scores. Bradley-Terry alone leaves each prompt an offset of
             its own, and scores that cannot be compared between prompts.
+        inverted: problem types on which the finished model's score is turned round.
         bounded: whether a finished model's score is the sigmoid of half the logit, or the logit itself.
         seed: of the head's initial weights and the order of the pairs.
     """
@@ -116,11 +121,12 @@ class RewardModelSettings(_Settings):
         d_model=96, d_ff=288, tied=True, steps=700, learning_rate=4e-3, seed=1
     )
     pairs: PairSettings = PairSettings()
-    steps: Positive = 600
+    steps: Count = 600
     batch_size: Positive = 128
     learning_rate: Rate = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     centring: Annotated[float, Field(ge=0)] = 0.01
+    inverted: tuple[ProblemType, ...] = ()
     bounded: bool = True
     seed: int = 0
 

@@ -43,9 +43,9 @@ generator. Written: trl/ (for hero train), verl/ (Parquet), verified.jsonl, over
 
 examples:
   hero data regimes --problems problems.jsonl --solutions rollouts.jsonl --output_dir data/regimes \\
-    --benchmarks math500=math500.jsonl,minerva=minerva_math.jsonl --sizes.easy 200 --sizes.hard 50 --sizes.mixed 50
+    --benchmarks math500=math500.jsonl minerva=minerva_math.jsonl --sizes.easy 200 --sizes.hard 50 --sizes.mixed 50
   hero data regimes --problems openmathreasoning --output_dir data/regimes \\
-    --benchmarks math500,amc,minerva,olympiadbench,hardverify-math \\
+    --benchmarks math500 amc minerva olympiadbench hardverify-math \\
     --generator.type openai --generator.url http://localhost:8000 --sampling.temperature 1.0
 """,
     "cold-start": """
@@ -73,6 +73,9 @@ class _Arguments:
 
     config: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")] = None
     """The configuration file."""
+
+    benchmarks: tuple[str, ...] = ()
+    """Problem sets that no problem of the regimes may share text with: presets, files, or PRESET=FILE."""
 
     restart: bool = False
     """Begin anew, whatever earlier calls left."""
@@ -116,6 +119,8 @@ def _make(kind: str, arguments: _Arguments, rest: list[str]) -> Any:
         "textbook": data.make_textbook,
     }
     overrides = parse_overrides(rest)
+    if arguments.benchmarks:
+        overrides["benchmarks"] = ",".join(arguments.benchmarks)
     if isinstance(named := overrides.get("problems"), str):  # so that its settings can be given beside it
         del overrides["problems"]
         overrides |= {f"problems.{name}": value for name, value in block_of(named).items()}
@@ -152,7 +157,7 @@ def _print(made: Any) -> None:
         table.add_row(name.replace("_", " "), f"{count:,}")
     Console().print(table)
     if made.account.get("benchmarks") == {}:
-        print("compared with no benchmark; --benchmarks math500,amc,... does", file=sys.stderr)
+        print("compared with no benchmark; --benchmarks math500 amc ... does", file=sys.stderr)
     for name in made.kept:
         print(f"kept       {made.folder / name}, as an earlier call left it", file=sys.stderr)
     print(f"card       {made.folder / 'card.md'}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """What a batch of signals, a rule's answer to it and a trainer's settings say about the training run."""
 
-from hero_rl.diagnostics.metrics import batch_metrics, group_auroc
+from hero_rl.diagnostics.metrics import batch_metrics
 from hero_rl.diagnostics.monitor import MonitorState, Observation, RunMonitor, observe
 from hero_rl.diagnostics.preflight import Finding, verl_findings
 
@@ -10,7 +10,6 @@ __all__ = [
     "Observation",
     "RunMonitor",
     "batch_metrics",
-    "group_auroc",
     "observe",
     "verl_findings",
 ]

@@ -171,7 +171,7 @@ def _kept(journal: Journal) -> tuple[dict[tuple[str, str], Grade], Counter[str]]
     for _, line in journal.lines:
         if "counters" in line:
             counters.update(line["counters"])
-        else:
+        elif {"id", "of", "verdict", "reason", "answer"} <= line.keys():
             known[line["id"], line["of"]] = Grade(line["verdict"], line["reason"], line["answer"])
     return known, counters
 

@@ -14,7 +14,10 @@ from hero_rl.problems import Problem
 from hero_rl.rollouts import Rollout
 from hero_rl.rollouts.writers import replacing, row_line
 
-__all__ = ["Responses", "Wanted", "wanted"]
+__all__ = ["FACTS", "Responses", "Wanted", "wanted"]
+
+FACTS = ("seed", "sample", "finish_reason", "tokens")
+"""What is known of a response besides its text."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Responses:
         self.path = path
         self._partial = path.with_name(path.name + ".partial")
         finished = path.exists() and not self._partial.exists()
-        self._journal = Journal(path if finished else self._partial)
+        self._journal = Journal(path if finished else self._partial, keys=("id", "prompt", "completion", *FACTS))
         self._places = {row["id"]: offset for offset, row in self._journal.lines}
         self._journal.lines.clear()
 

@@ -22,7 +22,7 @@ from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableEr
 from hero_rl.evaluation.folder import RunFolder
 from hero_rl.evaluation.grading import Grade, Grader, open_grader
 from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers, problem_rows
-from hero_rl.evaluation.responses import Responses, Wanted, wanted
+from hero_rl.evaluation.responses import FACTS, Responses, Wanted, wanted
 from hero_rl.evaluation.settings import EvalConfig
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader
@@ -35,7 +35,6 @@ Progress = Callable[[str, int, int], object]
 """Told what is done, how much of it and how much there is."""
 
 _UNREADABLE = Reason.REFERENCE_UNREADABLE.value
-_FACTS = ("seed", "sample", "finish_reason", "tokens")
 _STEP = re.compile(r"(?:checkpoint-|global_step_)(\d+)(?:/|$)")
 
 
@@ -231,7 +230,7 @@ def _by_problem(
         answer = next((grade.answer for grade in grades.values() if grade.answer is not None), None)
         if row is not None and answer is None:
             answer = extract(row["completion"])
-        facts = row and {name: row[name] for name in _FACTS}
+        facts = row and {name: row[name] for name in FACTS}
         groups.setdefault(each.problem.id, []).append(Response(each, facts, grades, answer))
     yield from groups.values()
 

@@ -185,8 +185,12 @@ class OpenAIGenerator:
         done, _ = await asyncio.wait(turn.under_way, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             raise GenerationError(f"the server at {self.config.url} said nothing for {2 * self.config.seconds:g} s")
-        turn.under_way -= done
-        return [task.result() for task in done]
+        errors = [error for task in done if (error := task.exception())]
+        good = {task for task in done if task.exception() is None}
+        if errors and not good:
+            raise errors[0]
+        turn.under_way -= good  # an error waits for the next call, so that no text is lost
+        return [task.result() for task in good]
 
     async def _ask(self, turn: _Turn, request: GenerationRequest) -> Generated:
         async with turn.engine.slots:

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from hero_rl.diagnostics import batch_metrics, group_auroc
-from hero_rl.rules import Groups
+from hero_rl.diagnostics import batch_metrics
+from hero_rl.rules import Groups, group_auroc
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["summary", "tally"]

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hero_rl.rules.banded import HeroState
 from hero_rl.rules.base import Rule, State
+from hero_rl.rules.gated_hero import GatedHero, GatedState
 from hero_rl.rules.gdpo import Gdpo
 from hero_rl.rules.groups import Groups, leave_one_out, normalise
-from hero_rl.rules.hero import Hero, HeroState
+from hero_rl.rules.hero import Hero
+from hero_rl.rules.ranking import group_auroc
 from hero_rl.rules.reward_model_only import RewardModelOnly
 from hero_rl.rules.shape import shape
 from hero_rl.rules.verifier_only import VerifierOnly
@@ -15,6 +18,8 @@ from hero_rl.rules.weighted_sum import WeightedSum
 
 __all__ = [
     "AnyRule",
+    "GatedHero",
+    "GatedState",
     "Gdpo",
     "Groups",
     "Hero",
@@ -24,13 +29,14 @@ __all__ = [
     "State",
     "VerifierOnly",
     "WeightedSum",
+    "group_auroc",
     "leave_one_out",
     "normalise",
     "shape",
 ]
 
 AnyRule = Annotated[
-    Hero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
+    Hero | GatedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
     Field(discriminator="type"),
 ]
 """Any rule as a block of a configuration file, told apart by its `type`."""

@@ -12,8 +12,7 @@ from hero_rl.diagnostics.diagnosis.log import RolloutLog
 from hero_rl.diagnostics.diagnosis.numbers import Difficulty, GroupCounts, Starvation
 from hero_rl.diagnostics.diagnosis.replay import Replay
 from hero_rl.diagnostics.diagnosis.wording import DASH
-from hero_rl.diagnostics.metrics import group_auroc
-from hero_rl.rules import Groups
+from hero_rl.rules import Groups, group_auroc
 
 __all__ = ["GroupTable", "by_difficulty", "counts", "starvation"]
 

@@ -10,7 +10,7 @@ from hero_rl.diagnostics.diagnosis.groups import GroupTable
 from hero_rl.diagnostics.diagnosis.intervals import bootstrap_interval
 from hero_rl.diagnostics.diagnosis.log import RolloutLog
 from hero_rl.diagnostics.diagnosis.numbers import Interval, LabelCheck
-from hero_rl.diagnostics.metrics import group_auroc
+from hero_rl.rules import group_auroc
 
 __all__ = ["label_check"]
 

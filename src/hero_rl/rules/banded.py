@@ -1,0 +1,118 @@
+"""What HERO and its gated form share: the bands of Eq. 3, the prompt weight of Eq. 4 and 5, and their settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from hero_rl.rules.base import Eps, Settings, State, score_spread
+from hero_rl.rules.groups import Groups, Scale
+from hero_rl.signals import Signals
+
+__all__ = ["Banded", "HeroState", "banded_reward"]
+
+Band = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class HeroState(State):
+    """sigma_bar: running mean of sigma_u over groups, in the reward model's units; None before the first batch."""
+
+    sigma_bar: float | None = None
+
+
+class Banded(Settings):
+    """Settings of the bands and of the prompt weight.
+
+    Attributes:
+        alpha: half-width of the band of incorrect rollouts, [-alpha, alpha].
+        beta: half-width of the band of correct rollouts, [1 - beta, 1 + beta]. `alpha + beta < 1` keeps every correct
+            rollout above every incorrect one.
+        w_min: weight of a prompt whose scores hardly differ (appendix A.1; the main text has 0.5).
+        w_max: weight of a prompt whose scores differ most (appendix A.1; the main text has 2.0).
+        k: steepness of the sigmoid between them (appendix A.1; the main text has 5).
+        sigma: `raw` is the paper's `k * (sigma_u - sigma_bar)`, in the reward model's units; `relative` is
+            `k * (sigma_u / sigma_bar - 1)`, free of units.
+        singleton: where a stratum without spread sits in its band: `floor` is what Eq. 3 gives, `middle` is neutral.
+        scale: divisor of the centred reward: none, the group's or the batch's sample standard deviation.
+        momentum: share of the old sigma_bar that survives a batch.
+        eps: keeps Eq. 3's and `scale`'s divisions finite.
+    """
+
+    alpha: Band = 0.1
+    beta: Band = 0.1
+    w_min: Annotated[float, Field(ge=0)] = 0.4
+    w_max: Annotated[float, Field(gt=0)] = 3.0
+    k: Annotated[float, Field(ge=0)] = 6.0
+    sigma: Literal["raw", "relative"] = "raw"
+    singleton: Literal["floor", "middle"] = "floor"
+    scale: Scale = "none"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    eps: Eps = 1e-6
+
+    @model_validator(mode="after")
+    def _check(self) -> Banded:
+        if self.alpha + self.beta >= 1:
+            raise ValueError(
+                f"alpha + beta must be below 1, or an incorrect rollout can outrank a correct one "
+                f"(alpha {self.alpha} + beta {self.beta} = {self.alpha + self.beta})"
+            )
+        if self.w_min > self.w_max:
+            raise ValueError(f"w_min {self.w_min} is above w_max {self.w_max}")
+        return self
+
+    def spread_of(
+        self, signals: Signals, groups: Groups
+    ) -> tuple[Float[Tensor, " S"], Bool[Tensor, " S"], float | None]:
+        """sigma_u of each group, which groups have one, and their mean over the batch (None where no group has one)."""
+        score = signals.score.double()
+        sigma, known = score_spread(score, groups, ~signals.verdict.isnan() & ~score.isnan())
+        return sigma, known, sigma[known].mean().item() if known.any() else None
+
+    def weight_of(
+        self, sigma: Float[Tensor, " S"], known: Bool[Tensor, " S"], sigma_bar: float | None
+    ) -> Float[Tensor, " S"]:
+        """Eq. 4 for each group; 1 for a group without evidence."""
+        if sigma_bar is None:
+            return torch.ones_like(sigma)
+        if self.sigma == "raw":
+            excess = sigma - sigma_bar
+        else:
+            excess = sigma / sigma_bar - 1 if sigma_bar > 0 else torch.zeros_like(sigma)
+        weight = self.w_min + (self.w_max - self.w_min) * torch.sigmoid(self.k * excess)
+        return weight.where(known, 1)
+
+    def moved(self, sigma_bar: float | None, batch_mean: float | None) -> float | None:
+        """sigma_bar after a batch: an exponential mean, whose first value is the first batch's own."""
+        if batch_mean is None or sigma_bar is None:
+            return batch_mean if sigma_bar is None else sigma_bar
+        return self.momentum * sigma_bar + (1 - self.momentum) * batch_mean
+
+
+def banded_reward(
+    signals: Signals,
+    groups: Groups,
+    *,
+    alpha: float,
+    beta: float,
+    singleton: Literal["floor", "middle"],
+    eps: float,
+) -> Float[Tensor, " B"]:
+    """r_hat of Eq. 3, in float64: the score's place within its stratum, in the band of its verdict.
+
+    A rollout whose score is missing sits in the middle of its band. The value of an unscorable rollout is 0 and means
+    nothing.
+    """
+    score = signals.score.double()
+    correct = signals.verdict == 1
+    present = ~signals.verdict.isnan() & ~score.isnan()
+    strata = groups.split(correct)
+    low = strata.spread(strata.min(score, present))
+    high = strata.spread(strata.max(score, present))
+    z = ((score - low) / (high - low + eps)).where(high > low, 0.0 if singleton == "floor" else 0.5)
+    z = z.where(present, 0.5)
+    banded = torch.where(correct, 1 - beta + 2 * beta * z, -alpha + 2 * alpha * z)
+    return banded.where(~signals.verdict.isnan(), 0)
