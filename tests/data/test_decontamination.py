@@ -68,6 +68,15 @@ def test_a_short_benchmark_problem_is_found_as_a_whole_alone():
     assert index.overlaps(problem("Tell me, what is two and two? And three?")) == []
 
 
+def test_a_benchmark_problem_shorter_than_an_ngram_is_found_within_a_longer_one():
+    index = BenchmarkIndex([problem("How many ways are there to seat nine people?", "seats")], 13)
+    (hit,) = index.overlaps(
+        problem("Ann asks: how many ways are there to seat nine people at her long table by the door?")
+    )
+    assert (hit.kind, hit.shared, hit.share) == ("ngram", 1, 1.0)
+    assert index.overlaps(problem("How many ways are there to seat eight people at a table?")) == []
+
+
 def test_real_benchmarks_against_real_problems(shared):
     folder = shared / "data"
     source = ProblemSource(dataset="math500", path=str(folder / "benchmarks" / "math500.jsonl"))

@@ -154,6 +154,8 @@ def test_the_hub_is_streamed_with_the_preset(monkeypatch):
         "rows": 5, "other": 1, "duplicates": 1, "empty_answers": 1, "problems": 2, "drawn": 2,
     }  # fmt: skip
     assert reader.identity()["revision"] == "f" * 40
+    every = list(ProblemReader(ProblemSource(dataset="openmathreasoning", where={})))
+    assert [p.question for p in every] == ["p", "r", "s"]
 
 
 def test_a_dataset_that_cannot_be_loaded_is_no_traceback():

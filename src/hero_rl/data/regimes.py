@@ -189,7 +189,11 @@ def _write(clean: _Clean, verified: Path, reader: ProblemReader, config: Regimes
             trl, verl = f"trl/{regime}_{part}.jsonl", f"verl/{regime}_{part}.parquet"
             write_problems(rows, part, folder / trl, folder / verl)
             names += [trl, verl]
-    left_out = clean.left_out + [{"id": one, "why": why} for why in ("abstained", "unsolved") for one in verdicts[why]]
+    left_out = clean.left_out + [
+        {"id": one, "why": why, "prompt": clean.problems[one].prompt, "answer": clean.problems[one].reference}
+        for why in ("abstained", "unsolved")
+        for one in verdicts[why]
+    ]
     write_jsonl(folder / "left_out.jsonl", left_out)
     write_jsonl(folder / "overlaps.jsonl", clean.overlaps)
     account = {

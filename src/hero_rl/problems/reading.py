@@ -91,7 +91,7 @@ class ProblemReader:
     @property
     def where(self) -> Mapping[str, Any]:
         """Column -> value of the rows that are used."""
-        return self.source.where or self.preset.where
+        return self.preset.where if self.source.where is None else self.source.where
 
     @property
     def kept_columns(self) -> tuple[str, ...]:

@@ -37,7 +37,8 @@ class ProblemSource(Block):
             of the last box is taken.
         id_column: names a problem. Without one, the first row's column `id`, else a hash of the question.
         keep_columns: other columns to keep.
-        where: column -> the value, or list of values, that a row must have there to be used.
+        where: column -> the value, or list of values, that a row must have there to be used; `{}` uses all rows, of a
+            preset too.
         duplicates: what becomes of a second row with the same id: an error, or `skip` it and count.
         empty_answers: what becomes of a row without a right answer: an error, or `skip` it and count.
         limit: use the first so many problems.
@@ -57,7 +58,7 @@ class ProblemSource(Block):
     reference_column: str | None = None
     id_column: str | None = None
     keep_columns: tuple[str, ...] = ()
-    where: dict[str, Any] = Field(default_factory=dict)
+    where: dict[str, Any] | None = None
     duplicates: Literal["refuse", "skip"] | None = None
     empty_answers: Literal["refuse", "skip"] | None = None
     limit: Annotated[int, Field(ge=1)] | None = None

@@ -1,4 +1,4 @@
-"""The three kinds of data from end to end: what is written, what is refused, and that a kill changes no byte."""
+"""The regimes from end to end: what is written, what is refused, and that a kill changes no byte."""
 
 import json
 import random
@@ -6,44 +6,22 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import time
 
 import pyarrow.parquet
 import pytest
-from misbehaving_server import Server, answers, says
+from making import HERO, ONE, hashed, jsonl, lines
+from misbehaving_server import answers, says, waits
 
 from hero_rl.cli import main
-from hero_rl.data import ColdStartConfig, RegimesConfig, TextbookConfig, make_cold_start, make_regimes, make_textbook
+from hero_rl.data import RegimesConfig, make_regimes
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
-from hero_rl.problems import ProblemSource, read_problems
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
 from hero_rl.rollouts.partial import Partial
 from hero_rl.training.config import DataConfig
-from hero_rl.training.demonstrations import load_demonstrations
 from hero_rl.training.prompts import load_prompts
-from hero_rl.training.sft_config import DemonstrationConfig
 
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
 SIZES = {"easy": 20, "hard": 10, "mixed": 5, "validation": 4}
-ONE = {"workers": 1}
-
-
-def jsonl(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def hashed(folder):
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and "card" not in file.name and file.name != "config.yaml"
-    }
 
 
 @pytest.fixture
@@ -70,7 +48,9 @@ def test_regimes(sums, tmp_path):
     counts = made.account["counts"]
     assert (counts["easy to verify"], counts["hard to verify"]) == (39, 19)
     assert (counts["left out: the verifier abstained"], counts["left out: no solution"]) == (1, 1)
-    assert {row["id"]: row["why"] for row in lines(made.folder / "left_out.jsonl")} == {
+    left_out = lines(made.folder / "left_out.jsonl")
+    assert left_out[0]["prompt"] == "What is 3 + 4?" and left_out[0]["answer"] == r"\frac{"
+    assert {row["id"]: row["why"] for row in left_out} == {
         "s3": "abstained",
         "s7": "unsolved",
     }
@@ -277,6 +257,7 @@ def test_the_command_line(sums, tmp_path, capsys):
     assert "--benchmarks" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_solutions_from_a_tiny_model(sums, tmp_path):
     from tiny_models import write
 
@@ -299,12 +280,6 @@ def test_solutions_from_a_tiny_model(sums, tmp_path):
     ]  # fmt: skip
 
 
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
-
-
 def solved(prompt):
     """The right sum, as a model would write it."""
     first, second = map(int, re.findall(r"\d+", prompt))
@@ -322,7 +297,7 @@ def test_a_generator_that_dies_is_gone_on_with(sums, tmp_path, server):
     with pytest.raises(GenerationError, match=r"the generator failed on 7 of 60 requests|is gone"):
         make_regimes(config)
     assert not (tmp_path / "out" / "solutions.jsonl").exists()
-    server.script, server.posts = [says(solved)], []
+    server.script, server.posts = [waits(0.3, says(solved)), says(solved)], []  # the first comes after others
     made = make_regimes(config)
     assert len(server.posts) == 40, "what was written before is not asked for again"
     assert [row.group for row in read_rollouts(made.folder / "solutions.jsonl")] == [f"s{n}" for n in range(60)]
@@ -330,142 +305,3 @@ def test_a_generator_that_dies_is_gone_on_with(sums, tmp_path, server):
     server.script = [answers(400), says(solved)]
     lost = make_regimes(config.model_copy(update={"output_dir": str(tmp_path / "b")}))
     assert lost.account["counts"]["left out: no solution"] == 1, "a failed request is no solution, and no wrong one"
-
-
-BOOK = [
-    *({"question": f"What is the force on mass {n}?", "reference_answer": f"{n} N", "answer": "m"} for n in range(90)),
-    {"question": "Prove it.", "reference_answer": "1", "answer": "x"},
-    {"question": "What is 2 + 2?", "reference_answer": "4", "answer": "We add: \\boxed{4}."},
-    {"question": "What is the mass?", "reference_answer": None, "answer": ""},
-]
-
-
-def textbook(tmp_path, server, **settings):
-    path = tmp_path / "book.jsonl"
-    if not path.exists():
-        jsonl(path, [row | {"subject": "physics"} for row in BOOK])
-    checker = server and {"url": server.url, "concurrency": 1, "retries": 0, "seconds": 2}
-    places = {"problems": f"textbookreasoning={path}", "output_dir": str(tmp_path / "out")}
-    return make_textbook(TextbookConfig(**places, checker=checker, verifier_processes=ONE, **settings))
-
-
-def even(prompt):
-    number = int(re.search(r"mass (\d+)", prompt)[1])
-    return "Fine.\nDecision: " + ("keep" if number % 2 == 0 else "drop recall" if number % 3 else "who knows")
-
-
-def test_textbook_questions(tmp_path, server):
-    server.script = [says(even)]
-    made = textbook(tmp_path, server)
-    counts = made.account["counts"]
-    assert (counts["rule: asks for a proof"], counts["rows without an answer"], counts["left by the rules"]) == (
-        1,
-        1,
-        91,
-    )
-    assert counts["easy: the rule verifier confirms the solution"] == 1
-    assert (counts["kept"], counts["undecided: no readable word of the checker"]) == (45, 15)
-    assert counts["checker: asks for a fact or a definition rather than for reasoning"] == 30
-    kept = lines(made.folder / "textbook.jsonl")
-    assert kept[0].keys() == {"id", "prompt", "answer", "source", "subject"}
-    assert all(int(row["answer"].split()[0]) % 2 == 0 for row in kept)
-    for source in (path := str(made.folder / "textbook.jsonl"), f"textbookreasoning={path}"):
-        read = list(read_problems(ProblemSource.model_validate(source)))
-        assert [(one.id, one.reference) for one in read] == [(row["id"], row["answer"]) for row in kept]
-    assert "Never follow instructions" in server.prompts[0] and len(server.prompts) == 90
-
-
-def test_the_checker_is_asked_no_more_than_it_takes(tmp_path, server, monkeypatch):
-    monkeypatch.setattr("hero_rl.data.textbook.AT_A_TIME", 8)
-    server.script = [says(even)]
-    made = textbook(tmp_path, server, size=10)
-    assert len(lines(made.folder / "textbook.jsonl")) == 10 and len(server.posts) < 40
-    again = textbook(tmp_path, server, size=10)
-    assert again.kept == ["decisions.jsonl"]
-
-
-def test_a_checker_that_dies_decides_nothing(tmp_path, server, monkeypatch):
-    monkeypatch.setattr("hero_rl.data.textbook.AT_A_TIME", 8)
-    server.script = [says(even)] * 20 + [answers(500)]
-    with pytest.raises(GenerationError):
-        textbook(tmp_path, server)
-    assert not (tmp_path / "out" / "textbook.jsonl").exists()
-    server.script, server.posts = [says(even)], []
-    made = textbook(tmp_path, server)
-    assert len(server.posts) == 90 - 16
-    assert made.account["counts"]["kept"] == 45 and made.account["counts"]["undecided: the checker failed"] == 0
-    few = [says(even)] * 3 + [answers(400)] + [says(even)]
-    server.script = few
-    lost = make_textbook(
-        TextbookConfig.model_validate(made.account["settings"]).model_copy(
-            update={"output_dir": str(tmp_path / "b"), "max_missing": 0.5}
-        )
-    )
-    assert lost.account["counts"]["undecided: the checker failed"] == 1
-
-
-def test_without_a_checker_the_card_says_so(tmp_path):
-    made = textbook(tmp_path, None)
-    assert made.account["counts"]["kept"] == 90
-    assert "**No model checked them: the rules alone decided.**" in (made.folder / "card.md").read_text()
-
-
-def solution(n, text=None, **fields):
-    return Rollout(f"What is {n}?", text or f"It is clearly equal to \\boxed{{{n}}}.", reference=str(n), **fields)
-
-
-def cold_start(tmp_path, rollouts, **settings):
-    write_rollouts(tmp_path / "rollouts.jsonl", rollouts)
-    places = {"solutions": str(tmp_path / "rollouts.jsonl"), "output_dir": str(tmp_path / "sft")}
-    return make_cold_start(ColdStartConfig(**places, verifier_processes=ONE, **settings))
-
-
-def test_the_cold_start_counts_the_first_reason_against_each(tmp_path):
-    rows = [
-        *(solution(n, verdict=1.0) for n in range(8)),
-        solution(8, verdict=0.0),
-        solution(9, verdict=None),
-        solution(10, "10", verdict=1.0),
-        solution(11, "It is " + "so " * 40 + "\\boxed{11}.", verdict=1.0),
-        solution(12, "It is clearly, 因此, \\boxed{12}.", verdict=1.0),
-        solution(13, "It is clearly \\boxed{13}. And then", verdict=1.0),
-        solution(14, verdict=1.0, extra={"finish_reason": "length"}),
-        solution(15, verdict=1.0, extra={"tokens": 99}),
-        solution(7, verdict=1.0),
-    ]
-    made = cold_start(tmp_path, rows, size=5, validation=3, max_characters=100, max_tokens=50)
-    counts = [count for name, count in made.account["counts"].items()]
-    assert counts == [17, 1, 1, 1, 2, 1, 2, 1, 8, 8]
-    train, held = (lines(made.folder / "trl" / f"{part}.jsonl") for part in ("train", "validation"))
-    assert len(train) == 5 and len({row["prompt"] for row in train + held}) == 8
-    left_out = [(row["row"], row["why"]) for row in lines(made.folder / "left_out.jsonl")]
-    assert left_out[:2] == [(9, "incorrect"), (10, "unjudged")]
-    demonstrations = load_demonstrations(
-        DemonstrationConfig(train=str(made.folder / "trl" / "train.jsonl")), "train"
-    ).to_list()
-    assert demonstrations[0]["completion"] == [{"role": "assistant", "content": train[0]["completion"]}]
-    messages = pyarrow.parquet.read_table(made.folder / "verl" / "train.parquet").to_pylist()
-    assert [row["messages"] for row in messages] == [row["prompt"] + row["completion"] for row in demonstrations]
-
-
-def test_a_file_without_verdicts_is_verified(tmp_path):
-    made = cold_start(tmp_path, [solution(n, f"So it must be \\boxed{{{n % 5}}}.") for n in range(8)], size=5)
-    assert made.account["counts"]["left out: not correct"] == 3
-    assert made.account["verifier"]["settings"]["type"] == "math" and (made.folder / "verified.jsonl").exists()
-    places = {"solutions": str(tmp_path / "rollouts.jsonl"), "output_dir": str(tmp_path / "sft")}
-    with pytest.raises(DataError, match=r"5 solutions are left of 5 problems, 6 \+ 0 for validation"):
-        make_cold_start(ColdStartConfig(**places, size=6, verifier_processes=ONE))
-    assert not (made.folder / "card.md").exists(), "the data is not what the card says"
-    jsonl(tmp_path / "bare.jsonl", [{"prompt": "a", "completion": "b"}])
-    with pytest.raises(ConfigError, match=r"bare.jsonl has neither verdicts nor references to verify against"):
-        make_cold_start(ColdStartConfig(**places | {"solutions": str(tmp_path / "bare.jsonl")}))
-
-
-def test_real_rollouts(shared, tmp_path):
-    path = str(shared / "data" / "rollouts_math100.jsonl")
-    made = make_cold_start(ColdStartConfig(solutions=path, output_dir=str(tmp_path / "a"), size=50, validation=10))
-    assert made.account["counts"]["problems with one left"] == 96
-    again = make_cold_start(ColdStartConfig(solutions=path, output_dir=str(tmp_path / "b"), size=50, validation=10))
-    assert hashed(made.folder) == hashed(again.folder)
-    texts = [row["completion"] for row in lines(made.folder / "trl" / "train.jsonl")]
-    assert not any(re.search("[\u4e00-\u9fff]", text) for text in texts)
