@@ -295,6 +295,13 @@ def test_a_model_in_this_process(problems, tmp_path, capsys):
     assert len(rollouts) == 24 and rollouts[0].prompt == "What is 0 + 0?\nBe short."
     again = evaluate(capsys, tmp_path / "again", *command, "--generator.batch_size", "3")
     assert again == found | {"name": "again"}
+    weights = policy / "model.safetensors"
+    os.utime(weights, ns=(1, 1))  # as if the model had been trained on
+    assert main(["eval", str(tmp_path / "run"), *map(str, command)]) == 2
+    assert "the files of generator.path have changed" in capsys.readouterr().err
+    assert evaluate(capsys, tmp_path / "run", *command, "--rescore") == found
+    policy.rename(tmp_path / "gone")
+    assert evaluate(capsys, tmp_path / "run", *command) == found
 
 
 def test_wrong_arguments(problems, server, tmp_path, capsys):

@@ -139,6 +139,14 @@ def test_solutions_of_other_problems(sums, tmp_path):
         make_regimes(RegimesConfig(output_dir=str(tmp_path / "out"), **sums))
 
 
+def test_a_bad_row_is_named_before_any_work(sums, tmp_path):
+    with (tmp_path / "solutions.jsonl").open("a") as file:
+        file.write('{"prompt": "p"}\n')
+    with pytest.raises(DataError, match=r"solutions.jsonl:60: no column"):
+        make_regimes(RegimesConfig(output_dir=str(tmp_path / "out"), **sums))
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [".verified.jsonl.made_of", "config.yaml"]
+
+
 def test_solutions_are_matched_by_id_sample_and_text(sums, tmp_path):
     problems = lines(tmp_path / "problems.jsonl")
     ways = [

@@ -129,7 +129,7 @@ def gated_hero(rule, verdict, score, group, state):
         square = (kept * state.auroc_squared + sum(a * a for a in seen)) / evidence
     after = 0.0
     if evidence >= 8:
-        after = max(0.0, min(1.0, 2 * (centre - math.sqrt(max(square - centre**2, 0.04) / evidence)) - 1)) ** 2
+        after = max(0.0, min(1.0, 2 * (centre - math.sqrt(max(square - centre**2, 0.04) / evidence)) - 1))
     return (
         [w * r for w, r in zip(weight, narrow, strict=True)],
         [w * a for w, a in zip(weight, advantage, strict=True)],

@@ -90,7 +90,7 @@ def test_the_distance_from_verifier_only_is_bounded_by_the_trust(scale, draws, b
 
 
 def test_a_chance_reward_model_earns_no_more_trust_than_the_bound():
-    """Where no group's AUROC is above 1/2 on average, the mean trust is at most sum(weight^2) / sum(weight)^2."""
+    """Where no AUROC is above 1/2 on average, the mean trust is at most one over the root of the groups that count."""
     torch.manual_seed(0)
     rule, runs, per_batch = GatedHero(memory=0.9), 200, 3
     trusts = []
@@ -102,7 +102,7 @@ def test_a_chance_reward_model_earns_no_more_trust_than_the_bound():
             _, state = rule.update(Signals(verdict, torch.randn(4 * per_batch), group), state)
         trusts.append(state.trust)
     effective = per_batch * (1 + rule.memory) / (1 - rule.memory)
-    assert 0 < sum(trusts) / runs <= 1 / effective
+    assert 0 < sum(trusts) / runs <= effective**-0.5
 
 
 @pytest.mark.parametrize(("score", "least", "most"), [([3.0, 1.0, 0.0, 2.0], 0.6, 1.0), ([0.0, 2.0, 3.0, 1.0], 0, 0)])
@@ -123,7 +123,7 @@ def test_trust_is_lost_when_the_reward_model_stops_ranking():
         data = signals(([1.0, 0.0] * 8, [float(good), float(not good)] * 8, [i // 2 for i in range(16)]))
         _, state = rule.update(data, state)
         trusts.append(state.trust)
-    assert trusts[39] > 0.9
+    assert trusts[39] > 0.95
     assert trusts[-1] == 0.0
 
 
@@ -166,4 +166,4 @@ def test_state_survives_json_bit_for_bit(state):
 def test_trust_is_a_share_and_never_above_what_the_mean_allows(auroc, variance, evidence):
     assume(math.isfinite(evidence))
     trust = trust_of(auroc, auroc**2 + variance, evidence)
-    assert 0 <= trust <= max(0.0, 2 * auroc - 1) ** 2 + 1e-12
+    assert 0 <= trust <= max(0.0, 2 * auroc - 1) + 1e-12

@@ -17,12 +17,6 @@ from hero_rl.errors import ConfigError
 
 __all__ = ["run"]
 
-_KINDS = {
-    "regimes": "split problems into easy and hard to verify, and draw the paper's three regimes",
-    "cold-start": "filter solutions for the first fine-tuning",
-    "textbook": "filter textbook questions for a judge",
-}
-
 _HELP = """usage: hero data <kind> [CONFIG] [--setting VALUE ...]
 
 kinds:
@@ -69,13 +63,10 @@ examples:
 
 @dataclass
 class _Arguments:
-    """Make data."""
+    """What every kind takes."""
 
-    config: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")] = None
+    config: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="[CONFIG]")] = None
     """The configuration file."""
-
-    benchmarks: tuple[str, ...] = ()
-    """Problem sets that no problem of the regimes may share text with: presets, files, or PRESET=FILE."""
 
     restart: bool = False
     """Begin anew, whatever earlier calls left."""
@@ -84,16 +75,37 @@ class _Arguments:
     """Print the result as one JSON object and show no progress."""
 
 
+@dataclass
+class _Regimes(_Arguments):
+    """Split problems into easy and hard to verify, and draw the paper's three regimes."""
+
+    benchmarks: tuple[str, ...] = ()
+    """Problem sets that no problem may share text with: presets, files, or PRESET=FILE."""
+
+
+@dataclass
+class _ColdStart(_Arguments):
+    """Filter a model's solutions for its first fine-tuning."""
+
+
+@dataclass
+class _Textbook(_Arguments):
+    """Filter textbook questions for a judge."""
+
+
+_ARGUMENTS: dict[str, type[_Arguments]] = {"regimes": _Regimes, "cold-start": _ColdStart, "textbook": _Textbook}
+
+
 def run(argv: list[str]) -> int:
     """Parse the arguments, make the data, and print what came of it."""
     kind = argv[0] if argv else "--help"
     if kind in ("-h", "--help"):
-        print(_HELP.format(kinds="\n".join(f"  {name:<12}{what}" for name, what in _KINDS.items())))
+        print(_HELP.format(kinds="\n".join(f"  {name:<12}{each.__doc__}" for name, each in _ARGUMENTS.items())))
         return 0
-    if kind not in _KINDS:
-        print(f"hero data: unknown kind {kind!r}; one of: {', '.join(_KINDS)}", file=sys.stderr)
+    if kind not in _ARGUMENTS:
+        print(f"hero data: unknown kind {kind!r}; one of: {', '.join(_ARGUMENTS)}", file=sys.stderr)
         return 2
-    arguments, rest = parse(_Arguments, argv[1:], f"data {kind}", _COMMON + _EPILOGS[kind])
+    arguments, rest = parse(_ARGUMENTS[kind], argv[1:], f"data {kind}", _COMMON + _EPILOGS[kind])
     try:
         made = _make(kind, arguments, rest)
     except KeyboardInterrupt:
@@ -119,7 +131,7 @@ def _make(kind: str, arguments: _Arguments, rest: list[str]) -> Any:
         "textbook": data.make_textbook,
     }
     overrides = parse_overrides(rest)
-    if arguments.benchmarks:
+    if isinstance(arguments, _Regimes) and arguments.benchmarks:
         overrides["benchmarks"] = ",".join(arguments.benchmarks)
     if isinstance(named := overrides.get("problems"), str):  # so that its settings can be given beside it
         del overrides["problems"]

@@ -20,6 +20,8 @@ from hero_rl.settings import read_yaml, resolve
 __all__ = ["RunFolder", "read_config"]
 
 _OURS = ("rollouts", "problems", "grades")
+_WRITER = "written_by.json"
+_MODEL_FILES = {".safetensors", ".bin", ".json", ".jinja"}
 
 
 def read_config(folder: Path, given: str | None, overrides: dict[str, Any], restart: bool = False) -> EvalConfig:
@@ -106,27 +108,42 @@ class RunFolder:
         """Remove what an evaluation wrote."""
         for name in _OURS:
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in ("result.json", "config.yaml", "environment.json"):
+        for name in ("result.json", "config.yaml", "environment.json", _WRITER):
             (self.path / name).unlink(missing_ok=True)
 
-    def refuse_another_model(self, config: EvalConfig) -> None:
-        """Raise a `ConfigError` where the folder holds responses that these settings would not give."""
-        record = self.path / "config.yaml"
-        if not record.exists() or not any((self.path / "rollouts").glob("*.jsonl*")):
+    def refuse_another_model(self, config: EvalConfig, rescore: bool) -> None:
+        """Raise a `ConfigError` where the folder holds responses that these settings would not give.
+
+        What has become of the model's files since makes no difference where none is to be written (`rescore`).
+        """
+        before = self._writer()
+        if config.generator is None or not before or not any((self.path / "rollouts").glob("*.jsonl*")):
             return
-        before = resolve(read_yaml(record), {}, str(record), EvalConfig).write_identity()
-        changed = sorted(_changes(before, config.write_identity()))
-        if changed and config.generator is not None:
+        changed = _changes(before["settings"], config.write_identity())
+        files = _model_files(config)
+        if (
+            not rescore and files and before["files"] and files != before["files"]
+        ):  # a model that is gone wrote what is there
+            changed.append("the files of generator.path have changed")
+        if changed:
             raise ConfigError(
                 f"{self.path} holds responses by other settings: {'; '.join(changed)}; choose another folder, or begin "
                 "anew with --restart"
             )
 
-    def write_records(self, config: EvalConfig) -> None:
-        """Write the settings and the versions."""
+    def write_records(self, config: EvalConfig, rescore: bool) -> None:
+        """Write the settings, the versions, and, unless nothing is to be written, what writes the responses."""
+        if config.generator is not None and not rescore:
+            files = _model_files(config) or self._writer().get("files")
+            self.write_json(_WRITER, {"settings": config.write_identity(), "files": files})
         settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         self.write("config.yaml", settings.encode())
         self.write_json("environment.json", environment())
+
+    def _writer(self) -> dict[str, Any]:
+        """What wrote the responses that are there; empty where that is not known."""
+        record = self.path / _WRITER
+        return json.loads(record.read_text()) if record.exists() else {}
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a file of JSON, whole or not at all."""
@@ -138,6 +155,15 @@ class RunFolder:
         path.parent.mkdir(exist_ok=True)
         with replacing(path) as file:
             file.write(content)
+
+
+def _model_files(config: EvalConfig) -> dict[str, list[int]] | None:
+    """Size and time of the files of a model in a folder: trained on, it is another one under the same name."""
+    generator = config.generator
+    if generator is None or generator.type != "transformers" or not Path(generator.path).expanduser().is_dir():
+        return None
+    files = sorted(file for file in Path(generator.path).expanduser().iterdir() if file.suffix in _MODEL_FILES)
+    return {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files}
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], place: str = "") -> list[str]:

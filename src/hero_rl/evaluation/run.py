@@ -85,7 +85,7 @@ def evaluate(
         folder = stack.enter_context(RunFolder(output))
         if restart:
             folder.clear()
-        folder.refuse_another_model(config)
+        folder.refuse_another_model(config, rescore)
         run = _Run(config, folder, problems, rescore, progress, stack)
         return run.go()
 
@@ -107,7 +107,7 @@ class _Run:
 
     def go(self) -> dict[str, Any]:
         """All benchmarks, one after the other; the result is written after each."""
-        self.folder.write_records(self.config)
+        self.folder.write_records(self.config, self.rescore)
         result: dict[str, Any] = {
             "format": 1,
             "name": self.config.name or self.folder.path.resolve().name,
@@ -181,7 +181,7 @@ class _Run:
             if self.config.generator.type == "openai" and self.config.generator.model is None:
                 named = self.config.generator.model_copy(update={"model": self._generator.model})
                 self.config = self.config.model_copy(update={"generator": named})
-                self.folder.write_records(self.config)
+                self.folder.write_records(self.config, self.rescore)
         return self._generator
 
     def _graded(

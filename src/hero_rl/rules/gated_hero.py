@@ -44,7 +44,7 @@ class GatedHero(Banded):
     """HERO whose reward model has to earn its part, and loses it when it stops ranking as the verifier does.
 
     Mixed groups show in every batch whether the score puts correct above incorrect: their AUROC. With m its running
-    mean, v its variance and n the number of groups behind it, `trust = clip(2 (m - sqrt(v / n)) - 1, 0, 1) ** 2`. The
+    mean, v its variance and n the number of groups behind it, `trust = clip(2 (m - sqrt(v / n)) - 1, 0, 1)`. The
     weight is `1 + trust * (w_u - 1)`. In a mixed group the bands are `trust * alpha` and `trust * beta` wide; the
     advantages of a uniform group, which only the reward model ranks, are HERO's times the trust. A trust of 0 is the
     verifier alone, exactly. A batch is shaped with the trust that the batches before it have left. What is bounded by
@@ -114,4 +114,4 @@ def trust_of(auroc: float, auroc_squared: float, evidence: float) -> float:
         return 0.0
     variance = max(auroc_squared - auroc**2, _LEAST_VARIANCE)
     bound = auroc - (variance / evidence) ** 0.5
-    return max(0.0, min(2 * bound - 1, 1.0)) ** 2
+    return max(0.0, min(2 * bound - 1, 1.0))
