@@ -166,7 +166,12 @@ def _read_run(folder: Path, name: str) -> Run:
         if key != Path(key).name or key.startswith("."):
             raise DataError(f"{path}: benchmarks: {key!r} is no name of a benchmark")
         benchmarks[key] = _read_benchmark(folder / "problems" / f"{key}.jsonl", key, stated)
-    return Run(name or result.name, result.model, result.step, folder, benchmarks)
+    return Run(_printable(name or result.name), result.model, result.step, folder, benchmarks)
+
+
+def _printable(name: str) -> str:
+    """A name without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in name)
 
 
 def _read_result(path: Path) -> _Result:

@@ -26,7 +26,7 @@ class Cell:
 
     Attributes:
         estimate: the number and its interval.
-        best: whether no run's is higher.
+        best: whether no run's is higher, and some are lower.
         test: against the row that all are compared with; None for that row, and where there is nothing to test.
         p_value: of the test, corrected for all tests of the table.
     """
@@ -193,16 +193,22 @@ def _rows(
     shown: Sequence[Run], estimates: Sequence[Sequence[Estimate | None]], tests: Sequence[Sequence[PairedTest | None]]
 ) -> list[Row]:
     corrected = iter(holm([test.p_value for row in tests for test in row if test is not None]))
-    highest = [max((_shown(one) for one in column if one), default=None) for column in zip(*estimates, strict=True)]
+    highest = [_highest(column) for column in zip(*estimates, strict=True)]
     rows = []
     for run, numbers, row_tests in zip(shown, estimates, tests, strict=True):
         cells: list[Cell | None] = []
         for number, test, most in zip(numbers, row_tests, highest, strict=True):
             p_value = None if test is None else next(corrected)
-            best = number is not None and len(shown) > 1 and _shown(number) == most
+            best = number is not None and _shown(number) == most
             cells.append(None if number is None else Cell(number, best, test, p_value))
         rows.append(Row(run.name, tuple(cells), run))
     return rows
+
+
+def _highest(column: Sequence[Estimate | None]) -> float | None:
+    """The highest number of a column; None where all are level."""
+    numbers = {_shown(number) for number in column if number is not None}
+    return max(numbers) if len(numbers) > 1 else None
 
 
 def _shown(estimate: Estimate) -> float:
