@@ -100,6 +100,8 @@ def test_wrong_encoding_and_missing_file_are_named(tmp_path):
         read(str(tmp_path / "rows.jsonl"))
     with pytest.raises(DataError, match=r"gone.jsonl: no such file"):
         read(str(tmp_path / "gone.jsonl"))
+    with pytest.raises(DataError, match=r"a folder; name a file"):
+        read(str(tmp_path))
 
 
 def test_what_is_skipped_is_counted(tmp_path):

@@ -137,7 +137,7 @@ class ProblemReader:
         if source is None or not (self.source.path or is_file(source)):
             return None
         if not Path(source).is_file():
-            raise DataError(f"{source}: no such file")
+            raise DataError(f"{source}: {'a folder; name a file' if Path(source).is_dir() else 'no such file'}")
         return Path(source)
 
     def _dataset(self, columns: list[str] | None = None) -> Any:
