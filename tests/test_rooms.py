@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "reward_models",
         "scoring",
         "diagnostics",
+        "evaluation",
         "trainers",
         "training",
     },
