@@ -137,6 +137,37 @@ def test_more_samples_seeds_and_benchmarks_add_what_is_missing(problems, server,
     assert len(seeds) == 96
 
 
+def test_a_question_that_has_changed_is_refused_before_anything_is_written(problems, server, tmp_path, capsys):
+    out, command = tmp_path / "run", ["--benchmarks", problems, *asking(server, "--sampling.samples", "1")]
+    evaluate(capsys, out, *command)
+    before = kept(out)
+    said = evaluate(capsys, out, "--sampling.samples", "2", "--instruction", "Think.", code=2)
+    assert "another prompt" in said and len(server.posts) == 12 and kept(out) == before
+    found = evaluate(capsys, out, "--sampling.samples", "2", "--instruction", "null")
+    assert found["benchmarks"]["sums"]["samples"] == 2 and len(server.posts) == 24
+
+
+def test_a_judge_that_never_says_a_verdict_is_no_success(problems, server, tmp_path, capsys):
+    out = tmp_path / "run"
+    command = ["--benchmarks", problems, *asking(server, "--sampling.samples", "1", "--judge.url", server.url)]
+    evaluate(capsys, out, *command)
+    server.script = [says("Hard to say.")] * 50
+    assert main(["eval", str(out), "--graded_by", "judge"]) == 1
+    said = capsys.readouterr()
+    assert "12 of 12 responses are missing or could not be graded" in said.err and "judge unreadable" in said.err
+    assert json.loads((out / "result.json").read_text())["benchmarks"]["sums"]["pass@1"]["value"] is None
+    asked = len(server.posts)
+    assert main(["eval", str(out), "--graded_by", "judge", "--max_missing", "1"]) == 1
+    assert "none of 12 responses has a verdict" in capsys.readouterr().err
+    assert len(server.posts) == asked  # its replies are kept, as it would give the same again
+
+
+def test_nothing_that_a_verifier_can_read_is_no_success(problems, server, tmp_path, capsys):
+    problems.write_text('{"id": "p", "question": "What is 1 + 1?", "answer": "\\\\oint 4 \\\\star\\\\star"}\n')
+    assert main(["eval", str(tmp_path / "run"), "--benchmarks", str(problems), *asking(server)]) == 1
+    assert "sums: none of 4 responses has a verdict (reference unreadable 4)" in capsys.readouterr().err
+
+
 def test_judge_and_both(problems, server, tmp_path, capsys):
     out = tmp_path / "run"
     first = evaluate(capsys, out, "--benchmarks", problems, *asking(server))["benchmarks"]["sums"]
@@ -180,7 +211,8 @@ def test_a_reference_that_cannot_be_read_leaves_its_problem_out(problems, server
     rows = [json.loads(line) for line in (out / "problems" / "sums.jsonl").read_text().splitlines()]
     assert rows[0]["id"] == "p2" and rows[0]["samples"] == [None] * 4
     assert numbers["unscored_reasons"] == {"reference_unreadable": 4} and numbers["failed"] == 0
-    assert numbers["left_out"] == 1 and "1 of the problems are left out" in numbers["averaged"]
+    assert numbers["left_out"] == 1 and "so that 1 of 4 problems are left out" in numbers["averaged"]
+    assert "mean over 3 problems" in numbers["averaged"] and "with k verdicts" in numbers["averaged"]
     assert numbers["pass@1"]["value"] == pytest.approx(sum(sum(row["samples"]) for row in rows[1:]) / 12)
 
 
@@ -317,6 +349,11 @@ def test_wrong_arguments(problems, server, tmp_path, capsys):
     assert "sampling.temprature: unknown setting; did you mean 'temperature'" in said(
         "--benchmarks", problems, *generator, "--sampling.temprature", "1"
     )
+    assert "seeds: one is there twice" in said("--benchmarks", problems, *generator, "--seeds", "[1, 1]")
+    other = tmp_path / "other" / problems.name
+    other.parent.mkdir()
+    other.write_text(problems.read_text())
+    assert "another of that name; give this one its own" in said("--benchmarks", problems, other, *generator)
     assert "give generator.type, or --rescore" in said("--benchmarks", problems, out="empty")
     assert "no responses to grade" in said("--benchmarks", problems, "--rescore", out="empty")
     assert "give one of them" in said("--benchmarks", problems, "--rescore", "--restart")

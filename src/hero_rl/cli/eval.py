@@ -25,7 +25,7 @@ _EPILOG = """
 A benchmark is the name of a preset (math500, amc, minerva, olympiadbench, hardverify-math, textbookreasoning),
 NAME=PATH for a preset's rows in a local file or for a file of your own, or a file alone: .jsonl or .parquet with a
 question and its answer. Any setting is given by its dotted name; the usual sampling is the paper's (temperature 0.6,
-top-p 0.95, 8 samples).
+top-p 0.95, 8 samples; one for hardverify-math and textbookreasoning).
 
 OUT keeps every response. The same command goes on after an interruption, and adds what is missing: more samples, more
 seeds, more benchmarks. With another verifier or another judge it grades the responses that are there anew.
@@ -34,8 +34,7 @@ examples:
   hero eval runs/eval --benchmarks math500 amc --generator.type openai --generator.url http://localhost:8000
   hero eval runs/eval --benchmarks math500=math500.jsonl mine.jsonl --generator.type transformers \\
     --generator.path runs/hero/model --sampling.samples 4 --benchmarks.mine.instruction 'Answer in \\boxed{}.'
-  hero eval runs/eval --benchmarks hardverify-math --benchmarks.hardverify-math.samples 1 \\
-    --judge.url http://localhost:8001
+  hero eval runs/eval --benchmarks hardverify-math --judge.url http://localhost:8001
   hero eval runs/eval --rescore --graded_by both --judge.url http://localhost:8001
   hero eval runs/eval --config eval.yaml --seeds [0,1,2]
 
@@ -95,7 +94,10 @@ def _config(arguments: _Arguments, rest: list[str]) -> EvalConfig:
 
     overrides: dict[str, Any] = {}
     for entry in arguments.benchmarks:
-        overrides |= _benchmark(entry)
+        block = _benchmark(entry)
+        if block.keys() & overrides.keys():
+            raise ConfigError(f"--benchmarks {entry}: there is another of that name; give this one its own, NAME=PATH")
+        overrides |= block
     for name, value in parse_overrides(rest).items():
         block, _, inside = name.partition(".")
         if block == "benchmarks" and "." in inside:

@@ -138,8 +138,9 @@ class _Run:
 
     def _benchmark(self, name: str) -> dict[str, Any]:
         benchmark = self.config.benchmarks[name]
-        asked = wanted(self.problems[name], self.config.all_seeds, self.config.samples(benchmark))
+        asked = wanted(self.problems[name], self.config.seeds_of(benchmark), self.config.samples(benchmark))
         with closing(Responses(self.folder.rollouts(name))) as responses:
+            responses.refuse_other_prompts(asked)  # before more are written, which would fit with no settings
             if not self.rescore:
                 self._write_missing(name, asked, responses)
             if not len(responses):
@@ -149,7 +150,8 @@ class _Run:
             responses.finish(_rollouts(groups, responses, self._step))
         rows = problem_rows(groups)
         self.folder.write(f"problems/{name}.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows))
-        return benchmark_numbers(self.config, benchmark, groups, judge)
+        grader = self._graders[self.config.graders(benchmark)[0]].name
+        return benchmark_numbers(self.config, benchmark, groups, judge) | {"grader": grader}
 
     def _write_missing(self, name: str, asked: Sequence[Wanted], responses: Responses) -> None:
         """Have the model write the responses that are not there; those that it fails on stay missing."""
@@ -260,17 +262,19 @@ def _rollouts(groups: Sequence[Sequence[Response]], responses: Responses, step: 
 
 
 def refuse_failures(result: Mapping[str, Any], max_missing: float) -> None:
-    """Refuse a result with too many responses that are missing, or without a verdict as a grader failed.
+    """Refuse a result with too many responses that are missing or that a grader failed on, or without any verdict.
 
     Raises:
         UnscorableError: names the benchmark and the reasons.
     """
     for name, numbers in result["benchmarks"].items():
         total = numbers["problems"] * numbers["samples"]
+        reasons = ", ".join(f"{why.replace('_', ' ')} {n}" for why, n in numbers["unscored_reasons"].items())
         if numbers["failed"] > max_missing * total:
-            reasons = ", ".join(f"{why.replace('_', ' ')} {n}" for why, n in numbers["unscored_reasons"].items())
             raise UnscorableError(
                 f"{name}: {numbers['failed']} of {total} responses are missing or could not be graded, more than "
                 f"--max_missing {max_missing:g} allows ({reasons}); the numbers leave them out, and the same command "
-                "tries them again"
+                "asks again where nothing was answered"
             )
+        if numbers["unscored"] == total:
+            raise UnscorableError(f"{name}: none of {total} responses has a verdict ({reasons})")
