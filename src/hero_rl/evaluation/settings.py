@@ -42,7 +42,7 @@ class Benchmark(ProblemSource):
             preset's, and `easy` without one.
         graded_by: `verifier`, `judge` or `both`; None is what the whole evaluation says, else the preset's. With both,
             the verifier's verdict counts where answers are easy to verify and the judge's where they are hard.
-        samples: responses to a problem for each seed; None is `sampling.samples`, and 1 for the paper's hard benchmarks.
+        samples: responses to a problem for each seed; None is `sampling.samples`, or 1 for the paper's hard benchmarks.
         seeds: of the samples; None is those of the whole evaluation, and the first of them for the paper's hard
             benchmarks, which have one response to a problem.
     """
