@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.evaluation.statistics import Verdicts, maj_at_k, pass_at_k
@@ -33,6 +33,7 @@ class BenchmarkRun:
         name: the benchmark's.
         kind: easy or hard to verify.
         graded_by: whose verdicts the numbers are of: the verifier's or the judge's.
+        grader: the same with its settings: equal names are equal graders; None where that is not known.
         samples: responses to a problem, of all seeds.
         seeds: seeds that responses were sampled with.
         verdicts: by problem id, in order of seed and sample: 1, 0, None unscored.
@@ -46,6 +47,7 @@ class BenchmarkRun:
     seeds: tuple[int, ...]
     verdicts: Mapping[str, Sequence[float | None]]
     answers: Mapping[str, Sequence[str | None]]
+    grader: str | None = None
 
     @property
     def unscored(self) -> int:
@@ -77,6 +79,15 @@ class Run:
     benchmarks: Mapping[str, BenchmarkRun]
 
 
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"{name!r} has signs in it that cannot be printed")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
 class _Number(BaseModel):
     value: float | None
 
@@ -87,12 +98,13 @@ class _Benchmark(BaseModel):
     samples: int = Field(ge=1)
     seeds: list[int] = Field(min_length=1)
     counts: Literal["verifier", "judge"]
+    grader: Name | None = None
     pass_at_1: _Number = Field(alias="pass@1")
 
 
 class _Result(BaseModel):
     format: Literal[1]
-    name: str = Field(min_length=1)
+    name: Name
     model: str | None = None
     step: int | None = Field(default=None, ge=0)
     benchmarks: dict[str, _Benchmark] = Field(min_length=1)
@@ -193,11 +205,11 @@ def _read_benchmark(path: Path, name: str, stated: _Benchmark) -> BenchmarkRun:
             raise DataError(f"{place}: the problem {problem!r} is there twice")
         verdicts[problem] = _checked(row.get("samples"), place)
         answers[problem] = row.get("answers") or [None] * len(verdicts[problem])
-        if not isinstance(answers[problem], list) or len(answers[problem]) != len(verdicts[problem]):
-            raise DataError(f"{place}: 'answers' must be a list as long as 'samples'")
+        _check_answers(answers[problem], len(verdicts[problem]), place)
     if len(verdicts) != stated.problems:
         raise DataError(f"{path}: {len(verdicts)} problems, and result.json says {stated.problems}")
-    run = BenchmarkRun(name, stated.kind, stated.counts, stated.samples, tuple(stated.seeds), verdicts, answers)
+    seeds = tuple(stated.seeds)
+    run = BenchmarkRun(name, stated.kind, stated.counts, stated.samples, seeds, verdicts, answers, stated.grader)
     _refuse_other_numbers(run, stated.pass_at_1.value, path)
     return run
 
@@ -206,6 +218,13 @@ def _checked(values: Any, place: object) -> list[float | None]:
     if not isinstance(values, list) or any(isinstance(v, bool) or v not in (0, 1, None) for v in values):
         raise DataError(f"{place}: 'samples' must be a list of 0, 1 and null")
     return values
+
+
+def _check_answers(values: Any, count: int, place: object) -> None:
+    if not isinstance(values, list) or len(values) != count:
+        raise DataError(f"{place}: 'answers' must be a list as long as 'samples'")
+    if not all(value is None or isinstance(value, str) for value in values):
+        raise DataError(f"{place}: 'answers' must be a list of texts and null")
 
 
 def _refuse_other_numbers(run: BenchmarkRun, said: float | None, path: Path) -> None:
