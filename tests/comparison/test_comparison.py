@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from evaluated import KINDS, PAPER, drawn, write_run
 
-from hero_rl.comparison import as_latex, as_markdown, compare, curves_of, read_runs
+from hero_rl.comparison import as_latex, as_markdown, compare, curves_of, draw_curves, read_runs
 from hero_rl.comparison.curves import write_curves
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.evaluation.statistics import estimate, holm, paired_test, pass_at_k, stratified_estimate
@@ -81,6 +81,14 @@ def test_the_other_row_and_the_other_metric(runs, tmp_path):
     assert compare(read_runs([str(voted)]), metric="maj@3").rows[0].cells[0].estimate.value == 1
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_smaller_run_says_what_is_common_wherever_it_stands(tmp_path, order):
+    first = write_run(tmp_path / "a", "a", {"amc": {"p": [1], "q": [0], "r": [0]}})
+    second = write_run(tmp_path / "b", "b", {"amc": {"q": [1], "p": [1]}})
+    found = compare(read_runs([str(first), str(second)][::order]), common=True)
+    assert {row.name: row.cells[0].estimate.value for row in found.rows} == {"a": 0.5, "b": 1}
+
+
 def test_only_common_problems_when_told(tmp_path):
     first = write_run(tmp_path / "a", "a", {"amc": {"p": [1], "q": [0], "r": [0]}})
     second = write_run(tmp_path / "b", "b", {"amc": {"q": [1], "p": [1]}})
@@ -90,6 +98,11 @@ def test_only_common_problems_when_told(tmp_path):
     found = compare(runs, common=True)
     assert [row.cells[0].estimate.value for row in found.rows] == [0.5, 1]
     assert "AMC: on the 2 problems that all runs have, of 3." in found.notes
+
+
+def test_where_all_are_level_none_is_highest(tmp_path):
+    places = [write_run(tmp_path / name, name, {"amc": {"p": [1], "q": [0]}}) for name in "ab"]
+    assert not any(row.cells[0].best for row in compare(read_runs(map(str, places))).rows)
 
 
 def test_numbers_of_different_graders_are_not_compared(tmp_path):
@@ -178,7 +191,7 @@ def as_lines(text):
         (lambda folder: (folder / "result.json").unlink(), r"result\.json: No such file.*when it is finished"),
         (lambda folder: (folder / "result.json").write_text("{"), r"result\.json: not valid JSON"),
         (in_result(lambda result: result.update(format=2)), r"result\.json: format: Input should be 1"),
-        (in_result(lambda result: result.update(name="a\x1b]0;b\x07")), r"name: .*cannot be printed"),
+        (in_result(lambda result: result["benchmarks"]["amc"].update(grader="a\x1b]0;")), r"benchmarks\.amc\.grader"),
         (in_result(lambda result: result.update(benchmarks={})), r"result\.json: benchmarks"),
         (in_result(lambda result: result["benchmarks"]["amc"].update(kind="?")), r"benchmarks\.amc\.kind"),
         (in_result(lambda result: result["benchmarks"].update({"../x": result["benchmarks"]["amc"]})), r"'\.\./x'"),
@@ -224,14 +237,15 @@ def test_markdown_escapes_names_and_marks(tmp_path):
     assert text.splitlines()[:4] == [
         "| | AMC |",
         "|---|---:|",
-        r"| a\|b\* | **100.0** (100.0–100.0) |",
-        r"| c\_d | 0.0\*\* (0.0–0.0) |",
+        r"| a\|b\* | **100.0** (88.4–100.0) |",
+        r"| c\_d | 0.0\*\* (0.0–11.6) |",
     ]
 
 
 def test_latex_is_escaped_and_balanced(tmp_path):
-    rows = {"amc": {f"p{n}": [n % 2] for n in range(10)}}
-    places = [write_run(tmp_path / str(n), name, rows) for n, name in enumerate(["50% & é_{x}", r"\input{a}\n 漢"])]
+    half, none = ({"amc": {f"p{n}": [int(n % parts == 1)] for n in range(10)}} for parts in (2, 20))
+    named = [("50% & é_{x}", half), (r"\input{a}\n 漢", none)]
+    places = [write_run(tmp_path / str(n), name, rows) for n, (name, rows) in enumerate(named)]
     text = as_latex(compare(read_runs(map(str, places)), paper="octothinker-8b/easy"))
     assert r"50\% \& e\_\{x\} & \textbf{50.0}" in text
     assert r"\textbackslash{}input\{a\}" in text
@@ -307,6 +321,15 @@ def test_drawings_for_light_and_dark(runs, tmp_path):
         assert np.ptp(imread(path)[..., :3]) > 0.5
     with pytest.raises(ConfigError, match=r"must end in one of \.svg"):
         write_curves(panels, tmp_path / "a.gif")
+
+
+def test_a_name_is_drawn_as_it_stands(tmp_path):
+    for step in (1, 2):
+        write_run(tmp_path / f"{step}", "_x$y$\x1b[31m", {"amc": {"p": [1], "q": [0]}}, step=step)
+    runs = read_runs([str(tmp_path)])
+    assert runs[0].name == "_x$y$ [31m"
+    (text,) = draw_curves(curves_of(runs)).legends[0].get_texts()
+    assert text.get_text().strip() == runs[0].name
 
 
 def test_colours_of_lines_stand_out_from_their_page():

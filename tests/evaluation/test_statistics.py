@@ -125,8 +125,19 @@ def test_an_average_counts_benchmarks_alike_and_lies_in_its_interval(strata, see
 
 def test_problems_are_drawn_within_their_benchmark():
     # All the spread lies between the benchmarks, none within: nothing to be unsure of.
-    found = stratified_estimate([np.zeros(50), np.ones(5)])
+    found = stratified_estimate([np.full(50, 0.25), np.full(5, 0.75)])
     assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
+
+
+def test_all_wrong_and_all_right_are_not_certain():
+    # Clopper and Pearson: 1 - 0.025 ** (1 / n).
+    wrong, right = estimate(np.zeros(40)), estimate(np.ones(40))
+    reach = 1 - 0.025 ** (1 / 40)
+    assert (wrong.value, wrong.low, wrong.high) == pytest.approx((0, 0, reach))
+    assert (right.value, right.low, right.high) == pytest.approx((1, 1 - reach, 1))
+    both = stratified_estimate([np.zeros(40), np.zeros(10)])
+    assert both.high == pytest.approx((reach + 1 - 0.025 ** (1 / 10)) / 2)
+    assert paired_test(np.ones(40), np.ones(40)).difference.high == 0
 
 
 def test_no_interval_of_one_problem_and_no_value_of_none():

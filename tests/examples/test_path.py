@@ -69,7 +69,7 @@ def test_the_cold_start_is_correct(walked):
 def test_the_judge_knows_more_right_answers_than_the_verifier(walked):
     folder, _ = walked
     results = [json.loads(path.read_text()) for path in folder.glob("eval/**/result.json")]
-    assert len(results) == 5
+    assert len(results) == 6
     for result in results:
         assert (result["benchmarks"]["easy"]["counts"], result["benchmarks"]["hard"]["counts"]) == ("verifier", "judge")
         found = result["benchmarks"]["hard"]["agreement"]
@@ -83,7 +83,7 @@ def test_the_table_has_every_method(walked):
     assert [line.split("|")[1].strip() for line in (folder / "table.md").read_text().splitlines()[2:6]] == [
         *["HERO", "verifier only", "SFT", "base"]
     ]
-    assert "sign-flip test" in said and "Training steps: HERO 30" in said
+    assert "sign-flip test" in said and "Training steps: HERO 30, verifier only 30" in said
     assert (folder / "table.tex").read_text().count(r"\\") > 8
     assert "training step" in (folder / "curves.svg").read_text()
     assert (folder / "curves-dark.svg").is_file()

@@ -10,17 +10,17 @@ from hero_rl.errors import ConfigError, HeroError
 __all__ = ["main"]
 
 _VERBS = {
+    "data": "make the training data: regimes, the cold start, textbook questions",
     "train": "train a policy from a configuration file",
     "sft": "fine-tune a model on completions: the cold start",
     "recipe": "list, show and run the paper's runs",
     "train-rm": "train a reward model from preference pairs or labelled rollouts",
     "preflight": "name settings that are inert or dangerous, before a run",
-    "data": "make the training data: regimes, the cold start, textbook questions",
+    "eval": "evaluate a model on benchmarks: pass@k, maj@k, intervals, verifier and judge",
+    "compare": "make the paper's table from evaluations, with intervals and tests",
     "verify": "judge final answers against their references",
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
-    "compare": "make the paper's table from evaluations, with intervals and tests",
     "diagnose": "see inside the reward of rollouts that are there already",
-    "eval": "evaluate a model on benchmarks: pass@k, maj@k, intervals, verifier and judge",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
 }

@@ -31,6 +31,7 @@ _COLOURS = {
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _PAGE = {"light": ("#202124", "#ffffff"), "dark": ("#e8eaed", "#1b1c1f")}
 _DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5)))
+_FEW = 10  # steps that are all named on their axis
 _SUFFIXES = (".svg", ".png", ".pdf")
 
 
@@ -129,32 +130,35 @@ def _draw_panel(axes: Axes, column: Column, curves: Sequence[Curve], metric: str
     ink, _ = _PAGE[theme]
     levels = 0
     for place, curve in enumerate(curves):
+        label = f" {curve.name}"  # matplotlib leaves out what begins with an underscore
         colour = _COLOURS[theme][place % len(_COLOURS[theme])]
         stepped = [(step, found) for step, found in curve.points if step is not None]
         if stepped:
-            _draw_line(axes, curve.name, stepped, colour, _MARKERS[place % len(_MARKERS)])
+            _draw_line(axes, label, stepped, colour, _MARKERS[place % len(_MARKERS)])
         elif curve.points:
             level = _percent(curve.points[0][1].value)
-            axes.axhline(level, color=ink, alpha=0.65, linewidth=1.2, linestyle=_DASHES[levels % 3], label=curve.name)
+            axes.axhline(level, color=ink, alpha=0.65, linewidth=1.2, linestyle=_DASHES[levels % 3], label=label)
             levels += 1
     what = f"average of {len(column.benchmarks)} benchmarks" if column.is_average else column.label
-    axes.set_title(f"{column.kind} to verify, {what}: {metric}, %", loc="left", parse_math=False)
+    axes.set_title(f"{metric} in %, {what} ({column.kind} to verify)", loc="left", parse_math=False)
     axes.set_xlabel("training step (bands: 95% over problems)")
     axes.margins(x=0.03)
-    axes.locator_params(axis="x", integer=True)
+    steps = sorted({step for curve in curves for step, _ in curve.points if step is not None})
+    if len(steps) <= _FEW:
+        axes.set_xticks(steps)
     axes.grid(axis="y", color=ink, alpha=0.14, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
 
 
-def _draw_line(axes: Axes, name: str, points: Sequence[tuple[int, Estimate]], colour: str, marker: str) -> None:
+def _draw_line(axes: Axes, label: str, points: Sequence[tuple[int, Estimate]], colour: str, marker: str) -> None:
     steps = [step for step, _ in points]
     values = [_percent(found.value) for _, found in points]
     # Without an interval the band has no height.
     low = [_percent(found.value if found.low is None else found.low) for _, found in points]
     high = [_percent(found.value if found.high is None else found.high) for _, found in points]
     axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.plot(steps, values, color=colour, marker=marker, markersize=5, linewidth=1.8, label=name)
+    axes.plot(steps, values, color=colour, marker=marker, markersize=5, linewidth=1.8, label=label)
 
 
 def _percent(share: float | None) -> float:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.evaluation.statistics import Verdicts, maj_at_k, pass_at_k
@@ -79,15 +79,6 @@ class Run:
     benchmarks: Mapping[str, BenchmarkRun]
 
 
-def _printable(name: str) -> str:
-    if not name.isprintable():
-        raise ValueError(f"{name!r} has signs in it that cannot be printed")
-    return name
-
-
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-
-
 class _Number(BaseModel):
     value: float | None
 
@@ -98,13 +89,13 @@ class _Benchmark(BaseModel):
     samples: int = Field(ge=1)
     seeds: list[int] = Field(min_length=1)
     counts: Literal["verifier", "judge"]
-    grader: Name | None = None
+    grader: str | None = Field(default=None, pattern=r"^[\w.-]+$")
     pass_at_1: _Number = Field(alias="pass@1")
 
 
 class _Result(BaseModel):
     format: Literal[1]
-    name: Name
+    name: str = Field(min_length=1)
     model: str | None = None
     step: int | None = Field(default=None, ge=0)
     benchmarks: dict[str, _Benchmark] = Field(min_length=1)
@@ -178,7 +169,12 @@ def _read_run(folder: Path, name: str) -> Run:
         if key != Path(key).name or key.startswith("."):
             raise DataError(f"{path}: benchmarks: {key!r} is no name of a benchmark")
         benchmarks[key] = _read_benchmark(folder / "problems" / f"{key}.jsonl", key, stated)
-    return Run(name or result.name, result.model, result.step, folder, benchmarks)
+    return Run(_printable(name or result.name), result.model, result.step, folder, benchmarks)
+
+
+def _printable(name: str) -> str:
+    """A name without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " for sign in name)
 
 
 def _read_result(path: Path) -> _Result:

@@ -26,7 +26,7 @@ class Cell:
 
     Attributes:
         estimate: the number and its interval.
-        best: whether no run's is higher.
+        best: whether no run's is higher, and some are lower.
         test: against the row that all are compared with; None for that row, and where there is nothing to test.
         p_value: of the test, corrected for all tests of the table.
     """
@@ -213,16 +213,22 @@ def _rows(
     columns: Sequence[Column],
     corrected: Mapping[tuple[int, tuple[str, ...]], float],
 ) -> list[Row]:
-    highest = [max((_shown(one) for one in column if one), default=None) for column in zip(*estimates, strict=True)]
+    highest = [_highest(column) for column in zip(*estimates, strict=True)]
     rows = []
     for place, (run, numbers, row_tests) in enumerate(zip(shown, estimates, tests, strict=True)):
         cells: list[Cell | None] = []
         for column, number, test, most in zip(columns, numbers, row_tests, highest, strict=True):
             p_value = corrected.get((place, column.benchmarks))
-            best = number is not None and len(shown) > 1 and _shown(number) == most
+            best = number is not None and _shown(number) == most
             cells.append(None if number is None else Cell(number, best, test, p_value))
         rows.append(Row(run.name, tuple(cells), run))
     return rows
+
+
+def _highest(column: Sequence[Estimate | None]) -> float | None:
+    """The highest number of a column; None where all are level."""
+    numbers = {_shown(number) for number in column if number is not None}
+    return max(numbers) if len(numbers) > 1 else None
 
 
 def _shown(estimate: Estimate) -> float:

@@ -192,7 +192,7 @@ def estimate(values: Float[np.ndarray, " P"], *, seed: int = 0, resamples: int =
     """Mean over problems with a 95% percentile interval (Efron, 1979), problems drawn with replacement.
 
     Args:
-        values: a value a problem; NaN is left out.
+        values: a value a problem, in [0, 1]; NaN is left out.
         seed: of the draws.
         resamples: how many.
     """
@@ -204,13 +204,38 @@ def stratified_estimate(
 ) -> Estimate:
     """Mean of the strata's means, each counting the same, with a 95% interval: problems are drawn within each stratum.
 
-    The average over benchmarks: a large one weighs no more than a small one, and each keeps its size in every draw.
+    The average over benchmarks: a large one weighs no more than a small one, and each keeps its size in every draw. A
+    stratum that is all wrong or all right has nothing to draw; its exact binomial limits are taken.
 
     Args:
-        strata: per benchmark, a value a problem; NaN is left out.
+        strata: per benchmark, a value a problem, in [0, 1]; NaN is left out.
         seed: of the draws.
         resamples: how many.
     """
+    found = _bootstrap(strata, seed, resamples)
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    limits = [_exact_limits(values) for values in map(_present, strata)]
+    below, above = (sum(ends) / len(limits) for ends in zip(*limits, strict=True))
+    return Estimate(found.value, found.low - below, found.high + above)
+
+
+def _exact_limits(values: Float[np.ndarray, " P"]) -> tuple[float, float]:
+    """How far the truth may lie below and above a stratum that is all wrong or all right, else 0 and 0.
+
+    Draws from equal numbers are all the same, and would claim to be sure. The share of problems that are otherwise is
+    binomial, and its limits (Clopper and Pearson, 1934) hold for a mean of values in [0, 1] too.
+    """
+    value = values[0]
+    if value not in (0, 1) or not np.all(values == value):
+        return 0.0, 0.0
+    from scipy.stats import binomtest
+
+    reach = float(binomtest(0, len(values)).proportion_ci(_LEVEL, method="exact").high)
+    return (reach, 0.0) if value == 1 else (0.0, reach)
+
+
+def _bootstrap(strata: Sequence[Float[np.ndarray, " P"]], seed: int, resamples: int) -> Estimate:
     present = [_present(values) for values in strata]
     if not present or any(len(values) == 0 for values in present):
         return Estimate(None)
@@ -276,7 +301,7 @@ def stratified_paired_test(
         ValueError: the values of a stratum are not aligned.
     """
     gaps = [_gaps(first, second) for first, second in strata]
-    difference = stratified_estimate(gaps, seed=seed, resamples=resamples)
+    difference = _bootstrap(gaps, seed, resamples)
     problems = sum(map(len, gaps))
     if difference.value is None:
         return PairedTest(difference, 1.0, problems, exact=True)
