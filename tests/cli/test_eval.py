@@ -147,6 +147,21 @@ def test_a_question_that_has_changed_is_refused_before_anything_is_written(probl
     assert found["benchmarks"]["sums"]["samples"] == 2 and len(server.posts) == 24
 
 
+def test_the_models_that_judged_are_said(problems, server, tmp_path, capsys):
+    out = tmp_path / "run"
+    evaluate(
+        capsys, out, "--benchmarks", problems, *asking(server, "--sampling.samples", "1", "--generator.model", "m")
+    )
+    judge = ["--graded_by", "judge", "--judge.url", server.url]
+    found = evaluate(capsys, out, *judge, "--benchmarks.sums.limit", "4")["benchmarks"]["sums"]
+    assert found["judge"]["models"] == ["the-judge"] and found["grader"].startswith("judge-")
+    server.models = ["another"]
+    assert main(["eval", str(out), *judge, "--benchmarks.sums.limit", "null"]) == 0
+    assert "judge the-judge, another: 12 calls" in capsys.readouterr().out
+    verified = evaluate(capsys, out, "--graded_by", "verifier")["benchmarks"]["sums"]
+    assert verified["judge"] is None and verified["grader"].startswith("verifier-")
+
+
 def test_a_judge_that_never_says_a_verdict_is_no_success(problems, server, tmp_path, capsys):
     out = tmp_path / "run"
     command = ["--benchmarks", problems, *asking(server, "--sampling.samples", "1", "--judge.url", server.url)]

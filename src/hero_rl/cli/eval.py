@@ -219,5 +219,6 @@ def _judge(numbers: dict[str, Any]) -> list[str]:
     counts = numbers["judge"]
     if not counts:
         return []
-    said = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return [f"judge: {said or 'not asked'}"]
+    models = ", ".join(counts["models"])
+    numbers = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "models" and count]
+    return [f"judge{f' {models}' if models else ''}: {', '.join(numbers) or 'not asked'}"]

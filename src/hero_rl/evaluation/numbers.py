@@ -75,7 +75,7 @@ def problem_rows(groups: Sequence[Sequence[Response]]) -> list[dict[str, Any]]:
 
 
 def benchmark_numbers(
-    config: EvalConfig, benchmark: Benchmark, groups: Sequence[Sequence[Response]], judge: Mapping[str, int]
+    config: EvalConfig, benchmark: Benchmark, groups: Sequence[Sequence[Response]], judge: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything that a result says of one benchmark.
 
@@ -83,7 +83,7 @@ def benchmark_numbers(
         config: the evaluation's settings.
         benchmark: the benchmark's.
         groups: the responses to each problem.
-        judge: what the judge counted.
+        judge: the judge's `models` and what it counted.
     """
     graders, samples, seeds = config.graders(benchmark), config.samples(benchmark), config.seeds_of(benchmark)
     verdicts = [[each.verdict for each in group] for group in groups]

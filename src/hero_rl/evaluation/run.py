@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -188,10 +187,10 @@ class _Run:
 
     def _graded(
         self, name: str, asked: Sequence[Wanted], responses: Responses
-    ) -> tuple[dict[str, dict[str, Grade]], Mapping[str, int]]:
-        """Grader -> the grades of all responses, the one that counts first; and what the judge counted."""
+    ) -> tuple[dict[str, dict[str, Grade]], dict[str, Any]]:
+        """Grader -> the grades of all responses, the one that counts first; and what is known of the judge."""
         graded: dict[str, dict[str, Grade]] = {}
-        judge: Counter[str] = Counter()
+        judge: dict[str, Any] = {}
         for kind in self.config.graders(self.config.benchmarks[name]):
             if kind not in self._graders:
                 self._graders[kind] = open_grader(kind, self.config, self.stack)
@@ -202,9 +201,11 @@ class _Run:
                 done += count
                 self.progress(f"{name}: {kind}", done, len(asked))
 
-            graded[kind], counted = self._graders[kind].grade(asked, responses, self.folder.grades(name), moved)
+            graded[kind], counters, models = self._graders[kind].grade(
+                asked, responses, self.folder.grades(name), moved
+            )
             if kind == "judge":
-                judge = counted
+                judge = {"models": models, **counters}
             unreadable = self._graders[kind].unreadable(self.problems[name])
             for each in asked:
                 if each.problem.id in unreadable and each.id in graded[kind]:

@@ -262,6 +262,11 @@ class JudgeVerifier(BaseModel):
         """
         return self._state.counts.totals
 
+    @property
+    def asked(self) -> str | None:
+        """The name of the model that is asked; None where the settings do not say and the server was not asked yet."""
+        return self.model or self._state.model
+
     def close(self) -> None:
         """End connections and thread, which otherwise go with the object; a later call opens new ones.
 
