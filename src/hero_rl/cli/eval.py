@@ -220,5 +220,5 @@ def _judge(numbers: dict[str, Any]) -> list[str]:
     if not counts:
         return []
     models = ", ".join(counts["models"])
-    numbers = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "models" and count]
-    return [f"judge{f' {models}' if models else ''}: {', '.join(numbers) or 'not asked'}"]
+    said = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "models" and count]
+    return [f"judge{f' {models}' if models else ''}: {', '.join(said) or 'not asked'}"]
