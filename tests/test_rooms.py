@@ -56,6 +56,7 @@ MAY_IMPORT = {
         "reward_models",
         "scoring",
         "diagnostics",
+        "evaluation",
         "trainers",
         "training",
     },

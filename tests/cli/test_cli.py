@@ -51,7 +51,7 @@ def rows(path):
 def test_help_names_every_verb_and_unknown_ones_are_refused(capsys):
     assert main([]) == main(["--help"]) == 0
     said = capsys.readouterr().out
-    verbs = "data, train, sft, recipe, train-rm, preflight, eval, compare, verify, score, diagnose, serve, demo"
+    verbs = "data, train, sft, recipe, train-rm, preflight, eval, compare, verify, score, diagnose, serve, demo, study"
     assert re.findall(r"^  ([a-z-]+) ", said, re.M) == 2 * verbs.split(", ")
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == hero_rl.__version__
@@ -60,7 +60,7 @@ def test_help_names_every_verb_and_unknown_ones_are_refused(capsys):
 
 
 @pytest.mark.parametrize(
-    "verb", ["train", "sft", "recipe", "train-rm", "preflight", "score", "diagnose", "serve", "demo"]
+    "verb", ["train", "sft", "recipe", "train-rm", "preflight", "score", "diagnose", "serve", "demo", "study"]
 )
 def test_help_has_examples(verb, capsys):
     with pytest.raises(SystemExit) as stopped:

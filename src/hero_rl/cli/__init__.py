@@ -23,6 +23,7 @@ _VERBS = {
     "diagnose": "see inside the reward of rollouts that are there already",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
     "demo": "train a miniature with HERO and its rivals, and show who wins",
+    "study": "rules x regimes x reward models x seeds in the miniature, and their tables",
 }
 
 # Packages that an extra brings.

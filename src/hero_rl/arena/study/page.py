@@ -1,0 +1,271 @@
+"""A study's table as a page of tables and figures, for people.
+
+write_page(read_table(Path("docs/study.parquet")), Path("docs"))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hero_rl.arena.evaluation import KINDS, Estimate
+from hero_rl.arena.study.estimates import Gap, Selection, gap_of, mean_of
+from hero_rl.arena.study.figures import write_figures
+from hero_rl.arena.study.plan import PARTS, START, Part
+from hero_rl.evaluation.statistics import holm
+from hero_rl.training.records import write_whole
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["readme_table", "study_page", "write_page"]
+
+_VERIFIER = "verifier only"
+_HARD_FIRST = tuple(reversed(KINDS))
+_LEVEL = 0.05
+
+
+def write_page(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
+    """Write `study.md` and its figures into a folder.
+
+    Args:
+        frame: a study's table.
+        folder: where the page goes.
+        notes: a text of one's own, put before the tables.
+    """
+    figures = write_figures(frame, folder)
+    page = folder / "study.md"
+    write_whole(page, study_page(frame, [path.name for path in figures], notes))
+    return [page, *figures]
+
+
+def study_page(frame: pandas.DataFrame, figures: Sequence[str] = (), notes: str = "") -> str:
+    """The page as Markdown: what ran, then every table that the study's table has cells for."""
+    sections = [
+        "# The study\n\n" + _what_ran(frame),
+        notes.strip(),
+        _main(frame),
+        _qualities(frame),
+        _ranks(frame),
+        _ablations(frame),
+        _two_faced(frame),
+        _pictures(figures),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def readme_table(frame: pandas.DataFrame) -> str:
+    """The main table's hard-to-verify part, as the README shows it."""
+    rules = [START, *_rules(PARTS["main"][0])]
+    rows = [[_name(rule), *_accuracies(frame, Selection(rule)), _gap_cell(frame, rule)] for rule in rules]
+    return _table(["trained with", "hard, sampled", "easy, sampled", "hard, less verifier only"], rows)
+
+
+def _what_ran(frame: pandas.DataFrame) -> str:
+    config = json.loads(frame["config"].iloc[0])
+    arm = config["arm"]
+    seeds = sorted(frame["seed"].unique())
+    hours = frame.groupby("cell", observed=True)["seconds"].first().sum() / 3600
+    return (
+        f"{frame['cell'].nunique()} cells, each a whole pipeline in the [arena](arena.md): a policy, a reward model, "
+        f"prompts and RL of its own seed. Seeds {seeds[0]} to {seeds[-1]}; {arm['steps']} steps of "
+        f"{arm['prompts_per_step']} prompts x {arm['num_generations']} rollouts through `HeroGRPOTrainer`; {hours:.1f} "
+        f"hours of one core. Accuracy in % by the oracle on {arm['prompts']} {arm['split']} prompts of each kind, "
+        f"{arm['samples']} samples of each at temperature 1 (*sampled*) and one at 0 (*greedy*). ± is the half-width "
+        "of a 95% t-interval over seeds; differences are paired by seed: the same policy, reward model and prompts on "
+        "both sides; in brackets, in how many of the seeds the first is ahead. Every number with its whole "
+        "configuration: "
+        "`study.parquet` beside this page."
+    )
+
+
+def _main(frame: pandas.DataFrame) -> str:
+    """Table 2 of the paper in miniature."""
+    parts = []
+    for regime in PARTS["main"][0].regimes:
+        rules = [rule for rule in _rules(PARTS["main"][0]) if _present(frame, Selection(rule, regime))]
+        if len(rules) < 2:
+            continue
+        rows = [["before RL", *_accuracies(frame, Selection(START, PARTS["main"][0].regimes[0]), greedy=True), "", ""]]
+        gaps = _against(frame, [Selection(rule, regime) for rule in rules], Selection(_VERIFIER, regime))
+        for rule, gap in zip(rules, gaps, strict=True):
+            rows.append([_name(rule), *_accuracies(frame, Selection(rule, regime), greedy=True), *gap])
+        head = ["rule", "hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"]
+        table = _table([*head, "hard, less verifier only", "easy, less verifier only"], rows)
+        parts.append(f"### Trained on {regime}{'' if regime == 'mixed' else '-to-verify'} prompts\n\n{table}")
+    if not parts:
+        return ""
+    lead = (
+        "The strong reward model; the differences are of sampled accuracy. \\* marks a paired t-test with p below 0.05 "
+        "after Holm's correction over its table."
+    )
+    return "\n\n".join([f"## Rules and regimes\n\n{lead}", *parts])
+
+
+def _qualities(frame: pandas.DataFrame) -> str:
+    """Every rule with every reward model, on hard-to-verify prompts."""
+    qualities = ["strong", *PARTS["quality"][0].qualities]
+    rules = list(dict.fromkeys(rule for part in PARTS["quality"] for rule in part.rules))
+    chosen = [
+        Selection(rule, quality=quality)
+        for quality in qualities
+        for rule in rules
+        if _present(frame, Selection(rule, quality=quality))
+    ]
+    if not any(selection.quality != "strong" for selection in chosen):
+        return ""
+    gaps = _against(frame, chosen, Selection(_VERIFIER))
+    rows = [
+        [selection.quality, _name(selection.rule), *_accuracies(frame, selection), *gap]
+        for selection, gap in zip(chosen, gaps, strict=True)
+    ]
+    alone = Selection(_VERIFIER)
+    rows.insert(0, ["none", _name(_VERIFIER), *_accuracies(frame, alone), "", ""])
+    head = ["reward model", "rule", "hard", "easy", "hard, less verifier only", "easy, less verifier only"]
+    lead = "Trained on hard-to-verify prompts; sampled accuracy. \\* as above, corrected over the whole table."
+    return f"## Reward models of graded quality\n\n{lead}\n\n{_table(head, rows)}"
+
+
+def _ranks(frame: pandas.DataFrame) -> str:
+    """How well each reward model ranks, before and after."""
+    qualities = sorted(set(frame.loc[frame["measure"] == "rank mixed", "quality"]), key=_quality_order)
+    rows = []
+    for quality in qualities:
+        for rule in ("HERO", "gated HERO", "RM only"):
+            selection = Selection(rule, quality=quality, blind_types="S" if quality == "two-faced" else "")
+            if not _present(frame, selection):
+                continue
+            for when, step in (("before", 0), ("after", None)):
+                if when == "before" and rule != "HERO":
+                    continue
+                names = ("verifier_mixed", "mixed", "uniform")
+                values = [_mean_cell(selection.values(frame, f"rank {name}", step=step)) for name in names]
+                rows.append([quality, "before RL" if when == "before" else f"after {_name(rule)}", *values])
+    if not rows:
+        return ""
+    lead = (
+        "AUROC within groups on 300 hard development prompts, mean over seeds: against the verifier in its mixed "
+        "groups (what a run can see), against the oracle in those groups, and against the oracle in groups that are "
+        "uniform for the verifier."
+    )
+    head = ["reward model", "when", "verifier, mixed groups", "oracle, mixed groups", "oracle, uniform groups"]
+    return f"## How well the reward models rank\n\n{lead}\n\n{_table(head, rows)}"
+
+
+def _ablations(frame: pandas.DataFrame) -> str:
+    chosen = [
+        Selection(rule, quality=quality)
+        for part in PARTS["ablations"]
+        for quality in part.qualities
+        for rule in part.rules
+        if _present(frame, Selection(rule, quality=quality))
+    ]
+    if not chosen:
+        return ""
+    rows = []
+    for selection in chosen:
+        gaps = [gap_of(frame, selection, Selection("HERO"), "sampled", kind) for kind in _HARD_FIRST]
+        rows.append([_name(selection.rule), selection.quality, *_accuracies(frame, selection), *map(_gap, gaps)])
+    lead = (
+        "Trained on hard-to-verify prompts; sampled accuracy, and the difference from HERO with the strong reward "
+        "model on the same seeds. Not corrected for the number of rows: these are for orientation."
+    )
+    head = ["rule", "reward model", "hard", "easy", "hard, less HERO", "easy, less HERO"]
+    return f"## Ablations\n\n{lead}\n\n{_table(head, rows)}"
+
+
+def _two_faced(frame: pandas.DataFrame) -> str:
+    part = PARTS["two-faced"][0]
+    chosen = [Selection(rule, quality="two-faced", blind_types="S") for rule in part.rules]
+    chosen = [selection for selection in chosen if _present(frame, selection)]
+    if not chosen:
+        return ""
+    gaps = _against(frame, chosen, Selection(_VERIFIER, quality="two-faced", blind_types="S"))
+    rows = [
+        [_name(selection.rule), *_accuracies(frame, selection), *gap]
+        for selection, gap in zip(chosen, gaps, strict=True)
+    ]
+    lead = (
+        "One of the three hard types (`S`) has only references that the policy never writes, so that all its groups "
+        "are uniform, and on that type the strong reward model's score is turned round: right wherever it can be "
+        "checked, wrong wherever it cannot."
+    )
+    head = ["rule", "hard", "easy", "hard, less verifier only", "easy, less verifier only"]
+    return f"## A reward model with two faces\n\n{lead}\n\n{_table(head, rows)}"
+
+
+def _pictures(figures: Sequence[str]) -> str:
+    """Each figure once, in the reader's theme."""
+    parts = []
+    for light in (name for name in figures if not name.endswith("-dark.svg")):
+        stem = light.removesuffix(".svg")
+        label = stem.removeprefix("study-").replace("-", " ")
+        parts.append(
+            f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{stem}-dark.svg">\n'
+            f'  <img alt="{label}" src="{light}">\n</picture>'
+        )
+    return "## Figures\n\n" + "\n\n".join(parts) if parts else ""
+
+
+def _against(frame: pandas.DataFrame, chosen: Sequence[Selection], other: Selection) -> list[list[str]]:
+    """Two cells a selection: the differences from another one, marked where they stand up to the correction."""
+    gaps = [
+        None if selection == other else gap_of(frame, selection, other, "sampled", kind)
+        for selection in chosen
+        for kind in _HARD_FIRST
+    ]
+    adjusted = iter(holm([gap.p for gap in gaps if gap]))
+    cells = [_gap(gap) + (" \\*" if gap and next(adjusted) < _LEVEL else "") for gap in gaps]
+    return [cells[i : i + 2] for i in range(0, len(cells), 2)]
+
+
+def _accuracies(frame: pandas.DataFrame, selection: Selection, greedy: bool = False) -> Iterator[str]:
+    for kind in _HARD_FIRST:
+        for measure in ("sampled", "greedy") if greedy else ("sampled",):
+            yield _percent(mean_of(frame, selection, measure, kind))
+
+
+def _gap_cell(frame: pandas.DataFrame, rule: str) -> str:
+    other = Selection(_VERIFIER)
+    return _gap(None if rule in (START, _VERIFIER) else gap_of(frame, Selection(rule), other, "sampled", "hard"))
+
+
+def _present(frame: pandas.DataFrame, selection: Selection) -> bool:
+    return len(selection.values(frame, "sampled", "hard")) > 0
+
+
+def _rules(part: Part) -> list[str]:
+    return [rule for rule in part.rules if rule != START]
+
+
+def _quality_order(quality: str) -> int:
+    return ["large", "strong", "medium", "weak", "biased", "useless", "inverted", "two-faced"].index(quality)
+
+
+def _name(rule: str) -> str:
+    return "before RL" if rule == START else rule
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    width = f" ± {100 * estimate.half_width:.1f}" if estimate.half_width != float("inf") else ""
+    return f"{100 * estimate.mean:.1f}{width}"
+
+
+def _gap(gap: Gap | None) -> str:
+    if gap is None:
+        return ""
+    return f"{100 * gap.estimate.mean:+.1f} ± {100 * gap.estimate.half_width:.1f} ({gap.won}/{gap.seeds})"
+
+
+def _mean_cell(values: pandas.Series) -> str:
+    return f"{values.mean():.2f}" if len(values) else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    texts = sum(1 for name in head if name in ("rule", "reward model", "when", "trained with"))
+    ruler = ["---"] * texts + ["---:"] * (len(head) - texts)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))
