@@ -330,6 +330,20 @@ def test_responses_that_a_server_refuses_are_missing_and_never_wrong(problems, s
     assert evaluate(capsys, out, *command)["benchmarks"]["sums"]["failed"] == 0 and len(server.posts) == 51
 
 
+def test_the_table_keeps_its_numbers_at_80_columns(problems, server, tmp_path, capsys, monkeypatch):
+    names = ["textbookreasoning", "a_rather_long_name_of_somebodys_own"]
+    command = [f"--benchmarks.{name}.{what}" for name in names for what in ("dataset", "graded_by")]
+    command = [part for name in command for part in (name, problems if name.endswith("dataset") else "verifier")]
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["eval", str(tmp_path / "run"), *map(str, [*command, *asking(server)])]) == 0
+    shown = capsys.readouterr().out.partition("\n\n")[0]
+    assert "…" not in shown and max(map(len, shown.splitlines())) <= 80
+    for numbers in json.loads((tmp_path / "run" / "result.json").read_text())["benchmarks"].values():
+        value, low, high = (100 * numbers["pass@1"][name] for name in ("value", "low", "high"))
+        votes = 100 * numbers["maj@k"]["value"]
+        assert re.search(rf"{value:.1f} +{low:.1f} to {high:.1f} .*{votes:.1f} +0", shown)
+
+
 def test_a_model_in_this_process(problems, tmp_path, capsys):
     from tiny_models import write
 

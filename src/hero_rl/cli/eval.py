@@ -164,8 +164,9 @@ def _print(result: dict[str, Any]) -> None:
 
     console, benchmarks = Console(), result["benchmarks"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("benchmark", "problems", "n", "pass@1", "95% interval", "pass@n", "maj@k", "unscored"):
-        table.add_column(title, justify="left" if title == "benchmark" else "right", no_wrap=True)
+    table.add_column("benchmark", overflow="fold")  # a long name gives way, and no number does
+    for title in ("problems", "n", "pass@1", "95% interval", "pass@n", "maj@k", "unscored"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, numbers in benchmarks.items():
         table.add_row(name, *_cells(numbers))
     console.print(table)
@@ -185,7 +186,7 @@ def _cells(numbers: dict[str, Any]) -> list[str]:
         _percent(first["value"]),
         interval,
         _percent(numbers["pass@k"][most]["value"]) if most in numbers["pass@k"] else "-",
-        f"{_percent(votes['value'])} (k={votes['k']})" if votes else "-",
+        _percent(votes["value"]) if votes else "-",
         f"{numbers['unscored']:,}",
     ]
 
