@@ -137,6 +137,52 @@ def test_more_samples_seeds_and_benchmarks_add_what_is_missing(problems, server,
     assert len(seeds) == 96
 
 
+def test_a_question_that_has_changed_is_refused_before_anything_is_written(problems, server, tmp_path, capsys):
+    out, command = tmp_path / "run", ["--benchmarks", problems, *asking(server, "--sampling.samples", "1")]
+    evaluate(capsys, out, *command)
+    before = kept(out)
+    said = evaluate(capsys, out, "--sampling.samples", "2", "--instruction", "Think.", code=2)
+    assert "another prompt" in said and len(server.posts) == 12 and kept(out) == before
+    found = evaluate(capsys, out, "--sampling.samples", "2", "--instruction", "null")
+    assert found["benchmarks"]["sums"]["samples"] == 2 and len(server.posts) == 24
+
+
+def test_the_models_that_judged_are_said(problems, server, tmp_path, capsys):
+    out = tmp_path / "run"
+    evaluate(
+        capsys, out, "--benchmarks", problems, *asking(server, "--sampling.samples", "1", "--generator.model", "m")
+    )
+    judge = ["--graded_by", "judge", "--judge.url", server.url]
+    found = evaluate(capsys, out, *judge, "--benchmarks.sums.limit", "4")["benchmarks"]["sums"]
+    assert found["judge"]["models"] == ["the-judge"] and found["grader"].startswith("judge-")
+    server.models = ["another"]
+    assert main(["eval", str(out), *judge, "--benchmarks.sums.limit", "null"]) == 0
+    assert "judge the-judge, another: 12 calls" in capsys.readouterr().out
+    verified = evaluate(capsys, out, "--graded_by", "verifier")["benchmarks"]["sums"]
+    assert verified["judge"] is None and verified["grader"].startswith("verifier-")
+
+
+def test_a_judge_that_never_says_a_verdict_is_no_success(problems, server, tmp_path, capsys):
+    out = tmp_path / "run"
+    command = ["--benchmarks", problems, *asking(server, "--sampling.samples", "1", "--judge.url", server.url)]
+    evaluate(capsys, out, *command)
+    server.script = [says("Hard to say.")] * 50
+    assert main(["eval", str(out), "--graded_by", "judge"]) == 1
+    said = capsys.readouterr()
+    assert "12 of 12 responses are missing or could not be graded" in said.err and "judge unreadable" in said.err
+    assert json.loads((out / "result.json").read_text())["benchmarks"]["sums"]["pass@1"]["value"] is None
+    asked = len(server.posts)
+    assert main(["eval", str(out), "--graded_by", "judge", "--max_missing", "1"]) == 1
+    assert "none of 12 responses has a verdict" in capsys.readouterr().err
+    assert len(server.posts) == asked  # its replies are kept, as it would give the same again
+
+
+def test_nothing_that_a_verifier_can_read_is_no_success(problems, server, tmp_path, capsys):
+    problems.write_text('{"id": "p", "question": "What is 1 + 1?", "answer": "\\\\oint 4 \\\\star\\\\star"}\n')
+    assert main(["eval", str(tmp_path / "run"), "--benchmarks", str(problems), *asking(server)]) == 1
+    assert "sums: none of 4 responses has a verdict (reference unreadable 4)" in capsys.readouterr().err
+
+
 def test_judge_and_both(problems, server, tmp_path, capsys):
     out = tmp_path / "run"
     first = evaluate(capsys, out, "--benchmarks", problems, *asking(server))["benchmarks"]["sums"]
@@ -180,7 +226,8 @@ def test_a_reference_that_cannot_be_read_leaves_its_problem_out(problems, server
     rows = [json.loads(line) for line in (out / "problems" / "sums.jsonl").read_text().splitlines()]
     assert rows[0]["id"] == "p2" and rows[0]["samples"] == [None] * 4
     assert numbers["unscored_reasons"] == {"reference_unreadable": 4} and numbers["failed"] == 0
-    assert numbers["left_out"] == 1 and "1 of the problems are left out" in numbers["averaged"]
+    assert numbers["left_out"] == 1 and "so that 1 of 4 problems are left out" in numbers["averaged"]
+    assert "mean over 3 problems" in numbers["averaged"] and "with k verdicts" in numbers["averaged"]
     assert numbers["pass@1"]["value"] == pytest.approx(sum(sum(row["samples"]) for row in rows[1:]) / 12)
 
 
@@ -283,6 +330,20 @@ def test_responses_that_a_server_refuses_are_missing_and_never_wrong(problems, s
     assert evaluate(capsys, out, *command)["benchmarks"]["sums"]["failed"] == 0 and len(server.posts) == 51
 
 
+def test_the_table_keeps_its_numbers_at_80_columns(problems, server, tmp_path, capsys, monkeypatch):
+    names = ["textbookreasoning", "a_rather_long_name_of_somebodys_own"]
+    command = [f"--benchmarks.{name}.{what}" for name in names for what in ("dataset", "graded_by")]
+    command = [part for name in command for part in (name, problems if name.endswith("dataset") else "verifier")]
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["eval", str(tmp_path / "run"), *map(str, [*command, *asking(server)])]) == 0
+    shown = capsys.readouterr().out.partition("\n\n")[0]
+    assert "…" not in shown and max(map(len, shown.splitlines())) <= 80
+    for numbers in json.loads((tmp_path / "run" / "result.json").read_text())["benchmarks"].values():
+        value, low, high = (100 * numbers["pass@1"][name] for name in ("value", "low", "high"))
+        votes = 100 * numbers["maj@k"]["value"]
+        assert re.search(rf"{value:.1f} +{low:.1f} to {high:.1f} .*{votes:.1f} +0", shown)
+
+
 def test_a_model_in_this_process(problems, tmp_path, capsys):
     from tiny_models import write
 
@@ -317,6 +378,11 @@ def test_wrong_arguments(problems, server, tmp_path, capsys):
     assert "sampling.temprature: unknown setting; did you mean 'temperature'" in said(
         "--benchmarks", problems, *generator, "--sampling.temprature", "1"
     )
+    assert "seeds: one is there twice" in said("--benchmarks", problems, *generator, "--seeds", "[1, 1]")
+    other = tmp_path / "other" / problems.name
+    other.parent.mkdir()
+    other.write_text(problems.read_text())
+    assert "another of that name; give this one its own" in said("--benchmarks", problems, other, *generator)
     assert "give generator.type, or --rescore" in said("--benchmarks", problems, out="empty")
     assert "no responses to grade" in said("--benchmarks", problems, "--rescore", out="empty")
     assert "give one of them" in said("--benchmarks", problems, "--rescore", "--restart")

@@ -112,6 +112,34 @@ def test_numbers_of_different_graders_are_not_compared(tmp_path):
         compare(read_runs([str(first), str(second)]))
 
 
+def test_the_papers_rows_change_no_p_value(runs):
+    plain, beside = compare(runs), compare(runs, paper="qwen3-4b/hard")
+    assert [column.key for column in beside.columns][3:] == ["hardverify-math", "hard average"]
+    assert beside.tests == plain.tests == 4
+    cells = beside.rows[1].cells
+    assert [cell.p_value for cell in cells[:4]] == [cell.p_value for cell in plain.rows[1].cells]
+    assert cells[4].p_value == cells[3].p_value
+
+
+def test_graders_of_other_settings_are_said(tmp_path):
+    places = [write_run(tmp_path / name, name, {"amc": {"p": [1]}}) for name in "abc"]
+    for place, grader in zip(places, ("verifier-1", "verifier-2", None), strict=True):
+        in_result(lambda result, name=grader: result["benchmarks"]["amc"].update(grader=name))(place)
+    runs = read_runs(map(str, places))
+    assert "AMC was not graded alike: verifier-1 of a; verifier-2 of b; hero eval --rescore grades anew." in [
+        *compare(runs).notes
+    ]
+    assert not any("alike" in note for note in compare([runs[0], runs[2]]).notes)
+
+
+def test_problems_with_too_few_verdicts_are_said_and_no_number_at_all_is_refused(tmp_path):
+    run = write_run(tmp_path / "a", "a", {"amc": {"p": [1, None], "q": [0, 0]}})
+    notes = compare(read_runs([str(run)]), metric="pass@2").notes
+    assert any("left out, and problems with fewer than 2 verdicts, 1 of 4 in AMC" in note for note in notes)
+    with pytest.raises(ConfigError, match=r"--metric pass@3: no run has a number; there are 2 responses to a problem"):
+        compare(read_runs([str(run)]), metric="pass@3")
+
+
 def test_the_papers_rows_stand_below_untested(runs):
     found = compare(runs, paper="qwen3-4b/hard")
     theirs = {row.name: row for row in found.rows if row.run is None}
@@ -163,6 +191,7 @@ def as_lines(text):
         (lambda folder: (folder / "result.json").unlink(), r"result\.json: No such file.*when it is finished"),
         (lambda folder: (folder / "result.json").write_text("{"), r"result\.json: not valid JSON"),
         (in_result(lambda result: result.update(format=2)), r"result\.json: format: Input should be 1"),
+        (in_result(lambda result: result["benchmarks"]["amc"].update(grader="a\x1b]0;")), r"benchmarks\.amc\.grader"),
         (in_result(lambda result: result.update(benchmarks={})), r"result\.json: benchmarks"),
         (in_result(lambda result: result["benchmarks"]["amc"].update(kind="?")), r"benchmarks\.amc\.kind"),
         (in_result(lambda result: result["benchmarks"].update({"../x": result["benchmarks"]["amc"]})), r"'\.\./x'"),
@@ -178,6 +207,7 @@ def as_lines(text):
         (as_lines('{"id": "p", "samples": [2]}\n'), r"amc\.jsonl:1: 'samples' must be a list of 0, 1 and null"),
         (as_lines('{"samples": [1]}\n'), r"amc\.jsonl:1: 'id' must be text"),
         (as_lines('{"id": "p", "samples": [1], "answers": [1, 2]}\n'), r"amc\.jsonl:1: 'answers'"),
+        (as_lines('{"id": "p", "samples": [1], "answers": [[1]]}\n'), r"amc\.jsonl:1: 'answers' must be .* texts"),
         (lambda folder: (folder / "problems" / "amc.jsonl").unlink(), r"amc\.jsonl: No such file"),
     ],
 )

@@ -96,9 +96,22 @@ def test_numbers_of_few():
     assert found["pass@k"] == {"2": {"value": 1.0, "low": None, "high": None}, "3": found["pass@k"]["3"]}
     assert found["maj@k"] == {"k": 3, "value": 1.0, "low": None, "high": None}
     assert (found["unscored"], found["left_out"], found["failed"]) == (3, 1, 0)
-    assert "2 problems of the share of a problem's 3 responses (3 with seed 0) that the verifier" in found["averaged"]
+    assert "1 problems of the share of a problem's 3 responses (3 with seed 0) that the verifier" in found["averaged"]
     missing = Response(wanted([PROBLEM], [0], 9)[0], None, {}, None)
     assert benchmark_numbers(config, config.benchmarks["a"], [[missing] * 3], {})["failed"] == 3
+
+
+def test_the_papers_hard_benchmarks_have_one_response():
+    hard = {"hardverify-math": {}, "textbookreasoning": {"samples": 3, "seeds": [7, 8]}}
+    mine = {"math500": {}, "mine": {"dataset": "x.jsonl", "kind": "hard"}}
+    config = EvalConfig(benchmarks=hard | mine, judge={"url": "http://x"}, seeds=[4, 5])
+    counts = {name: (config.samples(b), config.seeds_of(b)) for name, b in config.benchmarks.items()}
+    assert counts["hardverify-math"] == (1, (4,)) and counts["textbookreasoning"] == (3, (7, 8))
+    assert counts["math500"] == counts["mine"] == (8, (4, 5))
+    numbers = benchmark_numbers(config, config.benchmarks["hardverify-math"], [[response("1", 1.0)]] * 2, {})
+    assert numbers["averaged"].startswith(
+        "pass@1: the share of 2 problems whose one response, with seed 4, the judge finds correct. 95%"
+    )
 
 
 def test_who_grades():

@@ -12,6 +12,7 @@ from transformers import LogitsProcessorList
 from hero_rl.errors import ConfigError
 from hero_rl.generation import GenerationRequest, Sampling, TransformersGeneratorConfig, seed_of
 from hero_rl.generation.drawing import SeededDraw
+from hero_rl.generation.in_process import TransformersGenerator
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +139,25 @@ def test_the_context_is_a_limit(policy):
     assert (found["near"].tokens, found["near"].finish_reason) == (6, "length")
     assert found["none"].failure == "the prompt is empty"
     assert found["k0"].tokens == 16
+
+
+def test_a_batch_leads_no_row_beyond_the_context(policy):
+    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+    tokenizer = AutoTokenizer.from_pretrained(policy)
+    torch.manual_seed(0)
+    shape = {"vocab_size": len(tokenizer), "n_positions": 48, "n_embd": 8, "n_layer": 1, "n_head": 1}
+    model = GPT2LMHeadModel(GPT2Config(**shape, bos_token_id=None, eos_token_id=None))  # positions are learned
+    sampling = Sampling(max_tokens=40, temperature=1.0)
+    requests = [GenerationRequest(str(size), "a" * size, size) for size in (40, 3, 20, 20, 46)]
+
+    def texts(batch_size):
+        generator = TransformersGenerator(model, tokenizer, sampling, "gpt2", batch_size, chat=False)
+        return {one.key: (one.text, one.finish_reason, one.tokens) for one in generator.generate(requests)}
+
+    together = texts(5)
+    assert together == texts(1)
+    assert together["46"][1:] == ("length", 2) and together["3"][2] > 8
 
 
 def test_memory_that_runs_out_halves_the_batch(policy, monkeypatch):

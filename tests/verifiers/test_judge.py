@@ -87,6 +87,11 @@ def test_right_and_wrong(server, judge_of):
     assert server.model_lookups == 1
 
 
+def test_reasoning_of_any_shape_beside_the_verdict_costs_nothing(server, judge_of):
+    server.script = [says("Verdict: correct", reasoning={"steps": 2})]
+    assert judge_of(retries=0).verify("1/2", "one half").reason is Reason.MATCHED_BY_JUDGE
+
+
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
 def test_the_url_may_end_in_v1(server, judge_of, suffix):
     judge = judge_of(url=server.url + suffix)

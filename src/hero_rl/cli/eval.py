@@ -25,7 +25,7 @@ _EPILOG = """
 A benchmark is the name of a preset (math500, amc, minerva, olympiadbench, hardverify-math, textbookreasoning),
 NAME=PATH for a preset's rows in a local file or for a file of your own, or a file alone: .jsonl or .parquet with a
 question and its answer. Any setting is given by its dotted name; the usual sampling is the paper's (temperature 0.6,
-top-p 0.95, 8 samples).
+top-p 0.95, 8 samples; one for hardverify-math and textbookreasoning).
 
 OUT keeps every response. The same command goes on after an interruption, and adds what is missing: more samples, more
 seeds, more benchmarks. With another verifier or another judge it grades the responses that are there anew.
@@ -34,8 +34,7 @@ examples:
   hero eval runs/eval --benchmarks math500 amc --generator.type openai --generator.url http://localhost:8000
   hero eval runs/eval --benchmarks math500=math500.jsonl mine.jsonl --generator.type transformers \\
     --generator.path runs/hero/model --sampling.samples 4 --benchmarks.mine.instruction 'Answer in \\boxed{}.'
-  hero eval runs/eval --benchmarks hardverify-math --benchmarks.hardverify-math.samples 1 \\
-    --judge.url http://localhost:8001
+  hero eval runs/eval --benchmarks hardverify-math --judge.url http://localhost:8001
   hero eval runs/eval --rescore --graded_by both --judge.url http://localhost:8001
   hero eval runs/eval --config eval.yaml --seeds [0,1,2]
 
@@ -95,7 +94,10 @@ def _config(arguments: _Arguments, rest: list[str]) -> EvalConfig:
 
     overrides: dict[str, Any] = {}
     for entry in arguments.benchmarks:
-        overrides |= _benchmark(entry)
+        block = _benchmark(entry)
+        if block.keys() & overrides.keys():
+            raise ConfigError(f"--benchmarks {entry}: there is another of that name; give this one its own, NAME=PATH")
+        overrides |= block
     for name, value in parse_overrides(rest).items():
         block, _, inside = name.partition(".")
         if block == "benchmarks" and "." in inside:
@@ -162,8 +164,9 @@ def _print(result: dict[str, Any]) -> None:
 
     console, benchmarks = Console(), result["benchmarks"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("benchmark", "problems", "n", "pass@1", "95% interval", "pass@n", "maj@k", "unscored"):
-        table.add_column(title, justify="left" if title == "benchmark" else "right", no_wrap=True)
+    table.add_column("benchmark", overflow="fold")  # a long name gives way, and no number does
+    for title in ("problems", "n", "pass@1", "95% interval", "pass@n", "maj@k", "unscored"):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, numbers in benchmarks.items():
         table.add_row(name, *_cells(numbers))
     console.print(table)
@@ -183,7 +186,7 @@ def _cells(numbers: dict[str, Any]) -> list[str]:
         _percent(first["value"]),
         interval,
         _percent(numbers["pass@k"][most]["value"]) if most in numbers["pass@k"] else "-",
-        f"{_percent(votes['value'])} (k={votes['k']})" if votes else "-",
+        _percent(votes["value"]) if votes else "-",
         f"{numbers['unscored']:,}",
     ]
 
@@ -217,5 +220,6 @@ def _judge(numbers: dict[str, Any]) -> list[str]:
     counts = numbers["judge"]
     if not counts:
         return []
-    said = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return [f"judge: {said or 'not asked'}"]
+    models = ", ".join(counts["models"])
+    said = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if name != "models" and count]
+    return [f"judge{f' {models}' if models else ''}: {', '.join(said) or 'not asked'}"]

@@ -46,7 +46,8 @@ def notes_on(
     steps = [f"{run.name} {run.step}" for run in shown if run.step is not None]
     if steps:
         yield f"Training steps: {', '.join(steps)}."
-    yield from _unscored(shown, labels)
+    yield from _unscored(shown, labels, metric)
+    yield from _graders(shown, labels)
     yield from _not_common(shown, labels, problems)
     if paper is not None:
         yield (
@@ -82,7 +83,9 @@ def _protocol(benchmark: BenchmarkRun) -> str:
     return f"{count}{f' for each of {seeds} seeds' if seeds > 1 else ''}, graded by the {benchmark.graded_by}"
 
 
-def _unscored(shown: Sequence[Run], labels: Mapping[str, str]) -> Iterator[str]:
+def _unscored(shown: Sequence[Run], labels: Mapping[str, str], metric: str) -> Iterator[str]:
+    what, _, k = metric.partition("@")
+    fewer = f", and problems with fewer than {k} verdicts" if what == "pass" and k != "1" else ""
     for run in shown:
         gone = [
             f"{one.unscored:,} of {one.responses:,} in {labels[name]}"
@@ -90,7 +93,22 @@ def _unscored(shown: Sequence[Run], labels: Mapping[str, str]) -> Iterator[str]:
             if one.unscored
         ]
         if gone:
-            yield f"{run.name}: responses without a verdict are left out, {', '.join(gone)}."
+            yield f"{run.name}: responses without a verdict are left out{fewer}, {', '.join(gone)}."
+
+
+def _graders(shown: Sequence[Run], labels: Mapping[str, str]) -> Iterator[str]:
+    """Which benchmarks were graded by one kind of grader with several settings, so that rows differ in more than one.
+
+    What is not known is taken for the same.
+    """
+    for name, label in labels.items():
+        graders: dict[str, list[str]] = {}
+        for run in shown:
+            if name in run.benchmarks and (grader := run.benchmarks[name].grader):
+                graders.setdefault(grader, []).append(run.name)
+        if len(graders) > 1:
+            said = "; ".join(f"{grader} of {', '.join(names)}" for grader, names in graders.items())
+            yield f"{label} was not graded alike: {said}; hero eval --rescore grades anew."
 
 
 def _not_common(

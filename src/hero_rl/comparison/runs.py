@@ -33,6 +33,7 @@ class BenchmarkRun:
         name: the benchmark's.
         kind: easy or hard to verify.
         graded_by: whose verdicts the numbers are of: the verifier's or the judge's.
+        grader: the same with its settings: equal names are equal graders; None where that is not known.
         samples: responses to a problem, of all seeds.
         seeds: seeds that responses were sampled with.
         verdicts: by problem id, in order of seed and sample: 1, 0, None unscored.
@@ -46,6 +47,7 @@ class BenchmarkRun:
     seeds: tuple[int, ...]
     verdicts: Mapping[str, Sequence[float | None]]
     answers: Mapping[str, Sequence[str | None]]
+    grader: str | None = None
 
     @property
     def unscored(self) -> int:
@@ -87,6 +89,7 @@ class _Benchmark(BaseModel):
     samples: int = Field(ge=1)
     seeds: list[int] = Field(min_length=1)
     counts: Literal["verifier", "judge"]
+    grader: str | None = Field(default=None, pattern=r"^[\w.-]+$")
     pass_at_1: _Number = Field(alias="pass@1")
 
 
@@ -198,11 +201,11 @@ def _read_benchmark(path: Path, name: str, stated: _Benchmark) -> BenchmarkRun:
             raise DataError(f"{place}: the problem {problem!r} is there twice")
         verdicts[problem] = _checked(row.get("samples"), place)
         answers[problem] = row.get("answers") or [None] * len(verdicts[problem])
-        if not isinstance(answers[problem], list) or len(answers[problem]) != len(verdicts[problem]):
-            raise DataError(f"{place}: 'answers' must be a list as long as 'samples'")
+        _check_answers(answers[problem], len(verdicts[problem]), place)
     if len(verdicts) != stated.problems:
         raise DataError(f"{path}: {len(verdicts)} problems, and result.json says {stated.problems}")
-    run = BenchmarkRun(name, stated.kind, stated.counts, stated.samples, tuple(stated.seeds), verdicts, answers)
+    seeds = tuple(stated.seeds)
+    run = BenchmarkRun(name, stated.kind, stated.counts, stated.samples, seeds, verdicts, answers, stated.grader)
     _refuse_other_numbers(run, stated.pass_at_1.value, path)
     return run
 
@@ -211,6 +214,13 @@ def _checked(values: Any, place: object) -> list[float | None]:
     if not isinstance(values, list) or any(isinstance(v, bool) or v not in (0, 1, None) for v in values):
         raise DataError(f"{place}: 'samples' must be a list of 0, 1 and null")
     return values
+
+
+def _check_answers(values: Any, count: int, place: object) -> None:
+    if not isinstance(values, list) or len(values) != count:
+        raise DataError(f"{place}: 'answers' must be a list as long as 'samples'")
+    if not all(value is None or isinstance(value, str) for value in values):
+        raise DataError(f"{place}: 'answers' must be a list of texts and null")
 
 
 def _refuse_other_numbers(run: BenchmarkRun, said: float | None, path: Path) -> None:

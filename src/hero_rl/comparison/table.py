@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,16 +150,20 @@ def compare(
     columns = columns_of(runs, with_averages=paper is not None)
     values = Values(problems, metric, seed)
     estimates = [[values.estimate(run, column) for column in columns] for run in shown]
+    if not any(found for row in estimates for found in row):
+        most = max(benchmark.samples for run in shown for benchmark in run.benchmarks.values())
+        raise ConfigError(f"--metric {metric}: no run has a number; there are {most} responses to a problem at most")
     tests = [
         [values.test(run, reference, column) if reference and run is not reference else None for column in columns]
         for run in shown
     ]
+    corrected = _corrected(tests, columns)
     against = None if reference is None else reference.name
-    count = sum(test is not None for row in tests for test in row)
+    count = len(corrected)
     return Comparison(
         metric=metric,
         columns=tuple(columns),
-        rows=(*_rows(shown, estimates, tests), *_paper(paper, columns)),
+        rows=(*_rows(shown, estimates, tests, columns, corrected), *_paper(paper, columns)),
         against=against,
         tests=count,
         notes=tuple(notes_on(shown, columns, problems, metric, against, count, paper)),
@@ -189,16 +193,32 @@ def _order(run: Run) -> int:
     return -1 if run.step is None else run.step
 
 
+def _corrected(
+    tests: Sequence[Sequence[PairedTest | None]], columns: Sequence[Column]
+) -> dict[tuple[int, tuple[str, ...]], float]:
+    """Corrected p-values by row and benchmarks; an average over one benchmark is its test, and no further one."""
+    found = {
+        (place, column.benchmarks): test.p_value
+        for place, row in enumerate(tests)
+        for column, test in zip(columns, row, strict=True)
+        if test is not None
+    }
+    return dict(zip(found, holm(list(found.values())), strict=True))
+
+
 def _rows(
-    shown: Sequence[Run], estimates: Sequence[Sequence[Estimate | None]], tests: Sequence[Sequence[PairedTest | None]]
+    shown: Sequence[Run],
+    estimates: Sequence[Sequence[Estimate | None]],
+    tests: Sequence[Sequence[PairedTest | None]],
+    columns: Sequence[Column],
+    corrected: Mapping[tuple[int, tuple[str, ...]], float],
 ) -> list[Row]:
-    corrected = iter(holm([test.p_value for row in tests for test in row if test is not None]))
     highest = [_highest(column) for column in zip(*estimates, strict=True)]
     rows = []
-    for run, numbers, row_tests in zip(shown, estimates, tests, strict=True):
+    for place, (run, numbers, row_tests) in enumerate(zip(shown, estimates, tests, strict=True)):
         cells: list[Cell | None] = []
-        for number, test, most in zip(numbers, row_tests, highest, strict=True):
-            p_value = None if test is None else next(corrected)
+        for column, number, test, most in zip(columns, numbers, row_tests, highest, strict=True):
+            p_value = corrected.get((place, column.benchmarks))
             best = number is not None and _shown(number) == most
             cells.append(None if number is None else Cell(number, best, test, p_value))
         rows.append(Row(run.name, tuple(cells), run))

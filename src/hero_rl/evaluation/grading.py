@@ -6,11 +6,11 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.evaluation.journal import Journal
@@ -20,13 +20,16 @@ from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer
 from hero_rl.verifiers import Cascade, JudgeVerifier, Reason, in_processes
 
-__all__ = ["FAILURES", "Grade", "Grader", "open_grader"]
+__all__ = ["FAILURES", "UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
 _AT_A_TIME = 128
 _NOBODYS_ANSWER = r"\boxed{-73.2058417}"
 
 FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
 """Reasons that say nothing of a response: they are not kept, and the next call asks again."""
+
+UNGRADED = FAILURES | {Reason.JUDGE_UNREADABLE.value}
+"""Those, and a judge's reply without a verdict, which it would give again: the grader's doing, not the response's."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,20 @@ class Grade:
     verdict: float | None
     reason: str
     answer: str | None
+
+
+class Graded(NamedTuple):
+    """What came of grading a benchmark's responses.
+
+    Attributes:
+        grades: by the id of the response.
+        counters: the totals of what the grader counted, in all calls.
+        models: names of the models that were asked, of a judge: one, unless another took its place at the server.
+    """
+
+    grades: dict[str, Grade]
+    counters: Counter[str]
+    models: list[str]
 
 
 class Grader:
@@ -60,8 +77,8 @@ class Grader:
 
     def grade(
         self, asked: Sequence[Wanted], responses: Responses, folder: Path, moved: Callable[[int], object]
-    ) -> tuple[dict[str, Grade], Counter[str]]:
-        """A grade for every response that there is, by its id, and the totals of what its grader counted.
+    ) -> Graded:
+        """A grade for every response that there is.
 
         Grades lie in a file of the folder that bears the grader's name; one is used again as long as response,
         reference and question are the same.
@@ -71,12 +88,12 @@ class Grader:
         """
         journal = Journal(folder / f"{self.name}.jsonl")
         try:
-            known, counters = _kept(journal)
+            kept = _kept(journal)
             grades: dict[str, Grade] = {}
             for chunk in _chunks([each for each in asked if each.id in responses]):
-                grades |= self._grade_chunk(chunk, responses, journal, known, counters)
+                grades |= self._grade_chunk(chunk, responses, journal, kept)
                 moved(len(chunk))
-            return grades, counters
+            return Graded(grades, kept.counters, list(kept.models))
         finally:
             journal.close()
 
@@ -102,12 +119,12 @@ class Grader:
         chunk: Sequence[Wanted],
         responses: Responses,
         journal: Journal,
-        known: dict[tuple[str, str], Grade],
-        counters: Counter[str],
+        kept: _Kept,
     ) -> dict[str, Grade]:
         texts = {each.id: responses.row(each)["completion"] for each in chunk}
         marks = {each.id: _mark(each, texts[each.id]) for each in chunk}
-        grades = {each.id: known[each.id, marks[each.id]] for each in chunk if (each.id, marks[each.id]) in known}
+        places = {each.id: (each.id, marks[each.id]) for each in chunk}
+        grades = {name: kept.grades[place] for name, place in places.items() if place in kept.grades}
         open_ones = [each for each in chunk if each.id not in grades]
         if open_ones:
             fresh, counted = self._ask(open_ones, texts)
@@ -116,8 +133,9 @@ class Grader:
                 for each, grade in zip(open_ones, fresh, strict=True)
                 if grade.reason not in FAILURES
             ]
-            journal.append(json.dumps(line).encode() + b"\n" for line in [*lines, {"counters": counted}])
-            counters.update(counted)
+            total = {"counters": counted, "model": getattr(self._verifier, "asked", None)}
+            journal.append(json.dumps(line).encode() + b"\n" for line in [*lines, total])
+            kept.count(total)
             self._refuse_failures(fresh)
             grades |= {each.id: grade for each, grade in zip(open_ones, fresh, strict=True)}
         return grades
@@ -164,16 +182,29 @@ def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: E
     return Grader(verifier_identity(config), running, config.max_missing)
 
 
-def _kept(journal: Journal) -> tuple[dict[tuple[str, str], Grade], Counter[str]]:
+@dataclass
+class _Kept:
     """The grades of earlier calls, by response and mark, and what was counted when they were given."""
-    known: dict[tuple[str, str], Grade] = {}
-    counters: Counter[str] = Counter()
+
+    grades: dict[tuple[str, str], Grade] = field(default_factory=dict)
+    counters: Counter[str] = field(default_factory=Counter)
+    models: dict[str, None] = field(default_factory=dict)
+
+    def count(self, total: Mapping[str, Any]) -> None:
+        """Take in what was counted for some responses, and who was asked."""
+        self.counters.update(total["counters"])
+        if total.get("model"):
+            self.models[total["model"]] = None
+
+
+def _kept(journal: Journal) -> _Kept:
+    kept = _Kept()
     for _, line in journal.lines:
         if "counters" in line:
-            counters.update(line["counters"])
+            kept.count(line)
         elif {"id", "of", "verdict", "reason", "answer"} <= line.keys():
-            known[line["id"], line["of"]] = Grade(line["verdict"], line["reason"], line["answer"])
-    return known, counters
+            kept.grades[line["id"], line["of"]] = Grade(line["verdict"], line["reason"], line["answer"])
+    return kept
 
 
 def _mark(asked: Wanted, completion: str) -> str:

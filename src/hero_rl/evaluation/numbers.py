@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hero_rl.evaluation.grading import FAILURES, Grade
+from hero_rl.evaluation.grading import UNGRADED, Grade
 from hero_rl.evaluation.responses import Wanted
 from hero_rl.evaluation.settings import Benchmark, EvalConfig
 from hero_rl.evaluation.statistics import cohen_kappa, estimate, maj_at_k, pass_at_k
@@ -75,7 +75,7 @@ def problem_rows(groups: Sequence[Sequence[Response]]) -> list[dict[str, Any]]:
 
 
 def benchmark_numbers(
-    config: EvalConfig, benchmark: Benchmark, groups: Sequence[Sequence[Response]], judge: Mapping[str, int]
+    config: EvalConfig, benchmark: Benchmark, groups: Sequence[Sequence[Response]], judge: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything that a result says of one benchmark.
 
@@ -83,9 +83,9 @@ def benchmark_numbers(
         config: the evaluation's settings.
         benchmark: the benchmark's.
         groups: the responses to each problem.
-        judge: what the judge counted.
+        judge: the judge's `models` and what it counted.
     """
-    graders, samples, seeds = config.graders(benchmark), config.samples(benchmark), config.all_seeds
+    graders, samples, seeds = config.graders(benchmark), config.samples(benchmark), config.seeds_of(benchmark)
     verdicts = [[each.verdict for each in group] for group in groups]
     answers = [answer_keys(group) for group in groups]
     flat = [each for group in groups for each in group]
@@ -105,7 +105,7 @@ def benchmark_numbers(
         "left_out": sum(all(verdict is None for verdict in row) for row in verdicts),
         "unscored": len(unscored),
         "unscored_reasons": dict(sorted(Counter(unscored).items())),
-        "failed": sum(reason in FAILURES or reason == _NOT_THERE for reason in unscored),
+        "failed": sum(reason in UNGRADED or reason == _NOT_THERE for reason in unscored),
         "cut_off": sum(facts["finish_reason"] == "length" for facts in written),
         "mean_tokens": sum(tokens) / len(tokens) if tokens else None,
         "agreement": _agreement(groups) if len(graders) == 2 else None,
@@ -140,17 +140,24 @@ def _agreement(groups: Sequence[Sequence[Response]]) -> dict[str, Any]:
 
 def _averaged(numbers: Mapping[str, Any]) -> str:
     """What pass@1 and maj@k are means of, in words."""
-    total = numbers["problems"] * numbers["samples"]
-    runs, each = len(numbers["seeds"]), numbers["samples"] // len(numbers["seeds"])
+    problems, samples = numbers["problems"] - numbers["left_out"], numbers["samples"]
+    runs, each = len(numbers["seeds"]), samples // len(numbers["seeds"])
     seeds = f"{'seed' if runs == 1 else f'each of {runs} seeds,'} {', '.join(map(str, numbers['seeds']))}"
-    said = (
-        f"pass@1: the mean over {numbers['problems']} problems of the share of a problem's {numbers['samples']} "
-        f"responses ({each} with {seeds}) that the {numbers['counts']} finds correct"
-    )
+    if samples == 1:
+        said = f"pass@1: the share of {problems} problems whose one response, with {seeds}, the {numbers['counts']} "
+    else:
+        said = (
+            f"pass@1: the mean over {problems} problems of the share of a problem's {samples} responses "
+            f"({each} with {seeds}) that the {numbers['counts']} "
+        )
+    said += "finds correct"
     if numbers["unscored"]:
+        total = numbers["problems"] * samples
         said += f"; {numbers['unscored']} of {total} responses without a verdict are in no share"
         if numbers["left_out"]:
-            said += f", so that {numbers['left_out']} of the problems are left out"
+            said += f", so that {numbers['left_out']} of {numbers['problems']} problems are left out"
+        if samples > 1:
+            said += ". pass@k: over the problems with k verdicts at least"
     if numbers["maj@k"]:
         votes = f", and the mean over the {runs} seeds" if runs > 1 else ""
         said += f". maj@k: whether the answer most often given in {each} responses is correct{votes}"

@@ -98,19 +98,19 @@ class Responses:
         (self._places[asked.id],) = self._journal.append([row_line(rollout)])
 
     def row(self, asked: Wanted) -> dict:
-        """A response as it was written.
+        """A response as it was written."""
+        return self._journal.at(self._places[asked.id])
 
-        Raises:
-            ConfigError: it is one to another prompt.
-        """
-        row = self._journal.at(self._places[asked.id])
-        prompt = asked.problem.prompt
-        if row["prompt"] != (prompt if isinstance(prompt, str) else [dict(message) for message in prompt]):
-            raise ConfigError(
-                f"{self.path}: the response {asked.id} is to another prompt than the problem has now; take another "
-                "folder, or begin anew with --restart"
-            )
-        return row
+    def refuse_other_prompts(self, asked: Iterable[Wanted]) -> None:
+        """Raise a `ConfigError` where a response is there that is to another prompt than its problem has now."""
+        for each in asked:
+            prompt = each.problem.prompt
+            now = prompt if isinstance(prompt, str) else [dict(message) for message in prompt]
+            if each.id in self and self.row(each)["prompt"] != now:
+                raise ConfigError(
+                    f"{self.path}: the response {each.id} is to another prompt than the problem has now; take another "
+                    "folder, or begin anew with --restart"
+                )
 
     def finish(self, rollouts: Iterable[Rollout]) -> None:
         """Write the file whole: these rollouts, then the responses that are not among them, as they are."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -138,8 +137,9 @@ class _Run:
 
     def _benchmark(self, name: str) -> dict[str, Any]:
         benchmark = self.config.benchmarks[name]
-        asked = wanted(self.problems[name], self.config.all_seeds, self.config.samples(benchmark))
+        asked = wanted(self.problems[name], self.config.seeds_of(benchmark), self.config.samples(benchmark))
         with closing(Responses(self.folder.rollouts(name))) as responses:
+            responses.refuse_other_prompts(asked)  # before more are written, which would fit with no settings
             if not self.rescore:
                 self._write_missing(name, asked, responses)
             if not len(responses):
@@ -149,7 +149,8 @@ class _Run:
             responses.finish(_rollouts(groups, responses, self._step))
         rows = problem_rows(groups)
         self.folder.write(f"problems/{name}.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows))
-        return benchmark_numbers(self.config, benchmark, groups, judge)
+        grader = self._graders[self.config.graders(benchmark)[0]].name
+        return benchmark_numbers(self.config, benchmark, groups, judge) | {"grader": grader}
 
     def _write_missing(self, name: str, asked: Sequence[Wanted], responses: Responses) -> None:
         """Have the model write the responses that are not there; those that it fails on stay missing."""
@@ -186,10 +187,10 @@ class _Run:
 
     def _graded(
         self, name: str, asked: Sequence[Wanted], responses: Responses
-    ) -> tuple[dict[str, dict[str, Grade]], Mapping[str, int]]:
-        """Grader -> the grades of all responses, the one that counts first; and what the judge counted."""
+    ) -> tuple[dict[str, dict[str, Grade]], dict[str, Any]]:
+        """Grader -> the grades of all responses, the one that counts first; and what is known of the judge."""
         graded: dict[str, dict[str, Grade]] = {}
-        judge: Counter[str] = Counter()
+        judge: dict[str, Any] = {}
         for kind in self.config.graders(self.config.benchmarks[name]):
             if kind not in self._graders:
                 self._graders[kind] = open_grader(kind, self.config, self.stack)
@@ -200,9 +201,11 @@ class _Run:
                 done += count
                 self.progress(f"{name}: {kind}", done, len(asked))
 
-            graded[kind], counted = self._graders[kind].grade(asked, responses, self.folder.grades(name), moved)
+            graded[kind], counters, models = self._graders[kind].grade(
+                asked, responses, self.folder.grades(name), moved
+            )
             if kind == "judge":
-                judge = counted
+                judge = {"models": models, **counters}
             unreadable = self._graders[kind].unreadable(self.problems[name])
             for each in asked:
                 if each.problem.id in unreadable and each.id in graded[kind]:
@@ -260,17 +263,19 @@ def _rollouts(groups: Sequence[Sequence[Response]], responses: Responses, step: 
 
 
 def refuse_failures(result: Mapping[str, Any], max_missing: float) -> None:
-    """Refuse a result with too many responses that are missing, or without a verdict as a grader failed.
+    """Refuse a result with too many responses that are missing or that a grader failed on, or without any verdict.
 
     Raises:
         UnscorableError: names the benchmark and the reasons.
     """
     for name, numbers in result["benchmarks"].items():
         total = numbers["problems"] * numbers["samples"]
+        reasons = ", ".join(f"{why.replace('_', ' ')} {n}" for why, n in numbers["unscored_reasons"].items())
         if numbers["failed"] > max_missing * total:
-            reasons = ", ".join(f"{why.replace('_', ' ')} {n}" for why, n in numbers["unscored_reasons"].items())
             raise UnscorableError(
                 f"{name}: {numbers['failed']} of {total} responses are missing or could not be graded, more than "
                 f"--max_missing {max_missing:g} allows ({reasons}); the numbers leave them out, and the same command "
-                "tries them again"
+                "asks again where nothing was answered"
             )
+        if numbers["unscored"] == total:
+            raise UnscorableError(f"{name}: none of {total} responses has a verdict ({reasons})")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hero_rl.generation import GeneratorConfig, Sampling
 from hero_rl.problems import PRESETS, ProblemSource
@@ -18,6 +18,15 @@ from hero_rl.verifiers import AnyVerifier, JudgeVerifier, MathVerifier, Processe
 __all__ = ["Benchmark", "EvalConfig", "GradedBy", "judge_identity", "preset_name", "verifier_identity"]
 
 GradedBy = Literal["verifier", "judge", "both"]
+
+
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("one is there twice")
+    return seeds
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(_each_once)]
 
 _NAME = re.compile(r"[A-Za-z0-9][\w+-]*")  # of files, and of settings with dots
 
@@ -33,12 +42,20 @@ class Benchmark(ProblemSource):
             preset's, and `easy` without one.
         graded_by: `verifier`, `judge` or `both`; None is what the whole evaluation says, else the preset's. With both,
             the verifier's verdict counts where answers are easy to verify and the judge's where they are hard.
-        samples: responses to a problem for each seed; None is `sampling.samples`.
+        samples: responses to a problem for each seed; None is `sampling.samples`, or 1 for the paper's hard benchmarks.
+        seeds: of the samples; None is those of the whole evaluation, and the first of them for the paper's hard
+            benchmarks, which have one response to a problem.
     """
 
     kind: Literal["easy", "hard"] | None = None
     graded_by: GradedBy | None = None
     samples: Annotated[int, Field(ge=1)] | None = None
+    seeds: Seeds | None = None
+
+    @property
+    def answered_once(self) -> bool:
+        """Whether it is one of the paper's hard benchmarks, to whose problems the paper takes one response."""
+        return self.preset is not None and self.preset.kind == "hard"
 
     @property
     def regime(self) -> Literal["easy", "hard"]:
@@ -72,14 +89,14 @@ class EvalConfig(Block):
     system_prompt: str | None = None
     generator: GeneratorConfig | None = None
     sampling: Sampling = Sampling()
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    seeds: Seeds | None = None
     verifier: AnyVerifier = MathVerifier()
     verifier_processes: Processes = Processes()
     judge: JudgeVerifier | None = None
     graded_by: GradedBy | None = None
     k: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     name: str | None = None
-    step: int | None = None
+    step: Annotated[int, Field(ge=0)] | None = None
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.02
 
     @field_validator("generator", mode="before")
@@ -111,14 +128,12 @@ class EvalConfig(Block):
                 raise ValueError(
                     f"benchmarks.{name} is graded by a judge: give judge.url, or set graded_by to verifier"
                 )
-        if self.seeds and len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds: one is there twice")
         return self
 
-    @property
-    def all_seeds(self) -> tuple[int, ...]:
-        """The seeds, one at least."""
-        return self.seeds or (self.sampling.seed,)
+    def seeds_of(self, benchmark: Benchmark) -> tuple[int, ...]:
+        """The seeds of a benchmark's responses, one at least."""
+        seeds = self.seeds or (self.sampling.seed,)
+        return benchmark.seeds or (seeds[:1] if benchmark.answered_once else seeds)
 
     def source(self, benchmark: Benchmark) -> ProblemSource:
         """Where a benchmark's problems come from, and how they are put."""
@@ -127,7 +142,7 @@ class EvalConfig(Block):
 
     def samples(self, benchmark: Benchmark) -> int:
         """Responses to a problem for each seed."""
-        return benchmark.samples or self.sampling.samples
+        return benchmark.samples or (1 if benchmark.answered_once else self.sampling.samples)
 
     def graders(self, benchmark: Benchmark) -> tuple[Literal["verifier", "judge"], ...]:
         """Who grades a benchmark; the one whose verdict counts comes first."""

@@ -19,10 +19,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from hero_rl.endpoints import (
-    MAX_QUOTED_CHARACTERS,
     Denied,
     Engine,
     Refused,
@@ -35,6 +34,7 @@ from hero_rl.endpoints import (
 )
 from hero_rl.errors import ConfigError, GenerationError
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
+from hero_rl.openai_protocol import Choice, Completions, Models, completions_path, options_besides
 from hero_rl.rows import Text
 from hero_rl.settings import Block
 
@@ -89,13 +89,7 @@ class OpenAIGeneratorConfig(Block):
     @classmethod
     def _options_only(cls, body: dict[str, Any]) -> dict[str, Any]:
         drawn = {name for name in _DRAWN_BY & body.keys() if body[name] is not None}
-        if taken := sorted((_OURS & body.keys()) | drawn):
-            raise ValueError(f"must leave {', '.join(taken)} alone")
-        try:
-            json.dumps(body, allow_nan=False)
-        except TypeError as error:
-            raise ValueError(f"must be JSON: {error}") from None
-        return body
+        return options_besides(_OURS | drawn, body)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -193,19 +187,21 @@ class OpenAIGenerator:
         return [task.result() for task in good]
 
     async def _ask(self, turn: _Turn, request: GenerationRequest) -> Generated:
+        path = completions_path(self.config.chat)
         async with turn.engine.slots:
             start = time.monotonic()
             try:
-                reply = await self._fetch(turn, "POST", self._path, self._body(turn, request), _Reply)
+                reply = await self._fetch(turn, "POST", path, self._body(turn, request), Completions)
             except (Transient, Refused) as error:
                 return self._failed(turn, request, error)
         turn.answered()
         turn.session.counts.add(calls=1, **{kind: reply.tokens(kind) or 0 for kind in _TOKENS})
         choice = reply.choices[0]
-        if choice.finish_reason in _NO_TEXT or choice.said is None:
+        text = _whole_text(choice)
+        if choice.finish_reason in _NO_TEXT or text is None:
             return Generated(request.key, None, failure=f"the server ended it by {choice.finish_reason!r}")
         end = _ENDS.get(choice.finish_reason, choice.finish_reason)
-        return Generated(request.key, choice.said, end, reply.tokens(_TOKENS[1]), time.monotonic() - start)
+        return Generated(request.key, text, end, reply.tokens(_TOKENS[1]), time.monotonic() - start)
 
     def _failed(self, turn: _Turn, request: GenerationRequest, error: Transient | Refused) -> Generated:
         session = turn.session
@@ -224,10 +220,6 @@ class OpenAIGenerator:
         )
         return Generated(request.key, None, failure=session.said)
 
-    @property
-    def _path(self) -> str:
-        return "/v1/chat/completions" if self.config.chat else "/v1/completions"
-
     def _body(self, turn: _Turn, request: GenerationRequest) -> dict[str, Any]:
         drawn = self.sampling.model_dump(include=_DRAWN_BY)
         stop = {"stop": list(self.sampling.stop)} if self.sampling.stop else {}
@@ -242,16 +234,10 @@ class OpenAIGenerator:
 
     async def _listed_model(self, turn: _Turn) -> str:
         try:
-            listed = await self._fetch(turn, "GET", "/v1/models", None, _Models)
+            listed = await self._fetch(turn, "GET", "/v1/models", None, Models)
         except (Transient, Refused) as error:
             raise GenerationError(f"the server at {self.config.url} gave no list of its models: {error}") from None
-        names = [model.id for model in listed.data]
-        if len(names) != 1:
-            some = ", ".join(names[:10])[:MAX_QUOTED_CHARACTERS] or "none"
-            raise ConfigError(
-                f"generator.model: name one, since the server at {self.config.url} lists {len(names)} models: {some}"
-            )
-        return names[0]
+        return listed.only("generator.model", f"the server at {self.config.url}")
 
     async def _fetch(self, turn: _Turn, method: str, path: str, body: dict[str, Any] | None, shape: Any) -> Any:
         """The server's reply in the shape expected of it; `Transient` once the retries are used up."""
@@ -265,7 +251,7 @@ class OpenAIGenerator:
                 if not turn.session.counts.totals["calls"]:
                     raise ConfigError(said) from None
                 raise Transient(said) from None
-            if isinstance(reply, _Reply) and reply.choices[0].finish_reason == "abort":
+            if isinstance(reply, Completions) and reply.choices[0].finish_reason == "abort":
                 raise Transient("the server broke the completion off")
             return reply
 
@@ -288,6 +274,17 @@ def _asked(prompt: Text, chat: bool) -> dict[str, Any]:
     return {"prompt": sendable}
 
 
+def _whole_text(choice: Choice) -> str | None:
+    """All that the model wrote, its thoughts as it wrote them; None where the server gives no text."""
+    content, cut_off = choice.content, choice.finish_reason == "length"
+    thought = choice.message and choice.message.thought
+    if thought and (content or not cut_off):
+        return f"<think>{thought}</think>{content or ''}"
+    if thought:
+        return f"<think>{thought}"
+    return "" if content is None and cut_off else content
+
+
 async def _cancelled(tasks: set[asyncio.Task[Generated]]) -> None:
     for task in tasks:
         task.cancel()
@@ -295,53 +292,6 @@ async def _cancelled(tasks: set[asyncio.Task[Generated]]) -> None:
 
 
 _TOKENS = ("prompt_tokens", "completion_tokens")
-
-
-class _Message(BaseModel):
-    content: str | None = None
-    reasoning_content: str | None = None  # what a server with a reasoning parser took out of the text
-    reasoning: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message | None = None
-    text: str | None = None
-    finish_reason: str | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> _Choice:
-        if self.message is None and self.text is None:
-            raise ValueError("a choice has a message or a text")
-        return self
-
-    @property
-    def said(self) -> str | None:
-        """The whole text, thoughts included as the model wrote them; None where the server gives none."""
-        if self.message is None:
-            return self.text
-        thought, content = self.message.reasoning_content or self.message.reasoning, self.message.content
-        if thought and (content or self.finish_reason != "length"):
-            return f"<think>{thought}</think>{content or ''}"
-        if thought:
-            return f"<think>{thought}"
-        return "" if content is None and self.finish_reason == "length" else content
-
-
-class _Reply(BaseModel):
-    choices: Annotated[list[_Choice], Field(min_length=1)]
-    usage: Any = None  # statistics: a text is not lost for an oddity in them
-
-    def tokens(self, kind: str) -> int | None:
-        count = self.usage.get(kind) if isinstance(self.usage, dict) else None
-        return count if isinstance(count, int) and count >= 0 else None
-
-
-class _Model(BaseModel):
-    id: str
-
-
-class _Models(BaseModel):
-    data: list[_Model]
 
 
 class _Session(Session):

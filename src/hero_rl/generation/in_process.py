@@ -143,8 +143,15 @@ class TransformersGenerator:
             written = None  # outside the block, where the failed pass's tensors are let go
         if written is not None:
             seconds = time.monotonic() - start
+            short: list[tuple[GenerationRequest, list[int]]] = []
             for (request, tokens), completion in zip(rows, written, strict=True):
-                yield self._ended(request.key, completion, self._room(tokens), seconds)
+                one = self._ended(request.key, completion, self._room(tokens), seconds)
+                if one.finish_reason == "length" and one.tokens != self._room(tokens):
+                    short.append((request, tokens))
+                else:
+                    yield one
+            if short:  # again from the start, which comes out the same, without the longest prompts of this batch
+                yield from self._written(short)
             return
         torch.cuda.empty_cache()
         if len(rows) == 1:
@@ -170,13 +177,17 @@ class TransformersGenerator:
         return min(self.sampling.max_tokens, left)
 
     def _write(self, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[list[int]]:
-        """The tokens of a completion for each prompt, what follows its end included."""
+        """The tokens of a completion for each prompt, what follows its end included.
+
+        As many as the longest prompt has room for: padded, no row is led beyond the model's context, which some models
+        have no positions for. A row that is not at its end by then is short.
+        """
         import torch
 
         longest = max(map(len, prompts))
         ids = torch.tensor([[self._pad] * (longest - len(p)) + p for p in prompts])
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
-        steps = max(map(self._room, prompts))
+        steps = min(map(self._room, prompts))
         stop: dict[str, Any] = {}
         if self.sampling.stop:
             stop = {"stop_strings": list(self.sampling.stop), "tokenizer": self._tokenizer}

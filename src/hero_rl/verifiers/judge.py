@@ -14,7 +14,6 @@ model, the small trained ones above all. Watch a training run for verdicts that 
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
@@ -22,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from hero_rl.endpoints import (
     MAX_QUOTED_CHARACTERS,
@@ -38,6 +37,7 @@ from hero_rl.endpoints import (
     with_retries,
 )
 from hero_rl.errors import ConfigError
+from hero_rl.openai_protocol import Choice, Completions, Models, completions_path, options_besides, sendable
 from hero_rl.verifiers.base import Pair, Reason, Verdict
 from hero_rl.verifiers.math.boxes import find_boxes
 
@@ -172,43 +172,6 @@ class _Check(NamedTuple):
     """The candidate's text where it was extracted from a box."""
 
 
-class _Message(BaseModel):
-    content: str | None = None  # none where a reasoning judge got no further than its reasoning
-
-
-class _Choice(BaseModel):
-    message: _Message | None = None
-    text: str | None = None
-    finish_reason: str | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> _Choice:
-        if self.message is None and self.text is None:
-            raise ValueError("a choice has a message or a text")
-        return self
-
-    @property
-    def said(self) -> str:
-        return (self.message.content if self.message else self.text) or ""
-
-
-class _Reply(BaseModel):
-    choices: Annotated[list[_Choice], Field(min_length=1)]
-    usage: Any = None  # statistics: a verdict is not lost for an oddity in them
-
-    def tokens(self, kind: str) -> int:
-        count = self.usage.get(kind) if isinstance(self.usage, dict) else None
-        return count if isinstance(count, int) and count >= 0 else 0
-
-
-class _Model(BaseModel):
-    id: str
-
-
-class _Models(BaseModel):
-    data: list[_Model]
-
-
 class JudgeVerifier(BaseModel):
     """Correct if a language model, asked to compare, holds the completion's final answer equal to the reference.
 
@@ -267,13 +230,7 @@ class JudgeVerifier(BaseModel):
     @field_validator("extra_body")
     @classmethod
     def _options_only(cls, body: dict[str, Any]) -> dict[str, Any]:
-        if taken := sorted(_NO_OPTIONS & body.keys()):
-            raise ValueError(f"must leave {', '.join(taken)} alone")
-        try:
-            json.dumps(body, allow_nan=False)
-        except TypeError as error:
-            raise ValueError(f"must be JSON: {error}") from None
-        return body
+        return options_besides(_NO_OPTIONS, body)
 
     def verify(self, reference: str, completion: str, question: str = "") -> Verdict:
         """Judge one completion; see `verify_batch`."""
@@ -304,6 +261,11 @@ class JudgeVerifier(BaseModel):
         abstained; `seconds`: time of the calls, summed also where they ran at once.
         """
         return self._state.counts.totals
+
+    @property
+    def asked(self) -> str | None:
+        """The name of the model that is asked; None where the settings do not say and the server was not asked yet."""
+        return self.model or self._state.model
 
     def close(self) -> None:
         """End connections and thread, which otherwise go with the object; a later call opens new ones.
@@ -364,18 +326,14 @@ class JudgeVerifier(BaseModel):
             return self.model
         if turn.state.model is None:
             try:
-                listed = await self._fetch(turn, "GET", "/v1/models", None, _Models, retries)
+                listed = await self._fetch(turn, "GET", "/v1/models", None, Models, retries)
             except (Transient, Refused) as error:
                 said = "the judge at %s gave no list of its models: %s"
                 turn.state.log_once(_logger, "unreachable", said, self.url, error)
                 if isinstance(error, Transient):
                     turn.engine.breaker.trip()
                 return None
-            names = [model.id for model in listed.data]
-            if len(names) != 1:
-                some = ", ".join(names[:10])[:MAX_QUOTED_CHARACTERS] or "none"
-                raise ConfigError(f"model: name one, since the judge at {self.url} lists {len(names)} models: {some}")
-            turn.state.model = names[0]
+            turn.state.model = listed.only("model", f"the judge at {self.url}")
         return turn.state.model
 
     async def _ask_one(self, turn: _Round, model: str, check: _Check, retries: int) -> Verdict:
@@ -389,9 +347,9 @@ class JudgeVerifier(BaseModel):
 
     async def _reason(self, turn: _Round, model: str, check: _Check, retries: int) -> Reason:
         state, preset, breaker = turn.state, _PRESETS[self.preset], turn.engine.breaker
-        path = "/v1/chat/completions" if preset.chat else "/v1/completions"
+        path, body = completions_path(preset.chat), self._body(model, check)
         try:
-            reply = await self._fetch(turn, "POST", path, self._body(model, check), _Reply, retries)
+            reply = await self._fetch(turn, "POST", path, body, Completions, retries)
         except (Transient, Refused) as error:
             breaker.failed() if isinstance(error, Transient) else breaker.answered()
             state.counts.add(unreachable=1)
@@ -400,10 +358,10 @@ class JudgeVerifier(BaseModel):
             return Reason.JUDGE_UNREACHABLE
         breaker.answered()
         state.replied = True
-        state.counts.add(**{kind: reply.tokens(kind) for kind in ("prompt_tokens", "completion_tokens")})
+        state.counts.add(**{kind: reply.tokens(kind) or 0 for kind in ("prompt_tokens", "completion_tokens")})
         reason = _read(reply.choices[0], preset)
         if reason is Reason.JUDGE_UNREADABLE:
-            said = reply.choices[0].said[-MAX_QUOTED_CHARACTERS:]
+            said = (reply.choices[0].content or "")[-MAX_QUOTED_CHARACTERS:]
             state.counts.add(unreadable=1)
             state.log_once(_logger, "unreadable", "the judge's reply ends with no verdict, or was cut off: %r", said)
         return reason
@@ -411,7 +369,7 @@ class JudgeVerifier(BaseModel):
     def _body(self, model: str, check: _Check) -> dict[str, Any]:
         preset = _PRESETS[self.preset]
         text = preset.prompt.format(question=check.question, reference=check.reference, candidate=check.candidate)
-        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be sent
+        text = sendable(text)
         asked = {"messages": [{"role": "user", "content": text}]} if preset.chat else {"prompt": text}
         body = {"model": model, "temperature": 0, "max_tokens": preset.max_tokens, **self.extra_body, **asked}
         return {option: value for option, value in body.items() if value is not None}
@@ -446,9 +404,10 @@ class JudgeVerifier(BaseModel):
         return reply
 
 
-def _read(choice: _Choice, preset: _Preset) -> Reason:
+def _read(choice: Choice, preset: _Preset) -> Reason:
     """The verdict that a reply ends with, if it holds no other word; the same one said twice is one."""
-    text = choice.said.rpartition("</think>")[2].strip()
+    # None where a reasoning judge got no further than its reasoning.
+    text = (choice.content or "").rpartition("</think>")[2].strip()
     if choice.finish_reason == "length" or "<think>" in text:
         return Reason.JUDGE_UNREADABLE
     verdicts = list(preset.verdict.finditer(text))
