@@ -397,6 +397,24 @@ def test_wrong_arguments(problems, server, tmp_path, capsys):
     assert "holds no evaluation" in said("--benchmarks", problems, out="trained")
 
 
+@pytest.mark.parametrize(
+    ("block", "setting", "value", "word"),
+    [
+        ("generator", "trust_remote_code", True, "--generator.trust_remote_code true"),
+        ("judge", "api_key_env", "SECRET", "--judge.api_key_env SECRET"),
+    ],
+)
+def test_a_folder_is_not_trusted_with_code_or_keys(problems, tmp_path, capsys, block, setting, value, word):
+    """A folder may be a stranger's: its settings neither run code nor send a key without the caller's word."""
+    out = tmp_path / "out"
+    out.mkdir()
+    blocks = {"generator": {"type": "transformers", "path": "model"}, "judge": {"url": "http://localhost:1"}}
+    blocks[block][setting] = value
+    (out / "config.yaml").write_text(yaml.safe_dump({"benchmarks": {"sums": {"dataset": str(problems)}}, **blocks}))
+    assert main(["eval", str(out)]) == 2
+    assert word in capsys.readouterr().err
+
+
 def test_two_processes_do_not_share_a_folder(problems, server, tmp_path, capsys):
     from hero_rl.evaluation import RunFolder
 

@@ -21,6 +21,7 @@ __all__ = ["RunFolder", "read_config"]
 
 _OURS = ("rollouts", "problems", "grades")
 _WRITER = "written_by.json"
+_TRUSTED = ("trust_remote_code", "api_key_env")
 _MODEL_FILES = {".safetensors", ".bin", ".json", ".jinja"}
 
 
@@ -34,7 +35,8 @@ def read_config(folder: Path, given: str | None, overrides: dict[str, Any], rest
         restart: pay no heed to what the folder holds.
 
     Raises:
-        ConfigError: a setting is unknown, missing or wrong, or the folder holds a run of another kind.
+        ConfigError: a setting is unknown, missing or wrong, the folder holds a run of another kind, or its own settings
+            ask for trust that the caller has not given.
     """
     record = folder / "config.yaml"
     if not record.exists() or restart:
@@ -46,7 +48,20 @@ def read_config(folder: Path, given: str | None, overrides: dict[str, Any], rest
     except ConfigError as error:
         raise ConfigError(f"{folder} holds no evaluation; choose another folder\n{error}") from None
     raw = read_yaml(given) if given else before.model_dump(mode="json")
+    if not given:
+        _refuse_borrowed_trust(raw, overrides, record)
     return _with_known_model(resolve(raw, overrides, given or str(record), EvalConfig), before)
+
+
+def _refuse_borrowed_trust(raw: Mapping[str, Any], overrides: Mapping[str, Any], record: Path, above: str = "") -> None:
+    """A folder may be a stranger's: what runs code or sends a key away is said by the caller, not by a file in it."""
+    for name, value in raw.items():
+        dotted = f"{above}{name}"
+        if isinstance(value, Mapping):
+            _refuse_borrowed_trust(value, overrides, record, f"{dotted}.")
+        elif name in _TRUSTED and value and overrides.get(dotted) != value:
+            said = "true" if value is True else value
+            raise ConfigError(f"{record}: {dotted} is {value!r}, which takes your word: --{dotted} {said}")
 
 
 def _with_known_model(config: EvalConfig, before: EvalConfig) -> EvalConfig:
