@@ -102,6 +102,15 @@ def run_demo(command, tmp_path, cache):
     assert [arm["name"] for arm in result["arms"]] == result["settings"]["arms"]
 
 
+def run_study(command, tmp_path, cache):
+    """A study of the pages with its smallest part, or a page of such a study."""
+    places = ["--tiny", "--parts", "two-faced", "--seeds", "1", "--out", str(cache / "study"), "--cache", str(cache)]
+    shell([*HERO, "study", "run", *places])
+    if command.startswith("hero study report"):
+        shell([*HERO, "study", "report", str(cache / "study" / "study.parquet"), "--out", str(tmp_path)])
+        assert (tmp_path / "study.md").is_file()
+
+
 def ask_the_service():
     """`hero serve` on a free port, and every question that the pages ask it."""
     from serving import HERO as SERVE
@@ -120,6 +129,8 @@ def test_commands_run(command, tmp_path, cache):
     command = command.removeprefix(".venv/bin/") if command not in RUNS else command
     if command.startswith("hero demo"):
         run_demo(command, tmp_path, cache)
+    elif command.startswith("hero study"):
+        run_study(command, tmp_path, cache)
     elif command == "hero serve":
         ask_the_service()
     elif command.startswith(("hero serve", "hero verify")):
