@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,7 +93,8 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
         "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
     }
     verified = folder / "verified.jsonl"
-    judge = lambda: verify_solutions(  # noqa: E731
+    judge = partial(
+        verify_solutions,
         solutions,
         matching.problem,
         config.verifier,
@@ -167,9 +169,7 @@ def _solutions(
         "sampling": config.sampling.model_dump(mode="json"),
     }
     problems = list(clean.problems.values())
-    write = lambda: solve(  # noqa: E731
-        problems, generator, config.sampling, path, head, config.max_missing, restart, bars
-    )
+    write = partial(solve, problems, generator, config.sampling, path, head, config.max_missing, restart, bars)
     kept = [path.name] if stage(path, head, restart, write) else []
     return kept, RolloutReader(path, format="rollouts")
 
