@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
@@ -113,8 +114,8 @@ def _verified(
         "verifier": verifier_version(verifier),
         "time or memory limit": processes.model_dump(exclude={"workers"}),
     }
-    judge = lambda: verify_solutions(  # noqa: E731
-        reader, _problem_of, verifier, processes, path, head, config.max_missing, restart, bars
+    judge = partial(
+        verify_solutions, reader, _problem_of, verifier, processes, path, head, config.max_missing, restart, bars
     )
     kept = [path.name] if stage(path, head, restart, judge) else []
     return RolloutReader(path, format="rollouts"), kept

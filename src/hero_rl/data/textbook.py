@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no
         "checker": config.checker and config.checker.identity,
     }
     decisions = folder / "decisions.jsonl"
-    decide = lambda: _decide(candidates, config, decisions, head, restart, bars)  # noqa: E731
+    decide = partial(_decide, candidates, config, decisions, head, restart, bars)
     kept = [decisions.name] if stage(decisions, head, restart, decide) else []
     return Made(folder, _write(candidates, decisions, reader, counts, config, folder), kept)
 
