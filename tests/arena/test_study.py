@@ -118,6 +118,7 @@ def test_the_page_has_a_table_for_every_part_and_says_who_is_ahead(frame, tmp_pa
         assert path.name in page
     assert len(written) == 7
     assert "+6.0 ± 2.5 (3/3)" in readme_table(frame)
+    assert "| before RL | 50.0" in readme_table(frame)
 
 
 def test_the_same_table_gives_the_same_bytes(frame, tmp_path):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["readme_table", "study_page", "write_page"]
 
 _VERIFIER = "verifier only"
+_BEFORE = Selection(START, PARTS["main"][0].regimes[0])  # one cell a seed: nothing is trained in it
 _HARD_FIRST = tuple(reversed(KINDS))
 _LEVEL = 0.05
 
@@ -58,8 +59,9 @@ def study_page(frame: pandas.DataFrame, figures: Sequence[str] = (), notes: str 
 
 def readme_table(frame: pandas.DataFrame) -> str:
     """The main table's hard-to-verify part, as the README shows it."""
-    rules = [START, *_rules(PARTS["main"][0])]
-    rows = [[_name(rule), *_accuracies(frame, Selection(rule)), _gap_cell(frame, rule)] for rule in rules]
+    rows = [["before RL", *_accuracies(frame, _BEFORE), ""]]
+    for rule in _rules(PARTS["main"][0]):
+        rows.append([rule, *_accuracies(frame, Selection(rule)), _gap_cell(frame, rule)])
     return _table(["trained with", "hard, sampled", "easy, sampled", "hard, less verifier only"], rows)
 
 
@@ -88,10 +90,10 @@ def _main(frame: pandas.DataFrame) -> str:
         rules = [rule for rule in _rules(PARTS["main"][0]) if _present(frame, Selection(rule, regime))]
         if len(rules) < 2:
             continue
-        rows = [["before RL", *_accuracies(frame, Selection(START, PARTS["main"][0].regimes[0]), greedy=True), "", ""]]
+        rows = [["before RL", *_accuracies(frame, _BEFORE, greedy=True), "", ""]]
         gaps = _against(frame, [Selection(rule, regime) for rule in rules], Selection(_VERIFIER, regime))
         for rule, gap in zip(rules, gaps, strict=True):
-            rows.append([_name(rule), *_accuracies(frame, Selection(rule, regime), greedy=True), *gap])
+            rows.append([rule, *_accuracies(frame, Selection(rule, regime), greedy=True), *gap])
         head = ["rule", "hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"]
         table = _table([*head, "hard, less verifier only", "easy, less verifier only"], rows)
         parts.append(f"### Trained on {regime}{'' if regime == 'mixed' else '-to-verify'} prompts\n\n{table}")
@@ -118,11 +120,11 @@ def _qualities(frame: pandas.DataFrame) -> str:
         return ""
     gaps = _against(frame, chosen, Selection(_VERIFIER))
     rows = [
-        [selection.quality, _name(selection.rule), *_accuracies(frame, selection), *gap]
+        [selection.quality, selection.rule, *_accuracies(frame, selection), *gap]
         for selection, gap in zip(chosen, gaps, strict=True)
     ]
     alone = Selection(_VERIFIER)
-    rows.insert(0, ["none", _name(_VERIFIER), *_accuracies(frame, alone), "", ""])
+    rows.insert(0, ["none", _VERIFIER, *_accuracies(frame, alone), "", ""])
     head = ["reward model", "rule", "hard", "easy", "hard, less verifier only", "easy, less verifier only"]
     lead = "Trained on hard-to-verify prompts; sampled accuracy. \\* as above, corrected over the whole table."
     return f"## Reward models of graded quality\n\n{lead}\n\n{_table(head, rows)}"
@@ -142,7 +144,7 @@ def _ranks(frame: pandas.DataFrame) -> str:
                     continue
                 names = ("verifier_mixed", "mixed", "uniform")
                 values = [_mean_cell(selection.values(frame, f"rank {name}", step=step)) for name in names]
-                rows.append([quality, "before RL" if when == "before" else f"after {_name(rule)}", *values])
+                rows.append([quality, "before RL" if when == "before" else f"after {rule}", *values])
     if not rows:
         return ""
     lead = (
@@ -167,7 +169,7 @@ def _ablations(frame: pandas.DataFrame) -> str:
     rows = []
     for selection in chosen:
         gaps = [gap_of(frame, selection, Selection("HERO"), "sampled", kind) for kind in _HARD_FIRST]
-        rows.append([_name(selection.rule), selection.quality, *_accuracies(frame, selection), *map(_gap, gaps)])
+        rows.append([selection.rule, selection.quality, *_accuracies(frame, selection), *map(_gap, gaps)])
     lead = (
         "Trained on hard-to-verify prompts; sampled accuracy, and the difference from HERO with the strong reward "
         "model on the same seeds. Not corrected for the number of rows: these are for orientation."
@@ -183,10 +185,7 @@ def _two_faced(frame: pandas.DataFrame) -> str:
     if not chosen:
         return ""
     gaps = _against(frame, chosen, Selection(_VERIFIER, quality="two-faced", blind_types="S"))
-    rows = [
-        [_name(selection.rule), *_accuracies(frame, selection), *gap]
-        for selection, gap in zip(chosen, gaps, strict=True)
-    ]
+    rows = [[selection.rule, *_accuracies(frame, selection), *gap] for selection, gap in zip(chosen, gaps, strict=True)]
     lead = (
         "One of the three hard types (`S`) has only references that the policy never writes, so that all its groups "
         "are uniform, and on that type the strong reward model's score is turned round: right wherever it can be "
@@ -229,7 +228,7 @@ def _accuracies(frame: pandas.DataFrame, selection: Selection, greedy: bool = Fa
 
 def _gap_cell(frame: pandas.DataFrame, rule: str) -> str:
     other = Selection(_VERIFIER)
-    return _gap(None if rule in (START, _VERIFIER) else gap_of(frame, Selection(rule), other, "sampled", "hard"))
+    return _gap(None if rule == _VERIFIER else gap_of(frame, Selection(rule), other, "sampled", "hard"))
 
 
 def _present(frame: pandas.DataFrame, selection: Selection) -> bool:
@@ -242,10 +241,6 @@ def _rules(part: Part) -> list[str]:
 
 def _quality_order(quality: str) -> int:
     return ["large", "strong", "medium", "weak", "biased", "useless", "inverted", "two-faced"].index(quality)
-
-
-def _name(rule: str) -> str:
-    return "before RL" if rule == START else rule
 
 
 def _percent(estimate: Estimate | None) -> str:
