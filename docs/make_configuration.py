@@ -172,7 +172,8 @@ def default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         value = field.default_factory()  # pyright: ignore[reportCallIssue]
     if isinstance(value, BaseModel) and "type" not in type(value).model_fields:
-        return "its defaults"
+        said = value.model_dump(include=value.model_fields_set)
+        return ", ".join(f"`{name}: {given}`" for name, given in said.items()) or "its defaults"
     if isinstance(value, BaseModel):
         return f"`type: {value.type}`"  # pyright: ignore[reportAttributeAccessIssue]
     if "\n" in str(value) or "|" in str(value):

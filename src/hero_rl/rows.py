@@ -93,7 +93,7 @@ def _parsed(line: bytes, place: Place) -> dict[str, Any]:
         raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
     except json.JSONDecodeError as error:
         half = "" if line.endswith(b"\n") else "; the file ends in the middle of this line"
-        raise DataError(f"{place}: not valid JSON: {error.msg} at character {error.colno}{half}") from None
+        raise DataError(f"{place}: not valid JSON: {error.msg} at character {error.pos + 1}{half}") from None
     except (ValueError, RecursionError) as error:
         what = "nested too deep" if isinstance(error, RecursionError) else error
         raise DataError(f"{place}: not valid JSON: {what}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from hero_rl.errors import ConfigError
 
@@ -34,9 +34,30 @@ _Loader.add_implicit_resolver(
 
 
 class Block(BaseModel):
-    """A block of settings: frozen, unknown keys refused."""
+    """A block of settings: frozen, unknown keys refused.
+
+    Of a block within it that is given in part, what its default says of the rest holds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        said = {name: _said_by_default(field.default) for name, field in cls.model_fields.items()}
+        return {
+            name: said[name] | dict(value) if said.get(name) and isinstance(value, Mapping) else value
+            for name, value in given.items()
+        }
+
+
+def _said_by_default(default: Any) -> dict[str, Any]:
+    """What a default differs in from the usual values of its kind; with another `type` the rest means nothing."""
+    if not isinstance(default, Block) or "type" in type(default).model_fields:
+        return {}
+    return default.model_dump(include=default.model_fields_set)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

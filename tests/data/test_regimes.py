@@ -14,7 +14,7 @@ from making import HERO, IN_SMALL_STEPS, ONE, hashed, jsonl, lines
 from misbehaving_server import answers, says, waits
 
 from hero_rl.cli import main
-from hero_rl.data import RegimesConfig, make_regimes
+from hero_rl.data import RegimesConfig, TextbookConfig, make_regimes
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
 from hero_rl.rollouts.partial import Partial
@@ -255,6 +255,16 @@ def test_a_full_disk_leaves_no_half_file(sums, tmp_path):
     assert full.returncode == 1 and full.stderr.startswith("hero data: [Errno 27] File too large"), full.stderr
     assert not (out / "verified.jsonl").exists() and not list(out.glob("**/.*.tmp"))
     assert main([*arguments, "--json"]) == 0
+
+
+def test_what_is_given_in_part_keeps_the_rest_of_the_paper_s_settings(tmp_path):
+    given = {"output_dir": str(tmp_path), "generator": {"url": "http://localhost:1"}, "sampling": {"temperature": 1.0}}
+    config = RegimesConfig(problems="p.jsonl", **given)
+    assert config.generator.type == "openai"
+    assert (config.sampling.temperature, config.sampling.samples) == (1.0, 1)
+    checked = TextbookConfig(output_dir=str(tmp_path), problems={"limit": 5}, sampling={"max_tokens": 2048})
+    assert (checked.problems.dataset, checked.problems.limit) == ("textbookreasoning", 5)
+    assert (checked.sampling.temperature, checked.sampling.samples, checked.sampling.max_tokens) == (0.0, 1, 2048)
 
 
 def test_the_command_line(sums, tmp_path, capsys):

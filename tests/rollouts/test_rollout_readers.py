@@ -211,6 +211,7 @@ GOOD = json.dumps(row(step=1, group=1, reference="r")).encode() + b"\n"
     [
         (b'{"prompt": "p", "completion": "c"', "a.jsonl:3: not valid JSON: .*the file ends in the middle of this line"),
         (b"nonsense\n", "a.jsonl:3: not valid JSON: Expecting value at character 1$"),
+        (b'{"prompt": \n', "a.jsonl:3: not valid JSON: Expecting value at character 13$"),
         (b"[1]\n", "a.jsonl:3: an object is expected, not list"),
         (b'{"prompt": "\xff"}\n', "a.jsonl:3: not valid UTF-8: invalid start byte at byte 13 of the line"),
         (b"[" * 100000 + b"\n", "a.jsonl:3: not valid JSON: nested too deep"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 
@@ -17,6 +18,8 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _start() -> None:
+    # Ctrl-C reaches the workers too: the parent says so, and a traceback of each would bury its word.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     import torch
 
     # Models this small lose time with more threads, and much of it when the cores are shared.

@@ -100,6 +100,9 @@ def _write(arguments: _Arguments, comparison: Comparison, runs: list[Run]) -> li
     from hero_rl.comparison.curves import write_curves
     from hero_rl.rollouts.writers import replacing
 
+    # What may be refused comes before anything is written.
+    same = {"metric": arguments.metric, "common": arguments.common, "seed": arguments.seed}
+    panels = curves_of(runs, **same) if arguments.curves is not None else {}
     written = []
     for path, words in ((arguments.markdown, as_markdown), (arguments.latex, as_latex)):
         if path is not None:
@@ -107,6 +110,5 @@ def _write(arguments: _Arguments, comparison: Comparison, runs: list[Run]) -> li
                 file.write(words(comparison).encode())
             written.append(path)
     if arguments.curves is not None:
-        panels = curves_of(runs, metric=arguments.metric, common=arguments.common, seed=arguments.seed)
         written += write_curves(panels, arguments.curves, arguments.metric)
     return written

@@ -153,7 +153,9 @@ def _bars(shown: bool) -> Callable[..., Any]:
     @contextmanager
     def bars(what: str, total: int | None) -> Iterator[Callable[[float], object]]:
         hidden = not shown or not sys.stderr.isatty()
-        with tqdm(total=total, desc=what, unit="", unit_scale=True, disable=hidden, delay=1.0, leave=False) as bar:
+        # Short numbers for bytes; small counts stay whole.
+        scaled = total is None or total >= 100_000
+        with tqdm(total=total, desc=what, unit="", unit_scale=scaled, disable=hidden, delay=1.0, leave=False) as bar:
             yield lambda done: bar.update(int(done) - bar.n)
 
     return bars

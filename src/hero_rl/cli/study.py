@@ -139,9 +139,8 @@ def _run(arguments: _Arguments) -> dict[str, Path]:
         finished = gather(settings, out / "cells")
         if finished:
             write_table(finished, table)
-        print(
-            f"\ninterrupted; {len(finished)} finished cells are in {table}; the same command goes on", file=sys.stderr
-        )
+        done = f"{len(finished)} finished cells are in {table}" if finished else "no cell is finished"
+        print(f"\n{done}; the same command goes on", file=sys.stderr)
         raise
     write_table(gather(settings, out / "cells"), table)
     return {"table": table, "cells": out / "cells"}

@@ -99,13 +99,6 @@ class EvalConfig(Block):
     step: Annotated[int, Field(ge=0)] | None = None
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.02
 
-    @field_validator("generator", mode="before")
-    @classmethod
-    def _tell_type(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or "type" in given:
-            return given
-        return {"type": "openai" if "url" in given else "transformers", **given}
-
     @field_validator("benchmarks", mode="before")
     @classmethod
     def _name_presets(cls, given: Any) -> Any:
