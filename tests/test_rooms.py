@@ -50,6 +50,7 @@ MAY_IMPORT = {
     },
     "arena": {
         "pages",
+        "rollouts",
         "signals",
         "rules",
         "verifiers",

@@ -18,11 +18,11 @@ from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import row_line, write_lines
 from hero_rl.rows import Text
 from hero_rl.verifiers import (
+    FAILURES,
     AnyVerifier,
     BatchVerifier,
     Pair,
     Processes,
-    Reason,
     Verdict,
     Verifier,
     in_processes,
@@ -32,7 +32,6 @@ from hero_rl.verifiers import (
 __all__ = ["Matching", "identity_of", "judged_rows", "text_of", "verify_solutions"]
 
 AT_A_TIME = 128
-_FAILURES = {Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE}
 
 
 def identity_of(reader: RolloutReader) -> list[Any]:
@@ -156,7 +155,7 @@ class _Judge:
         return [_judged(*one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
 
     def _refuse_failures(self, verdicts: Sequence[Verdict]) -> None:
-        failures = Counter(verdict.reason.value for verdict in verdicts if verdict.reason in _FAILURES)
+        failures = Counter(verdict.reason.value for verdict in verdicts if verdict.reason in FAILURES)
         if self._max_missing < 1 and failures.total() > self._max_missing * max(len(verdicts), AT_A_TIME):
             said = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in failures.most_common())
             raise UnscorableError(

@@ -18,18 +18,16 @@ from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
 from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer
-from hero_rl.verifiers import Cascade, JudgeVerifier, Reason, in_processes
+from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
 
-__all__ = ["FAILURES", "UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
+__all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
 _AT_A_TIME = 128
 _NOBODYS_ANSWER = r"\boxed{-73.2058417}"
 
-FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
-"""Reasons that say nothing of a response: they are not kept, and the next call asks again."""
-
-UNGRADED = FAILURES | {Reason.JUDGE_UNREADABLE.value}
-"""Those, and a judge's reply without a verdict, which it would give again: the grader's doing, not the response's."""
+UNGRADED = FAILURES | {Reason.JUDGE_UNREADABLE}
+"""Reasons that are the grader's doing, not the response's: `FAILURES`, which are not kept, so that the next call asks
+again, and a judge's reply without a verdict, which it would give again."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
 from hero_rl.scoring import Scored, Scorer
-from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers import FAILURES, BatchVerifier, Pair, Reason, Verdict, Verifier
 
 __all__ = ["Judge", "Judged"]
 
@@ -76,7 +76,7 @@ class Judge:
             unscored = sum(row.score is None for row in rows)
             self._refuse("reward model gave no score to", unscored, len(rows), self.reward_model)
         if self.verifier is not None:
-            unjudged = sum(row.reason in _FAILURES for row in rows)
+            unjudged = sum(row.reason in FAILURES for row in rows)
             self._refuse("verifier failed on", unjudged, len(rows), self.verifier)
 
     def _refuse(self, what: str, failed: int, asked: int, part: Any) -> None:
@@ -98,7 +98,6 @@ class Judge:
 
 
 _FEW = 128  # of fewer, a few that have nothing to score must not end the call
-_FAILURES = {reason.value for reason in (Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE)}
 
 
 class _Silent:

@@ -70,7 +70,7 @@ class GatedHero(Banded):
         trust = state.trust
         weight = groups.spread(1 + trust * (self.weight_of(sigma, known, sigma_bar) - 1))
         auroc = group_auroc(signals.score, signals.verdict, groups)
-        correct = groups.count(scorable & (signals.verdict == 1))
+        correct = groups.count(signals.verdict == 1)
         uniform = groups.spread((correct == 0) | (correct == groups.count(scorable)))
         # In a uniform group the trust comes after the normalisation: before it, a standard deviation would cancel it.
         narrow, full = (self._banded(signals, groups, width) for width in (trust, 1.0))

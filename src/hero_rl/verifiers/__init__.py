@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import FAILURES, BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
@@ -14,6 +14,7 @@ from hero_rl.verifiers.running import Processes, in_processes
 from hero_rl.verifiers.supervisor import Supervised
 
 __all__ = [
+    "FAILURES",
     "AnyVerifier",
     "BatchVerifier",
     "Cascade",

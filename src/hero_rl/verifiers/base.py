@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["BatchVerifier", "Pair", "Reason", "StagedVerifier", "Verdict", "Verifier", "verdicts_of"]
+__all__ = ["FAILURES", "BatchVerifier", "Pair", "Reason", "StagedVerifier", "Verdict", "Verifier", "verdicts_of"]
 
 
-class Reason(Enum):
-    """Why a verdict is what it is; each reason belongs to one of the values 1, 0 and NaN."""
+class Reason(str, Enum):
+    """Why a verdict is what it is; each reason belongs to one of the values 1, 0 and NaN, and equals its text."""
 
     MATCHED_EXACTLY = "matched_exactly"
     """1: answer and reference are the same text, up to whitespace."""
@@ -90,6 +90,9 @@ _VALUES = {
     Reason.JUDGE_UNREADABLE: math.nan,
     Reason.JUDGE_UNREACHABLE: math.nan,
 }
+
+FAILURES = frozenset({Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE})
+"""Reasons that say nothing of the answer: the check itself failed, and another try may end otherwise."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hero_rl.arena.study.estimates import Selection, gap_of
 from hero_rl.arena.study.plan import PARTS, START
 from hero_rl.arena.study.qualities import QUALITIES
 from hero_rl.pages import drawing_style
+from hero_rl.rollouts.writers import replacing
 
 if TYPE_CHECKING:
     import pandas
@@ -45,16 +46,15 @@ def write_figures(frame: pandas.DataFrame, folder: Path) -> list[Path]:
 
 def _drawn(draw, frame: pandas.DataFrame, theme: Literal["light", "dark"]) -> Figure | None:
     with drawing_style(_INK[theme]):
-        return draw(frame, theme)
+        return draw(frame)
 
 
 def _save(figure: Figure, path: Path) -> None:
     import matplotlib
 
-    temporary = path.with_name(f".{path.name}")
-    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):  # the same bytes every time
-        figure.savefig(temporary, format="svg", metadata={"Date": None}, transparent=True)
-    temporary.replace(path)
+    # The same bytes every time.
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}), replacing(path) as file:
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
 
 
 def _figure(panels: int, height: float = 3.4) -> tuple[Figure, Sequence[Axes]]:
@@ -64,7 +64,7 @@ def _figure(panels: int, height: float = 3.4) -> tuple[Figure, Sequence[Axes]]:
     return figure, figure.subplots(1, panels, squeeze=False)[0]
 
 
-def _curves(frame: pandas.DataFrame, theme: str) -> Figure | None:
+def _curves(frame: pandas.DataFrame) -> Figure | None:
     """Accuracy by the oracle against step, a panel a regime and kind."""
     panels = [
         (regime, kind)
@@ -85,7 +85,7 @@ def _curves(frame: pandas.DataFrame, theme: str) -> Figure | None:
     return figure
 
 
-def _qualities(frame: pandas.DataFrame, theme: str) -> Figure | None:
+def _qualities(frame: pandas.DataFrame) -> Figure | None:
     """Difference from verifier-only on hard prompts, reward model by reward model."""
     rules = ("RM only", "weighted sum 0.5", "HERO", "gated HERO")
     present = [q for q in QUALITIES if _gaps(frame, "gated HERO", q)]
@@ -118,7 +118,7 @@ def _gaps(frame: pandas.DataFrame, rule: str, quality: str):
     return gap_of(frame, Selection(rule, quality=quality), Selection("verifier only"), "sampled", "hard")
 
 
-def _trust(frame: pandas.DataFrame, theme: str) -> Figure | None:
+def _trust(frame: pandas.DataFrame) -> Figure | None:
     """The gated rule's trust, and the AUROC that it follows, against step."""
     present = [q for q in QUALITIES if len(Selection("gated HERO", quality=q).values(frame, "trust")) > 0]
     if not present:

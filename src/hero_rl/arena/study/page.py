@@ -14,13 +14,14 @@ from hero_rl.arena.evaluation import KINDS, Estimate
 from hero_rl.arena.study.estimates import Gap, Selection, gap_of, mean_of
 from hero_rl.arena.study.figures import write_figures
 from hero_rl.arena.study.plan import PARTS, START, Part
+from hero_rl.arena.study.qualities import QUALITIES
 from hero_rl.evaluation.statistics import holm
 from hero_rl.training.records import write_whole
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["readme_table", "study_page", "write_page"]
+__all__ = ["results_table", "study_page", "write_page"]
 
 _VERIFIER = "verifier only"
 _BEFORE = Selection(START, PARTS["main"][0].regimes[0])  # one cell a seed: nothing is trained in it
@@ -46,6 +47,7 @@ def study_page(frame: pandas.DataFrame, figures: Sequence[str] = (), notes: str 
     """The page as Markdown: what ran, then every table that the study's table has cells for."""
     sections = [
         "# The study\n\n" + _what_ran(frame),
+        results_table(frame),
         notes.strip(),
         _main(frame),
         _qualities(frame),
@@ -57,12 +59,27 @@ def study_page(frame: pandas.DataFrame, figures: Sequence[str] = (), notes: str 
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def readme_table(frame: pandas.DataFrame) -> str:
-    """The main table's hard-to-verify part, as the README shows it."""
-    rows = [["before RL", *_accuracies(frame, _BEFORE), ""]]
-    for rule in _rules(PARTS["main"][0]):
-        rows.append([rule, *_accuracies(frame, Selection(rule)), _gap_cell(frame, rule)])
-    return _table(["trained with", "hard, sampled", "easy, sampled", "hard, less verifier only"], rows)
+def results_table(frame: pandas.DataFrame) -> str:
+    """The study in one table: points over the verifier alone on hard prompts, a row a reward model.
+
+    The lines before the table say what the verifier alone and the policy before RL reach.
+    """
+    rules = [rule for rule in _rules(PARTS["main"][0]) if rule != _VERIFIER]
+    alone = Selection(_VERIFIER)
+    if not _present(frame, alone):
+        return ""
+    rows = []
+    for quality in ("strong", *PARTS["quality"][0].qualities):
+        gaps = [gap_of(frame, Selection(rule, quality=quality), alone, "sampled", "hard") for rule in rules]
+        ranks = Selection("gated HERO", quality=quality).values(frame, "rank verifier_mixed", step=0)
+        if any(gaps):
+            rows.append([quality, _mean_cell(ranks), *map(_gap, gaps)])
+    before, after = (_percent(mean_of(frame, selection, "sampled", "hard")) for selection in (_BEFORE, alone))
+    lead = (
+        f"Accuracy on hard-to-verify prompts, sampled: {before}% before RL, {after}% with the verifier alone. What a "
+        "rule adds to the latter, in points:"
+    )
+    return f"{lead}\n\n{_table(['reward model', 'its AUROC', *rules], rows)}"
 
 
 def _what_ran(frame: pandas.DataFrame) -> str:
@@ -78,8 +95,7 @@ def _what_ran(frame: pandas.DataFrame) -> str:
         f"{arm['samples']} samples of each at temperature 1 (*sampled*) and one at 0 (*greedy*). ± is the half-width "
         "of a 95% t-interval over seeds; differences are paired by seed: the same policy, reward model and prompts on "
         "both sides; in brackets, in how many of the seeds the first is ahead. Every number with its whole "
-        "configuration: "
-        "`study.parquet` beside this page."
+        "configuration: `study.parquet` beside this page."
     )
 
 
@@ -132,7 +148,7 @@ def _qualities(frame: pandas.DataFrame) -> str:
 
 def _ranks(frame: pandas.DataFrame) -> str:
     """How well each reward model ranks, before and after."""
-    qualities = sorted(set(frame.loc[frame["measure"] == "rank mixed", "quality"]), key=_quality_order)
+    qualities = sorted(set(frame.loc[frame["measure"] == "rank mixed", "quality"]), key=QUALITIES.index)
     rows = []
     for quality in qualities:
         for rule in ("HERO", "gated HERO", "RM only"):
@@ -226,21 +242,12 @@ def _accuracies(frame: pandas.DataFrame, selection: Selection, greedy: bool = Fa
             yield _percent(mean_of(frame, selection, measure, kind))
 
 
-def _gap_cell(frame: pandas.DataFrame, rule: str) -> str:
-    other = Selection(_VERIFIER)
-    return _gap(None if rule == _VERIFIER else gap_of(frame, Selection(rule), other, "sampled", "hard"))
-
-
 def _present(frame: pandas.DataFrame, selection: Selection) -> bool:
     return len(selection.values(frame, "sampled", "hard")) > 0
 
 
 def _rules(part: Part) -> list[str]:
     return [rule for rule in part.rules if rule != START]
-
-
-def _quality_order(quality: str) -> int:
-    return ["large", "strong", "medium", "weak", "biased", "useless", "inverted", "two-faced"].index(quality)
 
 
 def _percent(estimate: Estimate | None) -> str:
@@ -261,6 +268,6 @@ def _mean_cell(values: pandas.Series) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    texts = sum(1 for name in head if name in ("rule", "reward model", "when", "trained with"))
+    texts = sum(1 for name in head if name in ("rule", "reward model", "when"))
     ruler = ["---"] * texts + ["---:"] * (len(head) - texts)
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))

@@ -42,11 +42,9 @@ RULES: MappingProxyType[str, AnyRule] = MappingProxyType(
         "HERO, negatives dense": Hero(beta=_NO_BAND),
         "HERO, positives dense": Hero(alpha=_NO_BAND),
         "HERO, alpha 0.02": Hero(alpha=0.02),
-        "HERO, alpha 0.05": Hero(alpha=0.05),
         "HERO, alpha 0.2": Hero(alpha=0.2),
         "HERO, no weight": Hero(w_min=1.0, w_max=1.0),
         "HERO, relative weight": Hero(sigma="relative"),
-        "HERO, middle": Hero(singleton="middle"),
         "gated HERO": GatedHero(),
         "gated HERO, std": GatedHero(scale="group"),
     }
@@ -75,17 +73,15 @@ class Part(BaseModel):
 
 
 _MAIN = ("verifier only", "RM only", "weighted sum 0.5", "HERO", "gated HERO")
+_POOR = ("medium", "weak", "biased", "useless", "inverted")
 
 PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
     {
         "main": (Part(rules=(START, *_MAIN), regimes=get_args(Regime)),),
         "quality": (
-            Part(rules=("HERO", "gated HERO"), qualities=("medium", "weak", "biased", "useless", "inverted")),
-            Part(
-                rules=("RM only", "weighted sum 0.5"),
-                qualities=("medium", "weak", "biased", "useless", "inverted"),
-                seeds=3,
-            ),
+            Part(rules=("gated HERO",), qualities=_POOR),
+            Part(rules=("HERO",), qualities=_POOR, seeds=3),
+            Part(rules=("weighted sum 0.5",), qualities=("weak", "biased"), seeds=3),
         ),
         "ablations": (
             Part(
@@ -93,25 +89,21 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
                     "HERO, negatives dense",
                     "HERO, positives dense",
                     "HERO, alpha 0.02",
-                    "HERO, alpha 0.05",
                     "HERO, alpha 0.2",
                     "HERO, no weight",
                     "HERO, relative weight",
-                    "HERO, middle",
                     "weighted sum 0.1",
                     "weighted sum 0.9",
                     "GDPO",
+                    "verifier only, std",
+                    "weighted sum 0.5, std",
+                    "HERO, std",
+                    "gated HERO, std",
                 ),
                 seeds=3,
             ),
             Part(rules=("HERO", "gated HERO"), qualities=("large",), seeds=3),
-            Part(
-                rules=("HERO, std", "verifier only, std", "weighted sum 0.5, std", "gated HERO, std"),
-                seeds=3,
-            ),
-            Part(
-                rules=("HERO, std", "weighted sum 0.5, std", "gated HERO, std"), qualities=("weak", "biased"), seeds=3
-            ),
+            Part(rules=("HERO, std", "gated HERO, std"), qualities=("weak", "biased"), seeds=3),
         ),
         "two-faced": (
             Part(rules=("verifier only", "HERO", "gated HERO"), qualities=("two-faced",), blind_types=("S",), seeds=3),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import DataError
+from hero_rl.rollouts.writers import replacing
 
 if TYPE_CHECKING:
     import pandas
@@ -74,9 +75,8 @@ def write_table(results: Sequence[dict[str, Any]], path: Path) -> None:
 
     rows = [row for result in results for row in rows_of(result)]
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
-    temporary = path.with_name(f".{path.name}.tmp")
-    pyarrow.parquet.write_table(pyarrow.table(columns), temporary, compression="zstd")
-    temporary.replace(path)
+    with replacing(path) as file:
+        pyarrow.parquet.write_table(pyarrow.table(columns), file, compression="zstd")
 
 
 def read_table(path: Path) -> pandas.DataFrame:
