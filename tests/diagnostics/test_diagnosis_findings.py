@@ -7,7 +7,7 @@ from diagnosed import diagnosed, quiet
 from hero_rl.diagnostics.diagnosis import findings, suggested
 from hero_rl.diagnostics.diagnosis.findings import CHECKS, LIMITS
 from hero_rl.diagnostics.diagnosis.numbers import Drift, Interval, LabelCheck, ReasonCount
-from hero_rl.rules import Hero
+from hero_rl.rules import GatedHero, Hero
 
 QUIET = diagnosed(quiet())
 
@@ -64,8 +64,12 @@ CASES = {
         {"ranking__mean__value": 0.5, "ranking__mean__low": 0.4, "ranking__mean__high": 0.61},
     ),
     "ranks_well": (
-        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.71},
-        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.69},
+        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.81},
+        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.79},
+    ),
+    "ranks_doubtfully": (
+        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.79},
+        {"ranking__mean__value": 0.9, "ranking__mean__low": 0.81},
     ),
     "few_mixed": ({"ranking__groups": 29}, {"ranking__groups": 30}),
     "suspected_false_negatives": (
@@ -177,7 +181,7 @@ def test_settings_are_those_of_a_training_run():
         everything |= fires
     found = changed(**everything)
     blocks = suggested(found.model_copy(update={"findings": findings(found)}))
-    assert Hero.model_validate(blocks["rule"])
+    assert GatedHero.model_validate(blocks["rule"])
 
 
 def test_the_width_that_is_suggested_keeps_the_limit():

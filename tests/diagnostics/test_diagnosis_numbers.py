@@ -26,7 +26,8 @@ from hero_rl.diagnostics.diagnosis.replay import mass_shares, replay
 from hero_rl.diagnostics.diagnosis.sweep import sign_agreement
 from hero_rl.diagnostics.diagnosis.trends import by_step, length_bias, spearman
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.signals import Signals
 
 
 @st.composite
@@ -100,13 +101,26 @@ def test_every_diagnosis_is_strict_json(batches):
     assert found.starvation.rescued + found.starvation.few_scores + found.starvation.tied <= found.starvation.starved
 
 
+def test_the_trust_is_that_of_a_run_over_the_same_batches():
+    batches = [[(v, 3 * v + n % 3, g) for g in range(5) for n, v in enumerate((1.0, 0.0, 0.0, 1.0))]] * 4
+    found = diagnosed(collected(batches))
+    rule, state = GatedHero(), GatedHero().init()
+    for batch in batches:
+        verdict, score, group = (torch.tensor(column) for column in zip(*batch, strict=True))
+        _, state = rule.update(Signals(verdict.double(), score.double(), group), state)
+    assert 0.5 < found.ranking.trust < 1
+    assert found.ranking.trust == pytest.approx(state.trust)
+    gated = {mass.scale: mass for mass in found.mass if mass.rule == "gated_hero"}
+    assert gated.keys() == {"none", "group", "batch"}
+
+
 @given(columns())
 @settings(max_examples=40)
 def test_pooled_auroc_equals_scikit_learn_also_weighted(batch):
     log = collected([list(zip(*batch, strict=True))]).log()
     kept = ~log.verdict.isnan() & ~log.score.isnan()
     verdict, score = log.verdict[kept].numpy(), log.score[kept].numpy()
-    pooled = ranking(log, GroupTable.of(log)).pooled.value
+    pooled = ranking(log, GroupTable.of(log), Hero()).pooled.value
     if len(set(verdict)) < 2:
         assert pooled is None
         return

@@ -84,7 +84,7 @@ def _diagnose(arguments: _Arguments, rest: list[str]) -> Diagnosis:
 
     settings = settings_of(arguments, rest, "diagnose")
     if not isinstance(settings.rule, Hero):
-        raise ConfigError(f"--rule.type: the base rule is hero, with which {settings.rule.type} is compared anyway")
+        raise ConfigError(f"--rule.type: the base rule is hero, and {settings.rule.type} is compared with it anyway")
     if arguments.output is not None:
         from hero_rl.diagnostics.diagnosis.report import check_output
 

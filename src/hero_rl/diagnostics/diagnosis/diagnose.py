@@ -91,7 +91,7 @@ def _numbers(
         starvation=starvation(table, base),
         mass=_masses(log, table, rule, progress),
         widths=_widths(log, table, rule, progress),
-        ranking=ranking(log, table),
+        ranking=ranking(log, table, rule),
         overlap=overlap(log),
         labels=label_check(log, table),
         bands=bands(log, table, rule),

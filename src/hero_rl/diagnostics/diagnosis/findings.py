@@ -22,7 +22,7 @@ LIMITS = {
     "uniform_mass": 0.5,  # share of |advantage|
     "scale_gain": 0.1,  # difference of such shares
     "weak_auroc": 0.6,
-    "good_auroc": 0.7,
+    "good_auroc": 0.8,
     "under_half": 0.25,  # share of mixed groups
     "mixed_groups": 30,
     "wrong_verdicts": 0.02,  # share of rollouts with label and verdict
@@ -46,6 +46,7 @@ _CASCADE = {
     "verifier.judge": {"type": "judge", "url": "http://localhost:8000"},
 }
 _NARROW = 0.05  # the paper's narrower alpha and beta
+_GATED = {"rule.type": "gated_hero"}
 
 
 def findings(diagnosis: Diagnosis) -> list[Finding]:
@@ -126,7 +127,7 @@ def starved_groups(d: Diagnosis) -> Finding | None:
             f"{percent(d.starvation.mass)} of the advantage mass."
         )
         advice = "alpha sets how much the all incorrect groups carry, beta how much the all correct ones do."
-        settings = {"rule.type": "hero"}
+        settings = {} if misranks(d) or ranks_doubtfully(d) else {"rule.type": "hero"}
     return Finding(
         name="starved_groups",
         level="look",
@@ -224,8 +225,24 @@ def misranks(d: Diagnosis) -> Finding | None:
         title="The reward model often ranks wrong above right",
         evidence=f"AUROC in {r.groups:,} mixed groups: {within(r.mean)}; {percent(r.under_half)} of them lie "
         "under 0.5.",
-        advice="Take another reward model, or narrow the bands so that it matters less.",
-        settings=_narrower(d),
+        advice="Take another reward model. Gated HERO falls back to the verifier alone with such a one.",
+        settings=_GATED,
+        section="ranking",
+    )
+
+
+def ranks_doubtfully(d: Diagnosis) -> Finding | None:
+    """The reward model orders right and wrong better than chance, but not, or not surely, as well as HERO needs."""
+    r = d.ranking
+    if r.mean.low is None or r.mean.low >= LIMITS["good_auroc"] or misranks(d) is not None:
+        return None
+    return Finding(
+        name="ranks_doubtfully",
+        level="look",
+        title="The reward model may rank too weakly for plain HERO",
+        evidence=f"AUROC in {r.groups:,} mixed groups: {within(r.mean)}.",
+        advice="Gated HERO gives it as much room as its ranking has earned, and takes that back if it is hacked.",
+        settings=_GATED,
         section="ranking",
     )
 
@@ -516,6 +533,7 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     no_scores,
     reward_model_dominates,
     misranks,
+    ranks_doubtfully,
     rising_score,
     falling_verdict,
     wrong_verdicts,

@@ -190,6 +190,7 @@ class Ranking(_Numbers):
         under_half: share of those groups with an AUROC under 0.5.
         pooled: AUROC over all rollouts of the file, whatever their group.
         histogram: groups by AUROC, bins of a tenth.
+        trust: what gated HERO gives the reward model after the last batch, 0 to 1.
     """
 
     groups: int
@@ -197,6 +198,7 @@ class Ranking(_Numbers):
     median: Number
     under_half: Number
     pooled: Interval
+    trust: float
     histogram: Histogram
 
 

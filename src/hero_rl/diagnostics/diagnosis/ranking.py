@@ -10,12 +10,14 @@ from hero_rl.diagnostics.diagnosis.groups import GroupTable
 from hero_rl.diagnostics.diagnosis.intervals import bootstrap_interval, histogram
 from hero_rl.diagnostics.diagnosis.log import RolloutLog
 from hero_rl.diagnostics.diagnosis.numbers import Interval, Overlap, Ranking
+from hero_rl.diagnostics.diagnosis.replay import gated, replay
+from hero_rl.rules import Hero
 
 __all__ = ["overlap", "ranking", "weighted_auroc"]
 
 
-def ranking(log: RolloutLog, table: GroupTable) -> Ranking:
-    """AUROC in each mixed group, and pooled; intervals over groups.
+def ranking(log: RolloutLog, table: GroupTable, rule: Hero) -> Ranking:
+    """AUROC in each mixed group, and pooled; intervals over groups. And the trust that gated HERO would draw from it.
 
     The pooled one also counts that the reward model tells easy prompts from hard ones, which no group-relative
     advantage uses; the mean over groups is the one that matters to training.
@@ -29,6 +31,7 @@ def ranking(log: RolloutLog, table: GroupTable) -> Ranking:
         under_half=(values < 0.5).double().mean().item(),
         pooled=_pooled(log),
         histogram=histogram(values, 0.0, 1.0, 10),
+        trust=replay(log, gated(rule)).state.trust,
     )
 
 

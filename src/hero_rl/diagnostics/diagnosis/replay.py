@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hero_rl.rules import Gdpo, Hero, RewardModelOnly, Rule, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, Rule, VerifierOnly, WeightedSum
 from hero_rl.signals import Signals
 
 if TYPE_CHECKING:
     from hero_rl.diagnostics.diagnosis.groups import GroupTable
     from hero_rl.diagnostics.diagnosis.log import RolloutLog
 
-__all__ = ["Replay", "mass_shares", "replay", "rules_by_scale"]
+__all__ = ["Replay", "gated", "mass_shares", "replay", "rules_by_scale"]
 
 _SCALES = ("none", "group", "batch")
 
@@ -57,9 +57,14 @@ def _sees_groups_only(rule: Rule) -> bool:
 def rules_by_scale(hero: Hero) -> list[tuple[str, str | None, Rule]]:
     """Every rule under every scale that it has: name, scale, rule; HERO with its own settings first."""
     rules: list[tuple[str, str | None, Rule]] = []
-    for kind in (hero, VerifierOnly(), RewardModelOnly(), WeightedSum()):
+    for kind in (hero, gated(hero), VerifierOnly(), RewardModelOnly(), WeightedSum()):
         rules += [(kind.type, scale, kind.model_copy(update={"scale": scale})) for scale in _SCALES]
     return [*rules, ("gdpo", None, Gdpo())]
+
+
+def gated(hero: Hero) -> GatedHero:
+    """The gated rule with a HERO's settings."""
+    return GatedHero(**hero.model_dump(exclude={"type"}))
 
 
 def mass_shares(advantage: Float[Tensor, " B"], table: GroupTable) -> dict[str, float | None]:

@@ -19,6 +19,7 @@ __all__ = ["RULE_NAMES", "check_output", "report", "settings_yaml", "write_repor
 
 RULE_NAMES = {
     "hero": "HERO",
+    "gated_hero": "gated HERO",
     "verifier_only": "verifier only",
     "reward_model_only": "reward model only",
     "weighted_sum": "weighted sum",

@@ -13,7 +13,7 @@ from rich.text import Text
 from hero_rl.diagnostics.diagnosis.numbers import Diagnosis, Mass
 from hero_rl.diagnostics.diagnosis.report import RULE_NAMES
 from hero_rl.diagnostics.diagnosis.telling import excerpt
-from hero_rl.diagnostics.diagnosis.wording import DASH, number, of, percent, within
+from hero_rl.diagnostics.diagnosis.wording import DASH, decimal, number, of, percent, within
 
 __all__ = ["print_diagnosis"]
 
@@ -93,6 +93,7 @@ def _numbers(d: Diagnosis) -> Table:
         "AUROC in mixed groups": within(d.ranking.mean),
         "AUROC over all rollouts": within(d.ranking.pooled),
         "mixed groups with AUROC under 0.5": percent(d.ranking.under_half),
+        "trust of gated HERO after the last batch": decimal(d.ranking.trust),
         "score and length, within strata": within(d.length.within),
         "strata of one score, scores tied": f"{d.bands.singletons:,}, {percent(d.bands.tied)}",
         f"weight near w_min, w_max (sigma {d.rule.sigma})": f"{percent(weight.at_min)}, {percent(weight.at_max)}",
