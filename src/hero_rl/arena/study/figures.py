@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +12,7 @@ from hero_rl.pages import drawing_style
 from hero_rl.rollouts.writers import replacing
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,6 +28,10 @@ _STYLES = {
     "HERO": ("#D55E00", "o"),
     "gated HERO": ("#E69F00", "v"),
 }
+
+
+# Points below the verifier alone at which the figure ends: what collapsed would flatten the rest.
+_LOWEST = -15
 
 
 def write_figures(frame: pandas.DataFrame, folder: Path) -> list[Path]:
@@ -57,61 +61,68 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
 
 
-def _figure(panels: int, height: float = 3.4) -> tuple[Figure, Sequence[Axes]]:
+def _figure(columns: int, rows: int = 1) -> tuple[Figure, np.ndarray]:
+    """An empty figure and its axes, (rows, columns)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.6 * panels, height), layout="constrained")
-    return figure, figure.subplots(1, panels, squeeze=False)[0]
+    figure = Figure(figsize=(3.2 * columns, 2.7 * rows + 0.5), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
 
 
 def _curves(frame: pandas.DataFrame) -> Figure | None:
-    """Accuracy by the oracle against step, a panel a regime and kind."""
-    panels = [
-        (regime, kind)
-        for regime in PARTS["main"][0].regimes
-        for kind in ("hard", "easy")
-        if len(Selection("HERO", regime).values(frame, "curve", kind)) > 0
-    ]
-    if not panels:
+    """Accuracy by the oracle against step: a column a regime, a row a kind of held-out prompts."""
+    regimes = [r for r in PARTS["main"][0].regimes if len(Selection("HERO", r).values(frame, "curve", "hard")) > 0]
+    if not regimes:
         return None
-    figure, row = _figure(len(panels))
-    for axes, (regime, kind) in zip(row, panels, strict=True):
-        for rule in (rule for rule in PARTS["main"][0].rules if rule != START):
-            _draw_band(axes, frame, Selection(rule, regime), "curve", kind, rule, scale=100)
-        axes.set_title(f"trained on {regime}, {kind} prompts")
-        _plain(axes, "step")
-    row[0].set_ylabel("accuracy, sampled, %")
-    _legend(figure, row)
+    figure, grid = _figure(len(regimes), rows=2)
+    for row, kind in zip(grid, ("hard", "easy"), strict=True):
+        for axes, regime in zip(row, regimes, strict=True):
+            for rule in (rule for rule in PARTS["main"][0].rules if rule != START):
+                _draw_band(axes, frame, Selection(rule, regime), "curve", kind, _STYLES[rule], rule, scale=100)
+            _plain(axes)
+        row[0].set_ylabel(f"{kind} prompts, sampled, %")
+    for axes, regime in zip(grid[0], regimes, strict=True):
+        axes.set_title(f"trained on {regime} prompts")
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    _legend(figure, grid[0][0])
     return figure
 
 
 def _qualities(frame: pandas.DataFrame) -> Figure | None:
-    """Difference from verifier-only on hard prompts, reward model by reward model."""
+    """Difference from verifier-only on hard prompts, reward model by reward model; what collapsed is written below."""
     rules = ("RM only", "weighted sum 0.5", "HERO", "gated HERO")
     present = [q for q in QUALITIES if _gaps(frame, "gated HERO", q)]
     if len(present) < 2:
         return None
-    figure, (axes,) = _figure(1, height=4.2)
-    figure.set_figwidth(8)
+    figure, grid = _figure(1)
+    figure.set_size_inches(8, 4.2)
+    axes = grid[0][0]
     for place, rule in enumerate(rules):
-        colour, mark = _STYLES[rule]
-        points = [(i + (place - 1.5) * 0.16, gap) for i, q in enumerate(present) if (gap := _gaps(frame, rule, q))]
-        if points:
-            axes.errorbar(
-                [x for x, _ in points],
-                [100 * gap.estimate.mean for _, gap in points],
-                [100 * gap.estimate.half_width for _, gap in points],
-                fmt=mark,
-                color=colour,
-                capsize=3,
-                label=rule,
-            )
+        points = [(i + (place - 1.5) * 0.18, gap) for i, q in enumerate(present) if (gap := _gaps(frame, rule, q))]
+        for number, (x, gap) in enumerate(points):
+            _draw_gap(axes, x, 100 * gap.estimate.mean, 100 * gap.estimate.half_width, rule, first=number == 0)
     axes.axhline(0, color="#9aa0a6", linewidth=1)
+    axes.set_ylim(_LOWEST - 1, 12)
     axes.set_xticks(range(len(present)), present)
+    axes.set_xlabel("reward model")
     axes.set_ylabel("hard prompts, sampled:\npoints over verifier only")
-    _plain(axes, "reward model")
-    axes.legend(frameon=False, loc="lower left")
+    _plain(axes)
+    _legend(figure, axes)
     return figure
+
+
+def _draw_gap(axes: Axes, x: float, mean: float, half_width: float, rule: str, first: bool) -> None:
+    """A mark with its interval; at the lower edge, with the number beside it, where it lies below the figure."""
+    colour, mark = _STYLES[rule]
+    label = rule if first else None
+    if mean < _LOWEST:
+        axes.plot([x], [_LOWEST], mark, color=colour, label=label)
+        axes.annotate(
+            f"{mean:.0f}", (x, _LOWEST), (0, 6), textcoords="offset points", ha="center", fontsize="small", color=colour
+        )
+    else:
+        axes.errorbar([x], [mean], [half_width], fmt=mark, color=colour, capsize=3, label=label)
 
 
 def _gaps(frame: pandas.DataFrame, rule: str, quality: str):
@@ -123,19 +134,20 @@ def _trust(frame: pandas.DataFrame) -> Figure | None:
     present = [q for q in QUALITIES if len(Selection("gated HERO", quality=q).values(frame, "trust")) > 0]
     if not present:
         return None
-    figure, row = _figure(2)
+    figure, grid = _figure(2)
     colours = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9aa0a6", "#F0E442"]
     marks = "osDv^<>P"
-    for axes, measure, label in zip(
-        row, ("rm_auroc", "trust"), ("AUROC against the verifier, mixed groups", "trust"), strict=True
+    for axes, measure, title in zip(
+        grid[0], ("rm_auroc", "trust"), ("AUROC against the verifier", "trust in the reward model"), strict=True
     ):
-        for quality, colour, mark in zip(present, colours, marks, strict=False):
-            selection = Selection("gated HERO", quality=quality)
-            _draw_band(axes, frame, selection, measure, "", quality, style=(colour, mark))
-        axes.set_ylabel(label)
+        for quality, style in zip(present, zip(colours, marks, strict=True), strict=False):
+            _draw_band(axes, frame, Selection("gated HERO", quality=quality), measure, "", style, quality)
+        axes.set_title(title)
         axes.set_ylim(-0.03, 1.03)
-        _plain(axes, "step")
-    _legend(figure, row)
+        axes.set_xlabel("step")
+        _plain(axes)
+    figure.set_size_inches(8, 3.8)
+    _legend(figure, grid[0][0])
     return figure
 
 
@@ -145,26 +157,25 @@ def _draw_band(
     selection: Selection,
     measure: str,
     kind: str,
+    style: tuple[str, str],
     label: str,
     scale: float = 1,
-    style: tuple[str, str] | None = None,
 ) -> None:
     """Mean over seeds as a line with marks, the range of the seeds behind it."""
-    colour, mark = style or _STYLES[label]
     table = scale * selection.by_step(frame, measure, kind)
     if table.empty:
         return
+    colour, mark = style
     steps = list(table.columns)
     axes.plot(steps, table.mean(), color=colour, marker=mark, markersize=4, label=label)
     axes.fill_between(steps, table.min(), table.max(), color=colour, alpha=0.15, linewidth=0)
 
 
-def _plain(axes: Axes, label: str) -> None:
-    axes.set_xlabel(label)
+def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.2)
 
 
-def _legend(figure: Figure, row: Sequence[Axes]) -> None:
-    handles, labels = row[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize="small")
