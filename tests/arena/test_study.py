@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import time
 
 import pytest
 import torch
+from filelock import FileLock
 from scipy.stats import t as student
 
 from hero_rl.arena.arms import ArmSettings
-from hero_rl.arena.study import PARTS, RULES, StudySettings, cells_of, gather
+from hero_rl.arena.study import PARTS, RULES, cells_of
 from hero_rl.arena.study.cell import CELL_FILE
 from hero_rl.arena.study.estimates import Selection, gap_of, mean_of
 from hero_rl.arena.study.page import study_page, write_page
@@ -80,7 +82,8 @@ def test_the_table_holds_every_number_with_its_configuration(results, frame):
     rows = list(rows_of(results[1]))
     assert {row["measure"] for row in rows} >= {"sampled", "greedy", "curve", "trust", "rank mixed"}
     assert not any(row["measure"] == "rank uniform" for row in rows)  # NaN is no number
-    assert json.loads(frame["config"].iloc[0]) == results[0]["cell"]
+    config = json.loads(frame["config"].iloc[0])
+    assert config == {"cell": results[0]["cell"], "train": None, "environment": None}
 
 
 def test_followed_metrics_are_means_over_ten_steps():
@@ -118,6 +121,32 @@ def test_the_page_has_a_table_for_every_part_and_says_who_is_ahead(frame, tmp_pa
         assert path.name in page
     assert len(written) == 7
     assert "| before RL | 50.0" in page
+
+
+def test_a_collapsed_policy_has_no_rank_after_rl(results, tmp_path):
+    """What was before RL is not shown as what was after it, and a mean over some seeds says so."""
+    for result in results:
+        cell = result["cell"]
+        if (cell["name"], cell["quality"]) == ("HERO", "inverted"):
+            result["ranks"]["before"]["mixed"] = 0.1
+            result["ranks"]["after"] = {"verifier_mixed": 0.2 if cell["seed"] else math.nan, "mixed": math.nan}
+    write_table(results, tmp_path / "study.parquet")
+    page = study_page(read_table(tmp_path / "study.parquet"))
+    before, after = (line for line in page.splitlines() if re.match(r"\| inverted \| (before RL|after HERO) ", line))
+    assert before == "| inverted | before RL | 0.90 | 0.10 | - |"
+    assert after == "| inverted | after HERO | 0.20 (2/3) | - | - |"
+
+
+def test_what_stands_up_to_the_correction_is_marked_and_nothing_else(results, tmp_path):
+    for result in results:
+        if result["cell"]["name"] == "RM only":
+            for kind in ("easy", "hard"):
+                result["accuracy"][kind]["sampled"] = [0.8 + 0.001 * result["cell"]["seed"]]
+    write_table(results, tmp_path / "study.parquet")
+    page = study_page(read_table(tmp_path / "study.parquet"))
+    rules = page[page.index("## Rules and regimes") : page.index("## Can it hurt?")]
+    marked = {line.split("|")[1].strip() for line in rules.splitlines() if "\\*" in line and line.startswith("|")}
+    assert marked == {"RM only"}
 
 
 def test_the_same_table_gives_the_same_bytes(frame, tmp_path):
@@ -158,7 +187,6 @@ def test_a_study_that_was_killed_goes_on_where_it_was(tiny, capfd):
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = {path: path.stat().st_mtime_ns for path in out.glob(f"cells/*/{CELL_FILE}")}
-    assert 1 <= len(done) < 3
     assert main([*arguments, "--json"]) == 0
     assert {path: path.stat().st_mtime_ns for path in done} == done
     written = json.loads(capfd.readouterr().out.splitlines()[-1])
@@ -166,6 +194,10 @@ def test_a_study_that_was_killed_goes_on_where_it_was(tiny, capfd):
     assert set(frame["rule"]) == {"verifier only", "HERO", "gated HERO"}
     assert set(frame["blind_types"]) == {"S"}
     assert set(frame["measure"]) >= {"sampled", "greedy", "curve", "trust"}
+    config = json.loads(frame["config"][frame["rule"] == "HERO"].iloc[0])
+    assert config["train"]["rule"] == config["cell"]["rule"]
+    assert config["train"]["trl"]["max_steps"] == config["cell"]["arm"]["steps"] == 3
+    assert "torch" in config["environment"]["versions"]
 
 
 def test_a_finished_study_runs_nothing_again_and_reports(tiny, capfd):
@@ -177,20 +209,31 @@ def test_a_finished_study_runs_nothing_again_and_reports(tiny, capfd):
     assert "two faces" in (out / "study.md").read_text()
 
 
-def test_an_interrupted_study_hands_out_what_is_finished(results, tmp_path):
-    settings = StudySettings(parts=("main",), seeds=1)
-    assert gather(settings, tmp_path) == []
-    (cell, *_) = cells_of(["main"], seeds=1)
-    folder = tmp_path / cell.id
-    folder.mkdir()
-    (folder / CELL_FILE).write_text(json.dumps(finished(cell, 0.5)))
-    assert [result["id"] for result in gather(settings, tmp_path)] == [cell.id]
+def test_a_cell_that_fails_stops_no_other_and_the_table_has_the_rest(tiny, tmp_path, capfd):
+    arguments, out = tiny
+    assert main(arguments) == 0
+    (hero,) = out.glob("cells/HERO-*")
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / hero.name).write_text("in the way of its folder")
+    assert main([*arguments, "--out", str(tmp_path)]) == 1
+    said = capfd.readouterr().err
+    assert f"{hero.name}: " in said
+    assert "2 finished cells" in said
+    assert set(read_table(tmp_path / "study.parquet")["rule"]) == {"verifier only", "gated HERO"}
+
+
+def test_two_studies_do_not_share_a_folder(tmp_path, capfd):
+    (tmp_path / "cells").mkdir()
+    with FileLock(tmp_path / "cells" / ".lock"):
+        assert main(["study", "run", "--tiny", "--out", str(tmp_path)]) == 2
+    assert "another study is running" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["run", "--parts", "mian"], "mian"),
+        (["run", "--parts"], "no part"),
         (["report"], "which table"),
         (["report", "nowhere.parquet"], "nowhere.parquet"),
         (["run", "--rule.alpha", "1"], "--rule.alpha"),

@@ -89,20 +89,25 @@ def test_the_distance_from_verifier_only_is_bounded_by_the_trust(scale, draws, b
     assert (distance <= trust * bound + 1e-9).all()
 
 
-def test_a_chance_reward_model_earns_no_more_trust_than_the_bound():
-    """Where no AUROC is above 1/2 on average, the mean trust is at most one over the root of the groups that count."""
+@pytest.mark.parametrize(("memory", "per_batch"), [(0.0, 8), (0.9, 8), (0.95, 3), (0.95, 20)])
+def test_a_chance_reward_model_earns_no_more_trust_than_the_bound(memory, per_batch):
+    """The bound of docs/method.md in its worst case: pairs, whose AUROC is 0 or 1 by a coin, at every age of a run."""
     torch.manual_seed(0)
-    rule, runs, per_batch = GatedHero(memory=0.9), 200, 3
-    trusts = []
-    for _ in range(runs):
+    rule, runs, steps = GatedHero(memory=memory), 120, 25
+    verdict, group = torch.tensor([1.0, 0.0] * per_batch), torch.arange(per_batch).repeat_interleave(2)
+    trust, excess = torch.zeros(steps, runs), torch.zeros(steps, runs)
+    for run in range(runs):
         state = rule.init()
-        for _ in range(60):
-            verdict = torch.tensor([1.0, 0.0, 0.0, 1.0] * per_batch)
-            group = torch.arange(per_batch).repeat_interleave(4)
-            _, state = rule.update(Signals(verdict, torch.randn(4 * per_batch), group), state)
-        trusts.append(state.trust)
-    effective = per_batch * (1 + rule.memory) / (1 - rule.memory)
-    assert 0 < sum(trusts) / runs <= effective**-0.5
+        for step in range(steps):
+            _, state = rule.update(Signals(verdict, torch.randn(2 * per_batch), group), state)
+            trust[step, run], excess[step, run] = state.trust, max(0.0, 2 * state.auroc - 1)
+    kept = memory ** torch.arange(1, steps + 1)
+    bound = 0.5 * ((1 - memory) / (1 + memory) * (1 + kept) / (1 - kept) / per_batch).sqrt()
+    error = 3 * excess.std(dim=1) / runs**0.5
+    assert (excess.mean(dim=1) <= bound + error).all()
+    assert (excess.mean(dim=1) >= 0.7 * bound - error).all()  # a coin's mean is sqrt(2/pi) of its standard deviation
+    assert (trust <= excess).all()
+    assert 0 < trust[-1].mean() < 0.5 * bound[-1]
 
 
 @pytest.mark.parametrize(("score", "least", "most"), [([3.0, 1.0, 0.0, 2.0], 0.6, 1.0), ([0.0, 2.0, 3.0, 1.0], 0, 0)])

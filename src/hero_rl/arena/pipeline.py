@@ -27,6 +27,7 @@ from hero_rl.arena.task import ProblemType, Regime, Split, sample_problems, type
 from hero_rl.arena.workers import worker_pool
 
 __all__ = [
+    "MODELS_VERSION",
     "ArenaModels",
     "default_cache",
     "policy_folder",
@@ -36,8 +37,8 @@ __all__ = [
     "write_prompts",
 ]
 
-# Goes up when the task, the texts or the trainings change, so that older folders are not taken for new ones.
-_VERSION = 2
+MODELS_VERSION = 2
+"""Goes up when the task, the texts or the trainings change, so that older folders are not taken for new ones."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _kept(cache_dir: Path, what: str, recipe: dict[str, Any], make: Callable[[Pa
 
 def _folder(cache_dir: Path, what: str, recipe: dict[str, Any]) -> tuple[Path, str]:
     """A recipe's folder, and the recipe as text, of whose hash the folder is named."""
-    text = json.dumps({"version": _VERSION, "what": what, **recipe}, sort_keys=True)
+    text = json.dumps({"version": MODELS_VERSION, "what": what, **recipe}, sort_keys=True)
     return Path(cache_dir).expanduser() / f"{what}-{hashlib.sha256(text.encode()).hexdigest()[:16]}", text
 
 

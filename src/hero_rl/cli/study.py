@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from hero_rl.cli.arguments import parse
-from hero_rl.errors import ConfigError, DataError
+from hero_rl.errors import ConfigError, DataError, HeroError
 
 __all__ = ["run"]
 
@@ -98,6 +99,8 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     frame = read_table(arguments.table)
     out.mkdir(parents=True, exist_ok=True)
     page, *figures = write_page(frame, out, notes)
+    if out.resolve() != arguments.table.parent.resolve() or arguments.table.name != "study.parquet":
+        shutil.copyfile(arguments.table, out / "study.parquet")  # the page says that it is there
     return {"page": page} | {f"figure {number}": path for number, path in enumerate(figures, start=1)}
 
 
@@ -135,7 +138,7 @@ def _run(arguments: _Arguments) -> dict[str, Path]:
         run_study(
             settings, out / "cells", cache=arguments.cache, console=None if arguments.json else Console(stderr=True)
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, HeroError):
         finished = gather(settings, out / "cells")
         if finished:
             write_table(finished, table)

@@ -45,10 +45,10 @@ class GatedHero(Banded):
 
     Mixed groups show in every batch whether the score puts correct above incorrect: their AUROC. With m its running
     mean, v its variance and n the number of groups behind it, `trust = clip(2 (m - sqrt(v / n)) - 1, 0, 1)`. The
-    weight is `1 + trust * (w_u - 1)`. In a mixed group the bands are `trust * alpha` and `trust * beta` wide; the
-    advantages of a uniform group, which only the reward model ranks, are HERO's times the trust. A trust of 0 is the
-    verifier alone, exactly. A batch is shaped with the trust that the batches before it have left. What is bounded by
-    it, and what is not: docs/method.md.
+    weight is `1 + trust * (w_u - 1)`. In a mixed group the bands are `trust * alpha` and `trust * beta` wide; in a
+    uniform group, which only the reward model ranks, they are whole, and the normalised result is multiplied by the
+    trust. A trust of 0 is the verifier alone, exactly. A batch is shaped with the trust that the batches before it
+    have left. What is bounded by it, and what is not: docs/method.md.
 
     Attributes:
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.

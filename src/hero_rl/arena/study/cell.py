@@ -74,8 +74,12 @@ def _trained(cell: Cell, models: ArenaModels, folder: Path) -> dict[str, Any]:
         when: rank(models.reward_model, policy, arm.regime, cell.blind_types).to_dict()
         for when, policy in (("before", models.policy), ("after", run / "model"))
     }
+    trained = json.loads((run / "result.json").read_text())
+    environment = json.loads((run / "environment.json").read_text())
     result = {
-        "accuracy": json.loads((run / "result.json").read_text())["accuracy"],
+        "accuracy": trained["accuracy"],
+        "train": trained["config"],
+        "environment": {name: environment[name] for name in ("python", "platform", "versions")},
         "ranks": ranks,
         "curve": _lines(run / "curve.jsonl"),
         "steps": [_followed(line) for line in _lines(run / "metrics.jsonl") if "rewards/verifier/mean" in line],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hero_rl.arena.study.estimates import Selection, gap_of
 from hero_rl.arena.study.plan import PARTS, START
-from hero_rl.arena.study.qualities import QUALITIES
+from hero_rl.arena.study.qualities import QUALITIES, Quality
 from hero_rl.pages import drawing_style
 from hero_rl.rollouts.writers import replacing
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["write_figures"]
+__all__ = ["CAPTIONS", "write_figures"]
 
 _INK = {"light": "#202124", "dark": "#e8eaed"}
 # Okabe and Ito's palette, told apart by colour-blind readers, each with a mark of its own besides.
@@ -29,6 +29,21 @@ _STYLES = {
     "gated HERO": ("#E69F00", "v"),
 }
 
+
+_QUALITY_COLOURS = ("#9aa0a6", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
+_QUALITY_STYLES = {
+    quality: (colour, mark) for quality, colour, mark in zip(QUALITIES, _QUALITY_COLOURS, "PosDv^<>", strict=True)
+}
+
+CAPTIONS = {
+    "curves": "Accuracy by the oracle on 200 development prompts of each kind while training: mean over seeds, shaded "
+    "from the least to the greatest seed. Strong reward model.",
+    "qualities": "Points over the verifier alone on hard prompts, sampled, trained on hard-to-verify prompts: mean and "
+    "95% t-interval over seeds. What lies below the figure stands at its lower edge with its number, without interval.",
+    "trust": "What gated HERO saw of each reward model (AUROC against the verifier in mixed groups of the batch) and "
+    "the trust that it gave, means of ten steps: mean over seeds, shaded from the least to the greatest seed.",
+}
+"""What each figure shows, by its name."""
 
 # Points below the verifier alone at which the figure ends: what collapsed would flatten the rest.
 _LOWEST = -15
@@ -103,7 +118,7 @@ def _qualities(frame: pandas.DataFrame) -> Figure | None:
         for number, (x, gap) in enumerate(points):
             _draw_gap(axes, x, 100 * gap.estimate.mean, 100 * gap.estimate.half_width, rule, first=number == 0)
     axes.axhline(0, color="#9aa0a6", linewidth=1)
-    axes.set_ylim(_LOWEST - 1, 12)
+    axes.set_ylim(bottom=_LOWEST - 1)
     axes.set_xticks(range(len(present)), present)
     axes.set_xlabel("reward model")
     axes.set_ylabel("hard prompts, sampled:\npoints over verifier only")
@@ -118,9 +133,7 @@ def _draw_gap(axes: Axes, x: float, mean: float, half_width: float, rule: str, f
     label = rule if first else None
     if mean < _LOWEST:
         axes.plot([x], [_LOWEST], mark, color=colour, label=label)
-        axes.annotate(
-            f"{mean:.0f}", (x, _LOWEST), (0, 6), textcoords="offset points", ha="center", fontsize="small", color=colour
-        )
+        axes.annotate(f"{mean:.0f}", (x, _LOWEST), (0, 6), textcoords="offset points", ha="center", fontsize="small")
     else:
         axes.errorbar([x], [mean], [half_width], fmt=mark, color=colour, capsize=3, label=label)
 
@@ -131,17 +144,15 @@ def _gaps(frame: pandas.DataFrame, rule: str, quality: str):
 
 def _trust(frame: pandas.DataFrame) -> Figure | None:
     """The gated rule's trust, and the AUROC that it follows, against step."""
-    present = [q for q in QUALITIES if len(Selection("gated HERO", quality=q).values(frame, "trust")) > 0]
-    if not present:
+    seen = {quality: _gated(quality) for quality in QUALITIES if not _gated(quality).by_step(frame, "trust").empty}
+    if not seen:
         return None
     figure, grid = _figure(2)
-    colours = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9aa0a6", "#F0E442"]
-    marks = "osDv^<>P"
     for axes, measure, title in zip(
         grid[0], ("rm_auroc", "trust"), ("AUROC against the verifier", "trust in the reward model"), strict=True
     ):
-        for quality, style in zip(present, zip(colours, marks, strict=True), strict=False):
-            _draw_band(axes, frame, Selection("gated HERO", quality=quality), measure, "", style, quality)
+        for quality, selection in seen.items():
+            _draw_band(axes, frame, selection, measure, "", _QUALITY_STYLES[quality], quality)
         axes.set_title(title)
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("step")
@@ -149,6 +160,10 @@ def _trust(frame: pandas.DataFrame) -> Figure | None:
     figure.set_size_inches(8, 3.8)
     _legend(figure, grid[0][0])
     return figure
+
+
+def _gated(quality: Quality) -> Selection:
+    return Selection("gated HERO", quality=quality, blind_types="S" if quality == "two-faced" else "")
 
 
 def _draw_band(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hero_rl.arena.evaluation import KINDS, Estimate
 from hero_rl.arena.study.estimates import Gap, Selection, gap_of, mean_of
-from hero_rl.arena.study.figures import write_figures
+from hero_rl.arena.study.figures import CAPTIONS, write_figures
 from hero_rl.arena.study.plan import PARTS, START, Part
 from hero_rl.arena.study.qualities import QUALITIES
 from hero_rl.evaluation.statistics import holm
@@ -50,6 +50,7 @@ def study_page(frame: pandas.DataFrame, figures: Sequence[str] = (), notes: str 
         results_table(frame),
         notes.strip(),
         _main(frame),
+        _regret(frame),
         _qualities(frame),
         _ranks(frame),
         _ablations(frame),
@@ -73,7 +74,7 @@ def results_table(frame: pandas.DataFrame) -> str:
         gaps = [gap_of(frame, Selection(rule, quality=quality), alone, "sampled", "hard") for rule in rules]
         ranks = Selection("gated HERO", quality=quality).values(frame, "rank verifier_mixed", step=0)
         if any(gaps):
-            rows.append([quality, _mean_cell(ranks), *map(_gap, gaps)])
+            rows.append([quality, _rank_cell(ranks, len(ranks)), *map(_gap, gaps)])
     before, after = (_percent(mean_of(frame, selection, "sampled", "hard")) for selection in (_BEFORE, alone))
     lead = (
         f"Accuracy on hard-to-verify prompts, sampled: {before}% before RL, {after}% with the verifier alone. What a "
@@ -83,19 +84,20 @@ def results_table(frame: pandas.DataFrame) -> str:
 
 
 def _what_ran(frame: pandas.DataFrame) -> str:
-    config = json.loads(frame["config"].iloc[0])
-    arm = config["arm"]
+    arm = json.loads(frame["config"].iloc[0])["cell"]["arm"]
     seeds = sorted(frame["seed"].unique())
     hours = frame.groupby("cell", observed=True)["seconds"].first().sum() / 3600
     return (
-        f"{frame['cell'].nunique()} cells, each a whole pipeline in the [arena](arena.md): a policy, a reward model, "
+        f"{frame['cell'].nunique()} cells, each a whole pipeline in the arena: a policy, a reward model, training "
         f"prompts and RL of its own seed. Seeds {seeds[0]} to {seeds[-1]}; {arm['steps']} steps of "
-        f"{arm['prompts_per_step']} prompts x {arm['num_generations']} rollouts through `HeroGRPOTrainer`; {hours:.1f} "
-        f"hours of one core. Accuracy in % by the oracle on {arm['prompts']} {arm['split']} prompts of each kind, "
-        f"{arm['samples']} samples of each at temperature 1 (*sampled*) and one at 0 (*greedy*). ± is the half-width "
-        "of a 95% t-interval over seeds; differences are paired by seed: the same policy, reward model and prompts on "
-        "both sides; in brackets, in how many of the seeds the first is ahead. Every number with its whole "
-        "configuration: `study.parquet` beside this page."
+        f"{arm['prompts_per_step']} prompts x {arm['num_generations']} rollouts through `HeroGRPOTrainer`; "
+        f"{hours:.1f} hours of one core, the making of the models not counted. Accuracy in % by the oracle on "
+        f"{arm['prompts']} {arm['split']} prompts of each kind, {arm['samples']} samples of each at temperature 1 "
+        "(*sampled*) and one at 0 (*greedy*). ± is the half-width of a 95% t-interval over seeds, all measured on the "
+        "same held-out prompts: it covers training, not the choice of those prompts. Differences are paired by seed: "
+        "the same policy, reward model and training prompts on both sides; in brackets, in how many of the seeds the "
+        "first is ahead. `study.parquet` beside this page has every number with its cell's whole configuration; "
+        "`hero study report` made the page of it."
     )
 
 
@@ -122,6 +124,33 @@ def _main(frame: pandas.DataFrame) -> str:
     return "\n\n".join([f"## Rules and regimes\n\n{lead}", *parts])
 
 
+def _regret(frame: pandas.DataFrame) -> str:
+    """The gated rule against the verifier alone and against HERO, reward model by reward model."""
+    gaps = {}
+    for quality in ("strong", *PARTS["quality"][0].qualities):
+        gated = Selection("gated HERO", quality=quality)
+        others = (Selection(_VERIFIER), Selection("HERO", quality=quality))
+        pair = [gap_of(frame, gated, other, "sampled", "hard") for other in others]
+        if any(pair):
+            gaps[quality] = pair
+    if len(gaps) < 2:
+        return ""
+    adjusted = iter(holm([gap.p for pair in gaps.values() for gap in pair if gap]))
+    rows = []
+    for quality, pair in gaps.items():
+        row = [quality]
+        for gap in pair:
+            row += [_gap(gap), f"{next(adjusted):.3f}" if gap else ""]
+        rows.append(row)
+    lead = (
+        "Gated HERO on hard prompts, sampled, trained on hard-to-verify prompts. p is of the paired t-test, after "
+        "Holm's correction over this table; a large one is no proof of equality: the interval says how large a loss it "
+        "leaves open."
+    )
+    head = ["reward model", "gated HERO less verifier only", "p", "gated HERO less HERO", "p"]
+    return f"## Can it hurt?\n\n{lead}\n\n{_table(head, rows)}"
+
+
 def _qualities(frame: pandas.DataFrame) -> str:
     """Every rule with every reward model, on hard-to-verify prompts."""
     qualities = ["strong", *PARTS["quality"][0].qualities]
@@ -134,39 +163,40 @@ def _qualities(frame: pandas.DataFrame) -> str:
     ]
     if not any(selection.quality != "strong" for selection in chosen):
         return ""
-    gaps = _against(frame, chosen, Selection(_VERIFIER))
-    rows = [
-        [selection.quality, selection.rule, *_accuracies(frame, selection), *gap]
-        for selection, gap in zip(chosen, gaps, strict=True)
-    ]
     alone = Selection(_VERIFIER)
-    rows.insert(0, ["none", _VERIFIER, *_accuracies(frame, alone), "", ""])
-    head = ["reward model", "rule", "hard", "easy", "hard, less verifier only", "easy, less verifier only"]
-    lead = "Trained on hard-to-verify prompts; sampled accuracy. \\* as above, corrected over the whole table."
+    rows = [["none", _VERIFIER, *_accuracies(frame, alone, greedy=True), "", ""]]
+    for selection in chosen:
+        gaps = [gap_of(frame, selection, alone, "sampled", kind) for kind in _HARD_FIRST]
+        rows.append([selection.quality, selection.rule, *_accuracies(frame, selection, greedy=True), *map(_gap, gaps)])
+    head = ["reward model", "rule", "hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"]
+    head += ["hard, less verifier only", "easy, less verifier only"]
+    lead = "Trained on hard-to-verify prompts; the differences are of sampled accuracy."
     return f"## Reward models of graded quality\n\n{lead}\n\n{_table(head, rows)}"
 
 
 def _ranks(frame: pandas.DataFrame) -> str:
     """How well each reward model ranks, before and after."""
     qualities = sorted(set(frame.loc[frame["measure"] == "rank mixed", "quality"]), key=QUALITIES.index)
+    last = json.loads(frame["config"].iloc[0])["cell"]["arm"]["steps"]
     rows = []
     for quality in qualities:
         for rule in ("HERO", "gated HERO", "RM only"):
             selection = Selection(rule, quality=quality, blind_types="S" if quality == "two-faced" else "")
             if not _present(frame, selection):
                 continue
-            for when, step in (("before", 0), ("after", None)):
-                if when == "before" and rule != "HERO":
-                    continue
+            seeds = len(selection.values(frame, "sampled", "hard"))
+            before = [("before RL", 0)] if rule == "HERO" else []
+            for when, step in [*before, (f"after {rule}", last)]:
                 names = ("verifier_mixed", "mixed", "uniform")
-                values = [_mean_cell(selection.values(frame, f"rank {name}", step=step)) for name in names]
-                rows.append([quality, "before RL" if when == "before" else f"after {rule}", *values])
+                values = [_rank_cell(selection.values(frame, f"rank {name}", step=step), seeds) for name in names]
+                rows.append([quality, when, *values])
     if not rows:
         return ""
     lead = (
         "AUROC within groups on 300 hard development prompts, mean over seeds: against the verifier in its mixed "
         "groups (what a run can see), against the oracle in those groups, and against the oracle in groups that are "
-        "uniform for the verifier."
+        "uniform for the verifier. A dash where no group of the kind is left; in brackets, in how many seeds there is "
+        "one where not in all."
     )
     head = ["reward model", "when", "verifier, mixed groups", "oracle, mixed groups", "oracle, uniform groups"]
     return f"## How well the reward models rank\n\n{lead}\n\n{_table(head, rows)}"
@@ -204,22 +234,22 @@ def _two_faced(frame: pandas.DataFrame) -> str:
     rows = [[selection.rule, *_accuracies(frame, selection), *gap] for selection, gap in zip(chosen, gaps, strict=True)]
     lead = (
         "One of the three hard types (`S`) has only references that the policy never writes, so that all its groups "
-        "are uniform, and on that type the strong reward model's score is turned round: right wherever it can be "
-        "checked, wrong wherever it cannot."
+        "are uniform, and on that type the strong reward model's score is turned round: wrong on a type that can never "
+        "be checked, the strong one everywhere else."
     )
     head = ["rule", "hard", "easy", "hard, less verifier only", "easy, less verifier only"]
     return f"## A reward model with two faces\n\n{lead}\n\n{_table(head, rows)}"
 
 
 def _pictures(figures: Sequence[str]) -> str:
-    """Each figure once, in the reader's theme."""
+    """Each figure once, in the reader's theme, with its caption."""
     parts = []
     for light in (name for name in figures if not name.endswith("-dark.svg")):
         stem = light.removesuffix(".svg")
-        label = stem.removeprefix("study-").replace("-", " ")
+        caption = CAPTIONS[stem.removeprefix("study-")]
         parts.append(
             f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{stem}-dark.svg">\n'
-            f'  <img alt="{label}" src="{light}">\n</picture>'
+            f'  <img alt="{caption}" src="{light}">\n</picture>\n\n*{caption}*'
         )
     return "## Figures\n\n" + "\n\n".join(parts) if parts else ""
 
@@ -263,8 +293,11 @@ def _gap(gap: Gap | None) -> str:
     return f"{100 * gap.estimate.mean:+.1f} ± {100 * gap.estimate.half_width:.1f} ({gap.won}/{gap.seeds})"
 
 
-def _mean_cell(values: pandas.Series) -> str:
-    return f"{values.mean():.2f}" if len(values) else ""
+def _rank_cell(values: pandas.Series, seeds: int) -> str:
+    """The mean, and how many seeds it is of where that is not all."""
+    if not len(values):
+        return "-"
+    return f"{values.mean():.2f}" + (f" ({len(values)}/{seeds})" if len(values) < seeds else "")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,6 @@
 """Which cells a study has: its rules under the names of its tables, and its parts.
 
-cells = cells_of(["main"], StudySettings(seeds=5, first_seed=200))
+cells = cells_of(["main"], first_seed=200, seeds=5)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.arena.arms import ArmSettings
+from hero_rl.arena.pipeline import MODELS_VERSION
 from hero_rl.arena.settings import ArenaSettings
 from hero_rl.arena.study.qualities import Quality, arena_of
 from hero_rl.arena.task import ProblemType, Regime
@@ -139,7 +140,7 @@ class Cell(BaseModel):
     @property
     def id(self) -> str:
         """Name of the cell's folder: readable, and of its own for every other setting."""
-        mark = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+        mark = hashlib.sha256(f"{MODELS_VERSION} {self.model_dump_json()}".encode()).hexdigest()[:8]
         words = [self.name, self.arm.regime, self.quality, f"seed{self.seed}", mark]
         return "-".join("".join(c if c.isalnum() or c == "." else "_" for c in word) for word in words)
 

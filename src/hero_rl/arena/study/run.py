@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -80,12 +81,12 @@ def run_study(
         console: where progress is shown; none shows nothing.
 
     Raises:
-        ConfigError: there is no such part.
-        HeroError: a cell failed; the message names its log.
+        ConfigError: there is no such part, or none is named, or another study is running in the folder.
+        HeroError: cells failed, all others that could be are finished; the message names each with its log.
     """
     cells = _cells(settings)
     missing = [cell for cell in cells if read_cell(folder / cell.id) is None]
-    with _progress(console, len(cells), len(cells) - len(missing)) as done:
+    with _alone(folder), _progress(console, len(cells), len(cells) - len(missing)) as done:
         _run(_jobs(missing, folder, cache or default_cache()), settings.workers, done)
 
 
@@ -96,6 +97,8 @@ def gather(settings: StudySettings, folder: Path) -> list[dict[str, Any]]:
 
 
 def _cells(settings: StudySettings) -> list[Cell]:
+    if not settings.parts:
+        raise ConfigError(f"no part is named; some of: {', '.join(PARTS)}")
     for part in settings.parts:
         if part not in PARTS:
             raise ConfigError(f"no part {part!r}; one of: {', '.join(PARTS)}")
@@ -123,32 +126,53 @@ def _jobs(cells: list[Cell], folder: Path, cache: Path) -> list[_Job]:
 
 
 def _run(jobs: list[_Job], workers: int, done: Callable[[str], None]) -> None:
-    """Run the jobs, `workers` at a time: always the first of those whose needs are met."""
+    """Run the jobs, `workers` at a time, always the first of those whose needs are met. A failure stops no other."""
     pool = worker_pool(workers)
     waiting = {job.name: job for job in jobs}
     running: dict[Future[Any], _Job] = {}
+    failed: dict[str, str] = {}
     try:
         while waiting or running:
-            busy = {job.name for job in running.values()}
-            ready = (job for job in waiting.values() if not any(n in waiting or n in busy for n in job.needs))
-            for job in list(ready)[: workers - len(running)]:
+            unmet = {*waiting, *failed, *(job.name for job in running.values())}
+            ready = [job for job in waiting.values() if not unmet.intersection(job.needs)]
+            for job in ready[: workers - len(running)]:
                 running[pool.submit(job.function, *job.arguments)] = waiting.pop(job.name)
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
+            if not running:
+                break  # what is left needs what has failed
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
-                _raise_failure(future, job)
-                if job.function is run_cell:
+                if (error := future.exception()) is not None:
+                    failed[job.name] = _failure(job, error)
+                    if isinstance(error, BrokenExecutor):  # a process died, and took the others' pool with it
+                        raise HeroError(failed[job.name])
+                elif job.function is run_cell:
                     done(job.name)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    if failed:
+        raise HeroError("\n".join(failed.values()))
 
 
-def _raise_failure(future: Future[Any], job: _Job) -> None:
-    error = future.exception()
-    if error is None:
-        return
-    log = f"; its output is in {job.arguments[1] / 'log.txt'}" if job.function is run_cell else ""
-    raise HeroError(f"{job.name}: {error}{log}") from error
+def _failure(job: _Job, error: BaseException) -> str:
+    """Which job failed, why, and where its output is."""
+    log = job.arguments[1] / "log.txt" if job.function is run_cell else None
+    said = f"{job.name if log else job.function.__name__}: {error}"
+    return f"{said}; its output is in {log}" if log is not None and log.is_file() else said
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other studies out of the folder: each would take the cells that run in the other for stopped ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(f"{folder}: another study is running there") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -24,7 +24,13 @@ COLUMNS = (
     *("cell", "rule", "regime", "quality", "blind_types", "seed", "split", "measure", "kind", "step", "value"),
     *("seconds", "config"),
 )
-"""Columns of the table; `kind` is easy, hard or empty, `config` the resolved cell as JSON."""
+"""Columns of the table; `kind` is easy, hard or empty.
+
+`config` is JSON: `cell`, `train` (the resolved configuration of its training run) and `environment` (the versions that
+it ran under); the latter two are null for the policy before RL.
+"""
+
+_RESOLVED = ("train", "environment")
 
 _WINDOW = 10  # steps that one row of a followed metric stands for
 
@@ -42,7 +48,7 @@ def rows_of(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "seed": cell["seed"],
         "split": cell["arm"]["split"],
         "seconds": result["seconds"],
-        "config": json.dumps(cell, sort_keys=True),
+        "config": json.dumps({"cell": cell} | {name: result.get(name) for name in _RESOLVED}, sort_keys=True),
     }
     for measure, kind, step, value in _numbers(result, steps):
         if value is not None and not math.isnan(value):

@@ -127,7 +127,7 @@ def starved_groups(d: Diagnosis) -> Finding | None:
             f"{percent(d.starvation.mass)} of the advantage mass."
         )
         advice = "alpha sets how much the all incorrect groups carry, beta how much the all correct ones do."
-        settings = {} if misranks(d) or ranks_doubtfully(d) else {"rule.type": "hero"}
+        settings = {"rule.type": "hero"} if ranks_well(d) else _GATED
     return Finding(
         name="starved_groups",
         level="look",
@@ -225,7 +225,8 @@ def misranks(d: Diagnosis) -> Finding | None:
         title="The reward model often ranks wrong above right",
         evidence=f"AUROC in {r.groups:,} mixed groups: {within(r.mean)}; {percent(r.under_half)} of them lie "
         "under 0.5.",
-        advice="Take another reward model. Gated HERO falls back to the verifier alone with such a one.",
+        advice=f"Take another reward model. Gated HERO would give this one a trust of {r.trust:.2f}; 0 is the verifier "
+        "alone.",
         settings=_GATED,
         section="ranking",
     )
