@@ -49,15 +49,23 @@ class Gap:
 
     Attributes:
         estimate: mean, and half-width of its 95% t-interval.
-        won: seeds in which the first is ahead.
-        seeds: seeds that both have.
+        differences: one for each seed that both have.
         p: two-sided, of the paired t-test; 1 where it is not defined.
     """
 
     estimate: Estimate
-    won: int
-    seeds: int
+    differences: tuple[float, ...]
     p: float
+
+    @property
+    def won(self) -> int:
+        """Seeds in which the first is ahead."""
+        return sum(difference > 0 for difference in self.differences)
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that both have."""
+        return len(self.differences)
 
 
 def mean_of(frame: pandas.DataFrame, selection: Selection, measure: str, kind: Kind | str = "") -> Estimate | None:
@@ -82,4 +90,4 @@ def gap_of(
     ours, theirs = ours.reindex(seeds).to_numpy(), theirs.reindex(seeds).to_numpy()
     differences = ours - theirs
     p = 1.0 if (differences == differences[0]).all() else float(ttest_rel(ours, theirs).pvalue)
-    return Gap(Estimate.of(torch.tensor(differences)), int((differences > 0).sum()), len(seeds), p)
+    return Gap(Estimate.of(torch.tensor(differences)), tuple(differences.tolist()), p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hero_rl.arena.study.estimates import Selection, gap_of
+from hero_rl.arena.study.estimates import Gap, Selection, gap_of
 from hero_rl.arena.study.plan import PARTS, START
 from hero_rl.arena.study.qualities import QUALITIES, Quality
 from hero_rl.pages import drawing_style
@@ -30,16 +30,16 @@ _STYLES = {
 }
 
 
-_QUALITY_COLOURS = ("#9aa0a6", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
+_QUALITY_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
 _QUALITY_STYLES = {
-    quality: (colour, mark) for quality, colour, mark in zip(QUALITIES, _QUALITY_COLOURS, "PosDv^<>", strict=True)
+    quality: (colour, mark) for quality, colour, mark in zip(QUALITIES, _QUALITY_COLOURS, "osDv^<>", strict=True)
 }
 
 CAPTIONS = {
     "curves": "Accuracy by the oracle on 200 development prompts of each kind while training: mean over seeds, shaded "
     "from the least to the greatest seed. Strong reward model.",
-    "qualities": "Points over the verifier alone on hard prompts, sampled, trained on hard-to-verify prompts: mean and "
-    "95% t-interval over seeds. What lies below the figure stands at its lower edge with its number, without interval.",
+    "qualities": "Points over the verifier alone on hard prompts, sampled, trained on hard-to-verify prompts: each "
+    "small mark a pipeline, the large one their mean. What lies below the figure stands at its edge, means with number.",
     "trust": "What gated HERO saw of each reward model (AUROC against the verifier in mixed groups of the batch) and "
     "the trust that it gave, means of ten steps: mean over seeds, shaded from the least to the greatest seed.",
 }
@@ -114,9 +114,9 @@ def _qualities(frame: pandas.DataFrame) -> Figure | None:
     figure.set_size_inches(8, 4.2)
     axes = grid[0][0]
     for place, rule in enumerate(rules):
-        points = [(i + (place - 1.5) * 0.18, gap) for i, q in enumerate(present) if (gap := _gaps(frame, rule, q))]
+        points = [(i + (place - 1.5) * 0.2, gap) for i, q in enumerate(present) if (gap := _gaps(frame, rule, q))]
         for number, (x, gap) in enumerate(points):
-            _draw_gap(axes, x, 100 * gap.estimate.mean, 100 * gap.estimate.half_width, rule, first=number == 0)
+            _draw_gap(axes, x, gap, rule, first=number == 0)
     axes.axhline(0, color="#9aa0a6", linewidth=1)
     axes.set_ylim(bottom=_LOWEST - 1)
     axes.set_xticks(range(len(present)), present)
@@ -127,15 +127,15 @@ def _qualities(frame: pandas.DataFrame) -> Figure | None:
     return figure
 
 
-def _draw_gap(axes: Axes, x: float, mean: float, half_width: float, rule: str, first: bool) -> None:
-    """A mark with its interval; at the lower edge, with the number beside it, where it lies below the figure."""
+def _draw_gap(axes: Axes, x: float, gap: Gap, rule: str, first: bool) -> None:
+    """Every pipeline as a small mark, their mean as a large one; what lies below the figure at its lower edge."""
     colour, mark = _STYLES[rule]
-    label = rule if first else None
+    each = [max(100 * difference, _LOWEST) for difference in gap.differences]
+    mean = 100 * gap.estimate.mean
+    axes.plot([x] * len(each), each, mark, color=colour, markersize=3, alpha=0.6)
+    axes.plot([x], [max(mean, _LOWEST)], mark, color=colour, markersize=8, label=rule if first else None)
     if mean < _LOWEST:
-        axes.plot([x], [_LOWEST], mark, color=colour, label=label)
-        axes.annotate(f"{mean:.0f}", (x, _LOWEST), (0, 6), textcoords="offset points", ha="center", fontsize="small")
-    else:
-        axes.errorbar([x], [mean], [half_width], fmt=mark, color=colour, capsize=3, label=label)
+        axes.annotate(f"{mean:.0f}", (x, _LOWEST), (0, 7), textcoords="offset points", ha="center", fontsize="small")
 
 
 def _gaps(frame: pandas.DataFrame, rule: str, quality: str):

@@ -79,11 +79,7 @@ _POOR = ("medium", "weak", "biased", "useless", "inverted")
 PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
     {
         "main": (Part(rules=(START, *_MAIN), regimes=get_args(Regime)),),
-        "quality": (
-            Part(rules=("gated HERO",), qualities=_POOR),
-            Part(rules=("HERO",), qualities=_POOR, seeds=3),
-            Part(rules=("weighted sum 0.5",), qualities=("weak", "biased"), seeds=3),
-        ),
+        "quality": (Part(rules=("weighted sum 0.5", "HERO", "gated HERO"), qualities=_POOR, seeds=3),),
         "ablations": (
             Part(
                 rules=(
@@ -103,7 +99,6 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
                 ),
                 seeds=3,
             ),
-            Part(rules=("HERO", "gated HERO"), qualities=("large",), seeds=3),
             Part(rules=("HERO, std", "gated HERO, std"), qualities=("weak", "biased"), seeds=3),
         ),
         "two-faced": (

@@ -18,7 +18,7 @@ from hero_rl.arena.task import EASY_TYPES, HARD_TYPES
 
 __all__ = ["QUALITIES", "Quality", "arena_of", "tiny_arena"]
 
-Quality = Literal["large", "strong", "medium", "weak", "biased", "useless", "inverted", "two-faced"]
+Quality = Literal["strong", "medium", "weak", "biased", "useless", "inverted", "two-faced"]
 """What a study calls its reward models."""
 
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -27,7 +27,6 @@ _FOND_OF_LENGTH = {"wrong_length": 0, "wrong_shape": 0, "longer": 8_000}
 
 # What each changes of the arena's usual reward model, which is the strong one.
 _CHANGES: dict[Quality, dict[str, Any]] = {
-    "large": {"d_model": 128, "d_ff": 384},
     "strong": {},
     "medium": {"d_model": 64, "d_ff": 192, "steps": 200},
     "weak": {"d_model": 32, "d_ff": 96, "backbone_steps": 300, "steps": 60},
