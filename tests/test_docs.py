@@ -215,3 +215,32 @@ def test_the_picture_is_fresh(tmp_path):
 
 def test_the_core_benchmark_runs():
     shell([sys.executable, "benchmarks/core.py", "--quick"], cwd=ROOT)
+
+
+DOCS = ROOT / "docs"
+
+
+def test_the_study_is_that_of_its_table(tmp_path):
+    from hero_rl.arena.study.page import write_page
+    from hero_rl.arena.study.table import read_table
+
+    page, *figures = write_page(read_table(DOCS / "study.parquet"), tmp_path, (DOCS / "study_notes.md").read_text())
+    assert page.read_text() == (DOCS / "study.md").read_text()
+    assert figures
+    assert {path.name for path in figures} == {path.name for path in DOCS.glob("study-*.svg")}
+
+
+def test_figures_of_the_study_are_those_of_its_page():
+    """Every difference and every accuracy with an interval that another page says is one of the study's."""
+    from hero_rl.arena.study.page import results_table
+    from hero_rl.arena.study.table import read_table
+
+    study = (DOCS / "study.md").read_text()
+    assert results_table(read_table(DOCS / "study.parquet")) in (ROOT / "README.md").read_text()
+    found = [
+        figure
+        for page in (ROOT / "README.md", DOCS / "choosing.md", DOCS / "study_notes.md")
+        for figure in re.findall(r"[+-]?\d+\.\d ± \d+\.\d(?: \(\d/\d\))?", page.read_text())
+    ]
+    assert len(found) > 20
+    assert not [figure for figure in found if figure not in study]

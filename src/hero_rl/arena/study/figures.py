@@ -39,7 +39,8 @@ CAPTIONS = {
     "curves": "Accuracy by the oracle on 200 development prompts of each kind while training: mean over seeds, shaded "
     "from the least to the greatest seed. Strong reward model.",
     "qualities": "Points over the verifier alone on hard prompts, sampled, trained on hard-to-verify prompts: each "
-    "small mark a pipeline, the large one their mean. What lies below the figure stands at its edge, means with number.",
+    "small mark a pipeline, the large one their mean. What lies below the figure stands at its lower edge, a mean with "
+    "its number.",
     "trust": "What gated HERO saw of each reward model (AUROC against the verifier in mixed groups of the batch) and "
     "the trust that it gave, means of ten steps: mean over seeds, shaded from the least to the greatest seed.",
 }
