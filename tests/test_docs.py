@@ -235,12 +235,10 @@ def test_figures_of_the_study_are_those_of_its_page():
     from hero_rl.arena.study.page import results_table
     from hero_rl.arena.study.table import read_table
 
-    study = (DOCS / "study.md").read_text()
+    figure = re.compile(r"[+-]?\d+\.\d ± \d+\.\d(?: \(\d/\d\))?")
+    known = set(figure.findall((DOCS / "study.md").read_text()))
     assert results_table(read_table(DOCS / "study.parquet")) in (ROOT / "README.md").read_text()
-    found = [
-        figure
-        for page in (ROOT / "README.md", DOCS / "choosing.md", DOCS / "study_notes.md")
-        for figure in re.findall(r"[+-]?\d+\.\d ± \d+\.\d(?: \(\d/\d\))?", page.read_text())
-    ]
+    pages = (ROOT / "README.md", DOCS / "choosing.md", DOCS / "study_notes.md")
+    found = {said for page in pages for said in figure.findall(page.read_text())}
     assert len(found) > 20
-    assert not [figure for figure in found if figure not in study]
+    assert found <= known

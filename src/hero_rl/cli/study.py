@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,14 +92,17 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
         raise ConfigError("report: which table? hero study run writes runs/study/study.parquet")
     from hero_rl.arena.study.page import write_page
     from hero_rl.arena.study.table import read_table
+    from hero_rl.rollouts.writers import replacing
 
     notes = _text(arguments.notes) if arguments.notes else ""
     out = arguments.out or arguments.table.parent
     frame = read_table(arguments.table)
     out.mkdir(parents=True, exist_ok=True)
     page, *figures = write_page(frame, out, notes)
-    if out.resolve() != arguments.table.parent.resolve() or arguments.table.name != "study.parquet":
-        shutil.copyfile(arguments.table, out / "study.parquet")  # the page says that it is there
+    beside = out / "study.parquet"  # the page says that it is there
+    if beside.resolve() != arguments.table.resolve():
+        with replacing(beside) as file:
+            file.write(arguments.table.read_bytes())
     return {"page": page} | {f"figure {number}": path for number, path in enumerate(figures, start=1)}
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hero_rl.arena.evaluation import Estimate, Kind
+from hero_rl.arena.study.plan import PARTS
+from hero_rl.arena.study.qualities import Quality
 
 if TYPE_CHECKING:
     import pandas
@@ -21,6 +23,12 @@ class Selection:
     regime: str = "hard"
     quality: str = "strong"
     blind_types: str = ""
+
+    @classmethod
+    def of(cls, rule: str, quality: Quality) -> Selection:
+        """The cells of a rule with a reward model on hard prompts; the two-faced one has blind types of its own."""
+        blind = PARTS["two-faced"][0].blind_types if quality == "two-faced" else ()
+        return cls(rule, quality=quality, blind_types=" ".join(blind))
 
     def by_step(self, frame: pandas.DataFrame, measure: str, kind: str = "") -> pandas.DataFrame:
         """Values of a measure, a row a seed and a column a step, both in order."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from hero_rl.arena.study.estimates import Gap, Selection, gap_of
 from hero_rl.arena.study.plan import PARTS, START
-from hero_rl.arena.study.qualities import QUALITIES, Quality
+from hero_rl.arena.study.qualities import QUALITIES
 from hero_rl.pages import drawing_style
 from hero_rl.rollouts.writers import replacing
 
@@ -55,18 +55,14 @@ def write_figures(frame: pandas.DataFrame, folder: Path) -> list[Path]:
     paths = []
     for name, draw in (("curves", _curves), ("qualities", _qualities), ("trust", _trust)):
         for theme in ("light", "dark"):
-            figure = _drawn(draw, frame, theme)
+            with drawing_style(_INK[theme]):
+                figure = draw(frame)
             if figure is None:
                 break
             path = folder / f"study-{name}{'' if theme == 'light' else '-dark'}.svg"
             _save(figure, path)
             paths.append(path)
     return paths
-
-
-def _drawn(draw, frame: pandas.DataFrame, theme: Literal["light", "dark"]) -> Figure | None:
-    with drawing_style(_INK[theme]):
-        return draw(frame)
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -145,7 +141,8 @@ def _gaps(frame: pandas.DataFrame, rule: str, quality: str):
 
 def _trust(frame: pandas.DataFrame) -> Figure | None:
     """The gated rule's trust, and the AUROC that it follows, against step."""
-    seen = {quality: _gated(quality) for quality in QUALITIES if not _gated(quality).by_step(frame, "trust").empty}
+    all_of_them = {quality: Selection.of("gated HERO", quality) for quality in QUALITIES}
+    seen = {quality: selection for quality, selection in all_of_them.items() if len(selection.values(frame, "trust"))}
     if not seen:
         return None
     figure, grid = _figure(2)
@@ -161,10 +158,6 @@ def _trust(frame: pandas.DataFrame) -> Figure | None:
     figure.set_size_inches(8, 3.8)
     _legend(figure, grid[0][0])
     return figure
-
-
-def _gated(quality: Quality) -> Selection:
-    return Selection("gated HERO", quality=quality, blind_types="S" if quality == "two-faced" else "")
 
 
 def _draw_band(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hero_rl.arena.evaluation import KINDS, Estimate
 from hero_rl.arena.study.estimates import Gap, Selection, gap_of, mean_of
@@ -26,6 +26,7 @@ __all__ = ["results_table", "study_page", "write_page"]
 _VERIFIER = "verifier only"
 _BEFORE = Selection(START, PARTS["main"][0].regimes[0])  # one cell a seed: nothing is trained in it
 _HARD_FIRST = tuple(reversed(KINDS))
+_GRADED = ("strong", *PARTS["quality"][0].qualities)
 _LEVEL = 0.05
 
 
@@ -70,7 +71,7 @@ def results_table(frame: pandas.DataFrame) -> str:
     if not _present(frame, alone):
         return ""
     rows = []
-    for quality in ("strong", *PARTS["quality"][0].qualities):
+    for quality in _GRADED:
         gaps = [gap_of(frame, Selection(rule, quality=quality), alone, "sampled", "hard") for rule in rules]
         ranks = Selection("gated HERO", quality=quality).values(frame, "rank verifier_mixed", step=0)
         if any(gaps):
@@ -84,7 +85,7 @@ def results_table(frame: pandas.DataFrame) -> str:
 
 
 def _what_ran(frame: pandas.DataFrame) -> str:
-    arm = json.loads(frame["config"].iloc[0])["cell"]["arm"]
+    arm = _arm(frame)
     seeds = sorted(frame["seed"].unique())
     hours = frame.groupby("cell", observed=True)["seconds"].first().sum() / 3600
     return (
@@ -101,6 +102,11 @@ def _what_ran(frame: pandas.DataFrame) -> str:
     )
 
 
+def _arm(frame: pandas.DataFrame) -> dict[str, Any]:
+    """The settings that all cells share but the regime."""
+    return json.loads(frame["config"].iloc[0])["cell"]["arm"]
+
+
 def _main(frame: pandas.DataFrame) -> str:
     """Table 2 of the paper in miniature."""
     parts = []
@@ -114,7 +120,9 @@ def _main(frame: pandas.DataFrame) -> str:
             rows.append([rule, *_accuracies(frame, Selection(rule, regime), greedy=True), *gap])
         head = ["rule", "hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"]
         table = _table([*head, "hard, less verifier only", "easy, less verifier only"], rows)
-        parts.append(f"### Trained on {regime}{'' if regime == 'mixed' else '-to-verify'} prompts\n\n{table}")
+        uniform = Selection(rules[0], regime).values(frame, "rank share_uniform", step=0).mean()
+        title = f"### Trained on {regime}{'' if regime == 'mixed' else '-to-verify'} prompts"
+        parts.append(f"{title}\n\nBefore RL {uniform:.0%} of their groups are uniform for the verifier.\n\n{table}")
     if not parts:
         return ""
     lead = (
@@ -127,7 +135,7 @@ def _main(frame: pandas.DataFrame) -> str:
 def _regret(frame: pandas.DataFrame) -> str:
     """The gated rule against the verifier alone and against HERO, reward model by reward model."""
     gaps = {}
-    for quality in ("strong", *PARTS["quality"][0].qualities):
+    for quality in _GRADED:
         gated = Selection("gated HERO", quality=quality)
         others = (Selection(_VERIFIER), Selection("HERO", quality=quality))
         pair = [gap_of(frame, gated, other, "sampled", "hard") for other in others]
@@ -140,25 +148,23 @@ def _regret(frame: pandas.DataFrame) -> str:
     for quality, pair in gaps.items():
         row = [quality]
         for gap in pair:
-            row += [_gap(gap), f"{next(adjusted):.3f}" if gap else ""]
+            row += [_gap(gap), f"{100 * min(gap.differences):+.1f}", f"{next(adjusted):.3f}"] if gap else [""] * 3
         rows.append(row)
     lead = (
-        "Gated HERO on hard prompts, sampled, trained on hard-to-verify prompts. p is of the paired t-test, after "
-        "Holm's correction over this table; a large one is no proof of equality: the interval says how large a loss it "
-        "leaves open."
+        "Gated HERO on hard prompts, sampled, trained on hard-to-verify prompts: mean difference, that of the "
+        "worst pipeline, and p of the paired t-test after Holm's correction over this table. A large p is no proof of "
+        "equality: the interval says how large a loss it leaves open."
     )
-    head = ["reward model", "gated HERO less verifier only", "p", "gated HERO less HERO", "p"]
+    head = ["reward model", "gated HERO less verifier only", "the worst", "p", "gated HERO less HERO", "the worst", "p"]
     return f"## Can it hurt?\n\n{lead}\n\n{_table(head, rows)}"
 
 
 def _qualities(frame: pandas.DataFrame) -> str:
     """Every rule with every reward model, on hard-to-verify prompts."""
-    qualities = ["strong", *PARTS["quality"][0].qualities]
-    rules = list(dict.fromkeys(rule for part in PARTS["quality"] for rule in part.rules))
     chosen = [
         Selection(rule, quality=quality)
-        for quality in qualities
-        for rule in rules
+        for quality in _GRADED
+        for rule in PARTS["quality"][0].rules
         if _present(frame, Selection(rule, quality=quality))
     ]
     if not any(selection.quality != "strong" for selection in chosen):
@@ -177,11 +183,11 @@ def _qualities(frame: pandas.DataFrame) -> str:
 def _ranks(frame: pandas.DataFrame) -> str:
     """How well each reward model ranks, before and after."""
     qualities = sorted(set(frame.loc[frame["measure"] == "rank mixed", "quality"]), key=QUALITIES.index)
-    last = json.loads(frame["config"].iloc[0])["cell"]["arm"]["steps"]
+    last = _arm(frame)["steps"]
     rows = []
     for quality in qualities:
         for rule in ("HERO", "gated HERO", "RM only"):
-            selection = Selection(rule, quality=quality, blind_types="S" if quality == "two-faced" else "")
+            selection = Selection.of(rule, quality)
             if not _present(frame, selection):
                 continue
             seeds = len(selection.values(frame, "sampled", "hard"))
@@ -226,11 +232,11 @@ def _ablations(frame: pandas.DataFrame) -> str:
 
 def _two_faced(frame: pandas.DataFrame) -> str:
     part = PARTS["two-faced"][0]
-    chosen = [Selection(rule, quality="two-faced", blind_types="S") for rule in part.rules]
+    chosen = [Selection.of(rule, "two-faced") for rule in part.rules]
     chosen = [selection for selection in chosen if _present(frame, selection)]
     if not chosen:
         return ""
-    gaps = _against(frame, chosen, Selection(_VERIFIER, quality="two-faced", blind_types="S"))
+    gaps = _against(frame, chosen, Selection.of(_VERIFIER, "two-faced"))
     rows = [[selection.rule, *_accuracies(frame, selection), *gap] for selection, gap in zip(chosen, gaps, strict=True)]
     lead = (
         "One of the three hard types (`S`) has only references that the policy never writes, so that all its groups "

@@ -22,7 +22,8 @@ LIMITS = {
     "uniform_mass": 0.5,  # share of |advantage|
     "scale_gain": 0.1,  # difference of such shares
     "weak_auroc": 0.6,
-    "good_auroc": 0.8,
+    "good_auroc": 0.8,  # lower end of the interval
+    "some_auroc": 0.7,
     "under_half": 0.25,  # share of mixed groups
     "mixed_groups": 30,
     "wrong_verdicts": 0.02,  # share of rollouts with label and verdict
@@ -235,7 +236,7 @@ def misranks(d: Diagnosis) -> Finding | None:
 def ranks_doubtfully(d: Diagnosis) -> Finding | None:
     """The reward model orders right and wrong better than chance, but not, or not surely, as well as HERO needs."""
     r = d.ranking
-    if r.mean.low is None or r.mean.low >= LIMITS["good_auroc"] or misranks(d) is not None:
+    if r.mean.low is None or misranks(d) or ranks_well(d):
         return None
     return Finding(
         name="ranks_doubtfully",
@@ -301,7 +302,7 @@ def wrong_verdicts(d: Diagnosis) -> Finding | None:
 def _suspicious(d: Diagnosis, overlapping: int, rollouts: int) -> bool:
     """Whether a reward model that ranks contradicts the verifier on a share worth a look; labels would know better."""
     mean = d.ranking.mean.value
-    ranks = mean is None or mean >= LIMITS["good_auroc"]
+    ranks = mean is None or mean >= LIMITS["some_auroc"]
     enough = rollouts >= LIMITS["overlap_rollouts"] and overlapping / rollouts > LIMITS["overlap"]
     return d.labels is None and ranks and enough
 
