@@ -63,7 +63,7 @@ def measure(prompts: int, rollouts: int, repeats: int) -> dict[str, float]:
     import torch
 
     from hero_rl import Hero, Signals
-    from hero_rl.diagnostics.metrics import batch_metrics
+    from hero_rl.monitoring.metrics import batch_metrics
 
     torch.set_num_threads(1)
     verdict, score, group = columns(prompts, rollouts)

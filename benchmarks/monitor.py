@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hero_rl.diagnostics import MonitorState, Observation, RunMonitor, observe
-from hero_rl.diagnostics.monitor import ALARMS
+from hero_rl.monitoring import MonitorState, Observation, RunMonitor, observe
+from hero_rl.monitoring.monitor import ALARMS
 from hero_rl.rollouts import read_rollouts
 from hero_rl.rules import Groups, group_auroc
 from hero_rl.signals import Signals
@@ -111,7 +111,7 @@ def main() -> None:
     if not quick:
         about = (
             "# The alarms: how often they come on\n\n`python benchmarks/monitor.py --runs ...`. What each alarm means: "
-            "`hero_rl/diagnostics/monitor.py`. The settings are the usual ones.\n\n"
+            "`hero_rl/monitoring/monitor.py`. The settings are the usual ones.\n\n"
         )
         Path(__file__).with_suffix(".md").write_text(about + text + "\n")
 

@@ -37,8 +37,8 @@ from verifier_peers import (
     delimited,
 )
 
+from hero_rl.rescoring.quality import Quality, measure_quality
 from hero_rl.verifiers import MathVerifier, Reason, Supervised, Verdict, verify_math
-from hero_rl.verifiers.quality import Quality, measure_quality
 
 QUALITY = {
     "hardverify_dev.jsonl": "HardVerify-Math, development half",

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 
 
 def blocks(language):
@@ -221,8 +221,8 @@ DOCS = ROOT / "docs"
 
 
 def test_the_study_is_that_of_its_table(tmp_path):
-    from hero_rl.arena.study.page import write_page
-    from hero_rl.arena.study.table import read_table
+    from hero_lab.study.page import write_page
+    from hero_lab.study.table import read_table
 
     page, *figures = write_page(read_table(DOCS / "study.parquet"), tmp_path, (DOCS / "study_notes.md").read_text())
     assert page.read_text() == (DOCS / "study.md").read_text()
@@ -232,8 +232,8 @@ def test_the_study_is_that_of_its_table(tmp_path):
 
 def test_figures_of_the_study_are_those_of_its_page():
     """Every difference and every accuracy with an interval that another page says is one of the study's."""
-    from hero_rl.arena.study.page import results_table
-    from hero_rl.arena.study.table import read_table
+    from hero_lab.study.page import results_table
+    from hero_lab.study.table import read_table
 
     figure = re.compile(r"[+-]?\d+\.\d ± \d+\.\d(?: \(\d/\d\))?")
     known = set(figure.findall((DOCS / "study.md").read_text()))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl import Hero, MathVerifier, Scorer, Supervised
-from hero_rl.diagnostics import MonitorState
+from hero_rl.monitoring import MonitorState
 from hero_rl.reward_models import RemoteRewardModelConfig
 from hero_rl.rules import Rule, State
 from hero_rl.trainers.state import STATE_FILE, read_state, write_state

@@ -13,7 +13,7 @@ import re
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from hero_rl.arena import is_correct
+from hero_lab.arena import is_correct
 
 ASKED = re.compile(r"<question>\s*(.*?)\s*</question>.*<candidate>\s*(.*?)\s*</candidate>", re.DOTALL)
 

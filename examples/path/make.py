@@ -14,10 +14,10 @@ import random
 import sys
 from pathlib import Path
 
-from hero_rl.arena import LanguageModelSettings
-from hero_rl.arena.answers import write_reference
-from hero_rl.arena.language_model import train_language_model
-from hero_rl.arena.task import Problem, Regime, Split, sample_problems, types_of
+from hero_lab.arena import LanguageModelSettings
+from hero_lab.arena.answers import write_reference
+from hero_lab.arena.language_model import train_language_model
+from hero_lab.arena.task import Problem, Regime, Split, sample_problems, types_of
 from hero_rl.training.quiet import quiet_libraries
 
 BASE = LanguageModelSettings(slip=0.1, steps=400, batch_size=64, learning_rate=6e-3)

@@ -4,7 +4,7 @@ import random
 
 from hypothesis import strategies as st
 
-from hero_rl.arena.task import EASY_TYPES, HARD_TYPES, Problem, sample_problems
+from hero_lab.arena.task import EASY_TYPES, HARD_TYPES, Problem, sample_problems
 
 types = st.sampled_from(EASY_TYPES + HARD_TYPES)
 rngs = st.integers(0, 2**32).map(random.Random)

@@ -7,7 +7,7 @@ from arena_strategies import hard_problems, problems, rngs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hero_rl.arena.answers import (
+from hero_lab.arena.answers import (
     ANSWER_MARKER,
     FOREIGN_FORM,
     FORMS,
@@ -17,8 +17,8 @@ from hero_rl.arena.answers import (
     write_reference,
     write_taught,
 )
-from hero_rl.arena.demonstrations import demonstrate, slipped_number
-from hero_rl.arena.task import Problem
+from hero_lab.arena.demonstrations import demonstrate, slipped_number
+from hero_lab.arena.task import Problem
 
 SET = Problem("S", 3, 4, 5, 6, 7, 8)  # U = 17, V = 34
 FRACTION = Problem("/", 3, 4, 5, 6, 7, 8)

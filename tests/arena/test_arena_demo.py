@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hero_rl.arena.arms import ARMS, ArmSettings, arm_rule
-from hero_rl.arena.demo import Arm, DemoResult, DemoSettings
-from hero_rl.arena.evaluation import Estimate, PromptAccuracy
-from hero_rl.arena.page import caveat, print_table, write_image, write_page
-from hero_rl.arena.results import differences, rows
-from hero_rl.arena.settings import ArenaSettings, tiny_settings
-from hero_rl.cli import main
-from hero_rl.cli.demo import _Arguments, _settings
+from hero_lab.arena.arms import ARMS, ArmSettings, arm_rule
+from hero_lab.arena.demo import Arm, DemoResult, DemoSettings
+from hero_lab.arena.evaluation import Estimate, PromptAccuracy
+from hero_lab.arena.page import caveat, print_table, write_image, write_page
+from hero_lab.arena.results import differences, rows
+from hero_lab.arena.settings import ArenaSettings, tiny_settings
+from hero_lab.cli import main
+from hero_lab.cli.demo import _Arguments, _settings
 from hero_rl.errors import ConfigError
 
 
@@ -133,7 +133,7 @@ def test_one_number_of_a_model_leaves_its_others_as_they_are():
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     code = (
-        "import time, sys\nfrom hero_rl.arena.workers import worker_pool\n"
+        "import time, sys\nfrom hero_lab.arena.workers import worker_pool\n"
         "if __name__ == '__main__':\n    import os, signal\n    pool = worker_pool(1)\n"
         "    print(pool.submit(os.getpid).result(), flush=True)\n    pool.submit(time.sleep, 600)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

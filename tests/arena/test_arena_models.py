@@ -7,14 +7,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from hero_rl.arena.demonstrations import demonstrate
-from hero_rl.arena.language_model import build_language_model, demonstration_dataset
-from hero_rl.arena.preferences import build_pairs
-from hero_rl.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
-from hero_rl.arena.sampling import sample_completions
-from hero_rl.arena.settings import PairSettings, tiny_settings
-from hero_rl.arena.task import EASY_TYPES, sample_problems, types_of
-from hero_rl.arena.tokenizer import EOS, PROMPT_END, build_tokenizer
+from hero_lab.arena.demonstrations import demonstrate
+from hero_lab.arena.language_model import build_language_model, demonstration_dataset
+from hero_lab.arena.preferences import build_pairs
+from hero_lab.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
+from hero_lab.arena.sampling import sample_completions
+from hero_lab.arena.settings import PairSettings, tiny_settings
+from hero_lab.arena.task import EASY_TYPES, sample_problems, types_of
+from hero_lab.arena.tokenizer import EOS, PROMPT_END, build_tokenizer
 from hero_rl.reward_models import LocalRewardModel
 
 TOKENIZER = build_tokenizer()
@@ -145,15 +145,15 @@ class _Demonstrator:
 
     @staticmethod
     def sample(model, tokenizer, prompts, *, samples, seed, temperature):
-        from hero_rl.arena.task import Problem
+        from hero_lab.arena.task import Problem
 
         rng = random.Random(seed)
         return [[demonstrate(rng, Problem.parse(prompt), 0.2) for _ in range(samples)] for prompt in prompts]
 
 
 def test_pairs_prefer_the_right_on_easy_types_and_never_overlap(monkeypatch):
-    from hero_rl.arena import preferences
-    from hero_rl.arena.answers import is_correct
+    from hero_lab.arena import preferences
+    from hero_lab.arena.answers import is_correct
 
     monkeypatch.setattr(preferences, "sample_completions", _Demonstrator.sample)
     settings = PairSettings(

@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from hero_rl.arena import pipeline
-from hero_rl.arena.answers import ANSWER_MARKER, answer_of, is_correct
-from hero_rl.arena.evaluation import Estimate, evaluate, evaluate_reward_model, held_out_problems
-from hero_rl.arena.settings import ArenaSettings, LanguageModelSettings, tiny_settings
-from hero_rl.arena.task import Problem
+from hero_lab.arena import pipeline
+from hero_lab.arena.answers import ANSWER_MARKER, answer_of, is_correct
+from hero_lab.arena.evaluation import Estimate, evaluate, evaluate_reward_model, held_out_problems
+from hero_lab.arena.settings import ArenaSettings, LanguageModelSettings, tiny_settings
+from hero_lab.arena.task import Problem
 from hero_rl.verifiers import ExactVerifier
 
 TINY = tiny_settings()
@@ -36,7 +36,7 @@ def test_a_policy_is_made_once(cache, policy, monkeypatch):
     def fail(settings, folder):
         raise AssertionError("made again")
 
-    monkeypatch.setattr("hero_rl.arena.language_model.train_language_model", fail)
+    monkeypatch.setattr("hero_lab.arena.language_model.train_language_model", fail)
     assert pipeline.prepare_policy(cache, TINY.policy) == policy
     with pytest.raises(AssertionError, match="made again"):
         pipeline.prepare_policy(cache, TINY.policy.model_copy(update={"seed": 5}))
@@ -48,7 +48,7 @@ def test_an_interrupted_training_leaves_nothing(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("hero_rl.arena.language_model.train_language_model", interrupt)
+        patch.setattr("hero_lab.arena.language_model.train_language_model", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pipeline.prepare_policy(tmp_path, TINY.policy)
     assert list(tmp_path.iterdir()) == []
@@ -65,7 +65,7 @@ def test_two_processes_that_make_the_same_model_agree(tmp_path, monkeypatch):
         other = pipeline._kept(tmp_path, "policy", settings.model_dump(), lambda path: (path / "theirs").touch())
         assert (other / "theirs").exists()
 
-    monkeypatch.setattr("hero_rl.arena.language_model.train_language_model", make_while_another_finishes)
+    monkeypatch.setattr("hero_lab.arena.language_model.train_language_model", make_while_another_finishes)
     folder = pipeline.prepare_policy(tmp_path, TINY.policy)
     assert (folder / "theirs").exists()
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]

@@ -9,7 +9,7 @@ import pytest
 from arena_strategies import problems, rngs
 from hypothesis import given
 
-from hero_rl.arena.task import EASY_TYPES, HARD_TYPES, PROMPT_TOKENS, Problem, sample_problems, types_of
+from hero_lab.arena.task import EASY_TYPES, HARD_TYPES, PROMPT_TOKENS, Problem, sample_problems, types_of
 
 
 @given(problems())

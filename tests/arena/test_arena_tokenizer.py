@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from hero_rl.arena.demonstrations import demonstrate
-from hero_rl.arena.sampling import MAX_COMPLETION_TOKENS
-from hero_rl.arena.task import PROMPT_TOKENS
-from hero_rl.arena.tokenizer import EOS, build_tokenizer
+from hero_lab.arena.demonstrations import demonstrate
+from hero_lab.arena.sampling import MAX_COMPLETION_TOKENS
+from hero_lab.arena.task import PROMPT_TOKENS
+from hero_lab.arena.tokenizer import EOS, build_tokenizer
 
 TOKENIZER = build_tokenizer()
 WORDS = [word for word in TOKENIZER.get_vocab() if word not in TOKENIZER.all_special_tokens]

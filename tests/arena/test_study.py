@@ -13,14 +13,14 @@ import torch
 from filelock import FileLock
 from scipy.stats import t as student
 
-from hero_rl.arena.arms import ArmSettings
-from hero_rl.arena.study import PARTS, RULES, cells_of
-from hero_rl.arena.study.cell import CELL_FILE
-from hero_rl.arena.study.estimates import Selection, gap_of, mean_of
-from hero_rl.arena.study.page import study_page, write_page
-from hero_rl.arena.study.qualities import QUALITIES, arena_of
-from hero_rl.arena.study.table import COLUMNS, read_table, rows_of, write_table
-from hero_rl.cli import main
+from hero_lab.arena.arms import ArmSettings
+from hero_lab.cli import main
+from hero_lab.study import PARTS, RULES, cells_of
+from hero_lab.study.cell import CELL_FILE
+from hero_lab.study.estimates import Selection, gap_of, mean_of
+from hero_lab.study.page import study_page, write_page
+from hero_lab.study.qualities import QUALITIES, arena_of
+from hero_lab.study.table import COLUMNS, read_table, rows_of, write_table
 from hero_rl.errors import DataError
 
 

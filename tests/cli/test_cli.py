@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 import hero_rl
-from hero_rl.cli import main
+from hero_lab.cli import main
 
 ROOT = Path(__file__).parents[2]
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 
 
 def hero(*arguments, **options):
@@ -157,7 +157,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(config, tmp_path):
 def test_two_processes_share_one_run_folder(config, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
     script = tmp_path / "hero.py"
-    script.write_text("import sys\nfrom hero_rl.cli import main\nsys.exit(main())\n")
+    script.write_text("import sys\nfrom hero_lab.cli import main\nsys.exit(main())\n")
     more = ["--trl.max_steps", "1", "--trl.ddp_backend", "gloo", "--trl.per_device_train_batch_size", "4"]
     done = subprocess.run(
         [*command, script, "train", config, *more, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=300

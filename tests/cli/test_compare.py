@@ -5,7 +5,7 @@ import json
 import pytest
 from evaluated import KINDS, drawn, write_run
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 
 SMALL = {"math500": ("easy", 30), "hardverify-math": ("hard", 30)}
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 from hero_rl.rollouts import Rollout, write_rollouts
 from hero_rl.trainers.rollout_files import RolloutFiles
 
 ROOT = Path(__file__).parents[2]
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 EXAMPLE = ROOT / "examples" / "logged_rollouts.jsonl"
 
 # Three groups of two: mixed, all correct, all incorrect.

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from misbehaving_server import Server, answers, says, waits
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 from hero_rl.evaluation.statistics import cohen_kappa, maj_at_k, pass_at_k
 from hero_rl.rollouts import read_rollouts
 
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 PROBLEMS = [{"id": f"p{n}", "question": f"What is {n} + {n}?", "answer": 2 * n} for n in range(12)]
 
 
@@ -427,7 +427,7 @@ def test_a_full_disk_loses_nothing(problems, server, tmp_path, capsys):
     out = tmp_path / "run"
     command = ["eval", out, "--benchmarks", problems, *asking(server, "--generator.concurrency", "1")]
     small = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)); import signal; "
-    small += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from hero_rl.cli import main; sys.exit(main())"
+    small += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from hero_lab.cli import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", small, *map(str, command)], capture_output=True, text=True)
     assert done.returncode == 1 and "File too large" in done.stderr and "Traceback" not in done.stderr
     assert not (out / "result.json").exists()

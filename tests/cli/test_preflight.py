@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 
 HERO = {
     "output_dir": "out",
@@ -102,7 +102,7 @@ def test_a_file_that_is_none(tmp_path, capsys):
 def test_a_configuration_for_verl_is_known_as_one_of_hero_train(tmp_path, capsys):
     import yaml
 
-    from hero_rl.recipes import compose
+    from hero_rl.training.recipes import compose
 
     for name, alike in (("verl/qwen3-4b/hard/hero", {}), ("trl/qwen3-4b/hard/hero", {"use_cpu": True, "bf16": False})):
         settings = compose(name).settings | {"output_dir": str(tmp_path / "run"), "model": {"path": "some/model"}}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hero_rl.cli import main
-from hero_rl.recipes import names
+from hero_lab.cli import main
+from hero_rl.training.recipes import names
 
 HERO = "verl/qwen3-4b/hard/hero"
 
@@ -105,9 +105,9 @@ def test_a_cold_start_runs_resumes_and_keeps_its_record(policy, tmp_path, capsys
 
 def test_the_template_of_octothinker_is_the_same_in_training_and_generation(policy):
     """What the cold start teaches to end is what the RL runs begin."""
-    from hero_rl.recipes import compose
     from hero_rl.training import ModelConfig
-    from hero_rl.training.loading import load_tokenizer
+    from hero_rl.training.recipes import compose
+    from hero_rl.training.trl.loading import load_tokenizer
 
     template = compose("trl/octothinker-8b/sft").settings["model"]["chat_template"]
     assert template == compose("trl/octothinker-8b/hard/hero").settings["model"]["chat_template"]

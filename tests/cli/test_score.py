@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
 
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 GROUPED = [
     {"prompt": "1 + 1 =", "answer": 2, "completions": ["2", "3"], "labels": [True, False], "rm_scores": [2.0, 1.0]},
     {"prompt": "2 + 2 =", "answer": 4, "completions": ["4", "04"], "labels": [True, True], "rm_scores": [0.5, 2.5]},

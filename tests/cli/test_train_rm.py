@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 
 ROOT = Path(__file__).parents[2]
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())", "train-rm"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())", "train-rm"]
 
 
 @pytest.fixture(scope="module")

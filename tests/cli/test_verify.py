@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 
 ROWS = [
     {"gold": r"\frac{1}{2}", "response": r"so \boxed{0.5}", "label": 1},

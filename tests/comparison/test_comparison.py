@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from evaluated import KINDS, PAPER, drawn, write_run
 
-from hero_rl.comparison import as_latex, as_markdown, compare, curves_of, draw_curves, read_runs
-from hero_rl.comparison.curves import write_curves
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.evaluation.comparison import as_latex, as_markdown, compare, curves_of, draw_curves, read_runs
+from hero_rl.evaluation.comparison.curves import write_curves
 from hero_rl.evaluation.statistics import estimate, holm, paired_test, pass_at_k, stratified_estimate
 
 SMALL = {"math500": ("easy", 60), "amc": ("easy", 30), "hardverify-math": ("hard", 40)}
@@ -270,7 +270,7 @@ def test_latex_compiles(tmp_path, runs):
 
 
 def test_long_labels_break_at_a_word():
-    from hero_rl.comparison import Column
+    from hero_rl.evaluation.comparison import Column
 
     def lines(label):
         return Column("x", label, "easy", ("x",)).lines
@@ -285,7 +285,7 @@ def test_long_labels_break_at_a_word():
 def test_the_terminal_shows_every_number_at_any_width(runs, width, capsys):
     from rich.console import Console
 
-    from hero_rl.comparison.terminal import print_comparison
+    from hero_rl.evaluation.comparison.terminal import print_comparison
 
     comparison = compare(runs)
     print_comparison(comparison, Console(width=width))
@@ -335,7 +335,7 @@ def test_a_name_is_drawn_as_it_stands(tmp_path):
 def test_colours_of_lines_stand_out_from_their_page():
     from matplotlib.colors import to_rgb
 
-    from hero_rl.comparison.curves import _COLOURS, _PAGE
+    from hero_rl.evaluation.comparison.curves import _COLOURS, _PAGE
 
     def luminance(colour):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]

@@ -3,7 +3,7 @@
 import json
 import sys
 
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 IN_SMALL_STEPS = [*HERO[:2], "import hero_rl.data.verifying as verifying; verifying.AT_A_TIME = 16; " + HERO[2]]
 ONE = {"workers": 1}
 

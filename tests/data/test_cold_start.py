@@ -9,8 +9,8 @@ from making import ONE, hashed, jsonl, lines
 from hero_rl.data import ColdStartConfig, TextbookConfig, make_cold_start, make_textbook
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rollouts import Rollout, write_rollouts
-from hero_rl.training.demonstrations import load_demonstrations
-from hero_rl.training.sft_config import DemonstrationConfig
+from hero_rl.training.configs.sft import DemonstrationConfig
+from hero_rl.training.rows.demonstrations import load_demonstrations
 
 
 def solution(n, text=None, **fields):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hero_rl.data.decontamination import LEAST_WORDS, BenchmarkIndex, same_text, words
 from hero_rl.problems import Problem, ProblemSource, read_problems
+from hero_rl.problems.decontamination import LEAST_WORDS, BenchmarkIndex, same_text, words
 
 
 def problem(question, name="p", source="bench"):

@@ -13,13 +13,13 @@ import pytest
 from making import HERO, IN_SMALL_STEPS, ONE, hashed, jsonl, lines
 from misbehaving_server import answers, says, waits
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 from hero_rl.data import RegimesConfig, TextbookConfig, make_regimes
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
+from hero_rl.files.partial import Partial
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
-from hero_rl.rollouts.partial import Partial
-from hero_rl.training.config import DataConfig
-from hero_rl.training.prompts import load_prompts
+from hero_rl.training.configs.policy import DataConfig
+from hero_rl.training.rows.prompts import load_prompts
 
 SIZES = {"easy": 20, "hard": 10, "mixed": 5, "validation": 4}
 

@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from hero_rl.diagnostics.diagnosis import Collector, diagnose
+from hero_rl.diagnosis import Collector, diagnose
 from hero_rl.rollouts import Rollout
 from hero_rl.rules import Hero
 

@@ -4,9 +4,9 @@ import pytest
 import yaml
 from diagnosed import diagnosed, quiet
 
-from hero_rl.diagnostics.diagnosis import findings, suggested
-from hero_rl.diagnostics.diagnosis.findings import CHECKS, LIMITS
-from hero_rl.diagnostics.diagnosis.numbers import Drift, Interval, LabelCheck, ReasonCount
+from hero_rl.diagnosis import findings, suggested
+from hero_rl.diagnosis.findings import CHECKS, LIMITS
+from hero_rl.diagnosis.numbers import Drift, Interval, LabelCheck, ReasonCount
 from hero_rl.rules import GatedHero, Hero
 
 QUIET = diagnosed(quiet())
@@ -163,7 +163,7 @@ def test_what_asks_for_a_change_comes_first():
 
 def test_settings_are_those_of_a_training_run():
     """Every suggested setting is one that `hero train` knows, alone and all together."""
-    from hero_rl.training.config import TrainConfig
+    from hero_rl.training.configs.policy import TrainConfig
 
     required = {
         "output_dir": "out",

@@ -16,15 +16,15 @@ from scipy.stats import spearmanr as scipy_spearman
 from sklearn.metrics import roc_auc_score
 from strategies import columns, heroes
 
-from hero_rl.diagnostics.diagnosis import parse_sweep
-from hero_rl.diagnostics.diagnosis.bands import bands
-from hero_rl.diagnostics.diagnosis.groups import GroupTable, counts
-from hero_rl.diagnostics.diagnosis.intervals import bootstrap_interval, histogram
-from hero_rl.diagnostics.diagnosis.labels import label_check
-from hero_rl.diagnostics.diagnosis.ranking import overlap, ranking, weighted_auroc
-from hero_rl.diagnostics.diagnosis.replay import mass_shares, replay
-from hero_rl.diagnostics.diagnosis.sweep import sign_agreement
-from hero_rl.diagnostics.diagnosis.trends import by_step, length_bias, spearman
+from hero_rl.diagnosis import parse_sweep
+from hero_rl.diagnosis.bands import bands
+from hero_rl.diagnosis.groups import GroupTable, counts
+from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
+from hero_rl.diagnosis.labels import label_check
+from hero_rl.diagnosis.ranking import overlap, ranking, weighted_auroc
+from hero_rl.diagnosis.replay import mass_shares, replay
+from hero_rl.diagnosis.sweep import sign_agreement
+from hero_rl.diagnosis.trends import by_step, length_bias, spearman
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.signals import Signals
@@ -302,7 +302,7 @@ def test_telling_rollouts_are_the_extremes_one_a_prompt():
 def test_one_prompt_is_told_once_by_its_most_extreme_rollout():
     from diagnosed import Word
 
-    from hero_rl.diagnostics.diagnosis import Collector
+    from hero_rl.diagnosis import Collector
     from hero_rl.rollouts import Rollout
 
     collector = Collector()
@@ -318,7 +318,7 @@ def test_one_prompt_is_told_once_by_its_most_extreme_rollout():
 def test_repeated_completions_are_counted_within_a_group():
     from diagnosed import Word
 
-    from hero_rl.diagnostics.diagnosis import Collector
+    from hero_rl.diagnosis import Collector
     from hero_rl.rollouts import Rollout
 
     collector = Collector()

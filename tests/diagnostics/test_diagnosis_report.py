@@ -10,10 +10,10 @@ import pytest
 import yaml
 from diagnosed import Word, diagnosed, quiet
 
-from hero_rl.diagnostics.diagnosis import Collector, parse_sweep
-from hero_rl.diagnostics.diagnosis.report import check_output, report, settings_yaml, write_report
-from hero_rl.diagnostics.diagnosis.telling import excerpt
-from hero_rl.diagnostics.diagnosis.wording import decimal, number, percent
+from hero_rl.diagnosis import Collector, parse_sweep
+from hero_rl.diagnosis.report import check_output, report, settings_yaml, write_report
+from hero_rl.diagnosis.telling import excerpt
+from hero_rl.diagnosis.wording import decimal, number, percent
 from hero_rl.errors import ConfigError
 from hero_rl.rollouts import Rollout
 from hero_rl.rules import Hero

@@ -7,7 +7,7 @@ from hypothesis import given
 from sklearn.metrics import roc_auc_score
 from strategies import columns, signals
 
-from hero_rl.diagnostics import batch_metrics
+from hero_rl.monitoring import batch_metrics
 from hero_rl.rules import Groups, Hero, VerifierOnly, group_auroc
 
 
@@ -91,7 +91,7 @@ def test_a_batch_without_verdicts_or_rows_defines_no_shares():
 
 def test_more_values_than_torch_quantile_takes():
     """torch.quantile stops at 2**24 values; the weights' quantiles must not."""
-    from hero_rl.diagnostics.metrics import _quantile
+    from hero_rl.monitoring.metrics import _quantile
 
     values = torch.arange(2**24 + 2, dtype=torch.float64)
     assert _quantile(values, 0.5) == 2**23 + 0 or _quantile(values, 0.5) == 2**23 + 1

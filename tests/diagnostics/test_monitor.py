@@ -5,11 +5,11 @@ import random
 import pytest
 import torch
 
-from hero_rl.diagnostics import MonitorState, Observation, RunMonitor, observe
-from hero_rl.diagnostics.monitor import _slope_in_errors, warn_once
 from hero_rl.errors import ConfigError
+from hero_rl.monitoring import MonitorState, Observation, RunMonitor, observe
+from hero_rl.monitoring.monitor import _slope_in_errors, warn_once
+from hero_rl.monitoring.watch import Watch
 from hero_rl.signals import Signals
-from hero_rl.trainers.watch import Watch
 
 
 def follow(series, state=None, **settings):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hero_rl.diagnostics.probing import Names, advantages_of_rewards, advantages_of_rule, probe
+from hero_rl.preflight.probing import Names, advantages_of_rewards, advantages_of_rule, probe
 from hero_rl.rules import Hero
 
 NAMES = Names("divide", "change it")

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from hero_rl.errors import DataError
 from hero_rl.evaluation import EvalConfig
 from hero_rl.evaluation.grading import Grade
-from hero_rl.evaluation.journal import Journal
 from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers
 from hero_rl.evaluation.responses import Responses, wanted
 from hero_rl.evaluation.settings import judge_identity, verifier_identity
+from hero_rl.files.journal import Journal
 from hero_rl.generation import Generated, OpenAIGeneratorConfig
 from hero_rl.problems import Problem
 from hero_rl.rollouts import read_rollouts

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from hero_rl import ExactVerifier, Hero, Scorer
-from hero_rl.diagnostics import MonitorState
+from hero_rl.monitoring import MonitorState
 from hero_rl.rules import HeroState
 from hero_rl.trainers.group_by_group import GroupByGroup
 from hero_rl.trainers.state import read_state, write_state

@@ -15,7 +15,7 @@ from pathlib import Path
 
 def walk(page):
     """The commands of the page's sh blocks; a last `&` has one run on in the background."""
-    from hero_rl.cli import main
+    from hero_lab.cli import main
 
     behind = []
     try:

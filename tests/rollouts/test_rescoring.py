@@ -206,7 +206,7 @@ def test_other_settings_or_another_input_do_not_go_on(path, tmp_path, loud):
 
 
 def test_two_processes_do_not_write_one_file(path, tmp_path):
-    from hero_rl.rollouts.partial import Partial
+    from hero_rl.files.partial import Partial
 
     with (
         Partial(tmp_path / "out.jsonl", {}, restart=False),

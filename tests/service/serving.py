@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-HERO = [sys.executable, "-c", "import sys; from hero_rl.cli import main; sys.exit(main())", "serve"]
+HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())", "serve"]
 OBEDIENT = [sys.executable, str(Path(__file__).with_name("serve_obedient.py"))]
 SOURCES = str(Path(__file__).parents[2] / "src")
 

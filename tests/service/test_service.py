@@ -16,8 +16,8 @@ import torch
 from serving import HERO, obedient, running
 
 import hero_rl
+from hero_lab.cli import main
 from hero_rl import Hero
-from hero_rl.cli import main
 from hero_rl.signals import Signals
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("service")]

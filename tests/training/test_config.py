@@ -4,7 +4,7 @@ import yaml
 from hero_rl.errors import ConfigError
 from hero_rl.rules import Gdpo, Hero, VerifierOnly
 from hero_rl.training import TrainConfig, load_config
-from hero_rl.training.config import parse_overrides
+from hero_rl.training.configs.policy import parse_overrides
 
 GOOD = {
     "output_dir": "out",

@@ -5,8 +5,8 @@ import pyarrow.parquet
 import pytest
 
 from hero_rl.errors import DataError
-from hero_rl.training.config import DataConfig
-from hero_rl.training.prompts import load_prompts
+from hero_rl.training.configs.policy import DataConfig
+from hero_rl.training.rows.prompts import load_prompts
 
 
 def jsonl(tmp_path, *rows, name="rows.jsonl"):

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from hero_rl.errors import ConfigError
-from hero_rl.recipes import compose, names
 from hero_rl.rules import Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.settings import resolve
 from hero_rl.training import VerlTrainConfig
-from hero_rl.training.recipe_command import recipe_command
-from hero_rl.training.runs import load_run
-from hero_rl.training.verl_command import findings
+from hero_rl.training.recipes import compose, names
+from hero_rl.training.recipes.command import recipe_command
+from hero_rl.training.recipes.load import load_run
+from hero_rl.training.verl.command import findings
 
 MODELS, REGIMES = ("qwen3-4b", "octothinker-8b"), ("easy", "hard", "mixed")
 RULES = {

@@ -8,7 +8,7 @@ import pytest
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rollouts import Rollout
 from hero_rl.training import RewardDataConfig
-from hero_rl.training.reward_pairs import fingerprint, pairs_of_rollouts, read_pairs, split_by_prompt
+from hero_rl.training.rows.pairs import fingerprint, pairs_of_rollouts, read_pairs, split_by_prompt
 
 
 def rollouts(*rows):

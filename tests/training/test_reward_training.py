@@ -12,8 +12,8 @@ from hero_rl.errors import ConfigError, DataError
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rollouts import Rollout, write_rollouts
 from hero_rl.training import RewardTrainConfig
-from hero_rl.training.bradley_terry import PairTrainer
-from hero_rl.training.reward_training import check_reward_run, reward_arguments, train_reward_model
+from hero_rl.training.trl.bradley_terry import PairTrainer
+from hero_rl.training.trl.reward import check_reward_run, reward_arguments, train_reward_model
 
 TRL = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "save_strategy": "no"}
 

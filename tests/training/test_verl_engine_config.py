@@ -7,12 +7,12 @@ import pyarrow.parquet
 import pytest
 import yaml
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 from hero_rl.errors import ConfigError, DataError, HeroError
 from hero_rl.settings import nested
-from hero_rl.training.runs import load_run
-from hero_rl.training.verl_command import verl_words
-from hero_rl.training.verl_run import (
+from hero_rl.training.recipes.load import load_run
+from hero_rl.training.verl.command import verl_words
+from hero_rl.training.verl.policy import (
     Command,
     _write_data,
     check_verl_run,
@@ -21,7 +21,7 @@ from hero_rl.training.verl_run import (
     train_command,
     whole_files,
 )
-from hero_rl.training.verl_sft import sft_command, sft_words
+from hero_rl.training.verl.sft import sft_command, sft_words
 
 RUN = {
     "engine": "verl",

@@ -4,9 +4,9 @@ import math
 import pytest
 
 from hero_rl.errors import DataError
+from hero_rl.rescoring.quality import Share, measure_quality
+from hero_rl.rescoring.verdicts import Columns, verify_file
 from hero_rl.verifiers import ExactVerifier, Reason, Verdict
-from hero_rl.verifiers.files import Columns, verify_file
-from hero_rl.verifiers.quality import Share, measure_quality
 
 
 def write(path, rows):
@@ -79,7 +79,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, rows, said):
 
 
 def test_an_interrupted_call_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("hero_rl.verifiers.files._AT_A_TIME", 10)
+    monkeypatch.setattr("hero_rl.rescoring.verdicts._AT_A_TIME", 10)
     path = write(tmp_path / "a.jsonl", [{"gold": str(n % 3), "response": "1", "label": 1} for n in range(35)])
     whole = verify_file(path, ExactVerifier(), Columns(), tmp_path / "whole.jsonl")
     out = tmp_path / "out.jsonl"
@@ -97,7 +97,7 @@ def test_an_interrupted_call_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_other_settings_begin_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr("hero_rl.verifiers.files._AT_A_TIME", 10)
+    monkeypatch.setattr("hero_rl.rescoring.verdicts._AT_A_TIME", 10)
     path = write(tmp_path / "a.jsonl", [{"gold": "1", "response": "1"} for _ in range(30)])
     with pytest.raises(KeyboardInterrupt):
         verify_file(path, Counting(stop_after=25), Columns(), tmp_path / "out.jsonl", settings={"type": "a"})

@@ -19,8 +19,8 @@ from hostile_verifiers import Obedient, Spawner, Staged, Unpicklable
 
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.verifiers import BatchVerifier, ExactVerifier, Pair, Reason, Verifier
-from hero_rl.verifiers import supervisor as module
-from hero_rl.verifiers.supervisor import Supervised
+from hero_rl.verifiers.processes import supervised as module
+from hero_rl.verifiers.processes.supervised import Supervised
 
 HERE = Path(__file__).parent
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -406,7 +406,7 @@ def test_a_script_needs_no_guard(tmp_path):
         tmp_path,
         """
         from hostile_verifiers import Obedient
-        from hero_rl.verifiers.supervisor import Supervised
+        from hero_rl.verifiers.processes.supervised import Supervised
 
         print("started")
         print(Supervised(Obedient(), workers=2).verify("5", "5").value)
@@ -420,7 +420,7 @@ def test_a_verifier_of_the_main_script_is_refused(tmp_path):
         tmp_path,
         """
         from hero_rl.errors import ConfigError
-        from hero_rl.verifiers.supervisor import Supervised
+        from hero_rl.verifiers.processes.supervised import Supervised
 
         class Mine:
             def verify(self, reference, completion): ...
@@ -440,7 +440,7 @@ def test_a_verifier_of_the_main_script_is_refused(tmp_path):
 BUSY = """
     import sys
     from hostile_verifiers import Obedient
-    from hero_rl.verifiers.supervisor import Supervised
+    from hero_rl.verifiers.processes.supervised import Supervised
 
     supervised = Supervised(Obedient(), workers=2, seconds=60)
     pairs = [("", f"do:pid {i}") for i in range(50)] + [("", "do:sleep 0.1"), ("", "do:sleep 0.11")]
@@ -485,7 +485,7 @@ def test_after_ctrl_c_it_is_of_use(tmp_path):
         """
         import os, signal, threading, time
         from hostile_verifiers import Obedient
-        from hero_rl.verifiers.supervisor import Supervised
+        from hero_rl.verifiers.processes.supervised import Supervised
 
         supervised = Supervised(Obedient(), workers=1, seconds=2)
         supervised.verify("5", "5")
@@ -507,7 +507,7 @@ def test_a_fork_leaves_the_parents_workers_alone(tmp_path, end):
         f"""
         import os, sys, warnings
         from hostile_verifiers import Obedient
-        from hero_rl.verifiers.supervisor import Supervised
+        from hero_rl.verifiers.processes.supervised import Supervised
 
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads
@@ -530,9 +530,8 @@ def test_a_fork_leaves_the_parents_workers_alone(tmp_path, end):
 
 
 def test_workers_start_light():
-    code = (
-        "import sys, hero_rl.verifiers._worker; print({'torch', 'sympy', 'numpy', 'transformers'} & set(sys.modules))"
-    )
+    heavy = {"torch", "sympy", "numpy", "transformers"}
+    code = f"import sys, hero_rl.verifiers.processes.worker; print({heavy!r} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 

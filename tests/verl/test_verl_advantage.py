@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl_parts import advantages, composed, overrides, put, row
 
-from hero_rl.diagnostics import MonitorState
 from hero_rl.errors import ConfigError, UnscorableError
+from hero_rl.monitoring import MonitorState
 from hero_rl.rules import Gdpo, Hero, HeroState, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.signals import Signals
 from hero_rl.trainers.verl.estimator import hero_advantage

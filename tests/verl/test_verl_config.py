@@ -12,8 +12,8 @@ from omegaconf import OmegaConf, open_dict
 from verl.utils.config import validate_config
 from verl_parts import composed, overrides
 
-from hero_rl.diagnostics import verl_findings
 from hero_rl.errors import ConfigError
+from hero_rl.preflight import verl_findings
 from hero_rl.reward_models import RemoteRewardModelConfig
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.trainers.verl.checks import check_endpoint, check_settings

@@ -13,17 +13,17 @@ from omegaconf import OmegaConf
 from verl.trainer.ppo.utils import need_critic, need_reference_policy
 from verl.utils.config import validate_config
 
-from hero_rl.cli import main
+from hero_lab.cli import main
 from hero_rl.errors import ConfigError
-from hero_rl.recipes import compose, names
 from hero_rl.trainers.verl.checks import check_settings
 from hero_rl.trainers.verl.composed import check_composed, composed
 from hero_rl.trainers.verl.settings import read_settings
-from hero_rl.training.hydra_words import hydra_word
-from hero_rl.training.runs import load_run
-from hero_rl.training.verl_command import verl_words
-from hero_rl.training.verl_run import Command, _write_data, check_verl_run, launch
-from hero_rl.training.verl_sft import sft_words
+from hero_rl.training.recipes import compose, names
+from hero_rl.training.recipes.load import load_run
+from hero_rl.training.verl.command import verl_words
+from hero_rl.training.verl.hydra_words import hydra_word
+from hero_rl.training.verl.policy import Command, _write_data, check_verl_run, launch
+from hero_rl.training.verl.sft import sft_words
 
 GIVEN = {"model.path": "some/model", "data.train": "problems.jsonl", "output_dir": "runs/a=b, c"}
 RUNS = [name for name in names() if name.startswith("verl/") and not name.endswith("/sft")]

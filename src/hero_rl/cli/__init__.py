@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 from hero_rl.errors import ConfigError, HeroError
@@ -22,8 +23,6 @@ _VERBS = {
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "diagnose": "see inside the reward of rollouts that are there already",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
-    "demo": "train a miniature with HERO and its rivals, and show who wins",
-    "study": "rules x regimes x reward models x seeds in the miniature, and their tables",
 }
 
 # Packages that an extra brings.
@@ -44,23 +43,32 @@ exit codes: 0 done, 1 failed, 2 wrong arguments, configuration or data, 130 inte
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; returns the exit code."""
+def main(arguments: list[str] | None = None, more: Mapping[str, tuple[str, str]] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: words after `hero`; those of the process by default.
+        more: verbs of another package: what each is for, and the module whose `run` it is.
+
+    Returns:
+        The exit code.
+    """
+    verbs = {verb: (what, f"{__name__}.{verb.replace('-', '_')}") for verb, what in _VERBS.items()} | dict(more or {})
     arguments = sys.argv[1:] if arguments is None else arguments
     verb = arguments[0] if arguments else "--help"
     if verb in ("-h", "--help"):
-        print(_HELP.format(verbs="\n".join(f"  {name:<11}{what}" for name, what in _VERBS.items())))
+        print(_HELP.format(verbs="\n".join(f"  {name:<11}{what}" for name, (what, _) in verbs.items())))
         return 0
     if verb == "--version":
         from hero_rl import __version__
 
         print(__version__)
         return 0
-    if verb not in _VERBS:
-        print(f"hero: unknown verb {verb!r}; one of: {', '.join(_VERBS)}", file=sys.stderr)
+    if verb not in verbs:
+        print(f"hero: unknown verb {verb!r}; one of: {', '.join(verbs)}", file=sys.stderr)
         return 2
     try:
-        return import_module(f"hero_rl.cli.{verb.replace('-', '_')}").run(arguments[1:])
+        return import_module(verbs[verb][1]).run(arguments[1:])
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130

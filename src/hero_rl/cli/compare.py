@@ -13,7 +13,7 @@ from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hero_rl.comparison import Comparison, Run
+    from hero_rl.evaluation.comparison import Comparison, Run
 
 __all__ = ["run"]
 
@@ -77,8 +77,8 @@ def run(argv: list[str]) -> int:
         raise ConfigError("no runs; give the folder of at least one hero eval")
     from rich.console import Console
 
-    from hero_rl.comparison import compare, read_runs
-    from hero_rl.comparison.terminal import print_comparison
+    from hero_rl.evaluation.comparison import compare, read_runs
+    from hero_rl.evaluation.comparison.terminal import print_comparison
 
     runs = read_runs(arguments.runs)
     same = {"metric": arguments.metric, "common": arguments.common, "seed": arguments.seed}
@@ -96,9 +96,9 @@ def run(argv: list[str]) -> int:
 
 
 def _write(arguments: _Arguments, comparison: Comparison, runs: list[Run]) -> list[Path]:
-    from hero_rl.comparison import as_latex, as_markdown, curves_of
-    from hero_rl.comparison.curves import write_curves
-    from hero_rl.rollouts.writers import replacing
+    from hero_rl.evaluation.comparison import as_latex, as_markdown, curves_of
+    from hero_rl.evaluation.comparison.curves import write_curves
+    from hero_rl.files.whole import replacing
 
     # What may be refused comes before anything is written.
     same = {"metric": arguments.metric, "common": arguments.common, "seed": arguments.seed}

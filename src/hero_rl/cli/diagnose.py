@@ -15,7 +15,7 @@ from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, counting
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hero_rl.diagnostics.diagnosis import Diagnosis
+    from hero_rl.diagnosis import Diagnosis
 
 __all__ = ["run"]
 
@@ -59,7 +59,7 @@ def run(argv: list[str]) -> int:
     arguments, rest = parse(_Arguments, argv, "diagnose", _EPILOG)
     diagnosis = _diagnose(arguments, rest)
     if arguments.output is not None:
-        from hero_rl.diagnostics.diagnosis.report import write_report
+        from hero_rl.diagnosis.report import write_report
 
         write_report(diagnosis, arguments.output)
     if arguments.json:
@@ -67,7 +67,7 @@ def run(argv: list[str]) -> int:
     else:
         from rich.console import Console
 
-        from hero_rl.diagnostics.diagnosis.terminal import print_diagnosis
+        from hero_rl.diagnosis.terminal import print_diagnosis
 
         print_diagnosis(diagnosis, Console(highlight=False))
     if arguments.output is not None:
@@ -78,7 +78,7 @@ def run(argv: list[str]) -> int:
 def _diagnose(arguments: _Arguments, rest: list[str]) -> Diagnosis:
     from transformers.utils import logging as transformers_logging
 
-    from hero_rl.diagnostics.diagnosis import diagnose, parse_sweep, replays
+    from hero_rl.diagnosis import diagnose, parse_sweep, replays
     from hero_rl.rescoring import collect, labelled_reader
     from hero_rl.rules import Hero
 
@@ -86,7 +86,7 @@ def _diagnose(arguments: _Arguments, rest: list[str]) -> Diagnosis:
     if not isinstance(settings.rule, Hero):
         raise ConfigError(f"--rule.type: the base rule is hero, and {settings.rule.type} is compared with it anyway")
     if arguments.output is not None:
-        from hero_rl.diagnostics.diagnosis.report import check_output
+        from hero_rl.diagnosis.report import check_output
 
         check_output(arguments.output)
     grid = parse_sweep(arguments.sweep, settings.rule)

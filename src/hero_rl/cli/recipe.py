@@ -72,7 +72,7 @@ def run(argv: list[str]) -> int:
 
 
 def _list(arguments: _Arguments) -> int:
-    from hero_rl.recipes import compose, names
+    from hero_rl.training.recipes import compose, names
 
     chosen = [compose(name) for name in names() if name.startswith(arguments.name or "")]
     if not chosen:
@@ -86,9 +86,9 @@ def _list(arguments: _Arguments) -> int:
 
 
 def _show(arguments: _Arguments, rest: list[str]) -> int:
-    from hero_rl.recipes import compose
     from hero_rl.settings import lay_over, parse_overrides
-    from hero_rl.training.recipe_command import recipe_command
+    from hero_rl.training.recipes import compose
+    from hero_rl.training.recipes.command import recipe_command
 
     recipe, overrides = compose(str(arguments.name)), parse_overrides(rest)
     command = recipe_command(recipe, overrides, rest, arguments.gpus)
@@ -112,10 +112,10 @@ def _show(arguments: _Arguments, rest: list[str]) -> int:
 
 
 def _run(arguments: _Arguments, rest: list[str]) -> int:
-    from hero_rl.recipes import compose
     from hero_rl.settings import parse_overrides
-    from hero_rl.training.recipe_command import recipe_command
-    from hero_rl.training.runs import load_run
+    from hero_rl.training.recipes import compose
+    from hero_rl.training.recipes.command import recipe_command
+    from hero_rl.training.recipes.load import load_run
 
     recipe, overrides = compose(str(arguments.name)), parse_overrides(rest)
     config = load_run(recipe.name, overrides, recipe.verb)  # names what is missing
@@ -135,14 +135,14 @@ def _run(arguments: _Arguments, rest: list[str]) -> int:
 def _check(engine: str, verb: str, config: Any) -> None:
     """Settings and data, as far as they need neither GPUs nor verl."""
     if (engine, verb) == ("verl", "train"):
-        from hero_rl.training.verl_run import check_verl_run
+        from hero_rl.training.verl.policy import check_verl_run
 
         check_verl_run(config, compose=False)
     elif verb == "train":
-        from hero_rl.training.prompts import load_prompts
+        from hero_rl.training.rows.prompts import load_prompts
 
         load_prompts(config.data, "train")
     else:
-        from hero_rl.training.demonstrations import load_demonstrations
+        from hero_rl.training.rows.demonstrations import load_demonstrations
 
         load_demonstrations(config.data, "train")

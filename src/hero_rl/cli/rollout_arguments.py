@@ -110,7 +110,7 @@ def settings_of(arguments: RolloutArguments, rest: list[str], verb: str) -> Resc
     from pydantic import ValidationError
 
     from hero_rl.rescoring import Rescoring
-    from hero_rl.training.config import lay_over, parse_overrides
+    from hero_rl.training.configs.policy import lay_over, parse_overrides
 
     overrides = parse_overrides(rest)
     for name in overrides:

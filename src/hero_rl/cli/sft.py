@@ -33,8 +33,8 @@ def run(argv: list[str]) -> int:
     """Parse the arguments, train, and say where the result lies."""
     arguments, rest = parse(_Arguments, argv, "sft", _EPILOG)
     from hero_rl.settings import parse_overrides
-    from hero_rl.training.runs import load_run
-    from hero_rl.training.sft_config import VerlSftConfig
+    from hero_rl.training.configs.sft import VerlSftConfig
+    from hero_rl.training.recipes.load import load_run
 
     config = load_run(arguments.config, parse_overrides(rest), "sft")
     with_engine = _with_verl if isinstance(config, VerlSftConfig) else _with_trl
@@ -45,7 +45,7 @@ def run(argv: list[str]) -> int:
 
 
 def _with_trl(config: Any, arguments: RunArguments) -> int:
-    from hero_rl.training.sft import check_sft, train_sft
+    from hero_rl.training.trl.sft import check_sft, train_sft
 
     if arguments.check:
         return _checked(arguments, len(check_sft(config).train_dataset))
@@ -54,7 +54,7 @@ def _with_trl(config: Any, arguments: RunArguments) -> int:
 
 
 def _with_verl(config: Any, arguments: RunArguments) -> int:
-    from hero_rl.training.verl_sft import check_verl_sft, train_sft_with_verl
+    from hero_rl.training.verl.sft import check_verl_sft, train_sft_with_verl
 
     if arguments.check:
         return _checked(arguments, len(check_verl_sft(config)[1]["train"]))

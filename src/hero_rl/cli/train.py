@@ -36,8 +36,8 @@ def run(argv: list[str]) -> int:
     """Parse the arguments, train, and say where the result lies."""
     arguments, rest = parse(_Arguments, argv, "train", _EPILOG)
     from hero_rl.settings import parse_overrides
-    from hero_rl.training.runs import load_run
-    from hero_rl.training.verl_config import VerlTrainConfig
+    from hero_rl.training.configs.verl import VerlTrainConfig
+    from hero_rl.training.recipes.load import load_run
 
     config = load_run(arguments.config, parse_overrides(rest), "train")
     with_engine = _with_verl if isinstance(config, VerlTrainConfig) else _with_trl
@@ -49,20 +49,19 @@ def run(argv: list[str]) -> int:
 
 def _with_trl(config: Any, arguments: RunArguments) -> int:
     if arguments.check:
-        from hero_rl.training.run import check
+        from hero_rl.training.trl.policy import check
 
         prepared = check(config)
         print(f"{arguments.config}: good; {len(prepared.train_dataset)} training prompts", file=sys.stderr)
         return 0
-    import hero_rl.arena.reward_model  # noqa: F401 - so that an arm's config.yaml can be trained here too
-    from hero_rl.training.run import train
+    from hero_rl.training.trl.policy import train
 
     model = train(config, resume=arguments.resume, progress=not arguments.json)
     return finished(arguments, {"model": model, "output_dir": config.output_dir})
 
 
 def _with_verl(config: Any, arguments: RunArguments) -> int:
-    from hero_rl.training.verl_run import check_verl_run, train_with_verl
+    from hero_rl.training.verl.policy import check_verl_run, train_with_verl
 
     if arguments.check:
         checked = check_verl_run(config)

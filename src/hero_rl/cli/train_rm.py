@@ -33,9 +33,9 @@ class _Arguments(RunArguments):
 def run(argv: list[str]) -> int:
     """Parse the arguments, train, and say where the result lies."""
     arguments, rest = parse(_Arguments, argv, "train-rm", _EPILOG)
-    from hero_rl.training.config import load_config, parse_overrides
-    from hero_rl.training.reward_config import RewardTrainConfig
-    from hero_rl.training.reward_training import check_reward_run, train_reward_model
+    from hero_rl.training.configs.policy import load_config, parse_overrides
+    from hero_rl.training.configs.reward import RewardTrainConfig
+    from hero_rl.training.trl.reward import check_reward_run, train_reward_model
 
     config = load_config(arguments.config, parse_overrides(rest), RewardTrainConfig)
     if arguments.check:

@@ -15,9 +15,9 @@ from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hero_rl.rescoring.quality import Share
+    from hero_rl.rescoring.verdicts import FileVerdicts
     from hero_rl.verifiers import Pair, Processes, Verdict
-    from hero_rl.verifiers.files import FileVerdicts
-    from hero_rl.verifiers.quality import Share
 
 __all__ = ["run"]
 
@@ -154,7 +154,7 @@ def _one(verifier: Any, pair: Pair) -> Verdict:
 def _verifier(rest: list[str]) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    from hero_rl.training.config import lay_over, parse_overrides
+    from hero_rl.training.configs.policy import lay_over, parse_overrides
     from hero_rl.verifiers import AnyVerifier
 
     overrides = parse_overrides(rest)
@@ -173,7 +173,7 @@ def _verifier(rest: list[str]) -> Any:
 def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any) -> FileVerdicts:
     from tqdm import tqdm
 
-    from hero_rl.verifiers.files import Columns, verify_file
+    from hero_rl.rescoring.verdicts import Columns, verify_file
 
     columns = Columns(
         arguments.reference_column, arguments.completion_column, arguments.question_column, arguments.label_column

@@ -2,10 +2,10 @@
 
 from hero_rl.data.card import Made
 from hero_rl.data.cold_start import make_cold_start
-from hero_rl.data.decontamination import BenchmarkIndex, Overlap
 from hero_rl.data.regimes import make_regimes
 from hero_rl.data.settings import ColdStartConfig, RegimesConfig, Sizes, TextbookConfig
 from hero_rl.data.textbook import make_textbook
+from hero_rl.problems.decontamination import BenchmarkIndex, Overlap
 
 __all__ = [
     "BenchmarkIndex",

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 import hero_rl.verifiers
-from hero_rl.data.stages import open_folder, read_json, sha256, write_json, write_text
 from hero_rl.errors import ConfigError
+from hero_rl.files.stages import open_folder, read_json, sha256, write_json, write_text
 from hero_rl.verifiers import AnyVerifier
 
 __all__ = [

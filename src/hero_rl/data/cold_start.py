@@ -20,10 +20,10 @@ from hero_rl.data.card import Made, files_of, table, take_folder, verifier_versi
 from hero_rl.data.endings import ended
 from hero_rl.data.language import script_share
 from hero_rl.data.settings import ColdStartConfig
-from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.data.verifying import Matching, identity_of, text_of, verify_solutions
 from hero_rl.data.writing import write_demonstrations
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.problems import Problem, ProblemSource, draw, read_problems
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.verifiers import AnyVerifier, MathVerifier

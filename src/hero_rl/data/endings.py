@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from hero_rl.verifiers.math.boxes import find_boxes
+from hero_rl.verifiers.math.text.boxes import find_boxes
 
 __all__ = ["ended"]
 

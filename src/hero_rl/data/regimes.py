@@ -29,15 +29,15 @@ from hero_rl.data.card import (
     withdraw_card,
     write_card,
 )
-from hero_rl.data.decontamination import BenchmarkIndex, Overlap, same_text
 from hero_rl.data.settings import RegimesConfig
 from hero_rl.data.solving import solve
 from hero_rl.data.splitting import REGIMES, split, verdict_of
-from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.data.verifying import Matching, identity_of, judged_rows, verify_solutions
 from hero_rl.data.writing import write_problems
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.problems import Problem, ProblemReader
+from hero_rl.problems.decontamination import BenchmarkIndex, Overlap, same_text
 from hero_rl.rollouts import RolloutReader
 
 __all__ = ["make_regimes"]

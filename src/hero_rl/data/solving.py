@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hero_rl.data.stages import Bars
 from hero_rl.errors import GenerationError
+from hero_rl.files.partial import Partial
+from hero_rl.files.stages import Bars
 from hero_rl.generation import Generated, GenerationRequest, GeneratorConfig, Sampling, seed_of
 from hero_rl.problems import Problem
 from hero_rl.rollouts import Rollout
-from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import row_line, write_lines
 
 __all__ = ["solve"]

@@ -33,13 +33,13 @@ from hero_rl.data.card import (
 from hero_rl.data.checking import FAULTS, Opinion, ask
 from hero_rl.data.questions import RULES, rule_against
 from hero_rl.data.settings import TextbookConfig
-from hero_rl.data.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.errors import DataError, GenerationError
+from hero_rl.files.partial import Partial
+from hero_rl.files.rows import read_rows
+from hero_rl.files.stages import Bars, no_bars, stage, write_jsonl
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader, rank
-from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import write_lines
-from hero_rl.rows import read_rows
 from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier, in_processes, verdicts_of
 
 __all__ = ["make_textbook"]

@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from hero_rl.data.stages import Bars
 from hero_rl.errors import UnscorableError
+from hero_rl.files.partial import Partial
+from hero_rl.files.rows import Text
+from hero_rl.files.stages import Bars
 from hero_rl.problems import Problem
 from hero_rl.rollouts import Rollout, RolloutReader
-from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import row_line, write_lines
-from hero_rl.rows import Text
 from hero_rl.verifiers import (
     FAILURES,
     AnyVerifier,

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hero_rl.data.stages import open_folder, write_jsonl
 from hero_rl.errors import DataError
+from hero_rl.files.stages import open_folder, write_jsonl
+from hero_rl.files.whole import replacing
 from hero_rl.problems import Problem
-from hero_rl.rollouts.writers import replacing
 
 __all__ = ["write_demonstrations", "write_problems"]
 

@@ -13,8 +13,8 @@ import yaml
 
 from hero_rl.errors import ConfigError
 from hero_rl.evaluation.settings import EvalConfig
-from hero_rl.machine import environment
-from hero_rl.rollouts.writers import replacing
+from hero_rl.files.environment import environment
+from hero_rl.files.whole import replacing
 from hero_rl.settings import read_yaml, resolve
 
 __all__ = ["RunFolder", "read_config"]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hero_rl.errors import ConfigError, UnscorableError
-from hero_rl.evaluation.journal import Journal
 from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
+from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer
 from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes

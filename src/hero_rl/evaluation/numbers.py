@@ -13,7 +13,7 @@ from hero_rl.evaluation.grading import UNGRADED, Grade
 from hero_rl.evaluation.responses import Wanted
 from hero_rl.evaluation.settings import Benchmark, EvalConfig
 from hero_rl.evaluation.statistics import cohen_kappa, estimate, maj_at_k, pass_at_k
-from hero_rl.verifiers.math.spelling import key, respell
+from hero_rl.verifiers.math.text.spelling import key, respell
 
 __all__ = ["Response", "answer_keys", "benchmark_numbers", "problem_rows"]
 

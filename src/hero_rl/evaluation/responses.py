@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hero_rl.errors import ConfigError
-from hero_rl.evaluation.journal import Journal
+from hero_rl.files.journal import Journal
+from hero_rl.files.whole import replacing
 from hero_rl.generation import Generated, GenerationRequest, seed_of
 from hero_rl.problems import Problem
 from hero_rl.rollouts import Rollout
-from hero_rl.rollouts.writers import replacing, row_line
+from hero_rl.rollouts.writers import row_line
 
 __all__ = ["FACTS", "Responses", "Wanted", "wanted"]
 

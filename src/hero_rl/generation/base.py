@@ -17,7 +17,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from hero_rl.rows import Text
+from hero_rl.files.rows import Text
 from hero_rl.settings import Block
 
 __all__ = ["Generated", "GenerationRequest", "Generator", "Sampling", "seed_of"]

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from hero_rl.endpoints import (
+from hero_rl.clients.engine import (
     Denied,
     Engine,
     Refused,
@@ -32,10 +32,10 @@ from hero_rl.endpoints import (
     plain_url,
     with_retries,
 )
+from hero_rl.clients.openai import Choice, Completions, Models, completions_path, options_besides
 from hero_rl.errors import ConfigError, GenerationError
+from hero_rl.files.rows import Text
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
-from hero_rl.openai_protocol import Choice, Completions, Models, completions_path, options_besides
-from hero_rl.rows import Text
 from hero_rl.settings import Block
 
 __all__ = ["OpenAIGenerator", "OpenAIGeneratorConfig"]

@@ -21,8 +21,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hero_rl.errors import ConfigError
+from hero_rl.files.rows import Text
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
-from hero_rl.rows import Text
 from hero_rl.settings import Block
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
+from hero_rl.files.rows import Place, Text, as_text, field, read_rows, short
 from hero_rl.problems.hub import commit_of, hub_dataset, hub_rows, is_file
 from hero_rl.problems.presets import Preset
 from hero_rl.problems.record import Problem
 from hero_rl.problems.sampling import rank
 from hero_rl.problems.settings import ProblemSource
-from hero_rl.rows import Place, Text, as_text, field, read_rows, short
-from hero_rl.verifiers.math.boxes import find_boxes
+from hero_rl.verifiers.math.text.boxes import find_boxes
 
 __all__ = ["ProblemReader", "read_problems"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hero_rl.rows import Place, Text
+from hero_rl.files.rows import Place, Text
 
 __all__ = ["Problem"]
 

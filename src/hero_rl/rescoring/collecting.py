@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hero_rl.diagnostics.diagnosis import Collector
+from hero_rl.diagnosis import Collector
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.judging import Judged
 from hero_rl.rescoring.settings import Rescoring

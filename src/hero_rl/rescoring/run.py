@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from hero_rl.errors import ConfigError, DataError, UnscorableError
+from hero_rl.files.partial import Partial
 from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged
 from hero_rl.rescoring.settings import Rescoring
@@ -34,7 +35,6 @@ from hero_rl.rescoring.sources import (
 from hero_rl.rescoring.tally import summary, tally
 from hero_rl.reward_models.cached import key_of
 from hero_rl.rollouts import Rollout, RolloutReader
-from hero_rl.rollouts.partial import Partial
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
 from hero_rl.rules import AnyRule, State
 from hero_rl.signals import Shaped, Signals

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from hero_rl.diagnostics import batch_metrics
+from hero_rl.monitoring import batch_metrics
 from hero_rl.rules import Groups, group_auroc
 from hero_rl.signals import Shaped, Signals
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hero_rl.endpoints import Tally
+from hero_rl.clients.engine import Tally
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, RewardModel, Scores
 from hero_rl.reward_models.generative import GenerativeRewardModelConfig

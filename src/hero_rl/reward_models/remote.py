@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
 
-from hero_rl.endpoints import (
+from hero_rl.clients.engine import (
     Denials,
     Denied,
     Engine,
@@ -251,7 +251,7 @@ class RemoteRewardModel:
 
     A request that a server refuses (400, 413, 422) is halved until the conversation at fault is alone.
 
-    Servers that go silent are given up, over all calls, as `hero_rl.endpoints.Breaker` has it: once no request was
+    Servers that go silent are given up, over all calls, as `hero_rl.clients.engine.Breaker` has it: once no request was
     answered for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts,
     the rest of the batch is NaN. Until one is answered, each later call scores the fixed texts, for a quarter of
     `seconds`, and only if they come makes a request; else all of it is NaN. Whatever the servers do, a call with n

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hero_rl.errors import ConfigError
+from hero_rl.files.rows import short
 from hero_rl.reward_models.base import Conversation
-from hero_rl.rows import short
 
 __all__ = ["Renderer", "Tokens", "own_limit"]
 

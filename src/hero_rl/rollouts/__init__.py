@@ -1,10 +1,10 @@
 """Rollouts on disk: the record, readers of what trainers write, writers that leave nothing half-written."""
 
+from hero_rl.files.rows import Place
 from hero_rl.rollouts.layouts import Columns, Format
 from hero_rl.rollouts.readers import RolloutReader, read_rollouts
 from hero_rl.rollouts.record import Rollout
 from hero_rl.rollouts.writers import write_rollouts
-from hero_rl.rows import Place
 
 __all__ = [
     "Columns",

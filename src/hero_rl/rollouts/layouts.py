@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.rows import Place, short
 from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
 from hero_rl.rollouts.values import (
     as_group,
@@ -28,7 +29,6 @@ from hero_rl.rollouts.values import (
     as_verdict,
     listed,
 )
-from hero_rl.rows import Place, short
 
 __all__ = ["FORMATS", "Columns", "Format", "Layout", "layout_of"]
 

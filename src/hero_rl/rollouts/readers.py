@@ -15,9 +15,9 @@ from contextlib import closing
 from pathlib import Path
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.rows import read_rows
 from hero_rl.rollouts.layouts import FORMATS, Columns, Format, Layout, layout_of
 from hero_rl.rollouts.record import Rollout
-from hero_rl.rows import read_rows
 
 __all__ = ["RolloutReader", "read_rollouts"]
 

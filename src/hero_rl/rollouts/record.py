@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from hero_rl.rows import Place, Text
+from hero_rl.files.rows import Place, Text
 
 __all__ = ["FIELDS", "NUMBERS", "Rollout", "Text"]
 

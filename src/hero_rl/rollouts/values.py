@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hero_rl.errors import DataError
-from hero_rl.rows import Place, short
+from hero_rl.files.rows import Place, short
 
 __all__ = [
     "as_group",

@@ -13,19 +13,18 @@ import decimal
 import gzip
 import json
 import math
-import os
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.rows import AS_JSON, is_messages, without_nulls
+from hero_rl.files.whole import replacing
 from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
-from hero_rl.rows import AS_JSON, is_messages, without_nulls
 
-__all__ = ["check_suffix", "replacing", "row_line", "write_lines", "write_rollouts"]
+__all__ = ["check_suffix", "row_line", "write_lines", "write_rollouts"]
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 _AT_A_TIME = 1024  # rows of one row group
@@ -74,21 +73,6 @@ def check_suffix(path: Path) -> None:
         raise ConfigError(f"{path}: there is no folder {path.parent}")
     if not path.name.endswith(_SUFFIXES):
         raise ConfigError(f"{path}: the name must end in one of {', '.join(_SUFFIXES)}")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes its name only when it is whole and on the disk."""
-    path = path.resolve()  # a link stays a link
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def row_line(rollout: Rollout) -> bytes:

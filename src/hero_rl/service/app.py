@@ -15,8 +15,8 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from hero_rl import __version__
-from hero_rl.diagnostics.metrics import batch_metrics
 from hero_rl.errors import HeroError
+from hero_rl.monitoring.metrics import batch_metrics
 from hero_rl.service.batcher import Batcher, Texts
 from hero_rl.service.messages import (
     GivenRollout,

@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from hero_rl.endpoints import key_from
+from hero_rl.clients.engine import key_from
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RewardModel, load_and_check
 from hero_rl.scoring import Scorer

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hero_rl.diagnostics import MonitorState
+from hero_rl.monitoring import MonitorState
 from hero_rl.rules import Hero, Rule
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.state import STATE_FILE, read_state, write_state

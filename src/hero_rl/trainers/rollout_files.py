@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from hero_rl.files.whole import replacing
 
 __all__ = ["RolloutFiles"]
 
@@ -36,5 +37,5 @@ class RolloutFiles:
         self._last = mode, step, number
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{mode}_{step:06d}_{number:03d}.parquet"
-        pd.DataFrame(rows).assign(step=step, mode=mode).to_parquet(f"{path}.tmp")
-        os.replace(f"{path}.tmp", path)
+        with replacing(path) as file:
+            pd.DataFrame(rows).assign(step=step, mode=mode).to_parquet(file)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 
-from hero_rl.diagnostics import MonitorState
 from hero_rl.errors import CheckpointError
+from hero_rl.files.whole import write_whole
+from hero_rl.monitoring import MonitorState
 from hero_rl.rules import Rule, State
 
 __all__ = ["STATE_FILE", "read_state", "state_metrics", "write_state"]
@@ -24,9 +24,7 @@ def write_state(folder: str | Path, rule: Rule, state: State, monitor: MonitorSt
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
-    temporary = folder / f"{STATE_FILE}.tmp"
-    temporary.write_text(json.dumps(record, indent=2))
-    os.replace(temporary, folder / STATE_FILE)
+    write_whole(folder / STATE_FILE, json.dumps(record, indent=2))
 
 
 def read_state(folder: str | Path, rule: Rule) -> tuple[State, MonitorState]:

@@ -37,16 +37,16 @@ from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from hero_rl.diagnostics import batch_metrics
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.monitoring import batch_metrics
+from hero_rl.monitoring.unscorable import UnscorableWindow
+from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import LocalRewardModelConfig, RewardModel
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
-from hero_rl.trainers.unscorable import UnscorableWindow
-from hero_rl.trainers.watch import Watch
 from hero_rl.verifiers import BatchVerifier, Verifier
 
 if TYPE_CHECKING:

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hero_rl.diagnostics.preflight import Finding, verl_findings
-from hero_rl.diagnostics.probing import Names, advantages_of_rewards, advantages_of_rule, probe
 from hero_rl.errors import ConfigError
+from hero_rl.preflight.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
+from hero_rl.preflight.probing import Names, advantages_of_rewards, advantages_of_rule, probe
+from hero_rl.preflight.verl import Finding, verl_findings
 from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.rules import Hero
 from hero_rl.settings import lay_over, read_yaml, resolve
-from hero_rl.trainers.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
 from hero_rl.trainers.verl.settings import HeroSettings
-from hero_rl.training.config import TrainConfig
+from hero_rl.training.configs.policy import TrainConfig
+from hero_rl.training.configs.verl import VerlTrainConfig, flat
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.run import check, trl_arguments
-from hero_rl.training.verl_command import findings
-from hero_rl.training.verl_config import VerlTrainConfig, flat
+from hero_rl.training.trl.policy import check, trl_arguments
+from hero_rl.training.verl.command import findings
 
 __all__ = ["Preflight", "preflight"]
 

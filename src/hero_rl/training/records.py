@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,13 +13,14 @@ from pydantic import ValidationError
 from transformers import TrainerCallback
 
 from hero_rl.errors import ConfigError
-from hero_rl.machine import environment
-from hero_rl.training.config import TrainConfig
-from hero_rl.training.reward_config import RewardTrainConfig
-from hero_rl.training.sft_config import SftConfig, VerlSftConfig
-from hero_rl.training.verl_config import VerlTrainConfig
+from hero_rl.files.environment import environment
+from hero_rl.files.whole import write_whole
+from hero_rl.training.configs.policy import TrainConfig
+from hero_rl.training.configs.reward import RewardTrainConfig
+from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
+from hero_rl.training.configs.verl import VerlTrainConfig
 
-__all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records", "write_whole"]
+__all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records"]
 
 AnyRun: TypeAlias = TrainConfig | VerlTrainConfig | RewardTrainConfig | SftConfig | VerlSftConfig
 
@@ -70,13 +70,6 @@ def latest_checkpoint(folder: Path, needed: Sequence[str] = ()) -> Path | None:
         if all((path / name).is_file() for name in ("trainer_state.json", *needed))
     ]
     return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, never meets half of it."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 class MetricsFile(TrainerCallback):

@@ -10,8 +10,8 @@ from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
-from hero_rl.verifiers.running import Processes, in_processes
-from hero_rl.verifiers.supervisor import Supervised
+from hero_rl.verifiers.processes.running import Processes, in_processes
+from hero_rl.verifiers.processes.supervised import Supervised
 
 __all__ = [
     "FAILURES",

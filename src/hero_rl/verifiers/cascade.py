@@ -18,7 +18,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from hero_rl.endpoints import Tally
+from hero_rl.clients.engine import Tally
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier

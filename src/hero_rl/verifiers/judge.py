@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from hero_rl.endpoints import (
+from hero_rl.clients.engine import (
     MAX_QUOTED_CHARACTERS,
     Denials,
     Denied,
@@ -36,10 +36,10 @@ from hero_rl.endpoints import (
     plain_url,
     with_retries,
 )
+from hero_rl.clients.openai import Choice, Completions, Models, completions_path, options_besides, sendable
 from hero_rl.errors import ConfigError
-from hero_rl.openai_protocol import Choice, Completions, Models, completions_path, options_besides, sendable
 from hero_rl.verifiers.base import Pair, Reason, Verdict
-from hero_rl.verifiers.math.boxes import find_boxes
+from hero_rl.verifiers.math.text.boxes import find_boxes
 
 __all__ = ["JudgeVerifier"]
 
@@ -185,8 +185,8 @@ class JudgeVerifier(BaseModel):
     pickled or not, and a forked process open connections of their own and count from zero. Proxies and certificates
     are read from the environment as httpx does it: where HTTP_PROXY is set, exempt a local judge by NO_PROXY.
 
-    A judge that goes silent is given up, over all calls, as `hero_rl.endpoints.Breaker` has it: once no check got a
-    reply for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts, the
+    A judge that goes silent is given up, over all calls, as `hero_rl.clients.engine.Breaker` has it: once no check got
+    a reply for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts, the
     rest of the batch abstains; each later call then makes one check, in at most `seconds`, and the others only if it
     gets a reply. Whatever the server does, n checks take at most `(2 + ceil(n / concurrency)) * seconds`.
 

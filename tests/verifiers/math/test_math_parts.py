@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from hero_rl.verifiers.math.equality import same_formula
-from hero_rl.verifiers.math.formulas import (
+from hero_rl.verifiers.math.rules.regions import is_region, region, same_region
+from hero_rl.verifiers.math.text.spelling import key, respell
+from hero_rl.verifiers.math.tree.formulas import (
     Call,
     Matrix,
     Number,
@@ -20,11 +21,10 @@ from hero_rl.verifiers.math.formulas import (
     Symbol,
     Words,
 )
-from hero_rl.verifiers.math.parser import parse
-from hero_rl.verifiers.math.regions import is_region, region, same_region
-from hero_rl.verifiers.math.rounding import is_rounding
-from hero_rl.verifiers.math.spelling import key, respell
-from hero_rl.verifiers.math.tokens import Unreadable
+from hero_rl.verifiers.math.tree.parser import parse
+from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.values.equality import same_formula
+from hero_rl.verifiers.math.values.rounding import is_rounding
 
 
 def number(*parts):

@@ -10,9 +10,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from hero_rl.verifiers import MathVerifier, Reason, StagedVerifier, Verdict
-from hero_rl.verifiers.math.evaluation import Point, Undefined, evaluate
-from hero_rl.verifiers.math.parser import parse
-from hero_rl.verifiers.math.spelling import respell
+from hero_rl.verifiers.math.text.spelling import respell
+from hero_rl.verifiers.math.tree.parser import parse
+from hero_rl.verifiers.math.values.evaluation import Point, Undefined, evaluate
 
 VERIFIERS = [MathVerifier(), MathVerifier(rounding_digits=None, order="kept", units="required")]
 

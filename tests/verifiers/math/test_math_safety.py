@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hero_rl.verifiers import MathVerifier, Reason, math, verify_math
-from hero_rl.verifiers.math import evaluation
-from hero_rl.verifiers.math.functions import FUNCTIONS
+from hero_rl.verifiers.math.tree.functions import FUNCTIONS
+from hero_rl.verifiers.math.values import evaluation
 
 HOSTILE = {
     "power tower": "9^{9^{9^9}}",
@@ -365,7 +365,7 @@ DYNAMIC |= {("evaluation.py", "getattr(_mp(), name)")}
 
 
 def sources():
-    paths = sorted(ROOM.glob("*.py"))
+    paths = sorted(ROOM.rglob("*.py"))
     assert len(paths) > 5
     return [(path.name, ast.parse(path.read_text())) for path in paths]
 

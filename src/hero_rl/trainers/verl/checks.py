@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from hero_rl.diagnostics import verl_findings
 from hero_rl.errors import ConfigError
+from hero_rl.preflight import verl_findings
 from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.trainers.verl.settings import HeroSettings, plain
 

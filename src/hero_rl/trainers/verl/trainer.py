@@ -20,19 +20,19 @@ from omegaconf import DictConfig, open_dict
 from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
-from hero_rl.diagnostics import batch_metrics
 from hero_rl.errors import AlarmError, ConfigError
+from hero_rl.monitoring import batch_metrics
+from hero_rl.monitoring.unscorable import UnscorableWindow
+from hero_rl.monitoring.watch import Watch
 from hero_rl.rules import State
 from hero_rl.signals import Shaped
 from hero_rl.trainers.state import read_state, state_metrics, write_state
-from hero_rl.trainers.unscorable import UnscorableWindow
 from hero_rl.trainers.verl.checks import check_endpoint, check_nodes, check_settings
 from hero_rl.trainers.verl.estimator import Handover, handed_over
 from hero_rl.trainers.verl.facts import columns_of, counted, described, for_validation
 from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.sessions import Sessions, sessions_of
 from hero_rl.trainers.verl.settings import read_settings
-from hero_rl.trainers.watch import Watch
 
 __all__ = ["NAME", "HeroSyncTrainer"]
 

@@ -22,15 +22,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import Reason, Verdict
-from hero_rl.verifiers.math.comparison import compare
-from hero_rl.verifiers.math.evaluation import TooLarge
-from hero_rl.verifiers.math.extraction import extract_answer, read_reference
-from hero_rl.verifiers.math.formulas import Node, Number, Relation, Sequence, Symbol
-from hero_rl.verifiers.math.matching import Strictness, equal_values
-from hero_rl.verifiers.math.parser import parse
-from hero_rl.verifiers.math.rounding import is_rounding
-from hero_rl.verifiers.math.spelling import key, respell, without_outer_braces, words_only
-from hero_rl.verifiers.math.tokens import Unreadable
+from hero_rl.verifiers.math.rules.comparison import compare
+from hero_rl.verifiers.math.rules.matching import Strictness, equal_values
+from hero_rl.verifiers.math.text.extraction import extract_answer, read_reference
+from hero_rl.verifiers.math.text.spelling import key, respell, without_outer_braces, words_only
+from hero_rl.verifiers.math.tree.formulas import Node, Number, Relation, Sequence, Symbol
+from hero_rl.verifiers.math.tree.parser import parse
+from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.values.evaluation import TooLarge
+from hero_rl.verifiers.math.values.rounding import is_rounding
 
 __all__ = ["MathVerifier", "verify_math"]
 

@@ -1,0 +1,211 @@
+"""The demo: several arms side by side from one start, then who won and by how much.
+
+result = run_demo(DemoSettings(arms=["hero", "verifier_only"], seeds=2), Path("runs/demo"))
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+
+from hero_lab.arena.arms import ARMS, ArmSettings, arm_config, arm_folder, arm_rule, read_result, run_arm
+from hero_lab.arena.evaluation import PromptAccuracy
+from hero_lab.arena.pipeline import ArenaModels, prepare, write_prompts
+from hero_lab.arena.settings import ArenaSettings
+from hero_lab.arena.watch import watch_arms, watch_models
+from hero_lab.arena.workers import worker_pool
+from hero_rl.errors import ConfigError, HeroError
+from hero_rl.training.configs.policy import TrainConfig
+
+__all__ = ["Arm", "DemoResult", "DemoSettings", "run_demo", "summary"]
+
+
+class DemoSettings(BaseModel):
+    """What a demo compares.
+
+    Attributes:
+        arms: rules, by type.
+        seeds: RL seeds of each arm.
+        first_seed: the first of them.
+        rule: settings for every arm whose rule has them.
+        arm: what all arms share.
+        arena: the models they start from.
+        workers: arms that train at the same time, each on one thread.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arms: list[str] = ["hero", "verifier_only", "reward_model_only", "weighted_sum"]
+    seeds: Annotated[int, Field(ge=1)] = 1
+    first_seed: int = 0
+    rule: dict[str, Any] = {}
+    arm: ArmSettings = ArmSettings()
+    arena: ArenaSettings = ArenaSettings()
+    workers: Annotated[int, Field(ge=1)] = 2
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One finished arm: its name, seed, run folder and accuracy by kind of prompt."""
+
+    name: str
+    seed: int
+    folder: Path
+    accuracy: dict[str, PromptAccuracy]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """All arms, and the policy that they started from."""
+
+    settings: DemoSettings
+    start: dict[str, PromptAccuracy]
+    arms: list[Arm]
+    seconds: float
+
+
+def run_demo(
+    settings: DemoSettings,
+    folder: Path,
+    *,
+    cache: Path | None = None,
+    fresh: bool = False,
+    console: Console | None = None,
+) -> DemoResult:
+    """Prepare the models, train every arm that has no result yet, and gather the results.
+
+    Args:
+        settings: what to compare.
+        folder: where prompts and runs go.
+        cache: where the models are kept between runs.
+        fresh: train again what has a result.
+        console: where progress is shown; none shows nothing.
+
+    Raises:
+        ConfigError: an arm or a setting is wrong.
+        HeroError: an arm failed; the message names its log.
+    """
+    began = time.monotonic()
+    rules = _rules(settings)
+    if settings.arm.trl:
+        _check_trl(rules, settings)
+    with watch_models(console) as report:
+        models = prepare(cache, settings.arena, report)
+    prompts = _prompts(folder, settings)
+    jobs = []
+    for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
+        for name, rule in rules.items():
+            place = arm_folder(folder, name, seed, rule, settings.arm, settings.arena)
+            jobs.append((name, seed, arm_config(rule, seed, models, prompts, place, settings.arm)))
+    start, arms = _train(jobs, models, settings, fresh, console)
+    return DemoResult(settings, start, arms, time.monotonic() - began)
+
+
+def _rules(settings: DemoSettings) -> dict[str, Any]:
+    rules = {name: arm_rule(name, settings.rule) for name in settings.arms}
+    for key in settings.rule:
+        if not any(key in ARMS[name].model_fields for name in rules):
+            raise ConfigError(f"--rule.{key}: none of the arms {', '.join(rules)} has such a setting")
+    return rules
+
+
+def _check_trl(rules: dict[str, Any], settings: DemoSettings) -> None:
+    """Refuse a wrong TRL argument before minutes go into the models."""
+    from hero_rl.training.trl.policy import trl_arguments
+
+    nowhere = Path("unused")
+    trl_arguments(
+        arm_config(next(iter(rules.values())), 0, ArenaModels(nowhere, nowhere), nowhere, nowhere, settings.arm)
+    )
+
+
+def _prompts(folder: Path, settings: DemoSettings) -> Path:
+    """One file of training prompts for all arms, a fresh row for every group."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = settings.arm.steps * settings.arm.prompts_per_step
+    path = folder / f"prompts-{settings.arm.regime}-{count}.jsonl"
+    if not path.exists():
+        temporary = path.with_suffix(".tmp")
+        write_prompts(temporary, settings.arm.regime, "train", count)
+        temporary.replace(path)
+    return path
+
+
+def _train(
+    jobs: list[tuple[str, int, TrainConfig]],
+    models: ArenaModels,
+    settings: DemoSettings,
+    fresh: bool,
+    console: Console | None,
+) -> tuple[dict[str, PromptAccuracy], list[Arm]]:
+    """Run what has no result, `workers` at a time, and read all results."""
+    pool = worker_pool(settings.workers)
+    try:
+        start = pool.submit(_start_accuracy, models.policy, settings.arm)
+        running: dict[Path, Future[None]] = {}
+        for _, _, config in jobs:
+            folder = Path(config.output_dir)
+            if fresh or read_result(folder, config, settings.arm) is None:
+                _clear(folder)
+                running[folder] = pool.submit(run_arm, config, settings.arm, folder / "log.txt")
+        watch_arms(running, settings.arm.steps, console)
+        _raise_failures(running)
+        arms = []
+        for name, seed, config in jobs:
+            accuracy = read_result(Path(config.output_dir), config, settings.arm)
+            assert accuracy is not None
+            arms.append(Arm(name, seed, Path(config.output_dir), accuracy))
+        return start.result(), arms
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_accuracy(policy: Path, settings: ArmSettings) -> dict[str, PromptAccuracy]:
+    from hero_lab.arena.evaluation import evaluate
+    from hero_rl.training.quiet import quiet_libraries
+
+    with quiet_libraries():  # this process writes to the terminal that the progress is shown on
+        accuracy = evaluate(policy, split=settings.split, prompts=settings.prompts, samples=settings.samples)
+    return {**accuracy}
+
+
+def _clear(folder: Path) -> None:
+    """Make room for a new run; only what a run writes is removed."""
+    import shutil
+
+    for name in ("config.yaml", "environment.json", "metrics.jsonl", "curve.jsonl", "result.json", "log.txt"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("rollouts", "model"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _raise_failures(running: dict[Path, Future[None]]) -> None:
+    for folder, future in running.items():
+        error = future.exception()
+        if error is not None:
+            raise HeroError(f"the arm in {folder} failed: {error}; its output is in {folder / 'log.txt'}") from error
+
+
+def summary(result: DemoResult) -> dict[str, Any]:
+    """Everything of a result that a script would read, as plain data."""
+    return {
+        "seconds": round(result.seconds, 1),
+        "settings": json.loads(result.settings.model_dump_json()),
+        "start": {kind: accuracy.estimates() for kind, accuracy in result.start.items()},
+        "arms": [
+            {
+                "name": arm.name,
+                "seed": arm.seed,
+                "folder": str(arm.folder),
+                "accuracy": {kind: accuracy.estimates() for kind, accuracy in arm.accuracy.items()},
+            }
+            for arm in result.arms
+        ],
+    }

@@ -1,0 +1,189 @@
+"""The demo's results for people: a table in the terminal, an image, and one self-contained HTML page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from hero_lab.arena.results import LABELS, Difference, differences, rows
+from hero_rl.files.whole import write_whole
+from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from hero_lab.arena.demo import DemoResult
+    from hero_lab.arena.evaluation import Estimate
+
+__all__ = ["caveat", "print_table", "sentence", "write_image", "write_page"]
+
+# Okabe and Ito's palette, told apart by colour-blind readers.
+_COLOURS = {
+    "hero": "#D55E00",
+    "gated_hero": "#56B4E9",
+    "verifier_only": "#0072B2",
+    "reward_model_only": "#009E73",
+    "weighted_sum": "#CC79A7",
+    "gdpo": "#E69F00",
+}
+_COMPOSITION = (
+    ("hero/frac_groups_all_incorrect", "all incorrect", KIND_COLOURS["all_incorrect"]),
+    ("hero/frac_groups_mixed", "mixed", KIND_COLOURS["mixed"]),
+    ("hero/frac_groups_all_correct", "all correct", KIND_COLOURS["all_correct"]),
+)
+
+
+def print_table(result: DemoResult, console: Console) -> None:
+    """Accuracies and who won, in the terminal."""
+    table = Table(
+        title=f"accuracy by the oracle, held-out prompts (trained on {_regime(result)})", title_justify="left"
+    )
+    table.add_column("arm")
+    for head in ("hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"):
+        table.add_column(head, justify="right")
+    for row in rows(result):
+        cells = [_pm(e) for kind in ("hard", "easy") for e in (row.sampled[kind], row.greedy[kind])]
+        table.add_row(row.label, *cells, style="bold" if row.name == result.settings.arms[0] else None)
+    console.print(table)
+    for difference in differences(result):
+        console.print(sentence(difference), highlight=False)
+    console.print(caveat(result), style="dim", highlight=False)
+
+
+def sentence(difference: Difference) -> str:
+    """One comparison in words; within the interval nobody wins."""
+    gap, first, second = difference.gap, LABELS[difference.first], LABELS[difference.second]
+    if difference.seeds == 1:
+        won_or_lost = "is ahead of" if gap.mean > 0 else "is behind"
+    else:
+        won_or_lost = "beats" if gap.mean > 0 else "loses to"
+    verb = "is level with" if abs(gap.mean) <= gap.half_width else won_or_lost
+    won = f", ahead in {difference.seeds_won} of {difference.seeds} seeds" if difference.seeds > 1 else ""
+    return f"{difference.kind}: {first} {verb} {second} ({100 * gap.mean:+.1f} ± {100 * gap.half_width:.1f}{won})"
+
+
+def caveat(result: DemoResult) -> str:
+    """What the intervals do not cover."""
+    seeds, prompts = result.settings.seeds, result.settings.arm.prompts
+    if seeds == 1:
+        return f"± is a 95% interval over {prompts} prompts of each kind; one seed, so luck in training is not covered"
+    return f"± is a 95% interval over {seeds} RL seeds, on {prompts} prompts of each kind; one policy, one reward model"
+
+
+def write_image(result: DemoResult, path: Path) -> None:
+    """Learning curves and group composition as a PNG."""
+    figure = _figure(result, ink="#202124", background="white")
+    figure.savefig(path, dpi=130)
+
+
+def write_page(result: DemoResult, path: Path) -> None:
+    """The page: table, comparisons, drawing and settings in one HTML file that loads nothing from anywhere."""
+    page = render(
+        "hero_lab.arena",
+        "demo.html",
+        regime=_regime(result),
+        rows=rows(result),
+        first=result.settings.arms[0],
+        sentences=[sentence(difference) for difference in differences(result)],
+        caveat=caveat(result),
+        drawing=_svg(result),
+        settings=json.dumps(json.loads(result.settings.model_dump_json()), indent=2),
+        pm=_pm,
+    )
+    write_whole(path, page)
+
+
+def _regime(result: DemoResult) -> str:
+    return {
+        "easy": "easy-to-verify prompts",
+        "hard": "hard-to-verify prompts",
+        "mixed": "easy- and hard-to-verify prompts",
+    }[result.settings.arm.regime]
+
+
+def _pm(estimate: Estimate) -> str:
+    return f"{100 * estimate.mean:.1f} ± {100 * estimate.half_width:.1f}"
+
+
+def _svg(result: DemoResult) -> str:
+    return inline_svg(_figure(result, ink=INK, background="none"))
+
+
+def _figure(result: DemoResult, ink: str, background: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    arms = result.settings.arms
+    with drawing_style(ink):
+        figure = Figure(figsize=(10.5, 7.2), facecolor=background, layout="constrained")
+        parts: Any = figure.subfigures(2, 1)
+        above, below = parts
+        for axes, kind in zip(above.subplots(1, 2), ("hard", "easy"), strict=True):
+            _draw_curves(axes, result, kind, ink)
+        row = below.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+        for axes, name in zip(row, arms, strict=True):
+            _draw_composition(axes, result, name, ink)
+        row[0].set_ylabel("share, by the verifier")
+        below.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        for part in parts:
+            part.set_facecolor("none")
+    return figure
+
+
+def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
+    for name in result.settings.arms:
+        runs = [_lines(arm.folder / "curve.jsonl") for arm in result.arms if arm.name == name]
+        steps = [row["step"] for row in runs[0]]
+        for run in runs if len(runs) > 1 else []:
+            axes.plot(steps, [100 * row[kind] for row in run], color=_COLOURS[name], alpha=0.25, linewidth=0.8)
+        mean = [100 * sum(run[i][kind] for run in runs) / len(runs) for i in range(len(steps))]
+        axes.plot(steps, mean, color=_COLOURS[name], linewidth=2, label=LABELS[name])
+    axes.set_title(f"accuracy on {kind}-to-verify prompts, %", loc="left")
+    axes.set_xlabel("step")
+    axes.set_ylim(bottom=0)
+    _plain(axes, ink)
+    if kind == "hard":
+        axes.legend(frameon=False)
+
+
+def _draw_composition(axes: Axes, result: DemoResult, name: str, ink: str) -> None:
+    runs = [
+        [row for row in _lines(arm.folder / "metrics.jsonl") if row.get("hero/frac_groups_mixed") is not None]
+        for arm in result.arms
+        if arm.name == name
+    ]
+    length = min(map(len, runs))
+    shares = [[_smooth([run[i][key] for i in range(length)]) for key, _, _ in _COMPOSITION] for run in runs]
+    means = [[sum(s[k][i] for s in shares) / len(shares) for i in range(length)] for k in range(len(_COMPOSITION))]
+    axes.stackplot(
+        range(1, length + 1),
+        *means,
+        labels=[label for _, label, _ in _COMPOSITION],
+        colors=[colour for _, _, colour in _COMPOSITION],
+        alpha=0.9,
+        linewidth=0,
+    )
+    axes.set_title(f"groups under {LABELS[name]}", loc="left")
+    axes.set_xlabel("step")
+    axes.set_xlim(1, length)
+    axes.set_ylim(0, 1)
+    _plain(axes, ink)
+
+
+def _plain(axes: Axes, ink: str) -> None:
+    axes.set_facecolor("none")
+    axes.grid(color=ink, alpha=0.15, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _smooth(values: list[float], window: int = 10) -> list[float]:
+    """Trailing mean; the first values average what there is."""
+    return [sum(values[max(0, i + 1 - window) : i + 1]) / min(i + 1, window) for i in range(len(values))]
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,0 +1,92 @@
+"""Who won: accuracies and paired differences, with 95% intervals over seeds (with one seed, over prompts)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from hero_lab.arena.evaluation import KINDS, Estimate, Kind, PromptAccuracy
+
+if TYPE_CHECKING:
+    from hero_lab.arena.demo import DemoResult
+
+__all__ = ["LABELS", "Difference", "Row", "differences", "rows"]
+
+LABELS = {
+    "hero": "HERO",
+    "gated_hero": "gated HERO",
+    "verifier_only": "verifier only",
+    "reward_model_only": "RM only",
+    "weighted_sum": "weighted sum",
+    "gdpo": "GDPO",
+}
+"""How the arms are called where people read."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: accuracies by kind, sampled at temperature 1 and greedy, mean over the arm's seeds."""
+
+    name: str
+    label: str
+    sampled: dict[Kind, Estimate]
+    greedy: dict[Kind, Estimate]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One arm's sampled accuracy less another's on the same prompts.
+
+    Attributes:
+        first: the arm in front.
+        second: the arm it is compared with.
+        kind: kind of prompt.
+        gap: mean difference, and its interval.
+        seeds_won: seeds in which the first arm's mean is the higher one.
+        seeds: number of seeds.
+    """
+
+    first: str
+    second: str
+    kind: Kind
+    gap: Estimate
+    seeds_won: int
+    seeds: int
+
+
+def rows(result: DemoResult) -> list[Row]:
+    """The table: the policy before RL, then each arm."""
+    table = [_row("start", "before RL", [result.start])]
+    for name in result.settings.arms:
+        table.append(_row(name, LABELS[name], [arm.accuracy for arm in result.arms if arm.name == name]))
+    return table
+
+
+def differences(result: DemoResult) -> list[Difference]:
+    """The first arm against each other one, hard prompts before easy ones."""
+    first, *others = result.settings.arms
+    return [_difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
+
+
+def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> Row:
+    def mean(field: str) -> dict[Kind, Estimate]:
+        return {kind: _estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
+
+    return Row(name, label, mean("sampled"), mean("greedy"))
+
+
+def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference:
+    def values(name: str) -> list[list[float]]:
+        return [arm.accuracy[kind].sampled for arm in result.arms if arm.name == name]
+
+    ours, theirs = values(first), values(second)
+    gaps = [[a - b for a, b in zip(x, y, strict=True)] for x, y in zip(ours, theirs, strict=True)]
+    return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
+
+
+def _estimate(seeds: list[list[float]]) -> Estimate:
+    """Mean over seeds and prompts. Seeds are what varies between runs; with a single one, prompts are all there is."""
+    values = torch.tensor(seeds, dtype=torch.float64)
+    return Estimate.of(values[0] if len(values) == 1 else values.mean(dim=1))

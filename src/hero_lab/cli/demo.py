@@ -1,0 +1,132 @@
+"""`hero demo`: the arena's arms side by side, and who won."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hero_rl.cli.arguments import parse
+from hero_rl.errors import ConfigError
+
+__all__ = ["run"]
+
+_EPILOG = """
+A small policy and a small reward model are trained first, and kept for the next time. Then every arm trains the same
+policy through TRL, two at a time; an arm that has its result already is not trained again.
+
+Settings of the rules are given as --rule.NAME VALUE and reach every arm whose rule has them; TRL's arguments are
+given as --trl.NAME VALUE and reach all arms; --arena.NAME VALUE changes how the two models are made.
+
+examples:
+  hero demo
+  hero demo --arms hero verifier_only weighted_sum --seeds 5
+  hero demo --regime mixed --rule.scale group
+  hero demo --rule.alpha 0.05 --out runs/alpha05
+  hero demo --trl.lr_scheduler_type linear --out runs/linear
+  hero demo --arena.reward_model.bounded false --out runs/unbounded
+"""
+
+
+@dataclass
+class _Arguments:
+    """Train a miniature with HERO and its rivals, and show who wins."""
+
+    arms: tuple[str, ...] = ("hero", "verifier_only", "reward_model_only", "weighted_sum")
+    """Rules to compare, the first against the rest: hero, gated_hero, verifier_only, reward_model_only, weighted_sum,
+    gdpo."""
+
+    seeds: int = 1
+    """RL seeds of each arm."""
+
+    first_seed: int = 0
+    """The first of them."""
+
+    regime: Literal["easy", "hard", "mixed"] = "hard"
+    """Which types the training prompts are of."""
+
+    steps: int | None = None
+    """Optimiser steps of each arm; 200, or 3 with --tiny."""
+
+    report: bool = False
+    """Take the final figures on the prompts that are kept for them, in place of the everyday test prompts."""
+
+    out: Path | None = None
+    """Folder for runs, image and page; runs/demo, or runs/demo-tiny with --tiny."""
+
+    cache: Path | None = None
+    """Folder that keeps the policy and the reward model; ~/.cache/hero-rl/arena unless told otherwise."""
+
+    workers: int = 2
+    """Arms that train at the same time, each on one thread."""
+
+    tiny: bool = False
+    """Models and arms of a few steps that learn nothing: does everything work?"""
+
+    fresh: bool = False
+    """Train arms again that have a result."""
+
+    json: bool = False
+    """Print the result as JSON and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments, run the arms, print the table and the paths."""
+    arguments, rest = parse(_Arguments, argv, "demo", _EPILOG)
+    from rich.console import Console
+
+    from hero_lab.arena.demo import run_demo, summary
+    from hero_lab.arena.page import print_table, write_image, write_page
+
+    settings = _settings(arguments, rest)
+    console = None if arguments.json else Console(stderr=True)
+    out = arguments.out or Path("runs/demo-tiny" if arguments.tiny else "runs/demo")
+    folder = out / settings.arm.regime
+    result = run_demo(settings, folder, cache=arguments.cache, fresh=arguments.fresh, console=console)
+    image, page = folder / "curves.png", folder / "index.html"
+    write_image(result, image)
+    write_page(result, page)
+    if arguments.json:
+        print(json.dumps(summary(result) | {"image": str(image), "page": str(page)}))
+        return 0
+    print_table(result, Console())
+    print(f"\nimage  {image.resolve()}\npage   {page.resolve()}\nruns   {folder.resolve()}")
+    print(f"{result.seconds:.0f} s", file=sys.stderr)
+    return 0
+
+
+def _settings(arguments: _Arguments, rest: list[str]):
+    from pydantic import ValidationError
+
+    from hero_lab.arena.arms import ArmSettings
+    from hero_lab.arena.demo import DemoSettings
+    from hero_lab.arena.settings import ArenaSettings, tiny_settings
+    from hero_rl.training.configs.policy import lay_over, parse_overrides
+
+    # Over the whole settings, so that one number of a nested model leaves the others as they are.
+    arena = tiny_settings() if arguments.tiny else ArenaSettings()
+    given = lay_over({"arena": arena.model_dump()}, parse_overrides(rest))
+    for block in given:
+        if block not in ("rule", "trl", "arena") or not isinstance(given[block], dict):
+            raise ConfigError(f"--{block}: unknown argument; see hero demo --help")
+    arm: dict[str, Any] = {"trl": given.get("trl", {})}
+    arm |= {"regime": arguments.regime, "split": "report" if arguments.report else "test"}
+    if arguments.tiny:
+        arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
+    if arguments.steps is not None:
+        arm["steps"] = arguments.steps
+    try:
+        return DemoSettings(
+            arms=list(dict.fromkeys(arguments.arms)),
+            seeds=arguments.seeds,
+            first_seed=arguments.first_seed,
+            rule=given.get("rule", {}),
+            arm=ArmSettings(**arm),
+            arena=given["arena"],
+            workers=arguments.workers,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"--{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

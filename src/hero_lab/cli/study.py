@@ -1,0 +1,151 @@
+"""`hero study`: the arena's grid of rules, regimes and reward models, and its tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from hero_rl.cli.arguments import parse
+from hero_rl.errors import ConfigError, DataError, HeroError
+
+__all__ = ["run"]
+
+_EPILOG = """
+Each cell is a whole pipeline: its own policy, reward model, prompts and RL, through the trainer of `hero train`. A cell
+that has its result is not run again, so a study that was stopped goes on with the same command. The whole study takes
+hours: 1 to 2 minutes a cell on one core. Results go into one parquet file, OUT/study.parquet, with the configuration
+of every cell; `report` makes a page of tables and figures of it.
+
+parts: main, quality, ablations, two-faced
+
+examples:
+  hero study run --parts main --seeds 5 --first_seed 200 --final
+  hero study run --tiny --parts main --seeds 2
+  hero study report runs/study/study.parquet --out docs
+"""
+
+
+@dataclass
+class _Arguments:
+    """Rules x regimes x reward models x seeds in the arena: run them, and report."""
+
+    what: Annotated[Literal["run", "report"], tyro.conf.Positional]
+    """Run cells, or make a page of a study's table."""
+
+    table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
+    """For report: the parquet file."""
+
+    parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
+    """Which parts to run."""
+
+    seeds: int = 5
+    """Seeds of the largest parts; a part has no more than its own number."""
+
+    first_seed: int = 0
+    """The first of them."""
+
+    final: bool = False
+    """Take the figures on the prompts that are kept for the end, in place of those that choices are made on."""
+
+    steps: int | None = None
+    """Optimiser steps of each cell; 200, or 3 with --tiny."""
+
+    out: Path | None = None
+    """Folder for cells and table, runs/study (runs/study-tiny with --tiny); for report, of the page."""
+
+    notes: Path | None = None
+    """For report: a Markdown file that is put before the tables."""
+
+    cache: Path | None = None
+    """Folder that keeps the models; ~/.cache/hero-rl/arena unless told otherwise."""
+
+    workers: int = 2
+    """Processes side by side, each on one thread."""
+
+    tiny: bool = False
+    """Models and cells of a few steps that learn nothing: does everything work?"""
+
+    json: bool = False
+    """Print what was written as JSON and show no progress."""
+
+
+def run(argv: list[str]) -> int:
+    """Parse the arguments and do it."""
+    arguments, rest = parse(_Arguments, argv, "study", _EPILOG)
+    if rest:
+        raise ConfigError(f"{rest[0]}: unknown argument; see hero study --help")
+    written = _report(arguments) if arguments.what == "report" else _run(arguments)
+    if arguments.json:
+        print(json.dumps({name: str(path) for name, path in written.items()}))
+    else:
+        print("\n".join(f"{name:<8} {path}" for name, path in written.items()))
+    return 0
+
+
+def _report(arguments: _Arguments) -> dict[str, Path]:
+    if arguments.table is None:
+        raise ConfigError("report: which table? hero study run writes runs/study/study.parquet")
+    from hero_lab.study.page import write_page
+    from hero_lab.study.table import read_table
+    from hero_rl.files.whole import replacing
+
+    notes = _text(arguments.notes) if arguments.notes else ""
+    out = arguments.out or arguments.table.parent
+    frame = read_table(arguments.table)
+    out.mkdir(parents=True, exist_ok=True)
+    page, *figures = write_page(frame, out, notes)
+    beside = out / "study.parquet"  # the page says that it is there
+    if beside.resolve() != arguments.table.resolve():
+        with replacing(beside) as file:
+            file.write(arguments.table.read_bytes())
+    return {"page": page} | {f"figure {number}": path for number, path in enumerate(figures, start=1)}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _run(arguments: _Arguments) -> dict[str, Path]:
+    from rich.console import Console
+
+    from hero_lab.arena.arms import ArmSettings
+    from hero_lab.study import StudySettings, gather, run_study
+    from hero_lab.study.table import write_table
+
+    arm: dict[str, Any] = {"split": "report" if arguments.final else "development"}
+    arm |= {"evaluation_seed": 1} if arguments.final else {}  # seed 0 drew those of docs/arena.md
+    if arguments.tiny:
+        arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
+    if arguments.steps is not None:
+        arm["steps"] = arguments.steps
+    settings = StudySettings(
+        parts=arguments.parts,
+        first_seed=arguments.first_seed,
+        seeds=arguments.seeds,
+        arm=ArmSettings(**arm),
+        workers=arguments.workers,
+        tiny=arguments.tiny,
+    )
+    out = arguments.out or Path("runs/study-tiny" if arguments.tiny else "runs/study")
+    table = out / "study.parquet"
+    try:
+        run_study(
+            settings, out / "cells", cache=arguments.cache, console=None if arguments.json else Console(stderr=True)
+        )
+    except (KeyboardInterrupt, HeroError):
+        finished = gather(settings, out / "cells")
+        if finished:
+            write_table(finished, table)
+        done = f"{len(finished)} finished cells are in {table}" if finished else "no cell is finished"
+        print(f"\n{done}; the same command goes on", file=sys.stderr)
+        raise
+    write_table(gather(settings, out / "cells"), table)
+    return {"table": table, "cells": out / "cells"}

@@ -1,0 +1,180 @@
+"""Which cells a study has: its rules under the names of its tables, and its parts.
+
+cells = cells_of(["main"], first_seed=200, seeds=5)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from itertools import product
+from types import MappingProxyType
+from typing import Annotated, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hero_lab.arena.arms import ArmSettings
+from hero_lab.arena.pipeline import MODELS_VERSION
+from hero_lab.arena.settings import ArenaSettings
+from hero_lab.arena.task import ProblemType, Regime
+from hero_lab.study.qualities import Quality, arena_of
+from hero_rl.rules import AnyRule, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+
+__all__ = ["PARTS", "RULES", "START", "Cell", "Part", "cells_of"]
+
+START = "start"
+"""Name of the cell that is not trained: the policy before RL."""
+
+# A band may not have width 0; one this narrow moves no advantage by as much as rounding does.
+_NO_BAND = 1e-9
+
+RULES: MappingProxyType[str, AnyRule] = MappingProxyType(
+    {
+        "verifier only": VerifierOnly(),
+        "verifier only, std": VerifierOnly(scale="group"),
+        "RM only": RewardModelOnly(),
+        "weighted sum 0.1": WeightedSum(weight=0.1),
+        "weighted sum 0.5": WeightedSum(weight=0.5),
+        "weighted sum 0.9": WeightedSum(weight=0.9),
+        "weighted sum 0.5, std": WeightedSum(weight=0.5, scale="group"),
+        "GDPO": Gdpo(),
+        "HERO": Hero(),
+        "HERO, std": Hero(scale="group"),
+        "HERO, negatives dense": Hero(beta=_NO_BAND),
+        "HERO, positives dense": Hero(alpha=_NO_BAND),
+        "HERO, alpha 0.02": Hero(alpha=0.02),
+        "HERO, alpha 0.2": Hero(alpha=0.2),
+        "HERO, no weight": Hero(w_min=1.0, w_max=1.0),
+        "HERO, relative weight": Hero(sigma="relative"),
+        "gated HERO": GatedHero(),
+        "gated HERO, std": GatedHero(scale="group"),
+    }
+)
+"""Every rule of the study with its settings, under the name that its tables use."""
+
+
+class Part(BaseModel):
+    """Some cells of a study: every rule with every regime and quality.
+
+    Attributes:
+        rules: names in `RULES`, or `start`.
+        regimes: types of the training prompts.
+        qualities: reward models.
+        blind_types: problem types whose references the policy never matches.
+        seeds: seeds of the part, at most; a table of less weight has fewer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: tuple[str, ...]
+    regimes: tuple[Regime, ...] = ("hard",)
+    qualities: tuple[Quality, ...] = ("strong",)
+    blind_types: tuple[ProblemType, ...] = ()
+    seeds: Annotated[int, Field(ge=1)] = 5
+
+
+_MAIN = ("verifier only", "RM only", "weighted sum 0.5", "HERO", "gated HERO")
+_POOR = ("medium", "weak", "biased", "useless", "inverted")
+
+PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
+    {
+        "main": (Part(rules=(START, *_MAIN), regimes=get_args(Regime)),),
+        "quality": (Part(rules=("weighted sum 0.5", "HERO", "gated HERO"), qualities=_POOR, seeds=3),),
+        "ablations": (
+            Part(
+                rules=(
+                    "HERO, negatives dense",
+                    "HERO, positives dense",
+                    "HERO, alpha 0.02",
+                    "HERO, alpha 0.2",
+                    "HERO, no weight",
+                    "HERO, relative weight",
+                    "weighted sum 0.1",
+                    "weighted sum 0.9",
+                    "GDPO",
+                    "verifier only, std",
+                    "weighted sum 0.5, std",
+                    "HERO, std",
+                    "gated HERO, std",
+                ),
+                seeds=3,
+            ),
+            Part(rules=("HERO, std", "gated HERO, std"), qualities=("weak", "biased"), seeds=3),
+        ),
+        "two-faced": (
+            Part(rules=("verifier only", "HERO", "gated HERO"), qualities=("two-faced",), blind_types=("S",), seeds=3),
+        ),
+    }
+)
+"""The study's parts by name."""
+
+
+class Cell(BaseModel):
+    """One pipeline: models of a seed, a rule, a regime, and what came of it.
+
+    Attributes:
+        name: of the rule, in tables.
+        rule: with all its settings; None for the policy before RL.
+        quality: of the reward model.
+        seed: of policy, backbone, reward model, prompts and RL.
+        blind_types: problem types whose references the policy never matches.
+        arm: what all cells share but the regime.
+        arena: how the models are made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    rule: AnyRule | None
+    quality: Quality
+    seed: int
+    blind_types: tuple[ProblemType, ...] = ()
+    arm: ArmSettings = ArmSettings()
+    arena: ArenaSettings = ArenaSettings()
+
+    @property
+    def id(self) -> str:
+        """Name of the cell's folder: readable, and of its own for every other setting."""
+        mark = hashlib.sha256(f"{MODELS_VERSION} {self.model_dump_json()}".encode()).hexdigest()[:8]
+        words = [self.name, self.arm.regime, self.quality, f"seed{self.seed}", mark]
+        return "-".join("".join(c if c.isalnum() or c == "." else "_" for c in word) for word in words)
+
+
+def cells_of(
+    parts: Iterable[str],
+    *,
+    first_seed: int = 0,
+    seeds: int = 5,
+    arm: ArmSettings = ArmSettings(),  # noqa: B008 - frozen
+) -> list[Cell]:
+    """The cells of some parts, each once, seed by seed: a study that is stopped has whole seeds.
+
+    Args:
+        parts: names in `PARTS`.
+        first_seed: the first seed.
+        seeds: seeds of the largest parts; a part has no more than its own number.
+        arm: what all cells share but the regime.
+    """
+    chosen = [part for name in parts for part in PARTS[name]]
+    cells: dict[str, Cell] = {}
+    for number in range(seeds):
+        for part in chosen:
+            if number < part.seeds:
+                for cell in _cells(part, first_seed + number, arm):
+                    cells.setdefault(cell.id, cell)
+    return list(cells.values())
+
+
+def _cells(part: Part, seed: int, arm: ArmSettings) -> Iterable[Cell]:
+    for regime, quality, name in product(part.regimes, part.qualities, part.rules):
+        if name == START and regime != part.regimes[0]:
+            continue  # nothing is trained: one regime is as good as another
+        yield Cell(
+            name=name,
+            rule=None if name == START else RULES[name],
+            quality=quality,
+            seed=seed,
+            blind_types=part.blind_types,
+            arm=arm.model_copy(update={"regime": regime}),
+            arena=arena_of(quality, seed),
+        )

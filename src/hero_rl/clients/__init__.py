@@ -1,0 +1,1 @@
+"""Clients of servers that speak HTTP: retries, breakers, OpenAI's protocol."""

@@ -1,0 +1,140 @@
+"""Groups by what the verifier said of their rollouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hero_rl.diagnosis.log import RolloutLog
+from hero_rl.diagnosis.numbers import Difficulty, GroupCounts, Starvation
+from hero_rl.diagnosis.replay import Replay
+from hero_rl.diagnosis.wording import DASH
+from hero_rl.rules import Groups, group_auroc
+
+__all__ = ["GroupTable", "by_difficulty", "counts", "starvation"]
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """One row a group; S groups.
+
+    Attributes:
+        groups: the partition of the rollouts.
+        right, wrong: (S,) rollouts by verdict.
+        scored: (S,) rollouts with verdict and score.
+        sigma: (S,) population standard deviation of their scores; NaN below two.
+        auroc: (S,) AUROC of the score against the verdict; NaN where the group is not mixed.
+        spread: (S,) greatest less least score; NaN without one.
+    """
+
+    groups: Groups
+    right: Float[Tensor, " S"]
+    wrong: Float[Tensor, " S"]
+    scored: Float[Tensor, " S"]
+    sigma: Float[Tensor, " S"]
+    auroc: Float[Tensor, " S"]
+    spread: Float[Tensor, " S"]
+
+    @classmethod
+    def of(cls, log: RolloutLog) -> GroupTable:
+        """Reduce a log to its groups."""
+        groups = log.groups
+        present = ~log.verdict.isnan() & ~log.score.isnan()
+        scored = groups.count(present)
+        spread = groups.max(log.score, present) - groups.min(log.score, present)
+        return cls(
+            groups=groups,
+            right=groups.count(log.verdict == 1),
+            wrong=groups.count(log.verdict == 0),
+            scored=scored,
+            sigma=groups.std(log.score, present, correction=0).where(spread > 0, 0).where(scored >= 2, torch.nan),
+            auroc=group_auroc(log.score, log.verdict, groups),
+            spread=spread.where(scored > 0, torch.nan),
+        )
+
+    @property
+    def judged(self) -> Bool[Tensor, " S"]:
+        """Groups with a verdict."""
+        return self.right + self.wrong > 0
+
+    @property
+    def mixed(self) -> Bool[Tensor, " S"]:
+        """Groups with correct and incorrect rollouts."""
+        return (self.right > 0) & (self.wrong > 0)
+
+    @property
+    def all_correct(self) -> Bool[Tensor, " S"]:
+        """Groups of correct rollouts only."""
+        return (self.right > 0) & (self.wrong == 0)
+
+    @property
+    def all_incorrect(self) -> Bool[Tensor, " S"]:
+        """Groups of incorrect rollouts only."""
+        return (self.wrong > 0) & (self.right == 0)
+
+    @property
+    def uniform(self) -> Bool[Tensor, " S"]:
+        """Groups of one stratum: starved under the verifier alone."""
+        return self.judged & ~self.mixed
+
+
+def counts(table: GroupTable) -> GroupCounts:
+    """Groups by kind."""
+    return GroupCounts(
+        total=table.groups.number,
+        mixed=int(table.mixed.sum()),
+        all_correct=int(table.all_correct.sum()),
+        all_incorrect=int(table.all_incorrect.sum()),
+        unjudged=int((~table.judged).sum()),
+    )
+
+
+# Pass rates: the two ends by themselves, quarters between them.
+_RANGES = (
+    ("0%", 0.0),
+    (f"1{DASH}25%", 0.25),
+    (f"26{DASH}50%", 0.5),
+    (f"51{DASH}75%", 0.75),
+    (f"76{DASH}99%", 1.0),
+    ("100%", 1.0),
+)
+
+
+def by_difficulty(log: RolloutLog, table: GroupTable, base: Replay) -> list[Difficulty]:
+    """Groups by pass rate, the hardest first; `base` is the replay whose |advantage| is shared out."""
+    rate = table.right / (table.right + table.wrong)
+    everyone = torch.ones_like(log.verdict, dtype=torch.bool)
+    mass = table.groups.sum(base.advantage.abs(), everyone)
+    has_score = ~log.score.isnan()
+    totals, numbers = table.groups.sum(log.score, has_score), table.groups.count(has_score)
+    rows, low = [], -1.0
+    for name, high in _RANGES:
+        inside = table.judged & ((rate == 1) if name == "100%" else (rate > low) & (rate <= high) & (rate < 1))
+        low = high
+        rows.append(
+            Difficulty(
+                name=name,
+                groups=int(inside.sum()),
+                sigma=table.sigma[inside].nanmean().item(),
+                score=(totals[inside].sum() / numbers[inside].sum()).item(),
+                auroc=table.auroc[inside].nanmean().item(),
+                mass=(mass[inside].sum() / mass.sum()).item(),
+            )
+        )
+    return rows
+
+
+def starvation(table: GroupTable, base: Replay) -> Starvation:
+    """Which uniform groups get a gradient under the base rule, and why the others do not."""
+    mass = table.groups.sum(base.advantage.abs(), torch.ones_like(base.advantage, dtype=torch.bool))
+    lost = table.uniform & (mass == 0)
+    return Starvation(
+        starved=int(table.uniform.sum()),
+        rescued=int((table.uniform & (mass > 0)).sum()),
+        few_scores=int((lost & (table.scored < 2)).sum()),
+        tied=int((lost & (table.scored >= 2) & (table.spread == 0)).sum()),
+        mass=(mass[table.uniform].sum() / mass.sum()).item(),
+    )

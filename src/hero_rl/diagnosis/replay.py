@@ -1,0 +1,84 @@
+"""The logged rollouts under a rule, batch by batch as in training, and where the rule puts its advantage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, Rule, VerifierOnly, WeightedSum
+from hero_rl.signals import Signals
+
+if TYPE_CHECKING:
+    from hero_rl.diagnosis.groups import GroupTable
+    from hero_rl.diagnosis.log import RolloutLog
+
+__all__ = ["Replay", "gated", "mass_shares", "replay", "rules_by_scale"]
+
+_SCALES = ("none", "group", "batch")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a rule made of every rollout of a log.
+
+    Attributes:
+        advantage: (B,).
+        weight: (B,) the group's.
+        sigma: (B,) the group's, in the reward model's units.
+        state: the rule's after the last batch.
+    """
+
+    advantage: Float[Tensor, " B"]
+    weight: Float[Tensor, " B"]
+    sigma: Float[Tensor, " B"]
+    state: Any
+
+
+def replay(log: RolloutLog, rule: Rule) -> Replay:
+    """Shape every batch in order; the rule's state passes from one to the next."""
+    state = rule.init()
+    parts = []
+    for part in [slice(0, len(log))] if _sees_groups_only(rule) else log.slices():
+        shaped, state = rule.update(Signals(log.verdict[part], log.score[part], log.group[part]), state)
+        parts.append((shaped.advantage, shaped.weight, shaped.sigma))
+    advantage, weight, sigma = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Replay(advantage, weight, sigma, state)
+
+
+def _sees_groups_only(rule: Rule) -> bool:
+    """Whether a group's result depends on no other group, so that batches make no difference."""
+    return isinstance(rule, (VerifierOnly, RewardModelOnly, WeightedSum)) and rule.scale != "batch"
+
+
+def rules_by_scale(hero: Hero) -> list[tuple[str, str | None, Rule]]:
+    """Every rule under every scale that it has: name, scale, rule; HERO with its own settings first."""
+    rules: list[tuple[str, str | None, Rule]] = []
+    for kind in (hero, gated(hero), VerifierOnly(), RewardModelOnly(), WeightedSum()):
+        rules += [(kind.type, scale, kind.model_copy(update={"scale": scale})) for scale in _SCALES]
+    return [*rules, ("gdpo", None, Gdpo())]
+
+
+def gated(hero: Hero) -> GatedHero:
+    """The gated rule with a HERO's settings."""
+    return GatedHero(**hero.model_dump(exclude={"type"}))
+
+
+def mass_shares(advantage: Float[Tensor, " B"], table: GroupTable) -> dict[str, float | None]:
+    """Share of the |advantage| that each kind of group holds; None for all where there is none."""
+    mass = table.groups.sum(advantage.abs(), torch.ones_like(advantage, dtype=torch.bool))
+    total = mass.sum().item()
+    return {kind: mass[where].sum().item() / total if total else None for kind, where in kinds(table).items()}
+
+
+def kinds(table: GroupTable) -> dict[str, Bool[Tensor, " S"]]:
+    """Which groups are of which kind."""
+    return {
+        "mixed": table.mixed,
+        "all_correct": table.all_correct,
+        "all_incorrect": table.all_incorrect,
+        "unjudged": ~table.judged,
+    }

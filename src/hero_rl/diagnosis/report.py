@@ -1,0 +1,130 @@
+"""The report: one self-contained HTML file, light and dark, readable on a phone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import yaml
+
+from hero_rl.diagnosis.figures import draw
+from hero_rl.diagnosis.findings import suggested
+from hero_rl.diagnosis.numbers import Diagnosis, Finding
+from hero_rl.diagnosis.wording import change, decimal, number, of, percent, within
+from hero_rl.errors import ConfigError
+from hero_rl.files.whole import replacing
+from hero_rl.pages import KIND_COLOURS, render
+
+__all__ = ["RULE_NAMES", "check_output", "report", "settings_yaml", "write_report"]
+
+RULE_NAMES = {
+    "hero": "HERO",
+    "gated_hero": "gated HERO",
+    "verifier_only": "verifier only",
+    "reward_model_only": "reward model only",
+    "weighted_sum": "weighted sum",
+    "gdpo": "GDPO",
+}
+"""How the rules are called in tables."""
+
+_SCRIPT = """
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+}
+"""
+
+
+def write_report(diagnosis: Diagnosis, path: Path) -> None:
+    """Write the page, whole or not at all."""
+    with replacing(path) as file:
+        file.write(report(diagnosis).encode("utf-8", "replace"))
+
+
+def check_output(path: Path) -> None:
+    """Raise for a report that could not be written, before anything is computed.
+
+    Raises:
+        ConfigError: the name is no page's, or its folder is not there.
+        ModuleNotFoundError: the packages that draw and fill the page are not installed.
+    """
+    for package in ("matplotlib", "jinja2"):
+        import_module(package)
+    if path.suffix not in (".html", ".htm"):
+        raise ConfigError(f"{path}: the report is HTML; give a name that ends in .html")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}")
+
+
+def report(diagnosis: Diagnosis) -> str:
+    """The page as text; it loads nothing, and all text of the rollouts is escaped."""
+    return render(
+        "hero_rl.diagnosis",
+        "report.html",
+        script=_SCRIPT,
+        d=diagnosis,
+        drawings=draw(diagnosis),
+        settings=settings_yaml(diagnosis),
+        levels={"act": "change", "look": "look", "good": "good"},
+        rule_names=RULE_NAMES,
+        colours=KIND_COLOURS,
+        kinds=("mixed", "all_correct", "all_incorrect", "unjudged"),
+        sections=_sections(diagnosis),
+        finding_settings=finding_settings,
+        is_base=lambda row: all(getattr(diagnosis.rule, name) == value for name, value in row.settings.items()),
+        telling=_telling(diagnosis),
+        percent=percent,
+        number=number,
+        change=change,
+        decimal=decimal,
+        of=of,
+        within=within,
+    )
+
+
+def _telling(d: Diagnosis) -> list[tuple[str, str, list]]:
+    kinds = (
+        ("incorrect_high", "Incorrect, scored high", "candidates for false negatives of the verifier"),
+        ("correct_low", "Correct, scored low", "candidates for false positives, or for bad reasoning"),
+    )
+    return [(title, said, [row for row in d.telling if row.kind == kind]) for kind, title, said in kinds]
+
+
+def _sections(d: Diagnosis) -> dict[str, str]:
+    """Anchors and titles of the parts that have something to show, in order."""
+    sections = {
+        "findings": "Findings",
+        "settings": "Settings",
+        "groups": "Groups",
+        "starvation": "Starvation",
+        "mass": "Advantage mass",
+        "ranking": "Ranking",
+        "bands": "Bands",
+        "weights": "Weight",
+        "length": "Length",
+        "steps": "Steps",
+        "verifier": "Verdicts",
+        "sweep": "What if",
+        "telling": "Telling rollouts",
+    }
+    absent = {"steps": not d.steps, "sweep": not d.sweep, "telling": not d.telling, "length": not d.length.rollouts}
+    absent |= dict.fromkeys(("weights", "bands"), not d.weights["raw"].groups)
+    return {name: title for name, title in sections.items() if not absent.get(name)}
+
+
+def settings_yaml(diagnosis: Diagnosis) -> str:
+    """The base rule with every suggestion, as blocks of a configuration of `hero train`."""
+    return yaml.safe_dump(suggested(diagnosis), sort_keys=False)
+
+
+def finding_settings(finding: Finding) -> str:
+    """One finding's settings, as a configuration of `hero train` has them."""
+    blocks: dict[str, dict] = {}
+    for name, value in finding.settings.items():
+        block, _, setting = name.partition(".")
+        blocks.setdefault(block, {})[setting] = value
+    return yaml.safe_dump(blocks, sort_keys=False).rstrip()

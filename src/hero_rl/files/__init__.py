@@ -1,0 +1,1 @@
+"""Files that are never half-written: rows, whole files, resumable files, what a run was made with."""

@@ -1,0 +1,5 @@
+"""Settings that are inert or dangerous, found before a run: probes of the trainers' own advantage functions."""
+
+from hero_rl.preflight.verl import Finding, verl_findings
+
+__all__ = ["Finding", "verl_findings"]

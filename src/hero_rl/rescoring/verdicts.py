@@ -1,0 +1,243 @@
+"""A verifier over a file of pairs: streamed, resumed where it was interrupted, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hero_rl.errors import DataError
+from hero_rl.files.rows import Place, as_text, read_rows
+from hero_rl.files.rows import field as column_of
+from hero_rl.rescoring.quality import Quality, measure_quality
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+
+__all__ = ["Columns", "FileVerdicts", "verify_file"]
+
+_AT_A_TIME = 256
+_REFERENCES = ("reference", "gold")
+_COMPLETIONS = ("completion", "response", "answer")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a file keeps what is compared.
+
+    Attributes:
+        reference: the right answer; None takes `reference` or `gold`.
+        completion: the whole text of the policy; None takes `completion` or `response`, else `answer`. A column of
+            that name holds the final answer alone.
+        question: what was asked, for judges.
+        label: whether the answer is right (1 or 0, true or false), read where there is such a column.
+    """
+
+    reference: str | None = None
+    completion: str | None = None
+    question: str = "question"
+    label: str = "label"
+
+
+@dataclass
+class FileVerdicts:
+    """What a verifier said of a file.
+
+    Attributes:
+        verdicts: one a row, in order.
+        labels: the labels, of none or of all rows.
+        places: where each row stands.
+        references: the right answers.
+    """
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    labels: list[bool] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How often each reason was given, most often first."""
+        return dict(Counter(verdict.reason.value for verdict in self.verdicts).most_common())
+
+    @property
+    def quality(self) -> Quality | None:
+        """Recall, precision and false-positive rate; None for a file without labels."""
+        return measure_quality(self.verdicts, self.labels) if self.labels else None
+
+    @property
+    def disagreements(self) -> list[int]:
+        """Rows whose verdict is not their label, abstentions among them."""
+        judged = enumerate(zip(self.verdicts, self.labels, strict=False))
+        return [row for row, (verdict, label) in judged if verdict.value != float(label)]
+
+
+def verify_file(
+    path: Path,
+    verifier: Verifier | BatchVerifier,
+    columns: Columns,
+    output: Path | None = None,
+    settings: Any = None,
+    progress: Callable[[int], object] = lambda rows: None,
+) -> FileVerdicts:
+    """Judge every row of a file.
+
+    Args:
+        path: JSON Lines (also gzipped) or Parquet.
+        verifier: judges the rows, some hundreds at a time.
+        columns: where the file keeps what is compared.
+        output: written as JSON Lines, each row with `verdict` (null for an abstention), `verdict_reason` and
+            `verdict_answer`; with a cascade also `rule_verdict` and `judge_verdict`. It appears whole or not at all:
+            rows are collected in a file of the same name and `.partial`, from which the same call goes on after an
+            interruption.
+        settings: what else the verdicts depend on, as JSON; a partial file of other settings is begun anew.
+        progress: called with the number of rows that were just done.
+
+    Raises:
+        DataError: a row lacks a column or holds no text there; the message names file and row. Nothing is written.
+    """
+    found = FileVerdicts()
+    rows = _checked_rows(path, columns, found)
+    head = {"input": _identity(path), "columns": vars(columns), "settings": settings}
+    with _Output(output, head) as kept:
+        while chunk := list(islice(rows, _AT_A_TIME)):
+            done = kept.verdicts(len(found.verdicts), len(chunk))
+            rest = chunk[len(done) :]
+            fresh, opinions = _judge(verifier, [pair for _, pair in rest]) if rest else ([], [])
+            kept.write([{**row, **said} for (row, _), said in zip(rest, opinions, strict=True)], fresh)
+            found.verdicts += [*done, *fresh]
+            progress(len(chunk))
+        if not found.verdicts:
+            raise DataError(f"{path}: no rows")
+    return found
+
+
+def _identity(path: Path) -> list[Any]:
+    """What tells a file from a changed one."""
+    if not path.exists():
+        return [str(path)]
+    status = path.stat()
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> tuple[list[Verdict], list[dict[str, Any]]]:
+    """The verdicts, and what a cascade's two parts said of each."""
+    if isinstance(verifier, (Cascade, CascadeVerifier)):
+        opinions = verifier.verify_batch_with_opinions(pairs)
+        said = [{"rule_verdict": _value(each.rule), "judge_verdict": _value(each.judge)} for each in opinions]
+        return [each.verdict for each in opinions], said
+    return verdicts_of(verifier, pairs), [{}] * len(pairs)
+
+
+def _value(verdict: Verdict | None) -> float | None:
+    """A verdict as JSON has it: null for an abstention, and for a judge that was not asked."""
+    return None if verdict is None or verdict.abstained else verdict.value
+
+
+def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
+    """Each row with its pair; labels and places are noted on the way."""
+    labelled: bool | None = None
+    for place, row in read_rows(path):
+        reference = columns.reference or _first(_REFERENCES, row, place)
+        completion = columns.completion or _first(_COMPLETIONS, row, place)
+        text = column_of(row, completion, place)
+        if not isinstance(text, str):
+            text = as_text(text, completion, place)
+        if completion == "answer":
+            text = f"\\boxed{{{text}}}"
+        if labelled is None:
+            labelled = columns.label in row
+        if labelled:
+            found.labels.append(_label(column_of(row, columns.label, place), columns.label, place))
+        found.places.append(str(place))
+        expected = column_of(row, reference, place)
+        expected = expected if expected == "" else as_text(expected, reference, place)  # the verifier abstains on ""
+        found.references.append(expected)
+        question = row.get(columns.question)
+        yield row, Pair(expected, text, question if isinstance(question, str) else "")
+
+
+def _first(names: Sequence[str], row: dict[str, Any], place: Place) -> str:
+    for name in names:
+        if name in row:
+            return name
+    raise DataError(f"{place}: none of the columns {', '.join(map(repr, names))}; it has {sorted(row)}")
+
+
+def _label(value: Any, column: str, place: Place) -> bool:
+    if value in (0, 1):
+        return bool(value)
+    raise DataError(f"{place}: {column!r} must be 0, 1, true or false, not {value!r}")
+
+
+class _Output:
+    """The file that verdicts are written to, and what an interrupted call left of it."""
+
+    def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
+        self._path = path
+        self._head = head
+        self._kept: list[Verdict] = []
+
+    def __enter__(self) -> _Output:
+        if self._path is not None:
+            self._partial = self._path.with_name(self._path.name + ".partial")
+            self._resume()
+            self._file = self._partial.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self._path is None:
+            return
+        self._file.close()
+        if kind is None:
+            self._finish()
+        elif kind is DataError:
+            self._partial.unlink(missing_ok=True)
+
+    def verdicts(self, start: int, count: int) -> list[Verdict]:
+        """Those of the rows from `start` on that are there already."""
+        return self._kept[start : start + count]
+
+    def write(self, rows: Sequence[dict[str, Any]], verdicts: Sequence[Verdict]) -> None:
+        """Append rows with their verdicts."""
+        if self._path is None:
+            return
+        for row, verdict in zip(rows, verdicts, strict=True):
+            said = {
+                "verdict": _value(verdict),
+                "verdict_reason": verdict.reason.value,
+                "verdict_answer": verdict.answer,
+            }
+            self._file.write(json.dumps({**row, **said}, ensure_ascii=False, default=str) + "\n")
+        self._file.flush()
+
+    def _resume(self) -> None:
+        """Keep what whole lines a partial file of the same call has."""
+        lines = self._partial.read_bytes().split(b"\n")[:-1] if self._partial.exists() else []
+        good = [json.dumps(self._head).encode()]
+        if lines[:1] == good:
+            for line in lines[1:]:
+                try:
+                    row = json.loads(line)
+                    self._kept.append(Verdict.of(Reason(row["verdict_reason"]), row["verdict_answer"]))
+                except (ValueError, KeyError, TypeError):
+                    break
+                good.append(line)
+        temporary = self._partial.with_name(self._partial.name + ".new")
+        temporary.write_bytes(b"\n".join(good) + b"\n")
+        os.replace(temporary, self._partial)
+
+    def _finish(self) -> None:
+        """Take the head off and give the file its name."""
+        assert self._path is not None
+        whole = self._partial.with_name(self._partial.name + ".new")
+        with self._partial.open("rb") as source, whole.open("wb") as target:
+            source.readline()
+            while block := source.read(2**20):
+                target.write(block)
+        os.replace(whole, self._path)
+        self._partial.unlink()

@@ -1,0 +1,1 @@
+"""What a training verb reads: one file a verb and engine."""

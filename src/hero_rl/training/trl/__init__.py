@@ -1,0 +1,1 @@
+"""Training with TRL: policy, fine-tuning, reward model."""

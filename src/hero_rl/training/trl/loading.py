@@ -1,0 +1,106 @@
+"""What every training loads and checks alike: the tokenizer, and the arguments of the engine's own configuration."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from hero_rl.errors import ConfigError
+from hero_rl.training.configs.policy import ModelConfig, did_you_mean
+
+__all__ = [
+    "checked_arguments",
+    "load_tokenizer",
+    "lora_config",
+    "model_arguments",
+    "named",
+    "refuse_missing_folder",
+    "register_models",
+]
+
+
+@contextmanager
+def named(setting: str) -> Iterator[None]:
+    """Turn a model that cannot be loaded into a `ConfigError` that names the setting."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{setting}: {error}") from error
+
+
+def register_models() -> None:
+    """Let installed packages register their model classes with transformers: the entry points `hero_rl.models`."""
+    for entry in entry_points(group="hero_rl.models"):
+        entry.load()
+
+
+def refuse_missing_folder(setting: str, path: str) -> None:
+    """Raise a `ConfigError` for a path that is meant as a folder and is none."""
+    if path.startswith(("/", ".", "~")) and not Path(path).exists():
+        raise ConfigError(f"{setting}: {path}: no such folder")
+
+
+def load_tokenizer(model: ModelConfig, **arguments: Any) -> Any:
+    """The model's tokenizer with the configuration's chat template.
+
+    Raises:
+        ConfigError: it cannot be loaded.
+    """
+    with named("model.path"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            model.path, revision=model.revision, trust_remote_code=model.trust_remote_code, **arguments
+        )
+    if model.chat_template is not None:
+        tokenizer.chat_template = model.chat_template
+    return tokenizer
+
+
+def model_arguments(model: ModelConfig) -> dict[str, Any]:
+    """TRL's `model_init_kwargs`: revision, dtype and attention."""
+    attention = {"attn_implementation": model.attn_implementation} if model.attn_implementation else {}
+    return {"revision": model.revision, "dtype": model.dtype, **attention}
+
+
+def checked_arguments(kind: Any, given: Mapping[str, Any], **fixed: Any) -> Any:
+    """The engine's own configuration, checked by it.
+
+    Args:
+        kind: TRL's dataclass.
+        given: the block `trl`.
+        fixed: arguments that other settings stand for.
+
+    Raises:
+        ConfigError: an argument is unknown or wrong.
+    """
+    known = kind.__dataclass_fields__
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"trl.{name}: {kind.__name__} has no such argument{did_you_mean(name, known)}")
+    usual: dict[str, Any] = {"logging_steps": 1, "report_to": "none", "disable_tqdm": True}
+    try:
+        return kind(**fixed, **(usual | copy.deepcopy(dict(given))))  # transformers rewrites the blocks it is given
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"trl: {error}") from error
+
+
+def lora_config(settings: dict[str, Any] | None) -> Any:
+    """Peft's configuration of a LoRA, or None.
+
+    Raises:
+        ConfigError: an argument is unknown or wrong.
+    """
+    if settings is None:
+        return None
+    from peft import LoraConfig
+
+    arguments: dict[str, Any] = {"task_type": "CAUSAL_LM"} | settings
+    try:
+        return LoraConfig(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"peft: {error}") from None

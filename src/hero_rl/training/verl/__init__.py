@@ -1,0 +1,1 @@
+"""Training with verl: the command, its data and its checks."""

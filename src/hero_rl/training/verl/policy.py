@@ -1,0 +1,224 @@
+"""One training run with verl: checked here, trained by verl's own program in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from hero_rl.errors import ConfigError, HeroError
+from hero_rl.files.whole import write_whole
+from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.training.configs.verl import VerlTrainConfig
+from hero_rl.training.quiet import quiet_libraries
+from hero_rl.training.records import AnyRun, check_folder, write_records
+from hero_rl.training.rows.prompts import load_prompts
+from hero_rl.training.trl.loading import refuse_missing_folder
+from hero_rl.training.verl.command import MODULE, findings, place, verl_words
+
+__all__ = [
+    "Command",
+    "VerlRun",
+    "absolute",
+    "check_verl_run",
+    "launch",
+    "need_verl",
+    "train_command",
+    "train_with_verl",
+]
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program, its arguments and what it finds in its environment besides ours."""
+
+    words: list[str]
+    environment: dict[str, str]
+
+    def __str__(self) -> str:
+        given = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*given, *map(shlex.quote, self.words)])
+
+
+@dataclass(frozen=True)
+class VerlRun:
+    """A run whose settings and data are known to be good.
+
+    Attributes:
+        config: its configuration, paths absolute.
+        data: what is to be written for verl, `train` and `eval`.
+        warnings: settings without effect, or with a price.
+    """
+
+    config: VerlTrainConfig
+    data: dict[str, Any]
+    warnings: list[str]
+
+
+def check_verl_run(config: VerlTrainConfig, *, compose: bool = True) -> VerlRun:
+    """Check settings and data; with `compose`, have hydra and verl check theirs too, which needs verl but no GPU.
+
+    Raises:
+        ConfigError: a setting is wrong, or HERO would do nothing under it.
+        DataError: a file, column or row is missing or bad.
+        ModuleNotFoundError: verl is not installed.
+    """
+    if compose:
+        need_verl()
+    config = absolute(config)
+    refuse_missing_folder("model.path", config.model.path)
+    if isinstance(config.reward_model, LocalRewardModelConfig):
+        refuse_missing_folder("reward_model.path", config.reward_model.path)
+    found = findings(config)
+    errors = [f"{_in_our_words(one.setting)}: {one.text}" for one in found if one.level == "error"]
+    if errors:
+        raise ConfigError("\n".join(errors))
+    data = {}
+    if config.data is not None:
+        with quiet_libraries():
+            data = {which: load_prompts(config.data, which) for which in ("train", "eval") if _has(config.data, which)}
+    if compose:
+        from hero_rl.trainers.verl.composed import check_composed
+
+        with redirect_stdout(sys.stderr):  # verl says there that all is well
+            check_composed(verl_words(config))
+    return VerlRun(config, data, [f"{_in_our_words(one.setting)}: {one.text}" for one in found if one.level != "error"])
+
+
+def train_with_verl(config: VerlTrainConfig, *, resume: bool = False, quiet: bool = False) -> Path:
+    """Train a policy with verl, which says on stdout how it goes, and keep the record of the run.
+
+    Args:
+        config: what to do.
+        resume: go on from the newest checkpoint, on the data that the run began with.
+        quiet: verl's words go to stderr.
+
+    Returns:
+        Folder of verl's checkpoints.
+
+    Raises:
+        HeroError: settings or data are wrong, or verl failed.
+    """
+    check_folder(absolute(config), resume)
+    run = check_verl_run(config)
+    for warning in run.warnings:
+        print(warning, file=sys.stderr)
+    folder = Path(run.config.output_dir)
+    command = train_command(run.config, resume=resume)
+    launch(run.config, command, lambda: _write_data(run), quiet=quiet)
+    return folder / "checkpoints"
+
+
+def train_command(config: VerlTrainConfig, *, resume: bool = False) -> Command:
+    """Verl's program and every one of its overrides."""
+    words = [sys.executable, "-m", MODULE, *verl_words(config, resume=resume)]
+    return Command(words, {"VERL_FILE_LOGGER_PATH": metrics_file(config.output_dir)})
+
+
+def launch(config: AnyRun, command: Command, write_data: Callable[[], None], *, quiet: bool) -> None:
+    """Write data and record of a run, then start its command and wait for its end.
+
+    Raises:
+        HeroError: the command failed.
+        KeyboardInterrupt: Ctrl-C, which the command got too and has obeyed.
+    """
+    folder = Path(config.output_dir)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    write_data()
+    write_records(config)
+    write_whole(folder / "command.txt", f"{command}\n")
+    process = subprocess.Popen(
+        command.words, env=os.environ | command.environment, stdout=sys.stderr if quiet else None
+    )
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+    if code:
+        raise HeroError(f"verl ended with code {code}; what it said stands above, its command in {folder}/command.txt")
+
+
+def need_verl() -> None:
+    """Raise a `ModuleNotFoundError` where verl is not installed."""
+    if find_spec("verl") is None or find_spec("verl.trainer") is None:
+        raise ModuleNotFoundError("No module named 'verl'", name="verl")
+
+
+def absolute(config: Config) -> Config:
+    """The configuration with the run's folder and a model that is a folder named from the root, for any node."""
+    whole: Any = config
+    model = whole.model
+    if Path(model.path).is_dir():
+        model = model.model_copy(update={"path": str(Path(model.path).absolute())})
+    return whole.model_copy(update={"output_dir": str(Path(whole.output_dir).absolute()), "model": model})
+
+
+def metrics_file(folder: str) -> str:
+    """A file of the run's metrics that is not there yet: verl starts its file anew whenever it starts."""
+    number, path = 1, Path(folder) / "metrics.jsonl"
+    while path.exists():
+        number += 1
+        path = Path(folder) / f"metrics_{number}.jsonl"
+    return str(path)
+
+
+@contextmanager
+def whole_files(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Temporary names for files, which get their own when all of them are written, or vanish."""
+    temporary = [f"{path}.tmp" for path in paths]
+    try:
+        yield temporary
+        for written, path in zip(temporary, paths, strict=True):
+            os.replace(written, path)
+    finally:
+        for written in temporary:
+            Path(written).unlink(missing_ok=True)
+
+
+def _write_data(run: VerlRun) -> None:
+    """The prompts in verl's layout; files that a run began with are kept."""
+    if not run.data or Path(place(run.config, "train")).exists():
+        return
+    assert run.config.data is not None
+    with whole_files([place(run.config, which) for which in run.data]) as files:
+        for (which, rows), file in zip(run.data.items(), files, strict=True):
+            source = run.config.data.train if which == "train" else run.config.data.eval
+            _verl_rows(rows, run.config.data.reference_column, str(source), which).to_parquet(file)
+
+
+def _verl_rows(rows: Any, reference_column: str, source: str, which: str) -> Any:
+    """A dataset in the layout of `verl/utils/dataset/rl_dataset.py`."""
+    from datasets import Dataset
+
+    return Dataset.from_list(
+        [
+            {
+                "prompt": row["prompt"],
+                "data_source": Path(source).stem,
+                "reward_model": {"style": "rule", "ground_truth": row[reference_column]},
+                "extra_info": {"index": number, "split": which},
+            }
+            for number, row in enumerate(rows)
+        ]
+    )
+
+
+def _has(data: Any, which: str) -> bool:
+    return which == "train" or data.eval is not None
+
+
+def _in_our_words(setting: str) -> str:
+    """A finding's setting as the configuration of `hero train` names it."""
+    return setting.removeprefix("hero.") if setting.startswith("hero.") else f"verl.{setting}"

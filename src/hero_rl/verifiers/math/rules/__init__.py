@@ -1,0 +1,1 @@
+"""When two answers are the same: one subject a file."""

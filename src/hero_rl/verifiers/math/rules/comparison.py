@@ -1,0 +1,57 @@
+"""Whether an answer is the reference, both read into nodes: one small rule a structure.
+
+Each rule takes the reference first. It returns the reason of a match, None where the two differ, or passes on to the
+next rule (`PASS`) where the structure is not its own. The comment of a rule says why it accepts no wrong answer.
+"""
+
+from __future__ import annotations
+
+from hero_rl.verifiers.math.rules.conditions import regions
+from hero_rl.verifiers.math.rules.expressions import formulas, words
+from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness
+from hero_rl.verifiers.math.rules.proportions import matrices, ratios
+from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, units
+from hero_rl.verifiers.math.rules.sequences import sequences
+from hero_rl.verifiers.math.rules.signs import plus_minus
+from hero_rl.verifiers.math.rules.statements import equations
+from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
+
+__all__ = ["Strictness", "compare"]
+
+
+def compare(reference: Node, answer: Node, how: Strictness) -> Outcome:
+    """The reason why the answer is the reference; None where it is not.
+
+    Raises:
+        TooLarge: what would decide it is too large to be computed.
+    """
+    return Comparison(how, _RULES, _unbundled).compare(reference, answer)
+
+
+def _unbundled(node: Node) -> Node:
+    """`(x, y) = (1, 2)` as the list `x = 1, y = 2`; anything else as it is."""
+    if not (isinstance(node, Relation) and node.operators == ("=",)):
+        return node
+    labels, values = node.members
+    if not (isinstance(labels, Sequence) and isinstance(values, Sequence) and labels.kind == values.kind == "tuple"):
+        return node
+    if len(labels.items) != len(values.items) or not all(isinstance(label, Symbol) for label in labels.items):
+        return node
+    pairs = zip(labels.items, values.items, strict=True)
+    return Sequence("list", tuple(Relation(pair, ("=",)) for pair in pairs))
+
+
+_RULES = (
+    plus_minus,
+    regions,
+    sequences,
+    equations,
+    units,
+    percentages,
+    angles,
+    based,
+    words,
+    matrices,
+    ratios,
+    formulas,
+)

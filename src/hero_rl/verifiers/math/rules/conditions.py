@@ -1,0 +1,67 @@
+"""Intervals, inequalities and set-builders as sets of real numbers (`regions`)."""
+
+from __future__ import annotations
+
+from hero_rl.verifiers.base import Reason
+from hero_rl.verifiers.math.rules.matching import PASS, Comparison
+from hero_rl.verifiers.math.rules.regions import is_region, region, same_region
+from hero_rl.verifiers.math.rules.statements import is_equation, read_statement
+from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
+
+__all__ = ["regions"]
+
+
+def regions(reference: Node, answer: Node, by: Comparison) -> object:
+    """Intervals, inequalities and set-builders as sets of reals.
+
+    Safe: every end must be equal and as open or closed as the other's; two different variables are two answers. A
+    pair in round brackets is an interval only where the other side can be nothing else.
+    """
+    if not is_region(reference) and not is_region(answer):
+        return PASS
+    if isinstance(reference, Relation) and isinstance(answer, Relation) and _same_relation(reference, answer, by):
+        return Reason.MATCHED_SYMBOLICALLY
+    expected, said = region(_settled(reference)), region(_settled(answer))
+    if expected is None or said is None:
+        return _labelled_region(reference, answer, by)
+    same = same_region(expected, said, lambda one, other: by.same(one, other))
+    return Reason.MATCHED_SYMBOLICALLY if same else None
+
+
+def _settled(node: Node) -> Node:
+    """A region behind `D =` without that label."""
+    if is_equation(node) and (statement := read_statement(node, trusted=True)) is not None and statement.labels:
+        return statement.value
+    return node
+
+
+def _labelled_region(reference: Node, answer: Node, by: Comparison) -> object:
+    """Lists with members of both kinds, and memberships in what is no interval, fall to the rules for those."""
+    for node in (reference, answer):
+        if (
+            isinstance(node, Relation)
+            and node.operators == ("in",)
+            and not isinstance(node.members[1], (Sequence, Symbol))
+        ):
+            return None
+    if isinstance(reference, Sequence) or isinstance(answer, Sequence):
+        return PASS
+    if isinstance(reference, Relation) and reference.operators == ("in",) and not isinstance(answer, Relation):
+        return by.compare(reference.members[1], answer)
+    if isinstance(answer, Relation) and answer.operators == ("in",) and not isinstance(reference, Relation):
+        return by.compare(reference, answer.members[1])
+    return None
+
+
+def _same_relation(one: Relation, other: Relation, by: Comparison) -> bool:
+    """The same members and signs from left to right, or from right to left."""
+    mirrored = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
+    readings = [(other.members, other.operators)]
+    if set(other.operators) <= set(mirrored):
+        readings.append((other.members[::-1], tuple(mirrored[operator] for operator in other.operators[::-1])))
+    return any(
+        operators == one.operators
+        and len(members) == len(one.members)
+        and all(by.same(ours, theirs) for ours, theirs in zip(one.members, members, strict=True))
+        for members, operators in readings
+    )

@@ -1,0 +1,133 @@
+"""Numbers with a unit, a per cent or degree sign, or a base."""
+
+from __future__ import annotations
+
+from hero_rl.verifiers.base import Reason
+from hero_rl.verifiers.math.rules.expressions import formulas
+from hero_rl.verifiers.math.rules.matching import PASS, Comparison
+from hero_rl.verifiers.math.tree.formulas import (
+    Based,
+    Degrees,
+    Node,
+    Number,
+    Percent,
+    Power,
+    Product,
+    Quantity,
+    Relation,
+    Sequence,
+    Symbol,
+    Words,
+    contains,
+    symbols,
+    walk,
+)
+from hero_rl.verifiers.math.tree.units import same_unit
+from hero_rl.verifiers.math.values.equality import constant_value, same_formula
+from hero_rl.verifiers.math.values.evaluation import as_fraction
+
+__all__ = ["angles", "based", "percentages", "units"]
+
+
+def units(reference: Node, answer: Node, by: Comparison) -> object:
+    """A quantity's number is compared with a number, its unit with a unit.
+
+    Safe: two units must be one, and a number is never changed by its unit; a unit that only one of the two names is
+    the question's and may be left off, unless `units` is "required".
+    """
+    if not isinstance(answer, Quantity) and not symbols(reference):
+        answer = _with_unit_letter(answer)
+    if not isinstance(reference, Quantity) and not isinstance(answer, Quantity):
+        return PASS
+    if isinstance(reference, Quantity) and isinstance(answer, Quantity):
+        if not same_unit(reference.unit, answer.unit) or symbols(answer.value) - symbols(reference.value):
+            return None
+        return by.compare(reference.value, answer.value)
+    if by.how.units == "required":
+        return None
+    if isinstance(reference, Quantity):
+        return None if isinstance(answer, (Percent, Degrees)) else by.compare(reference.value, answer)
+    if isinstance(reference, (Percent, Degrees, Words, Based)) or not isinstance(answer, Quantity):
+        return None
+    if answer.unit == "rad" and Symbol("pi") not in walk(reference):
+        return None  # a bare 30 may be meant in degrees
+    return by.compare(reference, answer.value)
+
+
+_UNIT_LETTERS = frozenset("mghlsJNWV")
+
+
+def _with_unit_letter(node: Node) -> Node:
+    """A number and a letter that names a unit, as a quantity; only beside a reference without variables."""
+    if not isinstance(node, Product) or len(symbols(node)) != 1:
+        return node
+    *numbers, last = node.factors
+    letter, power = (last.base, last.exponent) if isinstance(last, Power) else (last, None)
+    if not isinstance(letter, Symbol) or letter.name not in _UNIT_LETTERS or any(symbols(number) for number in numbers):
+        return node
+    if power is not None and not (isinstance(power, Number) and power.value in (2, 3)):
+        return node
+    value = numbers[0] if len(numbers) == 1 else Product(tuple(numbers))
+    return Quantity(value, letter.name if power is None else f"{letter.name}^{power.value}")
+
+
+def percentages(reference: Node, answer: Node, by: Comparison) -> object:
+    """Per cent against per cent by their numbers; against a bare number by value, or the reference's sign left off.
+
+    Safe: an answer in per cent never equals a bare reference but by value, so 0.5% is not 0.5.
+    """
+    if not isinstance(reference, Percent) and not isinstance(answer, Percent):
+        return PASS
+    if isinstance(reference, Percent) and isinstance(answer, Percent):
+        return by.compare(reference.value, answer.value)
+    if isinstance(reference, Degrees) or isinstance(answer, Degrees) or _holds_quantity(reference, answer):
+        return None
+    if isinstance(reference, Percent):
+        # Below 1 a bare number may as well be the share itself: 0.5 beside 0.5%.
+        left_off = by.how.units == "optional" and _is_above_one(reference.value)
+        if left_off and (outcome := by.compare(reference.value, answer)) is not None:
+            return outcome
+        return formulas(reference, answer, by)
+    if contains(reference, (Sequence, Relation, Words, Degrees, Based)):
+        return None
+    return formulas(reference, answer, by)
+
+
+def _is_above_one(node: Node) -> bool:
+    value = constant_value(node)
+    place = None if value is None else as_fraction(value)
+    return place is not None and abs(place) > 1
+
+
+def _holds_quantity(*nodes: Node) -> bool:
+    return any(isinstance(node, Percent) and isinstance(node.value, Quantity) for node in nodes)
+
+
+def angles(reference: Node, answer: Node, by: Comparison) -> object:
+    """Degrees against degrees by their numbers, against another number by value in radians, or the sign left off.
+
+    Safe: the number itself must be the same, and 30 is never taken for 30 radians.
+    """
+    if not isinstance(reference, Degrees) and not isinstance(answer, Degrees):
+        return PASS
+    if isinstance(reference, Degrees) and isinstance(answer, Degrees):
+        return by.compare(reference.value, answer.value)
+    bare, angle = (answer, reference) if isinstance(reference, Degrees) else (reference, answer)
+    assert isinstance(angle, Degrees)
+    if contains(bare, (Sequence, Relation, Words, Based, Percent)):
+        return None
+    if by.how.units == "optional" and Symbol("pi") not in walk(bare):
+        first, second = (angle.value, bare) if angle is reference else (bare, angle.value)
+        if (outcome := by.compare(first, second)) is not None:
+            return outcome
+    return Reason.MATCHED_SYMBOLICALLY if same_formula(angle, bare) else None
+
+
+def based(reference: Node, answer: Node, by: Comparison) -> object:
+    """A numeral with its base equals the same numeral in the same base, nothing else.
+
+    Safe: the question asks for a base, so its digits are the answer, not their value.
+    """
+    if not isinstance(reference, Based) and not isinstance(answer, Based):
+        return PASS
+    return Reason.MATCHED_BY_VALUE if reference == answer else None

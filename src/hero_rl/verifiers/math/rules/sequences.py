@@ -1,0 +1,141 @@
+"""Lists, tuples and sets."""
+
+from __future__ import annotations
+
+from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, weakest
+from hero_rl.verifiers.math.rules.statements import labelled_value
+from hero_rl.verifiers.math.tree.formulas import Matrix, Node, Relation, Sequence, Symbol, Words
+
+__all__ = ["sequences"]
+
+
+def sequences(reference: Node, answer: Node, by: Comparison) -> object:
+    """Lists in any order, tuples in theirs, sets without repetition.
+
+    Safe: every member has exactly one partner, so none is missing, none too many and none counted twice; a tuple is no
+    set, and an interval's brackets must agree.
+    """
+    if not isinstance(reference, Sequence) and not isinstance(answer, Sequence):
+        return PASS
+    if isinstance(reference, Matrix) or isinstance(answer, Matrix):
+        return PASS
+    expected, said = labelled_value(reference), labelled_value(answer)
+    if not isinstance(expected, Sequence) or not isinstance(said, Sequence):
+        return None  # a set of one is no element, and an element no list
+    if len(expected.items) > MAX_ITEMS or len(said.items) > MAX_ITEMS:
+        return None
+    kinds = {expected.kind, said.kind}
+    if kinds == {"tuple", "set"}:
+        return None
+    if kinds == {"tuple"}:
+        return _in_order(expected, said, by) if _same_brackets(expected, said) else None
+    if kinds == {"tuple", "list"}:
+        return _tuple_and_list(expected, said, by)
+    if kinds == {"set"}:
+        return _any_order(_distinct(expected), _distinct(said), by)
+    named = _named_one_by_one(expected) + _named_one_by_one(said)
+    if kinds == {"list"} and (named == 1 or (named == 0 and by.how.order == "kept")):
+        return _in_order(expected, said, by)
+    return _any_order(expected, said, by)  # with letters on both sides, those say which belong together
+
+
+def _named_one_by_one(sequence: Sequence) -> bool:
+    """Whether every item has a letter of its own: beside `x = 1, y = 2` the list 2, 1 means something else."""
+    names = [
+        item.members[0].name[0]
+        for item in sequence.items
+        if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
+    ]
+    return len(sequence.items) > 1 and len(set(names)) == len(sequence.items)
+
+
+def _same_brackets(one: Sequence, other: Sequence) -> bool:
+    brackets = {(one.opening, one.closing), (other.opening, other.closing)}
+    # Three components and more are no interval, so square brackets around all of them are a manner of writing.
+    return len(brackets) == 1 or (len(one.items) != 2 and brackets == {("(", ")"), ("[", "]")})
+
+
+def _tuple_and_list(expected: Sequence, said: Sequence, by: Comparison) -> Outcome:
+    """A tuple may be written without its brackets, and a list of one may hold a tuple."""
+    for whole, other in ((expected, said), (said, expected)):
+        if whole.kind == "list" and len(whole.items) == 1 and isinstance(whole.items[0], (Sequence, Relation)):
+            pair = (whole.items[0], other) if whole is expected else (other, whole.items[0])
+            return by.compare(*pair)
+    expected, said = _by_coordinates(expected), _by_coordinates(said)
+    if _has_label_twice(said):
+        return None
+    brackets = expected if expected.kind == "tuple" else said
+    plain = (brackets.opening, brackets.closing) == ("(", ")")
+    # Square brackets around two may be an interval.
+    square = (brackets.opening, brackets.closing) == ("[", "]") and len(brackets.items) > 2
+    return _in_order(expected, said, by) if plain or square else None
+
+
+def _has_label_twice(sequence: Sequence) -> bool:
+    labels = [item.members[0] for item in sequence.items if isinstance(item, Relation)]
+    return len(set(labels)) < len(labels)
+
+
+def _by_coordinates(sequence: Sequence) -> Sequence:
+    """A list `y = 2, x = 1` in the order of a point's coordinates; one without a label each stays as it is."""
+    if sequence.kind != "list" or not _named_one_by_one(sequence):
+        return sequence
+    items = sorted(sequence.items, key=lambda item: item.members[0].name)  # pyright: ignore[reportAttributeAccessIssue]
+    return Sequence("list", tuple(items), sequence.opening, sequence.closing)
+
+
+def _in_order(expected: Sequence, said: Sequence, by: Comparison) -> Outcome:
+    if len(expected.items) != len(said.items):
+        return None
+    return weakest(by.compare(one, other) for one, other in zip(expected.items, said.items, strict=True))
+
+
+def _any_order(expected: Sequence, said: Sequence, by: Comparison) -> Outcome:
+    """Each expected item takes the first free partner; equality is transitive but for rounding, so greed is right.
+
+    Safe: no partner serves twice, and none may be left over.
+    """
+    items, left = _solutions_once(_flat(expected)), list(_solutions_once(_flat(said)))
+    if len(items) != len(left):
+        return None
+    reasons: list[Outcome] = []
+    for item in items:
+        for index, candidate in enumerate(left):
+            outcome = by.compare(item, candidate)
+            if outcome is not None:
+                reasons.append(outcome)
+                del left[index]
+                break
+        else:
+            return None
+    return weakest(reasons)
+
+
+def _solutions_once(items: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Without tuples written twice: a list of points is a set of solutions. Numbers keep their multiplicity.
+
+    Safe: a solution that is named again is no other solution.
+    """
+    kept: list[Node] = []
+    for item in items:
+        if not (isinstance(item, Sequence) and item.kind == "tuple" and item in kept):
+            kept.append(item)
+    return tuple(kept)
+
+
+def _flat(sequence: Sequence) -> tuple[Node, ...]:
+    """The items; those of a list behind a label in words are items themselves."""
+    items: list[Node] = []
+    for item in sequence.items:
+        value = item.members[-1] if isinstance(item, Relation) and isinstance(item.members[0], Words) else item
+        inner = value.items if isinstance(value, Sequence) and value.kind == "list" else (item,)
+        items += inner
+    return tuple(items)
+
+
+def _distinct(sequence: Sequence) -> Sequence:
+    kept: list[Node] = []
+    for item in sequence.items:
+        if item not in kept:
+            kept.append(item)
+    return Sequence(sequence.kind, tuple(kept), sequence.opening, sequence.closing)

@@ -1,0 +1,1 @@
+"""What a tree is worth: exact and numeric values."""

@@ -1,0 +1,88 @@
+"""Decimals as roundings of exact numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from hero_rl.verifiers.math.tree.formulas import Negative, Node, Number, Percent, Power, Product, symbols
+from hero_rl.verifiers.math.values.equality import constant_value
+from hero_rl.verifiers.math.values.evaluation import as_fraction
+
+__all__ = ["Decimal", "as_decimal", "is_rounding"]
+
+_MORE_DIGITS_FOR_IRRATIONALS = 1
+
+
+@dataclass(frozen=True)
+class Decimal:
+    """A number written with a decimal point.
+
+    Attributes:
+        value: exact, as written.
+        digits: significant digits.
+        places: digits after the point, negative for 1.2e5.
+    """
+
+    value: Fraction
+    digits: int
+    places: int
+
+
+def as_decimal(node: Node) -> Decimal | None:
+    """The decimal that a node is: a numeral with a point, maybe times a power of ten, in per cent or negative."""
+    if isinstance(node, Number) and node.digits is not None and node.places is not None:
+        return Decimal(node.value, node.digits, node.places)
+    if isinstance(node, Negative):
+        inner = as_decimal(node.value)
+        return Decimal(-inner.value, inner.digits, inner.places) if inner else None
+    if isinstance(node, Percent):
+        inner = as_decimal(node.value)
+        return Decimal(inner.value / 100, inner.digits, inner.places + 2) if inner else None
+    if isinstance(node, Product) and len(node.factors) == 2:
+        inner, shift = as_decimal(node.factors[0]), _power_of_ten(node.factors[1])
+        if inner and shift is not None:
+            return Decimal(inner.value * Fraction(10) ** shift, inner.digits, inner.places - shift)
+    return None
+
+
+def _power_of_ten(node: Node) -> int | None:
+    if isinstance(node, Power) and node.base == Number(Fraction(10)) and isinstance(node.exponent, Number):
+        shift = node.exponent.value
+        if shift.denominator == 1 and abs(shift) <= 1000:
+            return int(shift)
+    return None
+
+
+def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
+    """Whether one of the two is a decimal and the correct rounding of the other.
+
+    Safe: the decimal must be what rounding gives, to the last of its digits, and show at least `digits` significant
+    ones; one more where the other is irrational, as 3.14 is a remark on pi, not its value. A decimal reference is the
+    rounding of an exact answer, never of a longer decimal.
+    """
+    if symbols(reference) or symbols(answer):
+        return False
+    one, other = as_decimal(reference), as_decimal(answer)
+    if one and other:
+        if one.places < other.places:
+            return False  # nothing says that the reference was rounded, so further digits make another number
+        rounded, exact = other, reference
+    elif one or other:
+        rounded, exact = (one, answer) if one else (other, reference)
+    else:
+        return False
+    assert rounded is not None
+    value = constant_value(exact)
+    if value is None:
+        return False
+    place = as_fraction(value)
+    if place is None:
+        return False
+    if not isinstance(value, Fraction):
+        digits += _MORE_DIGITS_FOR_IRRATIONALS
+    # A whole number has no rounding with a point in it.
+    if rounded.digits < digits or (isinstance(value, Fraction) and value.denominator == 1):
+        return False
+    half = Fraction(1, 2) * Fraction(10) ** -rounded.places
+    return abs(place - rounded.value) <= half  # a tie may go either way

@@ -1,0 +1,43 @@
+"""How a configured verifier runs: rules that compute in processes that can be killed, the rest where it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hero_rl.verifiers.base import Verifier
+from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.judge import JudgeVerifier
+from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.processes.supervised import Supervised
+
+__all__ = ["Processes", "in_processes"]
+
+
+class Processes(BaseModel):
+    """The processes that a rule runs in; see `Supervised`.
+
+    Attributes:
+        workers: most of them; None takes one for each core.
+        seconds: wall-clock limit of one check, from its start.
+        memory_mb: limit of each one's address space in MiB.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    memory_mb: Annotated[int, Field(ge=64)] = 2048
+
+
+def in_processes(verifier: Verifier, processes: Processes) -> Verifier:
+    """The verifier as it should run: supervised if it computes, as it is if it compares text or asks an endpoint."""
+    if isinstance(verifier, (ExactVerifier, JudgeVerifier, Supervised, Cascade)):
+        return verifier
+    if isinstance(verifier, CascadeVerifier):
+        return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
+    if isinstance(verifier, MathVerify):
+        verifier = verifier.model_copy(update={"seconds": None})  # the process has the limit, in any thread
+    return Supervised(verifier, processes.workers, processes.seconds, processes.memory_mb)
