@@ -349,3 +349,9 @@ def test_a_verifier_that_can_never_judge_ends_the_call():
 def test_a_batch_of_the_wrong_kind_is_refused(verdicts, error):
     with pytest.raises(error, match="the verifier returned"):
         Scorer(Batches(verdicts=verdicts)).score(["a"], ["1"], ["1"])
+
+
+def test_any_of_several_references_is_right():
+    scored = Scorer(ExactVerifier()).score(["2 + 2 ="] * 3, ["4", "four", "5"], [["4", "four"], ["4", "four"], ["4"]])
+    assert scored.verdict.tolist() == [1, 1, 0]
+    assert scored.counters["verifier/abstained"] == 0

@@ -23,9 +23,10 @@ from torch import Tensor
 
 from hero_rl.background import Background
 from hero_rl.errors import HeroError
+from hero_rl.files.rows import Reference
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, best_of
 
 __all__ = ["Scored", "Scorer"]
 
@@ -104,7 +105,7 @@ class Scorer:
         self,
         prompts: Sequence[str | Sequence[Message]],
         completions: Sequence[str | Sequence[Message]],
-        references: Sequence[str],
+        references: Sequence[Reference],
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -112,7 +113,7 @@ class Scorer:
             prompts: text, which becomes one user message, or chat messages.
             completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
                 the last assistant message, the reward model prompt and completion as one conversation.
-            references: what the verifier compares with.
+            references: what the verifier compares with: text, or several texts of which any one is right.
 
         Raises:
             ValueError: the three differ in length, or the reward model returned anything but B scores, or the verifier
@@ -122,18 +123,20 @@ class Scorer:
         """
         _check_lengths(prompts=prompts, completions=completions, references=references)
         counted_before = self._counted()
-        pairs = [
-            Pair(reference, _answer_text(completion), _question(prompt))
-            for prompt, completion, reference in zip(prompts, completions, references, strict=True)
+        checks = [
+            [Pair(reference, _answer_text(completion), _question(prompt)) for reference in _alternatives(given)]
+            for prompt, completion, given in zip(prompts, completions, references, strict=True)
         ]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
             scoring.start()
-            verdicts, verifier_seconds = self._verify(pairs)
+            every, verifier_seconds = self._verify([pair for row in checks for pair in row])
             score, reward_model_seconds = scoring.result()
         except BaseException:
             scoring.call_off()
             raise
+        said = iter(every)
+        verdicts = [best_of([next(said) for _ in row]) for row in checks]
         reasons = [verdict.reason for verdict in verdicts]
         return Scored(
             verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),
@@ -256,6 +259,10 @@ def _flat(message: Message) -> Message:
     if not isinstance(content, str) and content and all(block.get("type") == "text" for block in content):
         return {**message, "content": _text(content)}
     return message
+
+
+def _alternatives(reference: Reference) -> Sequence[str]:
+    return [reference] if isinstance(reference, str) else reference or [""]
 
 
 def _question(prompt: str | Sequence[Message]) -> str:

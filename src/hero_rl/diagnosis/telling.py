@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from hero_rl.files.rows import Reference
 from hero_rl.rollouts import Rollout
 from hero_rl.rollouts.record import Text
 
@@ -115,13 +116,17 @@ def _candidate(rollout: Rollout, word: Word, counts: Sequence[int]) -> Candidate
         step=rollout.step,
         prompt=excerpt(_question(rollout.prompt), _PROMPT),
         completion=excerpt(plain(rollout.completion), _COMPLETION),
-        reference=None if rollout.reference is None else excerpt(rollout.reference, _SHORT),
+        reference=None if rollout.reference is None else excerpt(_spelled(rollout.reference), _SHORT),
         answer=None if word.answer is None else excerpt(word.answer, _SHORT),
         reason=None if word.reason is None else excerpt(word.reason, _SHORT),
         score=word.score,
         right=counts[0],
         wrong=counts[1],
     )
+
+
+def _spelled(reference: Reference) -> str:
+    return reference if isinstance(reference, str) else " or ".join(reference)
 
 
 def plain(text: Text) -> str:

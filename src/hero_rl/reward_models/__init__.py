@@ -7,7 +7,7 @@ from pydantic import Field
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModel, GenerativeRewardModelConfig
-from hero_rl.reward_models.loading import load_and_check
+from hero_rl.reward_models.loading import load_and_check, ready
 from hero_rl.reward_models.local import LocalRewardModel, LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
@@ -26,6 +26,7 @@ __all__ = [
     "RewardModel",
     "Scores",
     "load_and_check",
+    "ready",
 ]
 
 AnyRewardModel: TypeAlias = Annotated[

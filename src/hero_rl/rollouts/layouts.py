@@ -16,13 +16,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.rows import Place, short
+from hero_rl.files.rows import Place, as_reference, short
 from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
 from hero_rl.rollouts.values import (
     as_group,
     as_id,
     as_number,
-    as_reference,
     as_score,
     as_step,
     as_text,

@@ -17,7 +17,6 @@ __all__ = [
     "as_group",
     "as_id",
     "as_number",
-    "as_reference",
     "as_score",
     "as_step",
     "as_text",
@@ -102,17 +101,6 @@ def as_id(value: Any, column: str, place: Place) -> str | None:
     """Text, or a whole number as text, or None."""
     value = as_group(value, column, place)
     return None if value is None else str(value)
-
-
-def as_reference(value: Any, column: str, place: Place) -> str | None:
-    """Text, or a number as text; None where there is none."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return str(value if value % 1 else int(value))
-    raise _wrong(value, column, place, "text, a number or null")
 
 
 def listed(value: Any, column: str, place: Place) -> list[Any]:
