@@ -23,8 +23,8 @@ from torch import Tensor
 
 from hero_rl.background import Background
 from hero_rl.errors import HeroError
-from hero_rl.files.rows import Reference
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
+from hero_rl.reward_models.messages import plain_message, text_of_content
 from hero_rl.signals import Signals
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, best_of
 
@@ -105,7 +105,7 @@ class Scorer:
         self,
         prompts: Sequence[str | Sequence[Message]],
         completions: Sequence[str | Sequence[Message]],
-        references: Sequence[Reference],
+        references: Sequence[str | Sequence[str]],
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -250,18 +250,10 @@ def _checked(raw: Any, rows: int) -> Scores:
 def _conversation(prompt: str | Sequence[Message], completion: str | Sequence[Message]) -> Conversation:
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     said = [{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion
-    return [_flat(message) for message in (*asked, *said)]
+    return [plain_message(message) for message in (*asked, *said)]
 
 
-def _flat(message: Message) -> Message:
-    """The message with a list of text blocks joined, as text models' templates expect; other content as it is."""
-    content = message.get("content")
-    if not isinstance(content, str) and content and all(block.get("type") == "text" for block in content):
-        return {**message, "content": _text(content)}
-    return message
-
-
-def _alternatives(reference: Reference) -> Sequence[str]:
+def _alternatives(reference: str | Sequence[str]) -> Sequence[str]:
     return [reference] if isinstance(reference, str) else reference or [""]
 
 
@@ -270,7 +262,7 @@ def _question(prompt: str | Sequence[Message]) -> str:
     if isinstance(prompt, str):
         return prompt
     asked = (message for message in reversed(prompt) if message.get("role") == "user")
-    return _text(next(asked, {}).get("content"))
+    return text_of_content(next(asked, {}).get("content"))
 
 
 def _answer_text(completion: str | Sequence[Message]) -> str:
@@ -278,11 +270,4 @@ def _answer_text(completion: str | Sequence[Message]) -> str:
     if isinstance(completion, str):
         return completion
     said = (message for message in reversed(completion) if message.get("role") == "assistant")
-    return _text(next(said, {}).get("content"))
-
-
-def _text(content: str | Sequence[Message] | None) -> str:
-    """The text of a message's content: a string, a list of typed blocks, or None (a mere tool call)."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "".join(block.get("text", "") for block in content if block.get("type") == "text")
+    return text_of_content(next(said, {}).get("content"))
