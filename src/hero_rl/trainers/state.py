@@ -47,10 +47,22 @@ def read_state(folder: str | Path, rule: Rule) -> tuple[State, MonitorState]:
 
 def state_metrics(before: State, after: State) -> dict[str, float]:
     """The state that a batch was shaped with, as `hero/*`; on the first batch what it stores, which it used itself."""
-    metrics = {}
-    read = before.model_dump()
-    for name, stored in after.model_dump().items():
-        value = stored if read[name] is None else read[name]
-        if value is not None:
-            metrics[f"hero/{name}"] = value
-    return metrics
+    read, stored = _flat(before), _flat(after)
+    return {
+        name: value if read.get(name) is None else read[name] for name, value in stored.items() if value is not None
+    }
+
+
+def _flat(state: State, prefix: str = "hero/") -> dict[str, float | None]:
+    """Numbers of a state by name: of a state within it `<name>_<its name>`, by domain `<name>/<domain>/<its name>`."""
+    out: dict[str, float | None] = {}
+    for name in type(state).model_fields:
+        value = getattr(state, name)
+        if isinstance(value, State):
+            out |= _flat(value, f"{prefix}{name}_")
+        elif isinstance(value, dict):
+            for domain, inner in value.items():
+                out |= _flat(inner, f"{prefix}{name}/{domain}/")
+        else:
+            out[prefix + name] = value
+    return out
