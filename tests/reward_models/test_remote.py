@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from reward_server import RewardServer, answers, changed, drips, hangs_up, logit, says, sends, waits
 from tiny_reward_models import ALTERNATING_TEMPLATE, BOS, BOS_TEMPLATE, chat, model, tokenizer
 
-from hero_rl.clients import engine
+from hero_rl.clients import breaker
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import (
     AnyRewardModel,
@@ -452,7 +452,7 @@ def test_a_server_that_denies_for_a_while_comes_back(server, remote):
 
 
 def test_servers_that_deny_for_good_are_an_error(server, second, remote, monkeypatch):
-    monkeypatch.setattr(engine, "_SECONDS_TO_COME_BACK", 0.5)
+    monkeypatch.setattr(breaker, "_SECONDS_TO_COME_BACK", 0.5)
     reward_model = remote(urls=[server.url, second.url])
     reward_model.check()
     server.always = says(404)
@@ -466,7 +466,7 @@ def test_servers_that_deny_for_good_are_an_error(server, second, remote, monkeyp
 
 
 def test_a_server_that_fails_and_denies_by_turns_is_no_error(server, remote, monkeypatch):
-    monkeypatch.setattr(engine, "_SECONDS_TO_COME_BACK", 0.1)
+    monkeypatch.setattr(breaker, "_SECONDS_TO_COME_BACK", 0.1)
     reward_model = remote()
     reward_model.check()
     server.script = [says(404), says(503)] * 20

@@ -43,7 +43,7 @@ class AuditedHero(GatedHero):
     uniform groups no domain vouches for another: until a domain has eight audited pairs of its own its trust is 0.
 
     An audit that failed (NaN) is no evidence. An auditor that errs at random draws the mean towards 1/2, so that it can
-    lower the trust and not raise it: docs/method.md.
+    lower the trust and not raise it: docs/science/method.md.
 
     Attributes:
         audits: uniform groups that are audited a batch; two rollouts are judged in each.

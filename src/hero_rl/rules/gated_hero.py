@@ -39,7 +39,7 @@ class GatedHero(Banded):
     uniform group, which only the reward model ranks, they are whole, and the normalised result is multiplied by the
     trust. A trust of 0 is the verifier alone, exactly. A batch is shaped with the trust that the batches before it
     have left. Where the signals name domains, each has a trust of its own: a reward model that ranks maths well may not
-    rank code. What is bounded by it, and what is not: docs/method.md.
+    rank code. What is bounded by it, and what is not: docs/science/method.md.
 
     Attributes:
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -73,7 +74,8 @@ def plugin_problem() -> str:
     if "hero" in ADV_ESTIMATOR_REGISTRY:
         return ""
     try:
-        import hero_rl.trainers.verl.plugin  # noqa: F401
+        for plugin in entry_points(group="verl.plugins", name="hero"):
+            plugin.load()
     except Exception as error:
         return f"{type(error).__name__}: {error} (is `hero-rl[verl]` installed there?)"
     return (
