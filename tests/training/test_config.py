@@ -120,7 +120,7 @@ def test_overrides_that_cannot_be_read(arguments, message):
 
 
 def test_every_setting_has_a_line_of_documentation():
-    """The docstrings are the reference that docs/configuration.md is made of."""
+    """The docstrings are the reference that docs/reference/configuration.md is made of."""
     for model in (TrainConfig, *(type(v) for v in (Hero(), VerifierOnly(), Gdpo()))):
         for name in set(model.model_fields) - {"type"}:
             said = "".join(kind.__doc__ or "" for kind in model.__mro__)
