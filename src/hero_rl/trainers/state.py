@@ -53,16 +53,16 @@ def state_metrics(before: State, after: State) -> dict[str, float]:
     }
 
 
-def _flat(state: State, prefix: str = "hero/") -> dict[str, float | None]:
+def _numbers(state: State, prefix: str = "hero/") -> dict[str, float]:
     """Numbers of a state by name: of a state within it `<name>_<its name>`, by domain `<name>/<domain>/<its name>`."""
-    out: dict[str, float | None] = {}
+    out: dict[str, float] = {}
     for name in type(state).model_fields:
         value = getattr(state, name)
         if isinstance(value, State):
-            out |= _flat(value, f"{prefix}{name}_")
+            out |= _numbers(value, f"{prefix}{name}_")
         elif isinstance(value, dict):
             for domain, inner in value.items():
-                out |= _flat(inner, f"{prefix}{name}/{domain}/")
-        else:
+                out |= _numbers(inner, f"{prefix}{name}/{domain}/")
+        elif value is not None:
             out[prefix + name] = value
     return out
