@@ -11,7 +11,7 @@ import torch
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.scoring import Scorer
-from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Verdict
+from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Supervised, Verdict
 
 
 class Lengths:
@@ -58,6 +58,13 @@ COUNTERS = {
     "reward_model/truncated",
     "reward_model/seconds",
 }
+
+
+def test_a_supervised_verifier_is_counted_under_one_name():
+    with Supervised(ExactVerifier(), workers=1) as verifier:
+        counters = Scorer(verifier).score(["a"], ["b"], ["c"]).counters
+    assert {"verifier/abstained", "verifier/timed_out", "verifier/crashed", "verifier/respawns"} <= counters.keys()
+    assert not {"verifier/abstentions", "verifier/timeouts", "verifier/crashes"} & counters.keys()
 
 
 def test_a_batch_is_judged_and_scored_row_for_row():
