@@ -273,7 +273,7 @@ def test_an_interrupt_waits_for_no_reward_model():
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         Scorer(Interrupted(model.working), model).score(["p"], ["a"], ["a"])
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 15  # it would wait 20 s
     assert model.thread.daemon
     model.end.set()
     model.thread.join(5)
