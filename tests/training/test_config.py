@@ -134,7 +134,7 @@ def test_a_block_given_whole_leaves_what_is_given_of_it(write, given):
 
 
 def test_every_setting_has_a_line_of_documentation():
-    """The docstrings are the reference that docs/configuration.md is made of."""
+    """The docstrings are the reference that docs/reference/configuration.md is made of."""
     for model in (TrainConfig, *(type(v) for v in (Hero(), VerifierOnly(), Gdpo()))):
         for name in set(model.model_fields) - {"type"}:
             said = "".join(kind.__doc__ or "" for kind in model.__mro__)

@@ -51,7 +51,7 @@ class GatedHero(Banded):
     weight is `1 + trust * (w_u - 1)`. In a mixed group the bands are `trust * alpha` and `trust * beta` wide; in a
     uniform group, which only the reward model ranks, they are whole, and the normalised result is multiplied by the
     trust. A trust of 0 is the verifier alone, exactly. A batch is shaped with the trust that the batches before it
-    have left. What is bounded by it, and what is not: docs/method.md.
+    have left. What is bounded by it, and what is not: docs/science/method.md.
 
     Attributes:
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
