@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
 from hero_rl.rules.base import State
@@ -20,6 +22,8 @@ _LEAST_VARIANCE = 0.04
 
 _FORGOTTEN = 0.01  # observations
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 class Evidence(State):
     """What the observations so far say, each an AUROC between 0 and 1; those of older batches count less.
@@ -31,10 +35,10 @@ class Evidence(State):
         auroc_squared: mean of their squares.
     """
 
-    trust: float = 0.0
-    evidence: float = 0.0
-    auroc: float = 0.5
-    auroc_squared: float = 0.25
+    trust: Share = 0.0
+    evidence: Annotated[float, Field(ge=0)] = 0.0
+    auroc: Share = 0.5
+    auroc_squared: Share = 0.25
 
     def after(self, auroc: Float[Tensor, " M"], memory: float) -> Evidence:
         """The evidence after a batch with M observations, of which `memory` is the share of older ones that is kept."""
@@ -44,7 +48,9 @@ class Evidence(State):
         if count:
             mean = (kept * mean + auroc.sum().item()) / evidence
             squared = (kept * squared + auroc.square().sum().item()) / evidence
-        return Evidence(trust=trust_of(mean, squared, evidence), evidence=evidence, auroc=mean, auroc_squared=squared)
+        trust = trust_of(mean, squared, evidence)
+        mean, squared = min(mean, 1.0), min(squared, 1.0)  # rounding
+        return Evidence(trust=trust, evidence=evidence, auroc=mean, auroc_squared=squared)
 
     def filled_up(self, others: Iterable[Evidence]) -> Evidence:
         """This domain's evidence with as many of the others' observations as it lacks of `FEWEST`.
