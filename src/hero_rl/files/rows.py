@@ -191,7 +191,7 @@ def as_text(value: Any, column: str, place: Place | str) -> str:
     """A value that is text, or a number as text, and not blank; else a `DataError` that names column and place."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of integers with a gap in it is read as floats
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    if type(value) is int or (isinstance(value, float) and math.isfinite(value)):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{place}: {column!r} must be text or a number, not {short(value)}")
@@ -208,7 +208,9 @@ def as_reference(value: Any, column: str, place: Place | str) -> Reference | Non
         return value
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
         return str(value if value % 1 else int(value))
     if isinstance(value, (list, tuple)) and not any(isinstance(one, (list, tuple)) for one in value):
         several = [as_reference(one, column, place) for one in value]
