@@ -32,6 +32,7 @@ MAY_IMPORT = {
         "files",
         "signals",
         "settings",
+        "rollouts",
         "rules",
         "scoring",
         "verifiers",

@@ -18,6 +18,7 @@ __all__ = [
     "as_id",
     "as_number",
     "as_score",
+    "as_sign_or_verdict",
     "as_step",
     "as_text",
     "as_verdict",
@@ -76,6 +77,11 @@ def as_verdict(value: Any, column: str, place: Place) -> float | None:
     if isinstance(value, (bool, int, float)) and value in (0, 1):
         return float(value)
     raise _wrong(value, column, place, "0, 1, true, false or null")
+
+
+def as_sign_or_verdict(value: Any, column: str, place: Place) -> float | None:
+    """A verdict, or -1 for incorrect, as rewards of +1 and -1 have it."""
+    return 0.0 if not isinstance(value, bool) and value == -1 else as_verdict(value, column, place)
 
 
 def as_step(value: Any, column: str, place: Place) -> int | None:
