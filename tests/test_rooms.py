@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "rules": {"signals"},
     "verifiers": {"signals", "files", "clients"},
     "reward_models": {"signals", "background", "clients", "files"},
-    "scoring": {"signals", "background", "verifiers", "reward_models"},
+    "scoring": {"files", "signals", "background", "verifiers", "reward_models"},
     "rollouts": {"files", "signals"},
     "monitoring": {"signals", "rules"},
     "preflight": {"signals", "rules"},

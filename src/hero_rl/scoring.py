@@ -23,8 +23,8 @@ from torch import Tensor
 
 from hero_rl.background import Background
 from hero_rl.errors import HeroError
+from hero_rl.files.messages import plain_message, text_of_content
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
-from hero_rl.reward_models.messages import plain_message, text_of_content
 from hero_rl.signals import Signals
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, best_of
 

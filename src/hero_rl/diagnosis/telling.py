@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from hero_rl.files.messages import text_of_content
 from hero_rl.files.rows import Reference
 from hero_rl.rollouts import Rollout
 from hero_rl.rollouts.record import Text
@@ -133,7 +134,7 @@ def plain(text: Text) -> str:
     """Text, or the contents of chat messages one after the other."""
     if isinstance(text, str):
         return text
-    return "\n".join(_content(message.get("content")) for message in text)
+    return "\n".join(text_of_content(message.get("content")) for message in text)
 
 
 def _question(prompt: Text) -> str:
@@ -142,13 +143,6 @@ def _question(prompt: Text) -> str:
         return prompt
     asked = [message for message in prompt if message.get("role") == "user"]
     return plain(asked[-1:] or prompt)
-
-
-def _content(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, list) else []
-    return "".join(str(block.get("text", "")) for block in blocks if isinstance(block, dict))
 
 
 def excerpt(text: str, length: int) -> str:

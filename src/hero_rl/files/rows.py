@@ -10,7 +10,7 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ __all__ = [
     "as_text",
     "field",
     "is_messages",
+    "outermost",
     "read_rows",
     "short",
     "without_nulls",
@@ -72,7 +73,7 @@ def read_rows(
 
     Args:
         path: the file.
-        columns: all that is wanted of a Parquet file; none for all.
+        columns: all that is wanted of a Parquet file, whole columns of dotted names; none for all.
         moved: told how many of the file's bytes are read, before each row.
 
     Yields:
@@ -130,12 +131,15 @@ def _parquet_rows(path: Path, columns: Sequence[str], moved: Callable[[int], obj
     try:
         with pyarrow.parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as table:
             total, schema = table.metadata.num_rows, table.schema_arrow
-            for column in columns:
-                if column not in schema.names:
+            wanted = {column: outermost(column, schema.names) for column in columns}
+            for column, whole in wanted.items():
+                if whole not in schema.names:
                     raise DataError(f"{path}: no column {column!r}; it has {sorted(schema.names)}")
             as_json = {field.name for field in schema if field.metadata and AS_JSON in field.metadata}
             messages = {field.name for field in schema if is_messages(field.type)}
-            for batch in table.iter_batches(batch_size=_AT_A_TIME, columns=list(columns) or None):
+            for batch in table.iter_batches(
+                batch_size=_AT_A_TIME, columns=list(dict.fromkeys(wanted.values())) or None
+            ):
                 for row in batch.to_pylist():
                     number += 1
                     moved(size * number // total)
@@ -185,6 +189,11 @@ def field(row: Mapping[str, Any], column: str, place: Place | str) -> Any:
         except DataError as error:
             raise DataError(f"{error} in {outer!r}") from None
     raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
+
+
+def outermost(column: str, names: Collection[str]) -> str:
+    """The column that a dotted name reaches into; a column's own name is that column."""
+    return column if column in names else column.partition(".")[0]
 
 
 def as_text(value: Any, column: str, place: Place | str) -> str:

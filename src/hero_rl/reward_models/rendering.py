@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from hero_rl.errors import ConfigError
+from hero_rl.files.messages import foreign_parts, plain_message, text_of_content
 from hero_rl.files.rows import short
 from hero_rl.reward_models.base import Conversation
-from hero_rl.reward_models.messages import foreign_parts, plain_message, text_of_content
 
 __all__ = ["OtherParts", "Renderer", "Tokens", "own_limit"]
 

@@ -45,6 +45,7 @@ class RolloutReader:
         columns: names of the first row's columns.
         size: bytes of all files.
         position: how many of them the running iteration has read.
+        tokenizer: the policy's, for files that hold token ids; None where none was named.
         passed_over: why -> how many rows of the running iteration were no rollouts.
 
     Raises:
@@ -66,7 +67,7 @@ class RolloutReader:
         self.size = sum(file.stat().st_size for file in self.files)
         self.position = 0
         self.passed_over: Counter[str] = Counter()
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self.layout = self._layout(columns, format)
 
     def __iter__(self) -> Iterator[Rollout]:
@@ -140,12 +141,12 @@ class RolloutReader:
         Raises:
             ConfigError: none was named, or it cannot be loaded.
         """
-        if self._tokenizer is None:
+        if self.tokenizer is None:
             raise ConfigError(f"{self.path} holds token ids: name the policy's tokenizer (--tokenizer)")
         from transformers import AutoTokenizer
 
         try:
-            return AutoTokenizer.from_pretrained(self._tokenizer)
+            return AutoTokenizer.from_pretrained(self.tokenizer)
         except (OSError, ValueError) as error:
             raise ConfigError(f"tokenizer: {error}") from None
 

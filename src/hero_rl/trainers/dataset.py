@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from hero_rl.errors import DataError
-from hero_rl.files.rows import Reference, as_reference, field, short
+from hero_rl.files.rows import Reference, as_reference, field, outermost, short
 
 __all__ = ["check_datasets", "reference_of"]
 
@@ -63,7 +63,7 @@ def reference_of(row: dict[str, Any], column: str, place: str) -> Reference:
 def _references(name: str, dataset: Any, column: str) -> list[Reference]:
     known = getattr(dataset, "column_names", None)  # None too for a stream that does not say
     for wanted, setting in ((column, " (reference_column)"), ("prompt", "")):
-        if known is not None and wanted not in known:
+        if known is not None and outermost(wanted, known) not in known:
             raise DataError(f"{name} has no column {wanted!r}{setting}; it has {sorted(known)}")
     found = [reference_of(row, column, f"{name}[{number}]") for number, row in enumerate(_rows(dataset, column))]
     if not found:
@@ -76,5 +76,6 @@ def _rows(dataset: Any, column: str) -> Iterator[dict[str, Any]]:
     if not hasattr(dataset, "__len__"):
         yield from islice(dataset, _OF_A_STREAM)
         return
-    values = dataset.select_columns([column]) if hasattr(dataset, "select_columns") else dataset
+    known = getattr(dataset, "column_names", None)
+    values = dataset.select_columns([outermost(column, known)]) if known else dataset
     yield from (values[number] for number in range(len(values)))

@@ -12,12 +12,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hero_rl.reward_models.base import Message
-
 __all__ = ["foreign_parts", "plain_message", "text_of_content"]
 
 
-def plain_message(message: Message) -> Message:
+def plain_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message with a list of text parts joined, null as no text, and tool calls as templates take them."""
     content, calls = message.get("content"), message.get("tool_calls")
     if isinstance(content, str) and not calls and "tool_calls" not in message:
