@@ -26,10 +26,9 @@ from typing import Any
 
 import hero_rl.verifiers.math.tree as tree
 from hero_rl.verifiers import MathVerifier, Reason
+from hero_rl.verifiers.math.readings import reads, respelled_reference
 from hero_rl.verifiers.math.tree import formulas, tokens
-from hero_rl.verifiers.math.text.spelling import respell
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
-from hero_rl.verifiers.math.verifier import _reads
 
 NOBODYS_ANSWER = "-73.2058417"
 MOST_PARTS = 60
@@ -185,8 +184,8 @@ class Writer:
         name = self.draw.choice(sorted(FUNCTIONS))
         command = self.draw.choice(("\\" + name, name, rf"\operatorname{{{name}}}"))
         forms = (
-            rf"{command} \0", rf"{command}(\0)", rf"{command}(\0, \0)", rf"{command}_{{\0}} \0", rf"{command}^{{\0}}(\0)",
-            r"f(\0)", r"a_{\0}", r"a_\0", r"f(\0, \0)", r"f'(\0)", r"|\0|", r"\0!", r"\binom{\0}{\0}",
+            rf"{command} \0", rf"{command}(\0)", rf"{command}(\0, \0)", rf"{command}_{{\0}} \0",
+            rf"{command}^{{\0}}(\0)", r"f(\0)", r"a_{\0}", r"a_\0", r"f(\0, \0)", r"f'(\0)", r"|\0|", r"\0!", r"\binom{\0}{\0}",
             r"\lfloor \0 \rfloor", r"\lceil \0 \rceil", r"\0 \bmod \0", r"\sqrt{\0}", r"\sqrt[\0]{\0}", r"\sqrt\0",
             rf"{command}(\0, \0, \0)", rf"{command}^{{-1}} \0",
         )  # fmt: skip
@@ -255,13 +254,14 @@ class Writer:
 
     def relation(self) -> Part:
         sign = self.draw.choice((*SIGNS, "=", "<", ">", r"\le", r"\ge", r"\ne", r"\in", r"\approx"))
-        forms = (rf"\0 {sign} \0", rf"x {sign} \0", rf"\0 {sign} \0 {sign} \0", rf"f(x) = \0", rf"|x| {sign} \0")
+        forms = (rf"\0 {sign} \0", rf"x {sign} \0", rf"\0 {sign} \0 {sign} \0", r"f(x) = \0", rf"|x| {sign} \0")
         return self.of(self.draw.choice(forms))
 
 
 def kinds_of_nodes() -> list[str]:
     """The names of all kinds of nodes."""
-    return [kind.__name__ for kind in vars(formulas).values() if isinstance(kind, type) and issubclass(kind, formulas.Node) and kind is not formulas.Node]  # fmt: skip
+    kinds = [kind for kind in vars(formulas).values() if isinstance(kind, type) and issubclass(kind, formulas.Node)]
+    return [kind.__name__ for kind in kinds if kind is not formulas.Node]
 
 
 def pairs(seed: int) -> Iterator[tuple[str, str]]:
@@ -270,7 +270,7 @@ def pairs(seed: int) -> Iterator[tuple[str, str]]:
     while True:
         one = writer.answer()
         # A reference that cannot be read ends a check early, so most are drawn until one can be.
-        while writer.draw.random() < 0.95 and not _reads(respell(str(one))):
+        while writer.draw.random() < 0.95 and not reads(respelled_reference(str(one))):
             one = writer.answer()
         for _ in range(4):
             other = writer.redrawn(one) if writer.draw.random() < 0.6 else writer.answer()
@@ -313,15 +313,19 @@ def rows_of(folder: Path) -> Iterator[tuple[str, str]]:
         with opener(path, "rt", encoding="utf-8") as lines:
             for line in lines:
                 row = json.loads(line)
-                reference = next((row[name] for name in ("gold", "reference", "answer") if isinstance(row.get(name), str)), None)  # fmt: skip
-                answer = next((row[name] for name in ("answer", "response", "completion") if isinstance(row.get(name), str)), None)  # fmt: skip
-                if reference is not None:
+                reference = _first_text(row, "gold", "reference", "ground_truth", "answer")
+                answer = _first_text(row, "answer", "response", "completion")
+                if reference:
                     found.append((reference, answer or reference))
     answers = [answer for _, answer in found]
     for reference, answer in found:
         yield reference, answer
         for _ in range(3):
             yield reference, draw.choice(answers)
+
+
+def _first_text(row: dict[str, Any], *names: str) -> str | None:
+    return next((row[name] for name in names if isinstance(row.get(name), str)), None)
 
 
 def main() -> None:
@@ -334,8 +338,7 @@ def main() -> None:
     reasons = Counter[str]()
     drawn = zip(pairs(arguments.seed), range(arguments.checks), strict=False)
     checks = rows_of(arguments.data) if arguments.data else (pair for pair, _ in drawn)
-    number = 0
-    for number, (reference, answer) in enumerate(checks, 1):
+    for reference, answer in checks:
         start = time.thread_time()
         fault = fault_of(verifier, reference, answer)
         slowest = sorted([*slowest, (time.thread_time() - start, reference, answer)], reverse=True)[:5]
@@ -344,7 +347,7 @@ def main() -> None:
             found[fault.what] += 1
             if found[fault.what] <= 3:
                 print(f"{fault.what}\n  reference {fault.reference!r}\n  answer    {fault.answer!r}", flush=True)
-    print(f"{number} checks, {sum(found.values())} faults: {dict(found)}")
+    print(f"{reasons.total()} checks, {sum(found.values())} faults: {dict(found)}")
     print(dict(reasons))
     for seconds, reference, answer in slowest:
         print(f"{seconds * 1e3:.0f} ms  {reference[:100]!r}  {answer[:200]!r}")
