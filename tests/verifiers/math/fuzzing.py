@@ -186,8 +186,8 @@ class Writer:
         forms = (
             rf"{command} \0", rf"{command}(\0)", rf"{command}(\0, \0)", rf"{command}_{{\0}} \0",
             rf"{command}^{{\0}}(\0)", r"f(\0)", r"a_{\0}", r"a_\0", r"f(\0, \0)", r"f'(\0)", r"|\0|", r"\0!",
-            r"\binom{\0}{\0}", r"\lfloor \0 \rfloor", r"\lceil \0 \rceil", r"\0 \bmod \0", r"\sqrt{\0}", r"\sqrt[\0]{\0}",
-            r"\sqrt\0", r"\0^\prime", r"\0^{\prime}",
+            r"\binom{\0}{\0}", r"\lfloor \0 \rfloor", r"\lceil \0 \rceil", r"\0 \bmod \0", r"\sqrt{\0}",
+            r"\sqrt[\0]{\0}", r"\sqrt\0", r"\0^\prime", r"\0^{\prime}",
             rf"{command}(\0, \0, \0)", rf"{command}^{{-1}} \0",
         )  # fmt: skip
         return self.of(self.draw.choice(forms))
