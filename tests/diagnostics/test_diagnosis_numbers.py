@@ -18,12 +18,13 @@ from strategies import columns, heroes
 
 from hero_rl.diagnosis import parse_sweep
 from hero_rl.diagnosis.bands import bands
-from hero_rl.diagnosis.groups import GroupTable, counts
+from hero_rl.diagnosis.groups import counts
 from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
 from hero_rl.diagnosis.labels import label_check
 from hero_rl.diagnosis.ranking import overlap, ranking, weighted_auroc
 from hero_rl.diagnosis.replay import mass_shares, replay
 from hero_rl.diagnosis.sweep import sign_agreement
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.trends import by_step, length_bias, spearman
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum

@@ -28,7 +28,7 @@ from misbehaving_server import (
 )
 from pydantic import ValidationError
 
-from hero_rl.clients import engine
+from hero_rl.clients import breaker
 from hero_rl.clients.engine import seconds_asked
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verifier
@@ -429,7 +429,7 @@ def test_what_denies_after_a_reply_abstains_unless_it_lasts(server, judge_of, st
     server.script = [answers(status)]
     assert judge.verify("4", "4").reason is Reason.JUDGE_UNREACHABLE
     assert judge.counters["denied"] == 3
-    monkeypatch.setattr(engine, "_SECONDS_TO_COME_BACK", 0.1)
+    monkeypatch.setattr(breaker, "_SECONDS_TO_COME_BACK", 0.1)
     time.sleep(0.1)
     with pytest.raises(ConfigError, match=str(status)):
         judge.verify("4", "4")

@@ -13,13 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import threading
-import time
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -29,6 +26,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from hero_rl.background import woken_by
+from hero_rl.clients.breaker import Breaker
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint is asked
@@ -38,8 +36,6 @@ if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint 
 
 __all__ = [
     "MAX_QUOTED_CHARACTERS",
-    "Breaker",
-    "Denials",
     "Denied",
     "Engine",
     "Refused",
@@ -59,7 +55,6 @@ MAX_QUOTED_CHARACTERS = 300
 _MAX_REPLY_BYTES = 4 * 2**20
 _LONGEST_BACK_OFF = 8.0
 _SECONDS_TO_SHUT_DOWN = 5.0
-_SECONDS_TO_COME_BACK = 600.0  # while a server loads its model anew, the proxy before it answers 404
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -288,117 +283,6 @@ class Session:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
-
-
-class Denials:
-    """Since when a server denies: a proxy does so while what it stands for restarts, and wrong settings for ever."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-
-    def add(self, *, for_good: bool = False) -> None:
-        """It denied, or did what no restart explains."""
-        self._since = -math.inf if for_good else time.monotonic() if self._since is None else self._since
-
-    def end(self) -> None:
-        """It did something else."""
-        self._since = None
-
-    @property
-    def last(self) -> bool:
-        """Whether it has denied for ten minutes and done nothing else."""
-        return self._since is not None and time.monotonic() - self._since >= _SECONDS_TO_COME_BACK
-
-
-class Breaker:
-    """Gives up a server that has gone silent, in all calls, until it answers again.
-
-    It opens after as many requests in a row as run at one time (eight at least) that failed in all their attempts, and
-    once requests were under way for `2 * seconds` and none was answered: one attempt and one more. While it is open, a
-    call makes one request in one attempt of at most `seconds`, and the others only if that is answered.
-
-    Whatever the server does, a call of n requests takes at most `(2 + ceil(n / concurrency)) * seconds`: as long as if
-    each took all its time, and two more.
-
-    Args:
-        concurrency: requests at one time.
-        seconds: time limit of one request.
-    """
-
-    def __init__(self, concurrency: int, seconds: float) -> None:
-        self._concurrency = concurrency
-        self._seconds = seconds
-        self._failures = 0
-        self._answered_at = -math.inf
-        self._opened = asyncio.Event()
-
-    @property
-    def open(self) -> bool:
-        """Whether the server is given up."""
-        return self._opened.is_set()
-
-    def answered(self) -> None:
-        """A request was answered."""
-        self._failures = 0
-        self._answered_at = time.monotonic()
-        self._opened.clear()
-
-    def failed(self) -> None:
-        """A request failed in all its attempts."""
-        self._failures += 1
-        if self._failures >= max(self._concurrency, 8):
-            self.trip()
-
-    def trip(self) -> None:
-        """Open it."""
-        self._opened.set()
-
-    async def ask_all(
-        self, ask: Callable[[Item, int], Awaitable[Result]], items: Sequence[Item], retries: int
-    ) -> list[Result | None]:
-        """What each request comes to, None for those that were given up; the first error ends the others.
-
-        Args:
-            ask: makes the request of an item with so many retries, and says whether it was `answered` or `failed`.
-            items: what is asked.
-            retries: attempts after the first.
-        """
-        until = time.monotonic() + (2 + math.ceil(len(items) / self._concurrency)) * self._seconds
-        found: list[Result | None] = []
-        if self.open:
-            found = await _until(asyncio.sleep(self._seconds), [ask(item, 0) for item in items[:1]])
-            if self.open:
-                return found + [None] * (len(items) - len(found))
-        return found + await _until(self._silence(until), [ask(item, retries) for item in items[len(found) :]])
-
-    async def _silence(self, until: float) -> None:
-        """Returns when it opens, and then at the latest."""
-        began = time.monotonic()
-        while not self.open:
-            now, silent_at = time.monotonic(), max(began, self._answered_at) + 2 * self._seconds
-            if now >= silent_at:
-                self.trip()
-            elif now >= until:
-                return
-            else:
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._opened.wait(), min(silent_at, until) - now)
-
-
-async def _until(end: Coroutine[Any, Any, None], work: Iterable[Awaitable[Result]]) -> list[Result | None]:
-    """What each part comes to, None for those that are under way at the end; the first error ends the others."""
-    tasks = [asyncio.ensure_future(part) for part in work]
-    watched = [asyncio.ensure_future(end)]
-    try:
-        if tasks:
-            done = asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            watched.append(asyncio.ensure_future(done))  # pyright: ignore[reportArgumentType]
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        return [task.result() if task.done() else None for task in tasks]
-    finally:
-        for task in (*watched, *tasks):
-            task.cancel()  # to no effect on those that are done
-        await asyncio.gather(*watched, *tasks, return_exceptions=True)
 
 
 class Engine:

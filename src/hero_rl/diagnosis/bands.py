@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hero_rl.diagnosis.groups import GroupTable
 from hero_rl.diagnosis.intervals import histogram
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Bands, Saturation
 from hero_rl.diagnosis.replay import Replay, replay
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import Hero
 from hero_rl.rules.hero import banded_reward
 

@@ -11,7 +11,7 @@ import torch
 
 from hero_rl.diagnosis.bands import bands, saturation
 from hero_rl.diagnosis.findings import findings
-from hero_rl.diagnosis.groups import GroupTable, by_difficulty, counts, starvation
+from hero_rl.diagnosis.groups import by_difficulty, counts, starvation
 from hero_rl.diagnosis.intervals import histogram
 from hero_rl.diagnosis.labels import label_check
 from hero_rl.diagnosis.log import Collector, RolloutLog
@@ -19,6 +19,7 @@ from hero_rl.diagnosis.numbers import Diagnosis, Histogram, Mass, ReasonCount, S
 from hero_rl.diagnosis.ranking import overlap, ranking
 from hero_rl.diagnosis.replay import Replay, mass_shares, replay, rules_by_scale
 from hero_rl.diagnosis.sweep import sweep
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.telling import excerpt
 from hero_rl.diagnosis.trends import by_step, drift, length_bias
 from hero_rl.errors import DataError

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from hero_rl.diagnosis.groups import GroupTable
 from hero_rl.diagnosis.intervals import bootstrap_interval
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Interval, LabelCheck
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import group_auroc
 
 __all__ = ["label_check"]

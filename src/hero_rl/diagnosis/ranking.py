@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from hero_rl.diagnosis.groups import GroupTable
 from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Interval, Overlap, Ranking
 from hero_rl.diagnosis.replay import gated, replay
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import Hero
 
 __all__ = ["overlap", "ranking", "weighted_auroc"]

@@ -13,8 +13,8 @@ from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, Rule, Verifier
 from hero_rl.signals import Signals
 
 if TYPE_CHECKING:
-    from hero_rl.diagnosis.groups import GroupTable
     from hero_rl.diagnosis.log import RolloutLog
+    from hero_rl.diagnosis.table import GroupTable
 
 __all__ = ["Replay", "gated", "mass_shares", "replay", "rules_by_scale"]
 

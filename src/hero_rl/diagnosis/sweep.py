@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from hero_rl.diagnosis.bands import saturated
-from hero_rl.diagnosis.groups import GroupTable
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import SweepRow
 from hero_rl.diagnosis.replay import Replay, mass_shares, replay
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.trends import spearman
 from hero_rl.errors import ConfigError
 from hero_rl.rules import Groups, Hero

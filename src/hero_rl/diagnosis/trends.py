@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hero_rl.diagnosis.groups import GroupTable
 from hero_rl.diagnosis.intervals import bootstrap_interval
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Drift, LengthBias, StepNumbers
+from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import Groups
 
 __all__ = ["by_step", "drift", "length_bias", "spearman"]

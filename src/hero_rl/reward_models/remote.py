@@ -15,17 +15,14 @@ import asyncio
 import logging
 import math
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hero_rl.clients.engine import (
-    Denials,
     Denied,
     Engine,
     Refused,
@@ -39,15 +36,15 @@ from hero_rl.clients.engine import (
 )
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, Scores
+from hero_rl.reward_models.protocols import PROTOCOLS, Number
 from hero_rl.reward_models.rendering import Renderer, Tokens, own_limit
+from hero_rl.reward_models.servers import Server, Servers, Unfit
 
 __all__ = ["RemoteRewardModel", "RemoteRewardModelConfig"]
 
 _logger = logging.getLogger(__name__)
 
 _MAX_REPLY_BYTES = 64 * 2**20  # a reply of /pooling may hold a number for each token
-_SHORTEST_REST = 0.5
-_LONGEST_REST = 300.0
 _REST_OF_DENIED = 30.0
 _SHARE_OF_PROBES = 0.25  # of a request's time, where others wait: four short texts are a fraction of its work
 
@@ -61,85 +58,6 @@ _PROBES: list[Conversation] = [
         ("Name the capital of France.", "qwer asdf zxcv qwer qwer qwer"),
     )
 ]
-
-# None is how some servers spell NaN.
-_Number = Annotated[float, Strict()] | None
-
-
-class _Classified(BaseModel):
-    index: int
-    probs: list[_Number]
-
-    def values(self, tokens: int) -> list[_Number]:
-        return self.probs
-
-
-class _Pooled(BaseModel):
-    index: int
-    data: list[list[_Number]] | list[_Number]
-
-    def values(self, tokens: int) -> list[_Number]:
-        """Those of the last token, where each token has its own."""
-        rows = [row for row in self.data if isinstance(row, list)]
-        if not rows:
-            return [value for value in self.data if not isinstance(value, list)]
-        if len(rows) != tokens:
-            raise Transient(f"{len(rows)} rows of numbers for {tokens} tokens")
-        return rows[-1]
-
-
-class _Embedded(BaseModel):
-    index: int
-    embedding: list[_Number]
-
-    def values(self, tokens: int) -> list[_Number]:
-        return self.embedding
-
-
-class _ClassifyReply(BaseModel):
-    data: list[_Classified]
-
-
-class _PoolingReply(BaseModel):
-    data: list[_Pooled]
-
-
-class _EmbeddingsReply(BaseModel):
-    data: list[_Embedded]
-
-
-@dataclass(frozen=True)
-class _Protocol:
-    """How a kind of server is asked.
-
-    Attributes:
-        path: of the endpoint.
-        options: of the body, next to `input` and `model`.
-        reply: its shape.
-        remedy: what to do about scores that are no logits.
-    """
-
-    path: str
-    options: dict[str, Any]
-    reply: type[_ClassifyReply] | type[_PoolingReply] | type[_EmbeddingsReply]
-    remedy: str
-
-
-_VLLM_REMEDY = (
-    "the server ignores `use_activation: false`, which each request carries: use vLLM 0.15 or later, or start it with "
-    "`--pooler-config '{\"use_activation\": false}'`"
-)
-_PROTOCOLS = {
-    "vllm_classify": _Protocol("/classify", {"use_activation": False}, _ClassifyReply, _VLLM_REMEDY),
-    "vllm_pooling": _Protocol("/pooling", {"use_activation": False}, _PoolingReply, _VLLM_REMEDY),
-    "sglang_embeddings": _Protocol(
-        "/v1/embeddings",
-        {"encoding_format": "float"},
-        _EmbeddingsReply,
-        "the server squeezes or normalises what the model's head gives: serve a checkpoint of a class named "
-        "*ForSequenceClassification or *ForRewardModel with `--is-embedding`",
-    ),
-}
 
 
 class RemoteRewardModelConfig(BaseModel):
@@ -252,10 +170,10 @@ class RemoteRewardModel:
 
     A request that a server refuses (400, 413, 422) is halved until the conversation at fault is alone.
 
-    Servers that go silent are given up, over all calls, as `hero_rl.clients.engine.Breaker` has it: once no request was
-    answered for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts,
-    the rest of the batch is NaN. Until one is answered, each later call scores the fixed texts, for a quarter of
-    `seconds`, and only if they come makes a request; else all of it is NaN. Whatever the servers do, a call with n
+    Servers that go silent are given up, over all calls, as `hero_rl.clients.breaker.Breaker` has it: once no request
+    was answered for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their
+    attempts, the rest of the batch is NaN. Until one is answered, each later call scores the fixed texts, for a quarter
+    of `seconds`, and only if they come makes a request; else all of it is NaN. Whatever the servers do, a call with n
     requests takes at most `(2 + ceil(n / (concurrency * URLs))) * seconds`, after the first one's look at each URL.
 
     Safe to call from many threads, and from a thread that runs an event loop, which the call then blocks. A pickled
@@ -338,13 +256,13 @@ class RemoteRewardModel:
     def _turn(self) -> _Turn:
         key = key_from(self.config.api_key_env)
         state = self._state = self._state.here()
-        pool = state.pool(self.config)
-        return _Turn(state, pool.engine, pool, key)
+        engine, servers = state.servers(self.config)
+        return _Turn(state, engine, servers, key)
 
     async def _score_all(self, turn: _Turn, sequences: list[Tokens]) -> list[float | None]:
-        if not turn.pool.greeted:
-            await _all(self._greet(turn, place) for place in turn.pool.places)
-            turn.pool.greeted = True
+        if not turn.servers.greeted:
+            await _all(self._greet(turn, server) for server in turn.servers.all)
+            turn.servers.greeted = True
         size = self.config.batch_size
         batches = [sequences[start : start + size] for start in range(0, len(sequences), size)]
         found = await turn.engine.breaker.ask_all(
@@ -388,50 +306,50 @@ class RemoteRewardModel:
     async def _attempt(self, turn: _Turn, sequences: list[Tokens]) -> list[float]:
         self._call_back(turn)
         seconds = self.config.seconds * (_SHARE_OF_PROBES if turn.engine.breaker.open else 1.0)
-        async with turn.pool.place() as place:
+        async with turn.servers.one() as server:
             try:
-                await self._probe(turn, place, seconds)
-                found = await self._fetch(turn, place.url, sequences, self.config.seconds)
-            except (Transient, _Unfit) as error:
-                self._rest(turn, place, error)
-                if turn.pool.hopeless:
+                await self._probe(turn, server, seconds)
+                found = await self._fetch(turn, server.url, sequences, self.config.seconds)
+            except (Transient, Unfit) as error:
+                self._rest(turn, server, error)
+                if turn.servers.hopeless:
                     raise ConfigError(f"{error}; so no server of the reward model is left") from None
                 asked = error.seconds_asked if isinstance(error, Transient) else 0.0
                 # Another URL need not wait for this one.
-                raise Transient(str(error), asked if turn.pool.best().rests else 0.0) from None
-            place.failures = 0
-            place.denials.end()
+                raise Transient(str(error), asked if turn.servers.best().rests else 0.0) from None
+            server.failures = 0
+            server.denials.end()
             return found
 
-    def _rest(self, turn: _Turn, place: _Place, error: Transient | _Unfit) -> None:
-        if isinstance(error, _Unfit):
-            place.denials.add(for_good=error.for_good)
-            place.rest(_REST_OF_DENIED)
+    def _rest(self, turn: _Turn, server: Server, error: Transient | Unfit) -> None:
+        if isinstance(error, Unfit):
+            server.denials.add(for_good=error.for_good)
+            server.rest(_REST_OF_DENIED)
             turn.state.counts.add(denied=1)
-            turn.state.log_once(_logger, f"{place.url} denied", "%s; it is given a rest", error)
+            turn.state.log_once(_logger, f"{server.url} denied", "%s; it is given a rest", error)
         else:
-            place.denials.end()
-            place.rest(min(error.seconds_asked, self.config.seconds))
+            server.denials.end()
+            server.rest(min(error.seconds_asked, self.config.seconds))
             said = "the reward model at %s fails and is given a rest: %s"
-            turn.state.log_once(_logger, place.url, said, place.url, error)
+            turn.state.log_once(_logger, server.url, said, server.url, error)
 
     def _call_back(self, turn: _Turn) -> None:
         """Probe the URLs whose rest is over, beside the requests, so that none of them waits for one that hangs."""
-        if not any(place.ready for place in turn.pool.places):
+        if not any(server.ready for server in turn.servers.all):
             return
-        for place in turn.pool.places:
-            if not place.checked and not place.rests and (place.recovery is None or place.recovery.done()):
-                place.recovery = asyncio.ensure_future(self._recover(turn, place))
+        for server in turn.servers.all:
+            if not server.checked and not server.rests and (server.recovery is None or server.recovery.done()):
+                server.recovery = asyncio.ensure_future(self._recover(turn, server))
 
-    async def _recover(self, turn: _Turn, place: _Place) -> None:
+    async def _recover(self, turn: _Turn, server: Server) -> None:
         try:
-            await self._probe(turn, place, self.config.seconds * _SHARE_OF_PROBES)
-        except (Transient, _Unfit) as error:
-            self._rest(turn, place, error)
+            await self._probe(turn, server, self.config.seconds * _SHARE_OF_PROBES)
+        except (Transient, Unfit) as error:
+            self._rest(turn, server, error)
 
     async def _fetch(self, turn: _Turn, url: str, sequences: list[Tokens], seconds: float) -> list[float]:
         """The scores by one attempt, NaN where the server has none."""
-        protocol = _PROTOCOLS[self.config.protocol]
+        protocol = PROTOCOLS[self.config.protocol]
         body: dict[str, Any] = {"input": sequences, **protocol.options}
         if self.config.model is not None:
             body["model"] = self.config.model
@@ -442,13 +360,13 @@ class RemoteRewardModel:
             turn.state.counts.add(timeouts=1)
             raise
         except Denied as error:
-            raise _Unfit(f"the reward model at {url} denies (urls, protocol, model, api_key_env?): {error}") from None
+            raise Unfit(f"the reward model at {url} denies (urls, protocol, model, api_key_env?): {error}") from None
         items = sorted(reply.data, key=lambda item: item.index)
         if [item.index for item in items] != list(range(len(sequences))):
             raise Transient(f"{len(items)} scores for {len(sequences)} conversations, or not one for each")
         return [self._score_of(item.values(len(sequences[item.index]))) for item in items]
 
-    def _score_of(self, values: list[_Number]) -> float:
+    def _score_of(self, values: list[Number]) -> float:
         if len(values) != self.config.labels:
             raise _WrongLabels(f"{len(values)} numbers for a text, where {self.config.labels} are expected (labels)")
         score = values[self.config.label]
@@ -457,61 +375,61 @@ class RemoteRewardModel:
     # Is it the right reward model, and are those its logits?
 
     async def _check_all(self, turn: _Turn) -> None:
-        turn.pool.reference = None
-        for place in turn.pool.places:
-            place.begin()
-        await _all(self._check(turn, place) for place in turn.pool.places)
-        turn.pool.greeted = True
+        turn.servers.reference = None
+        for server in turn.servers.all:
+            server.begin()
+        await _all(self._check(turn, server) for server in turn.servers.all)
+        turn.servers.greeted = True
         turn.engine.breaker.answered()
 
-    async def _check(self, turn: _Turn, place: _Place) -> None:
+    async def _check(self, turn: _Turn, server: Server) -> None:
         try:
             await with_retries(
-                lambda: self._probe(turn, place, self.config.seconds),
+                lambda: self._probe(turn, server, self.config.seconds),
                 retries=self.config.retries,
                 seconds=self.config.seconds,
                 before_retry=lambda: turn.state.counts.add(retries=1),
             )
         except Transient as error:
-            raise ConfigError(f"the reward model at {place.url} does not answer: {error}") from None
-        except _Unfit as error:
+            raise ConfigError(f"the reward model at {server.url} does not answer: {error}") from None
+        except Unfit as error:
             raise ConfigError(str(error)) from None
 
-    async def _greet(self, turn: _Turn, place: _Place) -> None:
+    async def _greet(self, turn: _Turn, server: Server) -> None:
         """Probe a URL; one that does not answer yet starts with a rest."""
         try:
-            await self._probe(turn, place, self.config.seconds)
+            await self._probe(turn, server, self.config.seconds)
         except Transient as error:
-            place.rest(min(error.seconds_asked, self.config.seconds))
-        except _Unfit as error:
+            server.rest(min(error.seconds_asked, self.config.seconds))
+        except Unfit as error:
             raise ConfigError(str(error)) from None
 
-    async def _probe(self, turn: _Turn, place: _Place, seconds: float) -> None:
+    async def _probe(self, turn: _Turn, server: Server, seconds: float) -> None:
         """Score the fixed texts, unless that was done since the URL last failed."""
-        failed_before = place.failed_probe
-        async with place.probing:
-            if place.checked:
+        failed_before = server.failed_probe
+        async with server.probing:
+            if server.checked:
                 return
-            failed = place.failed_probe
+            failed = server.failed_probe
             if failed is not None and failed is not failed_before:  # those who waited for one probe share what came
                 raise failed
             try:
-                await self._ask_what_is_known(turn, place, seconds)
-            except (Transient, _Unfit) as error:
-                place.failed_probe = error
+                await self._ask_what_is_known(turn, server, seconds)
+            except (Transient, Unfit) as error:
+                server.failed_probe = error
                 raise
-            place.checked = True
+            server.checked = True
 
-    async def _ask_what_is_known(self, turn: _Turn, place: _Place, seconds: float) -> None:
+    async def _ask_what_is_known(self, turn: _Turn, server: Server, seconds: float) -> None:
         try:
-            scores = await self._fetch(turn, place.url, self._probe_sequences(turn), seconds)
+            scores = await self._fetch(turn, server.url, self._probe_sequences(turn), seconds)
         except (_WrongLabels, Refused) as error:
-            raise _Unfit(
-                f"the reward model at {place.url} (protocol {self.config.protocol}): {error}",
+            raise Unfit(
+                f"the reward model at {server.url} (protocol {self.config.protocol}): {error}",
                 for_good=isinstance(error, _WrongLabels),
             ) from None
-        self._judge(place.url, scores)
-        self._compare(turn.pool, place.url, scores)
+        self._judge(server.url, scores)
+        self._compare(turn.servers, server.url, scores)
 
     def _probe_sequences(self, turn: _Turn) -> list[Tokens]:
         with turn.state.tokenizing:
@@ -522,28 +440,28 @@ class RemoteRewardModel:
 
     def _judge(self, url: str, scores: list[float]) -> None:
         said = ", ".join(f"{score:g}" for score in scores)
-        remedy = _PROTOCOLS[self.config.protocol].remedy
+        remedy = PROTOCOLS[self.config.protocol].remedy
         if not all(map(math.isfinite, scores)):
-            raise _Unfit(
+            raise Unfit(
                 f"the reward model at {url} gives plain texts the scores {said}: serve it in bfloat16?", for_good=True
             )
         if max(scores) - min(scores) < 1e-6:
-            raise _Unfit(f"the reward model at {url} gives every text the same score ({said}): {remedy}", for_good=True)
+            raise Unfit(f"the reward model at {url} gives every text the same score ({said}): {remedy}", for_good=True)
         if not self.config.within_unit_interval and all(0 <= score <= 1 for score in scores):
-            raise _Unfit(
+            raise Unfit(
                 f"the reward model at {url} gives scores that all lie between 0 and 1 ({said}), so probabilities, no "
                 f"logits: {remedy}; or set within_unit_interval, if its logits are like that",
                 for_good=True,
             )
 
-    def _compare(self, pool: _Pool, url: str, scores: list[float]) -> None:
-        if pool.reference is None:
-            pool.reference = (url, scores)
-        first, expected = pool.reference
+    def _compare(self, servers: Servers, url: str, scores: list[float]) -> None:
+        if servers.reference is None:
+            servers.reference = (url, scores)
+        first, expected = servers.reference
         for score, other in zip(scores, expected, strict=True):
             if abs(score - other) > self.config.tolerance * max(1.0, abs(score), abs(other)):
                 now = " now" if url == first else ""
-                raise _Unfit(
+                raise Unfit(
                     f"the reward model at {url}{now} scores a text {score:g}, and that at {first} scored it {other:g}: "
                     "serve the same model with the same settings at all urls (or raise tolerance)",
                     for_good=True,
@@ -552,116 +470,6 @@ class RemoteRewardModel:
 
 class _WrongLabels(Transient):
     """The model has another head than expected."""
-
-
-class _Unfit(Exception):
-    """A URL denies, or is not the reward model it should be.
-
-    Attributes:
-        for_good: no restart explains it.
-    """
-
-    def __init__(self, said: str, *, for_good: bool = False) -> None:
-        super().__init__(said)
-        self.for_good = for_good
-
-
-@dataclass(eq=False)
-class _Place:
-    """One URL and how it is doing.
-
-    Attributes:
-        slots: a semaphore of the requests it may have at one time.
-        load: requests that have it or wait for it.
-        turns: how often it was chosen.
-        failures: rests since it last answered a request.
-        rested_at: end of its rest, by the monotonic clock.
-        checked: the fixed texts were scored since it last failed.
-        failed_probe: why they last could not be.
-        probing: held while they are.
-        denials: since when it is unfit.
-        recovery: the probe after a rest, while other URLs serve.
-    """
-
-    url: str
-    slots: asyncio.Semaphore
-    load: int = 0
-    turns: int = 0
-    failures: int = 0
-    rested_at: float = 0.0
-    checked: bool = False
-    failed_probe: Transient | _Unfit | None = None
-    probing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    denials: Denials = field(default_factory=Denials)
-    recovery: asyncio.Task[None] | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether it may be given a request: after a failure, one at a time until the first is answered."""
-        return self.checked and not self.rests and (self.failures == 0 or self.load == 0)
-
-    @property
-    def rests(self) -> bool:
-        return time.monotonic() < self.rested_at
-
-    def begin(self) -> None:
-        """Forget how it was doing."""
-        self.checked, self.failures, self.rested_at = False, 0, 0.0
-        self.denials.end()
-
-    def rest(self, at_least: float) -> None:
-        self.checked = False
-        if self.rests:  # requests that failed together are one failure
-            return
-        seconds = min(_SHORTEST_REST * 2**self.failures, _LONGEST_REST)
-        self.failures += 1
-        self.rested_at = time.monotonic() + max(at_least, seconds)
-
-
-class _Pool:
-    """The URLs, as long as their engine runs.
-
-    Attributes:
-        engine: where requests run.
-        places: the URLs.
-        greeted: each was probed once.
-        reference: a URL and its scores of the fixed texts, which those of all must equal.
-    """
-
-    def __init__(self, engine: Engine, config: RemoteRewardModelConfig) -> None:
-        self.engine = engine
-        self.places = [_Place(url, asyncio.Semaphore(config.concurrency)) for url in config.urls]
-        self.greeted = False
-        self.reference: tuple[str, list[float]] | None = None
-
-    def best(self) -> _Place:
-        """The one with the least to do of those that are ready, or do not rest, or the one whose rest ends first."""
-        ready = [place for place in self.places if place.ready]
-        awake = ready or [place for place in self.places if not place.rests]
-        if awake:
-            return min(awake, key=lambda place: (place.load, place.turns))
-        return min(self.places, key=lambda place: place.rested_at)
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether none of them will ever do."""
-        return all(place.denials.last for place in self.places)
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[_Place]:
-        """The best URL, held while it is asked."""
-        while True:
-            place = self.best()
-            place.load += 1
-            try:
-                async with place.slots:
-                    if (place.rests or not place.checked) and self.best().ready:
-                        continue  # it failed while this request waited for it
-                    place.turns += 1
-                    yield place
-                    return
-            finally:
-                place.load -= 1
 
 
 class _State(Session):
@@ -673,15 +481,17 @@ class _State(Session):
     def __init__(self, inherited: Session | None = None) -> None:
         super().__init__(inherited)
         self.tokenizing = threading.Lock()  # tokenizers keep settings of a call in themselves
-        self._pool: _Pool | None = None
-        self._pool_lock = threading.Lock()
+        self._servers: Servers | None = None
+        self._servers_of: Engine | None = None
+        self._servers_lock = threading.Lock()
 
-    def pool(self, config: RemoteRewardModelConfig) -> _Pool:
+    def servers(self, config: RemoteRewardModelConfig) -> tuple[Engine, Servers]:
+        """The servers; known anew with each engine, whose loop their locks belong to."""
         engine = self.engine(config.concurrency * len(config.urls), config.seconds)
-        with self._pool_lock:
-            if self._pool is None or self._pool.engine is not engine:
-                self._pool = _Pool(engine, config)
-            return self._pool
+        with self._servers_lock:
+            if self._servers is None or self._servers_of is not engine:
+                self._servers, self._servers_of = Servers(config.urls, config.concurrency), engine
+            return engine, self._servers
 
 
 @dataclass
@@ -691,13 +501,13 @@ class _Turn:
     Attributes:
         state: the reward model's.
         engine: where requests run.
-        pool: the URLs.
+        servers: those of the reward model.
         key: the servers', empty for none.
     """
 
     state: _State
     engine: Engine
-    pool: _Pool
+    servers: Servers
     key: str = field(repr=False)
 
 

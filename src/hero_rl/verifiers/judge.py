@@ -23,9 +23,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
+from hero_rl.clients.breaker import Denials
 from hero_rl.clients.engine import (
     MAX_QUOTED_CHARACTERS,
-    Denials,
     Denied,
     Engine,
     Refused,
@@ -185,7 +185,7 @@ class JudgeVerifier(BaseModel):
     pickled or not, and a forked process open connections of their own and count from zero. Proxies and certificates
     are read from the environment as httpx does it: where HTTP_PROXY is set, exempt a local judge by NO_PROXY.
 
-    A judge that goes silent is given up, over all calls, as `hero_rl.clients.engine.Breaker` has it: once no check got
+    A judge that goes silent is given up, over all calls, as `hero_rl.clients.breaker.Breaker` has it: once no check got
     a reply for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts, the
     rest of the batch abstains; each later call then makes one check, in at most `seconds`, and the others only if it
     gets a reply. Whatever the server does, n checks take at most `(2 + ceil(n / concurrency)) * seconds`.

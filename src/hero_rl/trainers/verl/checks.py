@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,8 @@ def plugin_problem() -> str:
     if "hero" in ADV_ESTIMATOR_REGISTRY:
         return ""
     try:
-        import hero_rl.trainers.verl.plugin  # noqa: F401
+        for plugin in entry_points(group="verl.plugins", name="hero"):
+            plugin.load()
     except Exception as error:
         return f"{type(error).__name__}: {error} (is `hero-rl[verl]` installed there?)"
     return (

@@ -1,0 +1,284 @@
+"""Sums of products of powers, and the units behind them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hero_rl.verifiers.math.tree.commands import Commands
+from hero_rl.verifiers.math.tree.cursor import END
+from hero_rl.verifiers.math.tree.formulas import (
+    Call,
+    Degrees,
+    Node,
+    Number,
+    Percent,
+    PlusMinus,
+    Power,
+    Quantity,
+    Quotient,
+    Sum,
+    Symbol,
+    symbols,
+)
+from hero_rl.verifiers.math.tree.functions import FUNCTIONS
+from hero_rl.verifiers.math.tree.numerals import is_whole, negative
+from hero_rl.verifiers.math.tree.products import times
+from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.tree.units import is_plain_noun, is_unit, unit_name
+from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, QUALIFIERS, RELATIONS, SET_OPERATIONS
+
+__all__ = ["Arithmetic"]
+
+MAX_DEPTH = 40
+MAX_SIGNS = 4
+
+_SPELLED_SCALE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_NO_FACTOR = (
+    frozenset(RELATIONS)
+    | frozenset(SET_OPERATIONS)
+    | frozenset(CONNECTORS)
+    | frozenset(
+        [
+            "times",
+            "cdot",
+            "div",
+            "pm",
+            "mp",
+            "bmod",
+            "mod",
+            "pmod",
+            "circ",
+            "mid",
+            "}",
+            "rbrace",
+            "norm",
+            "rfloor",
+            "rceil",
+            "rangle",
+            "end",
+            "%",
+            "\\",
+            "|",
+            "equiv",
+            "to",
+            "rightarrow",
+            "Rightarrow",
+            "implies",
+            "iff",
+            "&",
+            "ldots",
+        ]
+    )
+)
+
+
+class Arithmetic(Commands):
+    """From sums down to powers; each method reads one level, and what binds tighter below it."""
+
+    def sum(self) -> Node:
+        """Terms with signs between; where the depth of nesting is counted."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("nested too deep")
+        terms = [self.signed()]
+        while self.at("+", "-", "pm", "mp"):
+            terms.append(self.signed())
+        self.depth -= 1
+        if len(terms) == 1:
+            return terms[0]
+        return _lift_unit(terms)
+
+    def signed(self) -> Node:
+        """A product with up to `MAX_SIGNS` signs before it."""
+        signs = []
+        while self.at("+", "-", "pm", "mp"):
+            signs.append(self.take().text)
+        if len(signs) > MAX_SIGNS:
+            raise Unreadable("too many signs")
+        node = self.product()
+        for sign in reversed(signs):
+            if sign == "-":
+                node = negative(node)
+            elif sign != "+":
+                node = PlusMinus(node, flipped=sign == "mp")
+        return node
+
+    def product(self) -> Node:
+        """Factors with or without signs between; a unit ends it."""
+        node = self.factor()
+        while True:
+            if self.accept("*", "times", "cdot"):
+                node = times(node, self.signed_factor())
+            elif self.accept("/", "div"):
+                node = Quotient(node, self.signed_factor())
+            elif self.accept("bmod", "mod"):
+                node = Call("mod", (node, self.signed_factor()))
+            elif self.starts_factor():
+                node = self.adjacent(node)
+            elif self.at_unit(node):
+                return self.unit(node)
+            else:
+                return node
+
+    def signed_factor(self) -> Node:
+        """A factor that may have one sign: 2 * -3."""
+        if self.accept("-"):
+            return negative(self.factor())
+        self.accept("+")
+        return self.factor()
+
+    def starts_factor(self) -> bool:
+        """Whether a factor can start here."""
+        token = self.here
+        if token.kind in ("number", "letter"):
+            return True
+        if token.kind == "word":
+            return token.prose and token.text in ("e", "i")
+        if token.kind == "sign":
+            return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
+        return token.kind == "command" and token.text not in _NO_FACTOR
+
+    def adjacent(self, left: Node) -> Node:
+        """A factor without a sign before it; a whole number and a fraction are a mixed number."""
+        if self.here.kind == "number":
+            if (
+                isinstance(left, Number)
+                and self.ahead().text == "/"
+                and self.ahead(2).kind == "number"
+                and self.here.spaced
+            ):
+                return self.mixed(left, Quotient(self.numeral(), self.after_slash()))
+            if not isinstance(left, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
+                raise Unreadable("two numbers side by side")
+        right = self.factor()
+        if isinstance(left, Number) and isinstance(right, Quotient):
+            return self.mixed(left, right)
+        if isinstance(left, Number) and isinstance(right, Degrees) and isinstance(right.value, Quotient):
+            return Degrees(self.mixed(left, right.value))
+        if isinstance(left, Number) and isinstance(right, Number):
+            raise Unreadable("two numbers side by side")
+        return times(left, right)
+
+    def after_slash(self) -> Node:
+        """The numeral behind a slash."""
+        self.take()
+        return self.numeral()
+
+    def mixed(self, whole: Number, fraction: Quotient) -> Node:
+        """A whole number and a proper fraction as one number, 2 1/3; a product where they are none."""
+        top, bottom = fraction.top, fraction.bottom
+        if is_whole(whole) and is_whole(top) and is_whole(bottom) and 0 < top.value < bottom.value:
+            return Number(whole.value + top.value / bottom.value)
+        return times(whole, fraction)
+
+    def factor(self) -> Node:
+        """An atom with its powers and the signs behind it."""
+        base = self.postfix(self.atom())
+        if self.accept("^", "**"):
+            if self.at("prime") or (self.at("{") and self.ahead().text == "prime"):
+                return self.postfix(self.primed(base))
+            exponent = self.script()
+            if exponent == Symbol("circ"):
+                return self.degrees(base)
+            return self.postfix(Power(base, exponent))
+        return base
+
+    def postfix(self, node: Node) -> Node:
+        """The node with the signs behind it: factorials, per cent, degrees, primes."""
+        while True:
+            if self.at("!"):
+                self.take()
+                if self.at("!"):
+                    raise Unreadable("double factorial")
+                node = Call("factorial", (node,))
+            elif self.accept("%") or self.percent_word():
+                node = Percent(node)
+            elif self.at("circ") and isinstance(node, Number):
+                self.take()
+                node = Degrees(node)
+            elif self.at("'"):
+                self.take()
+                node = _with_prime(node)
+            else:
+                return node
+
+    def primed(self, node: Node) -> Node:
+        """One or more primes written as an exponent."""
+        braced = self.accept("{")
+        while self.accept("prime"):
+            node = _with_prime(node)
+        if braced:
+            self.expect("}")
+        return node
+
+    def degrees(self, node: Node) -> Node:
+        """An angle, or a temperature where C or F follows."""
+        if self.here.text in ("C", "F") and self.here.kind in ("letter", "word") and self.ahead() is END:
+            return Quantity(node, f"degree {self.take().text}")
+        return self.postfix(Degrees(node))
+
+    def percent_word(self) -> bool:
+        """Pass over "percent"; whether it stood here."""
+        if self.here.kind == "word" and self.here.text.lower() in ("percent", "pct", "percentage"):
+            self.take()
+            return True
+        return False
+
+    # Units
+
+    def at_unit(self, node: Node) -> bool:
+        """Whether a unit, or what is counted, stands behind a number."""
+        token = self.here
+        if token.kind != "word" or token.text.lower() in CONNECTORS or token.text.lower() in QUALIFIERS:
+            return False
+        if symbols(node):
+            return token.prose or is_unit(token.text)
+        return True
+
+    def unit(self, node: Node) -> Node:
+        """A number with the unit, or the counted thing, behind it."""
+        words: list[str] = []
+        if self.here.text.lower() in _SPELLED_SCALE:
+            node = times(node, Number(Fraction(10 ** _SPELLED_SCALE[self.take().text.lower()])))
+            if not self.at_unit(node):
+                return node
+        while (
+            self.here.kind == "word"
+            and self.here.text.lower() not in CONNECTORS
+            and self.here.text.lower() not in QUALIFIERS
+        ):
+            word = self.take().text
+            modifies = word.lower() in ("per", "squared", "cubed") and words
+            if not is_plain_noun(word) and not modifies and word.lower() != "square":
+                raise Unreadable(f"{word!r} behind a number")
+            words.append("/" if word.lower() == "per" else word)
+            if self.at("^"):
+                self.take()
+                power = self.script()
+                if not isinstance(power, Number):
+                    raise Unreadable("a unit's power")
+                words.append(f"^{power.value}")
+            if self.at("/", "cdot", "times") and self.ahead().kind == "word":
+                words.append("/" if self.take().text == "/" else ".")
+        if len([word for word in words if word.isalpha()]) > 4:
+            raise Unreadable("too many words behind a number")
+        name = unit_name(words)
+        if name == "degree":
+            return Degrees(node)
+        return Quantity(node, name)
+
+
+def _with_prime(node: Node) -> Node:
+    if isinstance(node, Symbol):
+        return Symbol(node.name + "'")
+    if isinstance(node, Call) and node.name not in FUNCTIONS:
+        return Call(node.name + "'", node.arguments)
+    raise Unreadable("a prime on a formula")
+
+
+def _lift_unit(terms: list[Node]) -> Node:
+    """A sum; a unit behind its last term is the unit of the whole."""
+    last = terms[-1]
+    if isinstance(last, Quantity) and not any(isinstance(term, Quantity) for term in terms[:-1]):
+        return Quantity(Sum((*terms[:-1], last.value)), last.unit)
+    return Sum(tuple(terms))

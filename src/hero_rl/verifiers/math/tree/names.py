@@ -1,0 +1,152 @@
+"""Numerals, variables with their indices, unknown functions, marked letters, number sets and words."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hero_rl.verifiers.math.text.spelling import words_only
+from hero_rl.verifiers.math.tree.brackets import Brackets
+from hero_rl.verifiers.math.tree.cursor import END
+from hero_rl.verifiers.math.tree.formulas import Based, Call, Node, Number, Product, Sequence, Symbol, Words
+from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
+from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, NUMBER_WORDS, QUALIFIERS, SETS_IN_WORDS
+
+__all__ = ["Names"]
+
+_FUNCTION_LETTERS = frozenset("fghFGHPQW")
+
+
+class Names(Brackets):
+    """What names something: a number, a letter, a word."""
+
+    def numeral(self) -> Node:
+        """A number, maybe with its base or as an ordinal."""
+        token = self.here
+        if token.kind != "number":
+            raise Unreadable("no number")
+        self.take()
+        if self.at("_") and token.text.isdigit():
+            return self.based(token.text)
+        if self.here.kind == "word" and self.here.text.lower() in ("st", "nd", "rd", "th") and not self.here.spaced:
+            self.take()
+        return read_number(token.text)
+
+    def based(self, digits: str) -> Node:
+        """Digits with the base that follows them."""
+        self.take()
+        base = self.script()
+        if not isinstance(base, Number) or not is_whole(base) or not 2 <= base.value <= 36:
+            raise Unreadable("no base")
+        return Based(digits.lstrip("0") or "0", int(base.value))
+
+    def named(self, name: str) -> Node:
+        """A variable with its subscript, or an unknown function with its arguments."""
+        if self.accept("_"):
+            return self.subscripted(name)
+        if name in ("e", "i"):
+            return Symbol(name)
+        if self.at("(") and name in _FUNCTION_LETTERS:
+            return self.call(name)
+        if self.at("(") and name.isalpha() and self.is_label_call():
+            return self.call(name)
+        return Symbol(name)
+
+    def call(self, name: str) -> Node:
+        """An unknown function at its arguments."""
+        arguments = self.bracketed()
+        items = arguments.items if isinstance(arguments, Sequence) and arguments.kind == "tuple" else (arguments,)
+        return Call(name, items)
+
+    def is_label_call(self) -> bool:
+        """Whether a bracket here holds one number, or one letter with an equals sign behind: `I(0)`, `W(n) = ...`."""
+        if self.ahead(2).text != ")":
+            return False
+        return self.ahead().kind == "number" or (self.ahead().kind == "letter" and self.ahead(3).text == "=")
+
+    def subscripted(self, name: str) -> Node:
+        """A variable with its index, or a sequence at an index that varies."""
+        place = self.position
+        braced = self.at("{")
+        first = self.ahead() if braced else self.here
+        if first.kind == "word" or first.text in ("max", "min"):
+            self.position += braced
+            words = [self.take().text]
+            while braced and not self.accept("}"):
+                words.append(self.take().text)
+                if self.here is END:
+                    raise Unreadable("an index that does not end")
+            return Symbol(f"{name}_{' '.join(words)}")
+        index = self.script()
+        if isinstance(index, Number) and is_whole(index):
+            return Symbol(f"{name}_{index.value}")
+        if isinstance(index, Symbol) and (index.name.isupper() or len(index.name) > 1):
+            return Symbol(f"{name}_{index.name}")
+        if isinstance(index, Sequence) or self.position == place:
+            raise Unreadable("an index that is none")
+        # A sequence at an index: a function of integers.
+        return Call(f"{name}_", (index,))
+
+    def word(self) -> Node:
+        """A run of words: a number word, a set in words, or text."""
+        token = self.take()
+        name = token.text
+        if name in ("e", "i") and token.prose:
+            return Symbol(name)
+        if len(name) == 1 and self.here.kind != "word":
+            return self.named(name)
+        words = [name]
+        while (
+            self.here.kind == "word"
+            and self.here.text.lower() not in CONNECTORS
+            and self.here.text.lower() not in QUALIFIERS
+        ):
+            words.append(self.take().text)
+        text = words_only(" ".join(words))
+        if not text:
+            raise Unreadable("words that are none")
+        if text in NUMBER_WORDS:
+            return Number(Fraction(NUMBER_WORDS[text]))
+        return Symbol(SETS_IN_WORDS[text]) if text in SETS_IN_WORDS else Words(text)
+
+    def number_set(self, name: str) -> Node:
+        """R, R^+, R_{>0} and the like; only the plain ones and the positive and negative reals have a meaning here."""
+        if self.accept("^"):
+            sign = self.script_sign()
+            return Symbol(f"{name}{sign}")
+        if self.at("_"):
+            raise Unreadable("a part of a number set")
+        return Symbol(name)
+
+    def script_sign(self) -> str:
+        """The sign of R^+."""
+        braced = self.accept("{")
+        if not self.at("+", "-", "*"):
+            raise Unreadable("a power of a number set")
+        sign = self.take().text
+        if braced:
+            self.expect("}")
+        return sign
+
+    def marked(self, name: str) -> Node:
+        """A letter, or a segment of two, under a mark: the mark is part of the name."""
+        group = self.script() if name in MARKS or self.at("{") else self.points()
+        letters = [
+            part.name
+            for part in (group.factors if isinstance(group, Product) else (group,))
+            if isinstance(part, Symbol)
+        ]
+        count = len(group.factors) if isinstance(group, Product) else 1
+        if len(letters) != count:
+            raise Unreadable(f"\\{name} over a formula")
+        mark = "vec" if name == "overrightarrow" else name
+        return Symbol(f"{mark} {''.join(letters)}")
+
+    def points(self) -> Node:
+        """The letters of an angle or a triangle: ABC."""
+        letters = []
+        while self.here.kind == "letter" and (self.here.text.isupper() or not letters):
+            letters.append(Symbol(self.take().text))
+        if not letters:
+            raise Unreadable("an angle without its letters")
+        return Product(tuple(letters)) if len(letters) > 1 else letters[0]

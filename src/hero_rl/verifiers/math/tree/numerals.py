@@ -1,0 +1,48 @@
+"""Numerals: a text of digits as a number, and what is done to numbers while they are read."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TypeGuard
+
+from hero_rl.verifiers.math.tree.formulas import Degrees, Negative, Node, Number, Percent, Quantity
+from hero_rl.verifiers.math.tree.tokens import Unreadable
+
+__all__ = ["is_whole", "negative", "read_number"]
+
+MAX_NUMBER_CHARACTERS = 1000
+
+
+def read_number(text: str) -> Number:
+    """A numeral: an integer, a decimal, a repeating decimal `0.1(6)`, or any with an exponent `2.5e-6`."""
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise Unreadable("a numeral too long")
+    mantissa, _, exponent = text.lower().partition("e")
+    shift = int(exponent or 0)
+    if abs(shift) > MAX_NUMBER_CHARACTERS:
+        raise Unreadable("an exponent too large")
+    whole, point, rest = mantissa.partition(".")
+    fixed, _, repeating = rest.rstrip(")").partition("(")
+    scale = Fraction(10) ** shift
+    if repeating:
+        period = 10 ** len(fixed) * (10 ** len(repeating) - 1)
+        return Number((Fraction(int(whole + fixed or 0), 10 ** len(fixed)) + Fraction(int(repeating), period)) * scale)
+    value = Fraction(int((whole + fixed) or 0), 10 ** len(fixed)) * scale
+    if point and fixed:
+        return Number(value, digits=len((whole + fixed).lstrip("0")), places=len(fixed) - shift)
+    return Number(value)
+
+
+def is_whole(node: Node) -> TypeGuard[Number]:
+    """Whether a node is an integer written without a point."""
+    return isinstance(node, Number) and node.places is None and node.value.denominator == 1
+
+
+def negative(node: Node) -> Node:
+    """Minus a node; a number and a quantity take the sign in."""
+    if isinstance(node, Number):
+        return Number(-node.value, node.digits, node.places)
+    if isinstance(node, (Quantity, Percent, Degrees)):
+        changed = negative(node.value)
+        return Quantity(changed, node.unit) if isinstance(node, Quantity) else type(node)(changed)
+    return Negative(node)

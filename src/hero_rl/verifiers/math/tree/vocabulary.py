@@ -1,0 +1,40 @@
+"""The words and commands that the grammar knows by name."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CONNECTORS",
+    "CONSTANTS",
+    "GREEK",
+    "MARKS",
+    "NUMBER_SETS",
+    "NUMBER_WORDS",
+    "QUALIFIERS",
+    "RELATIONS",
+    "SETS_IN_WORDS",
+    "SET_OPERATIONS",
+]
+
+RELATIONS = {
+    "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=", "ne": "!=", "in": "in",
+    "approx": "~",
+    "simeq": "~", "sim": "~", "doteq": "~", ":=": "=",
+}  # fmt: skip
+SET_OPERATIONS = {"cup": "union", "cap": "intersection", "setminus": "difference"}
+CONSTANTS = {"pi": "pi", "infty": "infinity", "emptyset": "empty", "imath": "i"}
+_GREEK_LETTERS = """
+alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi
+omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
+"""
+GREEK = frozenset(_GREEK_LETTERS.split())
+NUMBER_SETS = {"reals", "integers", "naturals", "rationals", "complexes"}
+QUALIFIERS = frozenset({"for", "where", "with", "respectively"})
+CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
+MARKS = frozenset({"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"})
+_TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
+NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWELVE.split())}
+SETS_IN_WORDS = {
+    "infinity": "infinity",
+    **dict.fromkeys(["all real numbers", "all reals", "all real number"], "reals"),
+    **dict.fromkeys(["no solution", "no solutions", "no real solution", "no real solutions", "empty set"], "empty"),
+}
