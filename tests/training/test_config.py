@@ -70,7 +70,7 @@ def test_a_resolved_configuration_reads_back(write, tmp_path):
     [
         ({"rule.aplha": 0.1}, r"config.yaml: rule.aplha: unknown setting; did you mean 'alpha'\?"),
         ({"modle.path": "x"}, r"config.yaml: modle: unknown setting; did you mean 'model'\?"),
-        ({"data.zzz": 1}, "config.yaml: data.zzz: unknown setting; known here: chat, eval"),
+        ({"data.zzz": 1}, "config.yaml: data.zzz: unknown setting; known here: chat, domain_column, eval"),
         ({"rule.alpha": 0.5, "rule.beta": 0.6}, "config.yaml: rule: alpha \\+ beta must be below 1"),
         ({"rule.type": "hreo"}, "config.yaml: rule: Input tag 'hreo'"),
         ({"verifier": None}, "config.yaml: verifier: "),
