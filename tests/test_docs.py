@@ -51,12 +51,12 @@ def run_smoke(tmp_path, *more):
         "--output_dir",
         str(tmp_path / "run"),
     ]
-    shell([*HERO, "train", "examples/smoke.yaml", *places, *more], cwd=ROOT)
-    return tmp_path / "run"
+    return shell([*HERO, "train", "examples/smoke.yaml", *places, *more], cwd=ROOT)
 
 
 def smoke(tmp_path):
-    assert (run_smoke(tmp_path) / "model" / "config.json").is_file()
+    run_smoke(tmp_path)
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
 def train_rm(tmp_path):
@@ -72,14 +72,12 @@ RUNS = {
     "make test": lambda _: "pytest" in made_by("test") or pytest.fail("make test"),
     "make lint": lambda _: "pyright" in made_by("lint") or pytest.fail("make lint"),
     "make install": lambda _: made_by("install"),
-    ".venv/bin/python examples/tiny_models.py /tmp/tiny": lambda tmp: shell(
+    ".venv/bin/python examples/tiny_models.py runs/tiny": lambda tmp: shell(
         [sys.executable, "examples/tiny_models.py", tmp], cwd=ROOT
     ),
     ".venv/bin/hero train examples/smoke.yaml": smoke,
     "hero train-rm examples/reward_model.yaml": train_rm,
-    "hero train examples/smoke.yaml --check": lambda _: shell(
-        [*HERO, "train", "examples/smoke.yaml", "--check"], cwd=ROOT
-    ),
+    "hero train examples/smoke.yaml --check": lambda tmp: run_smoke(tmp, "--check"),
 }
 
 
@@ -145,7 +143,7 @@ def test_commands_run(command, tmp_path, cache):
     elif command.startswith("hero eval"):
         from tiny_models import write
 
-        said = command.replace("/tmp/tiny/policy", str(write(tmp_path)[0])).replace("/tmp/eval", f"{tmp_path}/eval")
+        said = command.replace("runs/tiny/policy", str(write(tmp_path)[0])).replace("runs/eval", f"{tmp_path}/eval")
         shell([*HERO, *shlex.split(said)[1:]], cwd=ROOT)
         assert (tmp_path / "eval" / "result.json").is_file()
     elif command.startswith("hero data"):
