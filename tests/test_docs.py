@@ -19,7 +19,7 @@ HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.ex
 
 def blocks(language):
     """(page, code) of every fenced block of a language."""
-    fence = re.compile(rf"^( *)```{language}\n(.*?)^ *```", re.M | re.S)
+    fence = re.compile(rf"^( *)```{language}(?: title=[^\n]*)?\n(.*?)^ *```", re.M | re.S)
     return [(page.relative_to(ROOT), dedent(code)) for page in PAGES for _, code in fence.findall(page.read_text())]
 
 
