@@ -14,6 +14,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from hero_rl.extras import named
+
 if TYPE_CHECKING:
     from hero_rl.reward_models import LocalRewardModel
     from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
@@ -74,7 +76,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            raise named(error) from None
     raise AttributeError(f"module 'hero_rl' has no attribute {name!r}")
 
 

@@ -21,7 +21,7 @@ Band = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 class HeroState(State):
     """sigma_bar: running mean of sigma_u over groups, in the reward model's units; None before the first batch."""
 
-    sigma_bar: float | None = None
+    sigma_bar: Annotated[float, Field(ge=0)] | None = None
 
 
 class Banded(Settings):

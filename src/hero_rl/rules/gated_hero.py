@@ -24,6 +24,9 @@ _FEWEST_GROUPS = 8.0
 _LEAST_VARIANCE = 0.04
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class GatedState(HeroState):
     """sigma_bar, the trust for the next batch, and what it rests on.
 
@@ -34,10 +37,10 @@ class GatedState(HeroState):
         auroc_squared: mean of its square.
     """
 
-    trust: float = 0.0
-    evidence: float = 0.0
-    auroc: float = 0.5
-    auroc_squared: float = 0.25
+    trust: Share = 0.0
+    evidence: Annotated[float, Field(ge=0)] = 0.0
+    auroc: Share = 0.5
+    auroc_squared: Share = 0.25
 
 
 class GatedHero(Banded):
@@ -103,8 +106,8 @@ class GatedHero(Banded):
             sigma_bar=sigma_bar,
             trust=trust_of(mean, squared, evidence),
             evidence=evidence,
-            auroc=mean,
-            auroc_squared=squared,
+            auroc=min(mean, 1.0),  # rounding
+            auroc_squared=min(squared, 1.0),
         )
 
 
