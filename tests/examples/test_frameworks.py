@@ -91,7 +91,7 @@ def test_slime_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
     args = SimpleNamespace(save=str(tmp_path / "run"), load=None)
     state = HeroState()
     for some in (4, 12, 8):  # batches of other groups, so that sigma_bar is another for each
-        expected, state = whole_batch(scorer, state, some)
+        expected, state = whole_batch(scorer, state, some=some)
         logged, advantages = example.post_process(args, slime_samples()[:some])
         assert advantages == pytest.approx(expected.advantage.tolist())
         assert not any(math.isnan(reward) for reward in logged)
