@@ -1,4 +1,4 @@
-"""HERO in prime-rl: an algorithm in the place of its GRPO, over verdicts and scores that the environment put in its metrics.
+"""HERO in prime-rl: an algorithm in the place of its GRPO, over the verdicts and scores in the environment's metrics.
 
 prime-rl has no hook for this: its algorithms are a closed set, named in its own code. So this takes one line in a
 checkout, at the end of `src/prime_rl/orchestrator/algo/__init__.py`, with this folder on PYTHONPATH; then run `type =
@@ -22,7 +22,7 @@ from hero_rl.trainers.group_by_group import GroupByGroup
 
 @cache
 def shaper() -> GroupByGroup:
-    return GroupByGroup(Hero(alpha=0.05, beta=0.05), groups_per_batch=64, folder="outputs/hero")
+    return GroupByGroup(Hero(), groups_per_batch=64, folder="outputs/hero")
 
 
 class HeroAlgorithm(GRPOAlgorithm):

@@ -19,13 +19,14 @@ __all__ = ["check_datasets", "reference_of"]
 _OF_A_STREAM = 64  # rows
 
 
-def check_datasets(train: Any, evaluation: Any, column: str) -> dict[str, list[Reference]]:
+def check_datasets(train: Any, evaluation: Any, column: str, domain: str | None = None) -> dict[str, list[Reference]]:
     """The references of each dataset, by the name that an error gives it.
 
     Args:
         train: TRL's `train_dataset`; None where an environment brings the prompts.
         evaluation: TRL's `eval_dataset`, one or several by name.
         column: where a row has its reference.
+        domain: where it names its domain; None where no column does.
 
     Raises:
         DataError: a dataset lacks a column or has no rows, or a row has no reference that can be compared with; the
@@ -35,7 +36,7 @@ def check_datasets(train: Any, evaluation: Any, column: str) -> dict[str, list[R
     named = {"train_dataset": train, **{f"eval_dataset[{name!r}]": one for name, one in several.items()}}
     if not several:
         named["eval_dataset"] = evaluation
-    return {name: _references(name, dataset, column) for name, dataset in named.items() if dataset is not None}
+    return {name: _references(name, dataset, column, domain) for name, dataset in named.items() if dataset is not None}
 
 
 def reference_of(row: dict[str, Any], column: str, place: str) -> Reference:
@@ -60,10 +61,10 @@ def reference_of(row: dict[str, Any], column: str, place: str) -> Reference:
     return reference if reference is not None else ""
 
 
-def _references(name: str, dataset: Any, column: str) -> list[Reference]:
+def _references(name: str, dataset: Any, column: str, domain: str | None) -> list[Reference]:
     known = getattr(dataset, "column_names", None)  # None too for a stream that does not say
-    for wanted, setting in ((column, " (reference_column)"), ("prompt", "")):
-        if known is not None and outermost(wanted, known) not in known:
+    for wanted, setting in ((column, " (reference_column)"), (domain, " (domain_column)"), ("prompt", "")):
+        if known is not None and wanted is not None and outermost(wanted, known) not in known:
             raise DataError(f"{name} has no column {wanted!r}{setting}; it has {sorted(known)}")
     found = [reference_of(row, column, f"{name}[{number}]") for number, row in enumerate(_rows(dataset, column))]
     if not found:

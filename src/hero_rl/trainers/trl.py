@@ -1,6 +1,6 @@
 """HERO inside TRL: `HeroGRPOTrainer` and `HeroRLOOTrainer`.
 
-    from hero_rl import Hero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
+    from hero_rl import GatedHero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
 
     trainer = HeroGRPOTrainer(
         model="Qwen/Qwen3-4B-Base",
@@ -8,7 +8,7 @@
         train_dataset=dataset,  # columns: prompt, answer
         verifier=Supervised(MathVerifier()),
         reward_model="nvidia/AceMath-7B-RM",
-        rule=Hero(alpha=0.05, beta=0.05),
+        rule=GatedHero(),
     )
     trainer.train()
 
@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
@@ -47,6 +47,7 @@ from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
+from hero_rl.trainers.auditing import Auditor, auditor_for
 from hero_rl.trainers.dataset import check_datasets, reference_of
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
@@ -68,6 +69,10 @@ _log = logging.getLogger(__name__)
 class _HeroArguments:
     reference_column: str = field(
         default="answer", metadata={"help": "Column of the dataset that holds the reference answer."}
+    )
+    domain_column: str | None = field(
+        default=None,
+        metadata={"help": "Column that names each prompt's domain, for rules that trust a reward model by domain."},
     )
     max_unscorable: float = field(
         default=0.5,
@@ -138,6 +143,7 @@ class HeroMixin(_Base):
         reward_model: scores each conversation; settings are loaded, a string is the path or Hub id of a one-label
             sequence classifier. Servers are asked for the scores of a few texts before anything heavy loads.
         rule: combines both; `Hero()` unless told otherwise.
+        auditor: a second, better verifier, asked about the few rollouts that the rule `AuditedHero` draws in training.
         args: a `HeroGRPOConfig` or `HeroRLOOConfig`.
         train_dataset: needs the columns `prompt` and `args.reference_column`; a reference is text, a number, or a list
             of these, any one of which is right.
@@ -164,6 +170,7 @@ class HeroMixin(_Base):
         verifier: Verifier | BatchVerifier,
         reward_model: RewardModel | AnyRewardModel | str | None = None,
         rule: Rule | None = None,
+        auditor: Verifier | BatchVerifier | None = None,
         args: Any,
         train_dataset: Any = None,
         eval_dataset: Any = None,
@@ -176,8 +183,9 @@ class HeroMixin(_Base):
             raise TypeError(f"{type(self).__name__} takes verifier and reward_model in place of reward_funcs")
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
-        check_datasets(train_dataset, eval_dataset, args.reference_column)
+        check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column)
         self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model))
+        self.auditor = auditor_for(self.rule, auditor)
         self.rule_state = self.rule.init()
         self.watch = Watch(args.stop_on_alarm, scored=reward_model is not None)
         self._shaped: tuple[Signals, Shaped] | None = None
@@ -212,7 +220,9 @@ class HeroMixin(_Base):
         device = self.accelerator.device
         columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
         group = self._group_ids(references)
-        signals = Signals(verdict=columns[:, 0].cpu(), score=columns[:, 1].cpu(), group=group)
+        signals = Signals(columns[:, 0].cpu(), columns[:, 1].cpu(), group, self._domains(inputs))
+        if self.auditor is not None and self._mode == "train":
+            signals = self._audited(self.auditor, signals, prompts, completions, references)
         shaped, state = self.rule.update(signals, self.rule_state)
         if self._leave_one_out:
             shaped = _with_leave_one_out(shaped, group)
@@ -243,6 +253,22 @@ class HeroMixin(_Base):
 
     def _references(self, inputs: list[dict[str, Any]]) -> list[Reference]:
         return [reference_of(row, self.args.reference_column, f"a row ({short(row)})") for row in inputs]
+
+    def _domains(self, inputs: list[dict[str, Any]]) -> tuple[str, ...] | None:
+        """The domain of each gathered rollout, where a column names one."""
+        column = self.args.domain_column
+        return None if column is None else tuple(gather_object([str(row[column]) for row in inputs]))
+
+    def _audited(
+        self, auditor: Auditor, signals: Signals, prompts: list, completions: list, references: list[Reference]
+    ) -> Signals:
+        """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
+        drawn = auditor.drawn(signals, self.rule_state)
+        verdict = auditor.verdicts(self._local(drawn, len(references)), prompts, completions, references)
+        audit = _gathered(verdict.to(self.accelerator.device)).cpu()
+        for name, value in auditor.metrics(drawn, audit).items():
+            self._metrics[self._mode][name].append(value)
+        return replace(signals, audit=audit)
 
     def _group_ids(self, references: list[Reference]) -> Tensor:
         """Group of each gathered rollout: TRL lays the rollouts of one prompt side by side, across ranks too."""
@@ -305,9 +331,14 @@ class HeroMixin(_Base):
             "weight": self._local(shaped.weight, count).tolist(),
             "sigma": self._local(shaped.sigma, count).tolist(),
         }
+        if signals.domain is not None:
+            start = self.accelerator.process_index * count
+            columns["domain"] = list(signals.domain[start : start + count])
         for name, values in columns.items():
             self._pending_extra_logs[name].extend(values)
         if self._rollout_files is not None:
+            if signals.audit is not None:
+                columns["audit"] = self._local(signals.audit, count).tolist()
             columns |= {"prompt": prompts, "completion": completions}
             columns |= {"verdict": scored.verdict.tolist(), "score": scored.score.tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
