@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,7 +19,7 @@ from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 
-__all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records"]
+__all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "write_records"]
 
 AnyRun: TypeAlias = TrainConfig | VerlTrainConfig | RewardTrainConfig | SftConfig | VerlSftConfig
 
@@ -55,21 +54,6 @@ def is_finished(checkpoint: Path, max_steps: int) -> bool:
     """Whether a checkpoint is the end of its run; `max_steps` below 1 means the length that the run had."""
     state = json.loads((checkpoint / "trainer_state.json").read_text())
     return state["global_step"] >= (max_steps if max_steps > 0 else state["max_steps"])
-
-
-def latest_checkpoint(folder: Path, needed: Sequence[str] = ()) -> Path | None:
-    """The newest checkpoint of a run that was written to its end, or None.
-
-    Args:
-        folder: the run's.
-        needed: names of files that a checkpoint must have besides the trainer's own state, which is written last.
-    """
-    complete = [
-        path
-        for path in folder.glob("checkpoint-*")
-        if all((path / name).is_file() for name in ("trainer_state.json", *needed))
-    ]
-    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 class MetricsFile(TrainerCallback):

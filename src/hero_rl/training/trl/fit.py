@@ -9,14 +9,8 @@ from typing import Any
 from accelerate import PartialState
 from transformers import TrainerCallback
 
-from hero_rl.training.records import (
-    AnyRun,
-    MetricsFile,
-    check_folder,
-    is_finished,
-    latest_checkpoint,
-    write_records,
-)
+from hero_rl.trainers.checkpoints import flaw, newest_whole
+from hero_rl.training.records import AnyRun, MetricsFile, check_folder, is_finished, write_records
 from hero_rl.training.trl.progress import ProgressLine
 
 __all__ = ["fit"]
@@ -39,7 +33,7 @@ def fit(
         config: of the run.
         arguments: TRL's.
         make: the trainer, given its callbacks.
-        resume: go on from the newest complete checkpoint; a finished run is left as it is.
+        resume: go on from the newest checkpoint that can be read; a finished run is left as it is.
         progress: show a progress line.
         shown: its signals, see `ProgressLine`.
         needed: files that a checkpoint must have besides the trainer's state.
@@ -52,9 +46,9 @@ def fit(
     main = arguments.process_index == 0
     if main:
         check_folder(config, resume)
-    checkpoint = latest_checkpoint(folder, needed) if resume else None
+    checkpoint = newest_whole(folder, needed) if resume else None
     # What transformers writes last of a model: a save that was killed lacks it.
-    whole = (folder / "model" / "training_args.bin").is_file()
+    whole = not flaw(folder / "model", ("training_args.bin",))
     if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
         return folder / "model"
     line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
