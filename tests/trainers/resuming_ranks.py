@@ -11,13 +11,13 @@ from hero_rl.trainers.trl import HeroGRPOTrainer
 
 def main(policy: str, folder: Path, checkpoint: str | None = None) -> None:
     settings = {"per_device_train_batch_size": 4, "max_steps": 13, "num_iterations": 2, "ddp_backend": "gloo"}
-    settings |= {"save_strategy": "steps", "save_steps": 1, "logging_steps": 2, "rollouts_dir": str(folder / "rollouts")}
+    settings |= {"save_strategy": "steps", "save_steps": 1, "logging_steps": 2}
     trainer = HeroGRPOTrainer(
         model=policy,
         verifier=ParityVerifier(),
         reward_model=LoudnessModel(),
         rule=Hero(),
-        args=config(output_dir=str(folder), **settings),
+        args=config(output_dir=str(folder), rollouts_dir=str(folder / "rollouts"), **settings),
         train_dataset=prompts(6),
     )
     trainer.train(resume_from_checkpoint=checkpoint)

@@ -107,7 +107,7 @@ class ExactResume(_Base):
             self._buffered_inputs = send_to_device(self._carried["rollouts"], self.accelerator.device)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """TRL's; the first loss after a resume brings those since the last log, for transformers began its sums at 0."""
+        """TRL's; the first loss after a resume brings those since the last log: transformers begins its sums at 0."""
         loss = super().training_step(*args, **kwargs)
         if self._carried is not None:
             loss = loss + self._carried["loss"]
