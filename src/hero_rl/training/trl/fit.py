@@ -10,7 +10,7 @@ from accelerate import PartialState
 from transformers import TrainerCallback
 
 from hero_rl.trainers.checkpoints import flaw, newest_whole
-from hero_rl.training.records import AnyRun, MetricsFile, check_folder, is_finished, write_records
+from hero_rl.training.records import AnyRun, MetricsFile, is_finished, run_folder, write_records
 from hero_rl.training.trl.progress import ProgressLine
 
 __all__ = ["fit"]
@@ -44,22 +44,21 @@ def fit(
     """
     folder = Path(config.output_dir)
     main = arguments.process_index == 0
-    if main:
-        check_folder(config, resume)
-    checkpoint = newest_whole(folder, needed) if resume else None
-    # What transformers writes last of a model: a save that was killed lacks it.
-    whole = not flaw(folder / "model", ("training_args.bin",))
-    if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
+    with run_folder(config, resume, main):
+        checkpoint = newest_whole(folder, needed) if resume else None
+        # What transformers writes last of a model: a save that was killed lacks it.
+        whole = not flaw(folder / "model", ("training_args.bin",))
+        if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
+            return folder / "model"
+        line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
+        trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
+        if main:  # only now: a model that cannot be loaded leaves no run behind
+            write_records(config)
+        PartialState().wait_for_everyone()
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            if line is not None:
+                line.close()
+        trainer.save_model(str(folder / "model"))
         return folder / "model"
-    line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
-    trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
-    if main:  # only now: a model that cannot be loaded leaves no run behind
-        write_records(config)
-    PartialState().wait_for_everyone()
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        if line is not None:
-            line.close()
-    trainer.save_model(str(folder / "model"))
-    return folder / "model"

@@ -23,7 +23,7 @@ from hero_rl.reward_models.rendering import Renderer, own_limit
 from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import MetricsFile, check_folder, is_finished, write_records
+from hero_rl.training.records import MetricsFile, is_finished, run_folder, write_records
 from hero_rl.training.rows.pairs import PreferencePair, fingerprint, listed, load_pairs, split_by_prompt
 from hero_rl.training.trl.bradley_terry import ACCURACY, PairTrainer, tokenised
 from hero_rl.training.trl.loading import checked_arguments, load_tokenizer, named, refuse_missing_folder
@@ -114,7 +114,9 @@ def train_reward_model(
         HeroError: settings, data or checkpoint are wrong.
     """
     with quiet_libraries():
-        return _train(check_reward_run(config), resume, progress)
+        run = check_reward_run(config)
+        with run_folder(config, resume, main=run.arguments.process_index == 0):
+            return _train(run, resume, progress)
 
 
 def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
@@ -122,7 +124,6 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     main = run.arguments.process_index == 0
     say = (lambda text: print(text, file=sys.stderr)) if progress and main else (lambda text: None)
     if main:
-        check_folder(config, resume)
         _refuse_other_data(run, folder)
     checkpoint = newest_whole(folder) if resume else None
     if checkpoint and is_finished(checkpoint, run.arguments.max_steps) and (folder / "result.json").is_file():

@@ -20,7 +20,7 @@ from hero_rl.files.whole import write_whole
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import AnyRun, check_folder, write_records
+from hero_rl.training.records import AnyRun, run_folder, write_records
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.trl.loading import refuse_missing_folder
 from hero_rl.training.verl.command import MODULE, findings, place, verl_words
@@ -110,14 +110,14 @@ def train_with_verl(config: VerlTrainConfig, *, resume: bool = False, quiet: boo
     Raises:
         HeroError: settings or data are wrong, or verl failed.
     """
-    check_folder(absolute(config), resume)
-    run = check_verl_run(config)
-    for warning in run.warnings:
-        print(warning, file=sys.stderr)
-    folder = Path(run.config.output_dir)
-    command = train_command(run.config, resume=resume)
-    launch(run.config, command, lambda: _write_data(run), quiet=quiet)
-    return folder / "checkpoints"
+    with run_folder(absolute(config), resume):
+        run = check_verl_run(config)
+        for warning in run.warnings:
+            print(warning, file=sys.stderr)
+        folder = Path(run.config.output_dir)
+        command = train_command(run.config, resume=resume)
+        launch(run.config, command, lambda: _write_data(run), quiet=quiet)
+        return folder / "checkpoints"
 
 
 def train_command(config: VerlTrainConfig, *, resume: bool = False) -> Command:
