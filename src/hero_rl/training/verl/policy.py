@@ -7,16 +7,16 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel
 
 from hero_rl.errors import ConfigError, HeroError
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import replacing, write_whole
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
@@ -175,16 +175,10 @@ def metrics_file(folder: str) -> str:
 
 
 @contextmanager
-def whole_files(paths: Sequence[str]) -> Iterator[list[str]]:
-    """Temporary names for files, which get their own when all of them are written, or vanish."""
-    temporary = [f"{path}.tmp" for path in paths]
-    try:
-        yield temporary
-        for written, path in zip(temporary, paths, strict=True):
-            os.replace(written, path)
-    finally:
-        for written in temporary:
-            Path(written).unlink(missing_ok=True)
+def whole_files(paths: Sequence[str]) -> Iterator[list[BinaryIO]]:
+    """Files to write, which get their names when all of them are written, or vanish."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(replacing(Path(path))) for path in paths]
 
 
 def _write_data(run: VerlRun) -> None:
