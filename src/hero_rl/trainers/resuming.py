@@ -98,13 +98,14 @@ class ExactResume(_Base):
         if checkpoint is None or not file.is_file():  # one of an earlier version, or of fewer processes
             return
         try:
-            self._carried = torch.load(file, map_location="cpu", weights_only=True)
+            carried = torch.load(file, map_location="cpu", weights_only=True)
         except (UnpicklingError, RuntimeError) as error:
             raise CheckpointError(f"{file} cannot be read: {error}") from None
-        self._metrics["train"].update(self._carried["metrics"])
-        if self._carried["batching"] == self._batching():
-            self._step = self._carried["step"]
-            self._buffered_inputs = send_to_device(self._carried["rollouts"], self.accelerator.device)
+        self._metrics["train"].update(carried["metrics"])
+        if carried["batching"] == self._batching():
+            self._step = carried["step"]
+            self._buffered_inputs = send_to_device(carried["rollouts"], self.accelerator.device)
+        self._carried = carried
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """TRL's; the first loss after a resume brings those since the last log: transformers begins its sums at 0."""

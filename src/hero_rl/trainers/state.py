@@ -41,7 +41,7 @@ def write_state(folder: str | Path, rule: Rule, state: State, monitor: MonitorSt
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
+    record: dict[str, Any] = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
     record["processes"] = processes
     write_whole(folder / STATE_FILE, json.dumps(record, indent=2))
 
