@@ -39,7 +39,7 @@ class Auditor:
         references: Sequence[Reference],
     ) -> Float[Tensor, " b"]:
         """The auditor's verdicts on those drawn of a part of the batch; NaN on the others and where it failed."""
-        rows = drawn.nonzero().flatten().tolist()
+        rows: list[int] = drawn.nonzero().flatten().tolist()
         verdict = torch.full((len(drawn),), torch.nan)
         if rows:
             asked, answered = ([column[row] for row in rows] for column in (prompts, completions))
