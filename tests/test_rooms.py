@@ -14,6 +14,7 @@ MAY_IMPORT = {
     # the ground
     "errors": set(),
     "extras": set(),
+    "budget": set(),
     "background": set(),
     "files": set(),
     "pages": set(),
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "reward_models": {"signals", "background", "clients", "files"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "rollouts": {"files", "signals"},
-    "monitoring": {"signals", "rules"},
+    "monitoring": {"budget", "signals", "rules"},
     "preflight": {"signals", "rules"},
     "trainers": {
         "files",
@@ -43,8 +44,9 @@ MAY_IMPORT = {
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "preflight", "pages"},
     "problems": {"settings", "files", "verifiers"},
     "generation": {"background", "clients", "files", "settings"},
-    "data": {"settings", "files", "problems", "generation", "rollouts", "verifiers"},
+    "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
+        "budget",
         "signals",
         "files",
         "rollouts",
@@ -55,7 +57,17 @@ MAY_IMPORT = {
         "monitoring",
         "diagnosis",
     },
-    "evaluation": {"files", "settings", "pages", "rollouts", "verifiers", "problems", "generation", "scoring"},
+    "evaluation": {
+        "budget",
+        "files",
+        "settings",
+        "pages",
+        "rollouts",
+        "verifiers",
+        "problems",
+        "generation",
+        "scoring",
+    },
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
     "training": {
         "files",

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from hero_rl.errors import DataError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.quality import Share, measure_quality
 from hero_rl.rescoring.verdicts import Columns, verify_file
 from hero_rl.verifiers import ExactVerifier, Reason, Verdict
@@ -96,13 +96,16 @@ def test_an_interrupted_call_goes_on_where_it_was(tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.jsonl", "out.jsonl", "whole.jsonl"]
 
 
-def test_other_settings_begin_anew(tmp_path, monkeypatch):
+def test_other_settings_are_refused_until_told_to_begin_anew(tmp_path, monkeypatch):
     monkeypatch.setattr("hero_rl.rescoring.verdicts._AT_A_TIME", 10)
     path = write(tmp_path / "a.jsonl", [{"gold": "1", "response": "1"} for _ in range(30)])
     with pytest.raises(KeyboardInterrupt):
         verify_file(path, Counting(stop_after=25), Columns(), tmp_path / "out.jsonl", settings={"type": "a"})
     again = Counting()
-    verify_file(path, again, Columns(), tmp_path / "out.jsonl", settings={"type": "b"})
+    with pytest.raises(ConfigError, match="another settings; give the same, or begin anew with --restart"):
+        verify_file(path, again, Columns(), tmp_path / "out.jsonl", settings={"type": "b"})
+    assert again.rows == 0
+    verify_file(path, again, Columns(), tmp_path / "out.jsonl", settings={"type": "b"}, restart=True)
     assert again.rows == 30
 
 

@@ -67,6 +67,9 @@ class _Arguments:
     output: Path | None = None
     """Write the rows with their verdicts to this file; an interrupted call goes on where it was."""
 
+    restart: bool = False
+    """Begin anew, whatever an interrupted call left."""
+
     wrong: int = 0
     """Show so many rows whose verdict is not their label; an abstention never is."""
 
@@ -180,7 +183,7 @@ def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any)
     )
     quiet = arguments.json or not sys.stderr.isatty()
     with tqdm(unit="row", desc=path.name, disable=quiet, delay=1.0, leave=False) as bar:
-        return verify_file(path, verifier, columns, arguments.output, settings, bar.update)
+        return verify_file(path, verifier, columns, arguments.output, settings, arguments.restart, bar.update)
 
 
 def _print_one(verdict: Verdict, as_json: bool) -> None:
