@@ -18,7 +18,7 @@ from hero_rl.extras import named
 
 if TYPE_CHECKING:
     from hero_rl.reward_models import LocalRewardModel
-    from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
+    from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
     from hero_rl.scoring import Scorer
     from hero_rl.signals import Shaped, Signals
     from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
@@ -28,6 +28,7 @@ __version__ = version("hero-rl")
 
 _HOMES = {
     "ExactVerifier": "hero_rl.verifiers",
+    "AuditedHero": "hero_rl.rules",
     "GatedHero": "hero_rl.rules",
     "Gdpo": "hero_rl.rules",
     "Hero": "hero_rl.rules",
@@ -50,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AuditedHero",
     "ExactVerifier",
     "GatedHero",
     "Gdpo",

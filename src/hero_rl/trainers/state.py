@@ -65,9 +65,20 @@ def state_metrics(before: State, after: State) -> dict[str, float]:
 
     NaN where the run does not know one yet, so that every step logs the same names.
     """
-    metrics = {}
-    read = before.model_dump()
-    for name, stored in after.model_dump().items():
-        value = stored if read[name] is None else read[name]
-        metrics[f"hero/{name}"] = math.nan if value is None else value
-    return metrics
+    read, stored = _numbers(before), _numbers(after)
+    return {name: stored[name] if math.isnan(read.get(name, math.nan)) else read[name] for name in stored}
+
+
+def _numbers(state: State, prefix: str = "hero/") -> dict[str, float]:
+    """Numbers of a state by name: of a state within it `<name>_<its name>`, by domain `<name>/<domain>/<its name>`."""
+    out: dict[str, float] = {}
+    for name in type(state).model_fields:
+        value = getattr(state, name)
+        if isinstance(value, State):
+            out |= _numbers(value, f"{prefix}{name}_")
+        elif isinstance(value, dict):
+            for domain, inner in value.items():
+                out |= _numbers(inner, f"{prefix}{name}/{domain}/")
+        else:
+            out[prefix + name] = math.nan if value is None else value
+    return out
