@@ -176,9 +176,9 @@ def _verifier(rest: list[str]) -> Any:
 def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any) -> FileVerdicts:
     from tqdm import tqdm
 
-    from hero_rl.rescoring.verdicts import Columns, verify_file
+    from hero_rl.rescoring.verdicts import PairColumns, verify_file
 
-    columns = Columns(
+    columns = PairColumns(
         arguments.reference_column, arguments.completion_column, arguments.question_column, arguments.label_column
     )
     quiet = arguments.json or not sys.stderr.isatty()

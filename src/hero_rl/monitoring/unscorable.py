@@ -31,8 +31,9 @@ class UnscorableWindow:
         Raises:
             UnscorableError: the share is too large.
         """
-        if self._budget.add(lost, total):
+        too_many = self._budget.add(lost, total)
+        if too_many and self._budget.asked >= _WINDOW:
             raise UnscorableError(
                 f"{self._budget.failed} of the last {self._budget.asked} rollouts could not be scored, more than "
-                f"max_unscorable = {self._budget.share:.0%} of {max(self._budget.asked, _WINDOW)}; {about}"
+                f"max_unscorable = {self._budget.share:.0%}; {about}"
             )

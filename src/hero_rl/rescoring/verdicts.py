@@ -20,7 +20,7 @@ from hero_rl.rescoring.quality import Quality, measure_quality
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 
-__all__ = ["Columns", "FileVerdicts", "verify_file"]
+__all__ = ["FileVerdicts", "PairColumns", "verify_file"]
 
 _AT_A_TIME = 256
 _REFERENCES = ("reference", "gold")
@@ -28,7 +28,7 @@ _COMPLETIONS = ("completion", "response", "answer")
 
 
 @dataclass(frozen=True)
-class Columns:
+class PairColumns:
     """Where a file keeps what is compared.
 
     Attributes:
@@ -81,7 +81,7 @@ class FileVerdicts:
 def verify_file(
     path: Path,
     verifier: Verifier | BatchVerifier,
-    columns: Columns,
+    columns: PairColumns,
     output: Path | None = None,
     settings: Any = None,
     restart: bool = False,
@@ -160,7 +160,7 @@ def _value(verdict: Verdict | None) -> float | None:
     return None if verdict is None or verdict.abstained else verdict.value
 
 
-def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
+def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
     """Each row with its pair; labels and places are noted on the way."""
     labelled: bool | None = None
     for place, row in read_rows(path):

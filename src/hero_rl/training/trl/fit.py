@@ -32,6 +32,9 @@ def fit(
     shown: Mapping[str, str] | None = None,
     needed: Sequence[str] = (),
     callbacks: Sequence[TrainerCallback] = (),
+    begun: Callable[[], object] = lambda: None,
+    finish: Callable[[Any], object] = lambda trainer: None,
+    finished: str = "model/training_args.bin",
 ) -> Path:
     """Train, keep the record in `config.output_dir`, and save the model there.
 
@@ -44,6 +47,10 @@ def fit(
         shown: its signals, see `ProgressLine`.
         needed: files that a checkpoint must have besides the trainer's state.
         callbacks: more callbacks.
+        begun: called once the model is loaded, with the record of the run.
+        finish: called with the trainer when it is done, before the model is saved.
+        finished: file of the run's folder that is written last. Of a model transformers writes its arguments last: a
+            save that was killed lacks them.
 
     Returns:
         Folder of the trained model.
@@ -53,19 +60,19 @@ def fit(
     if main:
         check_folder(config, resume)
     checkpoint = latest_checkpoint(folder, needed) if resume else None
-    # What transformers writes last of a model: a save that was killed lacks it.
-    whole = (folder / "model" / "training_args.bin").is_file()
-    if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
+    if checkpoint and is_finished(checkpoint, arguments.max_steps) and (folder / finished).is_file():
         return folder / "model"
     line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
     trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
     if main:  # only now: a model that cannot be loaded leaves no run behind
         write_records(config)
+        begun()
     PartialState().wait_for_everyone()
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         if line is not None:
             line.close()
+    finish(trainer)
     trainer.save_model(str(folder / "model"))
     return folder / "model"
