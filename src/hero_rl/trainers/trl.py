@@ -1,6 +1,6 @@
 """HERO inside TRL: `HeroGRPOTrainer` and `HeroRLOOTrainer`.
 
-    from hero_rl import Hero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
+    from hero_rl import GatedHero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
 
     trainer = HeroGRPOTrainer(
         model="Qwen/Qwen3-4B-Base",
@@ -8,7 +8,7 @@
         train_dataset=dataset,  # columns: prompt, answer
         verifier=Supervised(MathVerifier()),
         reward_model="nvidia/AceMath-7B-RM",
-        rule=Hero(alpha=0.05, beta=0.05),
+        rule=GatedHero(),
     )
     trainer.train()
 
