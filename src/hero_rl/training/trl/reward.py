@@ -9,23 +9,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from transformers import AutoConfig, AutoModelForSequenceClassification, set_seed
 from trl import RewardConfig
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.whole import write_whole
 from hero_rl.reward_models.rendering import Renderer, own_limit
+from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import check_folder
+from hero_rl.training.records import MetricsFile, is_finished, run_folder, write_records
 from hero_rl.training.rows.pairs import PreferencePair, fingerprint, listed, load_pairs, split_by_prompt
 from hero_rl.training.trl.bradley_terry import ACCURACY, PairTrainer, tokenised
-from hero_rl.training.trl.fit import fit
 from hero_rl.training.trl.loading import checked_arguments, load_tokenizer, named, refuse_missing_folder
+from hero_rl.training.trl.progress import ProgressLine
 
 __all__ = ["RewardResult", "RewardRun", "check_reward_run", "reward_arguments", "train_reward_model"]
 
@@ -112,44 +114,39 @@ def train_reward_model(
         HeroError: settings, data or checkpoint are wrong.
     """
     with quiet_libraries():
-        return _train(check_reward_run(config), resume, progress)
+        run = check_reward_run(config)
+        with run_folder(config, resume, main=run.arguments.process_index == 0):
+            return _train(run, resume, progress)
 
 
 def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
-    folder, main = Path(run.config.output_dir), run.arguments.process_index == 0
+    config, folder = run.config, Path(run.config.output_dir)
+    main = run.arguments.process_index == 0
     say = (lambda text: print(text, file=sys.stderr)) if progress and main else (lambda text: None)
-    accuracy: list[float | None] = []
-    tokens: dict[str, int] = {}
-
-    def make(callbacks: list[Any]) -> PairTrainer:
-        trainer, counts = _trainer(run, callbacks, say)
-        tokens.update(counts)
-        return trainer
-
-    def begun() -> None:
-        record = run.counts | tokens | {"fingerprint": _fingerprint(run)}
-        write_whole(folder / "pairs.json", json.dumps(record, indent=2))
-
-    if main and resume:
-        check_folder(run.config, resume)
-        _refuse_other_data(run, folder)
-    model = fit(
-        run.config,
-        run.arguments,
-        make,
-        resume=resume,
-        progress=progress,
-        shown=_SHOWN,
-        begun=begun,
-        finish=lambda trainer: accuracy.append(_final_accuracy(trainer) if run.held_out else None),
-        finished="result.json",
-    )
-    if not accuracy:  # the run was finished before
-        kept = json.loads((folder / "result.json").read_text())
-        return RewardResult(model, kept["counts"], kept["eval_pairwise_accuracy"])
-    result = RewardResult(model, run.counts | tokens, accuracy[0])
     if main:
-        write_whole(folder / "result.json", json.dumps(asdict(result) | {"model": str(model)}, indent=2))
+        _refuse_other_data(run, folder)
+    checkpoint = newest_whole(folder) if resume else None
+    if checkpoint and is_finished(checkpoint, run.arguments.max_steps) and (folder / "result.json").is_file():
+        kept = json.loads((folder / "result.json").read_text())
+        return RewardResult(folder / "model", kept["counts"], kept["eval_pairwise_accuracy"])
+    line = ProgressLine(shown=_SHOWN) if progress else None
+    shown = [] if line is None else [line]
+    trainer, run = _trainer(run, [MetricsFile(folder / "metrics.jsonl"), *shown], say)
+    if main:  # only now: a model that cannot be loaded leaves no run behind
+        write_records(config)
+        record = run.counts | {"fingerprint": _fingerprint(run)}
+        write_whole(folder / "pairs.json", json.dumps(record, indent=2))
+    PartialState().wait_for_everyone()
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        if line is not None:
+            line.close()
+    accuracy = _final_accuracy(trainer) if run.held_out else None
+    trainer.save_model(str(folder / "model"))
+    result = RewardResult(folder / "model", run.counts, accuracy)
+    if main:
+        write_whole(folder / "result.json", json.dumps(asdict(result) | {"model": str(result.model)}, indent=2))
     return result
 
 
@@ -173,8 +170,8 @@ def _final_accuracy(trainer: PairTrainer) -> float:
     return trainer.evaluate()[ACCURACY]
 
 
-def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -> tuple[PairTrainer, dict[str, int]]:
-    """The trainer, and counts of what became of the pairs as tokens."""
+def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -> tuple[PairTrainer, RewardRun]:
+    """The trainer, and the run with the counts of its tokens."""
     tokenizer = load_tokenizer(run.config.model)
     with named("model.path"):
         model = _one_label_model(run.config, say)
@@ -184,18 +181,19 @@ def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -
     renderer = Renderer(tokenizer, min(limits, default=None))
     train, counts = tokenised(run.train, renderer)
     held_out, more = tokenised(run.held_out, renderer)
-    counts = {name: counts[name] + more[name] for name in counts}
-    said = listed(run.counts | counts)
-    say(said)
-    if counts["truncated"]:
-        say(f"{counts['truncated']} conversations are longer than {renderer.max_tokens} tokens: their middle is cut")
+    run = replace(run, counts=run.counts | {name: counts[name] + more[name] for name in counts})
+    say(listed(run.counts))
+    if run.counts["truncated"]:
+        say(
+            f"{run.counts['truncated']} conversations are longer than {renderer.max_tokens} tokens: their middle is cut"
+        )
     for name, dataset in (("train on", train), *([("evaluate on", held_out)] if run.held_out else [])):
         if not len(dataset):
-            raise DataError(f"no pairs to {name} are left once they are tokens; {said}")
+            raise DataError(f"no pairs to {name} are left once they are tokens; {listed(run.counts)}")
     trainer = PairTrainer(
         model, tokenizer, run.arguments, train, held_out if run.held_out else None, callbacks=callbacks
     )
-    return trainer, counts
+    return trainer, run
 
 
 def _source(config: RewardTrainConfig) -> dict[str, Any]:
