@@ -27,7 +27,7 @@ from hero_rl.reward_models.base import Conversation, Message, RewardModel, Score
 from hero_rl.signals import Signals
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
 
-__all__ = ["Scored", "Scorer"]
+__all__ = ["Scored", "Scorer", "says_nothing"]
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class Scored:
 
     Attributes:
         verdict: (B,) float32 on the CPU: 1 correct, 0 incorrect, NaN abstained.
-        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model.
+        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model. With one, minus
+            infinity where the completion is empty: there is nothing to score, and that is the policy's doing.
         reasons: why each verdict is what it is.
         answers: the final answers that the verifier extracted, None where it has none.
         seconds: wall-clock time of each row's check.
@@ -219,12 +220,19 @@ class Scorer:
             score = missing
         else:
             score = _checked(raw, len(prompts))
+        empty = torch.tensor([says_nothing(completion) for completion in completions])
+        score = score.masked_fill(empty, -torch.inf)
         return score, time.perf_counter() - start
 
     def _log_once(self, part: str, message: str) -> None:
         if part not in self._logged:
             _logger.exception("%s (logged once, counted always)", message)
         self._logged.add(part)
+
+
+def says_nothing(completion: str | Sequence[Message]) -> bool:
+    """Whether a completion, or its last assistant message, holds nothing but white space."""
+    return not _answer_text(completion).strip()
 
 
 def _check_kind(verdict: Any) -> None:
