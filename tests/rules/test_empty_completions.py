@@ -49,7 +49,9 @@ def test_the_verifier_alone_does_not_see_it():
 class Lengths:
     """Scores a completion by its length, an empty one highest."""
 
-    counters = {}
+    @property
+    def counters(self):
+        return {}
 
     def score(self, conversations):
         lengths = [len(conversation[-1]["content"] or "") for conversation in conversations]
