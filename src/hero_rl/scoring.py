@@ -191,9 +191,9 @@ class Scorer:
         return verdicts
 
     def _verify_one(self, reference: str, completion: str) -> Verdict:
+        assert isinstance(self.verifier, Verifier)
         start = time.perf_counter()
         try:
-            assert isinstance(self.verifier, Verifier)
             verdict = self.verifier.verify(reference, completion)
         except HeroError:
             raise
