@@ -47,6 +47,14 @@ def test_the_site_builds(tmp_path):
     assert "HeroGRPOTrainer" in api and "max_unscorable" in api
 
 
+def test_the_paper_index_leads_to_code():
+    page = (ROOT / "docs" / "science" / "paper.md").read_text()
+    rows = [row.split("|") for row in re.findall(r"^\| (.+) \|$", page, re.M)]
+    named = {path for row in rows if len(row) == 4 for path in re.findall(r"`([a-z_]+/[a-z_/.]*)`", row[2])}
+    assert len(named) > 15
+    assert not [path for path in named if not (ROOT / "src" / "hero_rl" / path).exists()]
+
+
 def on_the_page():
     """The names in the first column of the page's tables."""
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
