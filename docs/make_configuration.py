@@ -41,9 +41,9 @@ from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, Mat
 
 HEAD = """# Configuration
 
-Every setting of the verbs that take a configuration, written by `python docs/make_configuration.py` from the models that
-check it. Unknown keys are refused, with the nearest known name. Any setting can be overridden on the command line by its
-dotted name: `--rule.type gated_hero`.
+Every setting of the verbs that take a configuration, written by `python docs/make_configuration.py` from the models
+that check it. Unknown keys are refused, with the nearest known name. Any setting can be overridden on the command line
+by its dotted name: `--rule.type gated_hero`.
 
 ## Configuration of `hero train`
 
