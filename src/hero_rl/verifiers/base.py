@@ -24,6 +24,7 @@ __all__ = [
     "Verdict",
     "Verifier",
     "best_of",
+    "blamed",
     "reason_of",
     "verdicts_of",
 ]
@@ -221,6 +222,18 @@ def _openness(verdict: Verdict) -> int:
     if verdict.reason is Reason.REFERENCE_UNREADABLE:
         return 3
     return 1 if verdict.abstained else 0 if verdict.value == 1 else 2
+
+
+def blamed(verifier: Verifier, reference: str, error: Exception) -> Reason:
+    """What an answer gets on which a verifier raised: 0 where the control gets its verdicts, else an abstention."""
+    for completion in (reference, rf"\boxed{{{NOBODYS_ANSWER}}}"):
+        try:
+            verdict = verifier.verify(reference, completion)
+        except Exception:
+            return Reason.CRASHED
+        if math.isnan(verdict.value):
+            return verdict.reason
+    return reason_of(error)
 
 
 def reason_of(error: BaseException) -> Reason:
