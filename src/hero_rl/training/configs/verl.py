@@ -36,7 +36,6 @@ _RESERVED = {
     "trainer.rollout_data_dir": "output_dir",
     "trainer.validation_data_dir": "output_dir",
     "trainer.resume_mode": "--resume",
-    "trainer.v1.trainer_mode": "engine",
     "trainer.use_v1": "engine",
     "algorithm.adv_estimator": "engine",
     "algorithm.norm_adv_by_std_in_grpo": "rule.scale",
@@ -92,7 +91,7 @@ def refuse_what_verl_lacks(model: ModelConfig, data: Any) -> None:
         raise ValueError("model.revision: verl loads no revisions; download that one and name its folder in model.path")
     if model.dtype == "auto":
         raise ValueError("model.dtype: verl wants to be told: float32, bfloat16 or float16")
-    if data is not None and data.domain_column is not None:
+    if getattr(data, "domain_column", None) is not None:  # demonstrations have none
         raise ValueError("data.domain_column: rules do not see domains under verl")
     if data is not None and not data.chat:
         raise ValueError("data.chat: verl always applies a chat template; give one as model.chat_template")
