@@ -55,8 +55,9 @@ format: $(INSTALLED) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(INSTALLED) ## write docs/reference/configuration.md anew from the models
+docs: $(INSTALLED) ## build the documents as a site, site/index.html; a link that leads nowhere is an error
 	$(BIN)/python docs/make_configuration.py > docs/reference/configuration.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # torch brings the CUDA packages that it was built against, so those are left to its own pins.
 constraints: ## resolve constraints.txt and constraints-engines.txt anew (needs uv)

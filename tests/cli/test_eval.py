@@ -287,7 +287,7 @@ def test_an_interrupt_says_how_to_go_on(problems, server, tmp_path):
     out = tmp_path / "run"
     command = ["eval", out, "--benchmarks", problems, *asking(server, "--generator.concurrency", "1")]
     code, said = killed_after(server, 5, command, signal.SIGINT)
-    assert code == 130 and "every response is kept, go on with: hero eval" in said and "Traceback" not in said
+    assert code == 130 and "interrupted; go on with: hero eval" in said and "Traceback" not in said
     assert (out / "rollouts" / "sums.jsonl.partial").read_bytes().count(b"\n") >= 3
 
 
@@ -420,7 +420,7 @@ def test_two_processes_do_not_share_a_folder(problems, server, tmp_path, capsys)
 
     with RunFolder(tmp_path / "run"):
         assert main(["eval", str(tmp_path / "run"), "--benchmarks", str(problems), *asking(server)]) == 2
-    assert "another process is evaluating into it" in capsys.readouterr().err
+    assert "another process is writing there" in capsys.readouterr().err
 
 
 def test_a_full_disk_loses_nothing(problems, server, tmp_path, capsys):

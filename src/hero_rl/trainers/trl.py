@@ -1,6 +1,6 @@
 """HERO inside TRL: `HeroGRPOTrainer` and `HeroRLOOTrainer`.
 
-    from hero_rl import Hero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
+    from hero_rl import GatedHero, HeroGRPOConfig, HeroGRPOTrainer, MathVerifier, Supervised
 
     trainer = HeroGRPOTrainer(
         model="Qwen/Qwen3-4B-Base",
@@ -8,7 +8,7 @@
         train_dataset=dataset,  # columns: prompt, answer
         verifier=Supervised(MathVerifier()),
         reward_model="nvidia/AceMath-7B-RM",
-        rule=Hero(alpha=0.05, beta=0.05),
+        rule=GatedHero(),
     )
     trainer.train()
 
@@ -27,7 +27,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from zlib import crc32
 
 import torch
@@ -46,14 +46,10 @@ from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.auditing import Auditor, auditor_for
+from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
-
-if TYPE_CHECKING:
-    _Base = GRPOTrainer  # what the mixin counts on; RLOOTrainer has the same methods and attributes
-else:
-    _Base = object
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
 
@@ -129,7 +125,7 @@ class _Column:
         raise AssertionError("HeroMixin scores in _calculate_rewards")
 
 
-class HeroMixin(_Base):
+class HeroMixin(ExactResume):
     """Puts a combination rule in front of a TRL trainer that inherits from it.
 
     Args:
@@ -230,7 +226,7 @@ class HeroMixin(_Base):
             self._refuse_unscorable(shaped, scored)
             self.rule_state = state
         self._shaped = signals, shaped
-        return columns
+        return columns.where(columns.isfinite(), torch.nan)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -341,7 +337,7 @@ class HeroMixin(_Base):
             if signals.audit is not None:
                 columns["audit"] = self._local(signals.audit, count).tolist()
             columns |= {"prompt": prompts, "completion": completions}
-            columns |= {"verdict": scored.verdict.tolist(), "score": scored.score.tolist()}
+            columns |= {"verdict": scored.verdict.tolist(), "score": self._local(signals.score, count).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             self._rollouts = gather_object(rows)
 
@@ -383,7 +379,7 @@ class HeroMixin(_Base):
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
             self.watch.settle()
-            write_state(folder, self.rule, self.rule_state, self.watch.state)
+            write_state(folder, self.rule, self.rule_state, self.watch.state, self.args.world_size)
         super()._save_checkpoint(model, trial)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
