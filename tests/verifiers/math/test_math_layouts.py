@@ -60,7 +60,7 @@ LAYOUTS = {
     "JSON, Python": "{'answer': '@'}",
     "table, row": "| Step | Value |\n|---|---|\n| Work | done |\n| **Final answer** | $@$ |",
     "table, column": "| Question | Answer |\n|---|---|\n| total | $@$ |",
-    "farewell": "Hence $x = @$.\n\nI hope this helps! Let me know if you have questions.",
+    "farewell": "Hence the value is $@$.\n\nI hope this helps! Let me know if you have questions.",
     "a remark behind": "So \\boxed{@}.\n\nThis is what was asked for, as the check above shows.",
     "Chinese": "因此，最终答案是 $@$。",
     "Chinese, box": r"所以答案为：\boxed{@}。",
