@@ -47,8 +47,8 @@ format: $(INSTALLED) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(INSTALLED) ## write docs/configuration.md anew from the models
-	$(BIN)/python docs/make_configuration.py > docs/configuration.md
+docs: $(INSTALLED) ## write docs/reference/configuration.md anew from the models
+	$(BIN)/python docs/make_configuration.py > docs/reference/configuration.md
 
 # torch brings the CUDA packages that it was built against, so those are left to its own pins.
 constraints: ## resolve constraints.txt and constraints-verl.txt anew (needs uv)

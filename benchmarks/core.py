@@ -1,6 +1,6 @@
 """Time and memory of the HERO rule against a per-group Python loop, from 4,096 to 4 million rollouts.
 
-    python benchmarks/core.py            # measures, prints the table and writes benchmarks/core.md
+    python benchmarks/core.py            # measures, prints the table and writes docs/benchmarks/core.md
     python benchmarks/core.py --quick    # up to 65,536 rollouts, one repeat, writes nothing
 
 Both compute the same advantages (checked here). The loop is what a reward script does: boolean masks are too slow, so
@@ -161,7 +161,7 @@ def main() -> None:
     if not quick:
         import torch
 
-        Path(__file__).with_suffix(".md").write_text(
+        Path(__file__).parents[1].joinpath("docs/benchmarks/core.md").write_text(
             "# The HERO rule against a per-group loop\n\n"
             f"`python benchmarks/core.py` on one thread of {processor()}; torch {torch.__version__}, Python "
             f"{platform.python_version()}. Groups of {GROUP} in random order, 1% abstentions; median of {REPEATS} runs "

@@ -1,6 +1,6 @@
 """Processor time of the driver's part of a HERO step: tensors, the rule, the metrics, against a loop over groups.
 
-    python benchmarks/driver.py            # measures, prints the table and writes benchmarks/driver.md
+    python benchmarks/driver.py            # measures, prints the table and writes docs/benchmarks/driver.md
     python benchmarks/driver.py --quick    # the two smallest batches, one repeat, writes nothing
 
 The driver is the process that holds a whole batch once verifier and reward model have answered: it makes `Signals` of
@@ -149,7 +149,7 @@ def main() -> None:
     if not quick:
         import torch
 
-        Path(__file__).with_suffix(".md").write_text(
+        Path(__file__).parents[1].joinpath("docs/benchmarks/driver.md").write_text(
             "# The driver's part of a step\n\n"
             f"`python benchmarks/driver.py`: processor time on one thread of {processor()}; torch {torch.__version__}, "
             f"Python {platform.python_version()}; load average {os.getloadavg()[0]:.1f} at the end. Groups in random "

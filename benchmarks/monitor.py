@@ -1,6 +1,6 @@
 """How often the alarms come on where nothing is wrong, and where a reward model is hacked.
 
-    python benchmarks/monitor.py                           # simulated runs: prints, and writes benchmarks/monitor.md
+    python benchmarks/monitor.py                  # simulated runs: prints, and writes docs/benchmarks/monitor.md
     python benchmarks/monitor.py --runs runs/a runs/b      # and replays the rollouts that runs of the arena kept
     python benchmarks/monitor.py --quick                   # a few simulated runs, writes nothing
 
@@ -113,7 +113,7 @@ def main() -> None:
             "# The alarms: how often they come on\n\n`python benchmarks/monitor.py --runs ...`. What each alarm means: "
             "`hero_rl/monitoring/monitor.py`. The settings are the usual ones.\n\n"
         )
-        Path(__file__).with_suffix(".md").write_text(about + text + "\n")
+        Path(__file__).parents[1].joinpath("docs/benchmarks/monitor.md").write_text(about + text + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tokens a second and memory of `LocalRewardModel` against TRL's reward call and against plain batches of 8.
 
-    python benchmarks/reward_models.py            # measures, prints the table and writes benchmarks/reward_models.md
+    python benchmarks/reward_models.py          # prints the table and writes docs/benchmarks/reward_models.md
     python benchmarks/reward_models.py --quick    # a tiny model, few short conversations, writes nothing
 
 TRL's way is what `GRPOTrainer._calculate_rewards` does with an `nn.Module`: all texts padded to the longest, one
@@ -244,7 +244,9 @@ def main() -> None:
     print(text)
     if not quick:
         machine = f"one {card}, bfloat16" if gpu else f"a CPU, {processor()}, float32"
-        Path(__file__).with_suffix(".md").write_text(about(shapes, machine, load) + text)
+        Path(__file__).parents[1].joinpath("docs/benchmarks/reward_models.md").write_text(
+            about(shapes, machine, load) + text
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The service under a load that is held while its verifier's workers are killed, and every answer checked.
 
-    python benchmarks/service.py            # five minutes at 64 clients; writes benchmarks/service.md
+    python benchmarks/service.py            # five minutes at 64 clients; writes docs/benchmarks/service.md
     python benchmarks/service.py --quick    # ten seconds at 8 clients, writes nothing
 
 Each client is a thread with one connection that asks again as soon as it is answered: eight rollouts of one prompt, of
@@ -254,7 +254,7 @@ def main() -> None:
     text = report(found, clients, seconds, load, merged)
     print(text)
     if not quick:
-        Path(__file__).with_suffix(".md").write_text(text)
+        Path(__file__).parents[1].joinpath("docs/benchmarks/service.md").write_text(text)
 
 
 if __name__ == "__main__":

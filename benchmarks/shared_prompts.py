@@ -1,6 +1,6 @@
 """Whether encoding a group's prompt once, and its completions on top of it, pays for a reward model.
 
-    python benchmarks/shared_prompts.py           # measures, prints the table and writes benchmarks/shared_prompts.md
+    python benchmarks/shared_prompts.py           # prints the table and writes docs/benchmarks/shared_prompts.md
     python benchmarks/shared_prompts.py --quick   # tiny, writes nothing
 
 Groups of eight rollouts share a prompt of 100 tokens. "once": the prompt's keys and values are computed in one forward
@@ -99,7 +99,7 @@ def main() -> None:
     )
     print(text)
     if not quick:
-        Path(__file__).with_suffix(".md").write_text(
+        Path(__file__).parents[1].joinpath("docs/benchmarks/shared_prompts.md").write_text(
             "# A group's prompt encoded once\n\n"
             f"`python benchmarks/shared_prompts.py` on a CPU, {processor()}, float32, one thread, processor time; a "
             f"Qwen2 classifier of 6M parameters, groups of {SIZE}, prompts of {PROMPT} tokens. *At best* is what the "

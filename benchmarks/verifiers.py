@@ -1,6 +1,6 @@
 r"""The maths verifier beside math-verify's, TRL's and verl's functions: quality, hangs, checks per second.
 
-    python benchmarks/verifiers.py --data ../shared/data          # prints and writes benchmarks/verifiers.md
+    python benchmarks/verifiers.py --data ../shared/data          # prints and writes docs/benchmarks/verifiers.md
     python benchmarks/verifiers.py --data ../shared/data --quick  # 512 checks a speed file, writes nothing
 
 Every verifier judges every file under the same hard limit, in processes that are killed (`Supervised` with 5 s; the
@@ -237,7 +237,7 @@ def main() -> None:
     written = page(arguments.data, 512 if arguments.quick else None)
     print(written)
     if not arguments.quick:
-        Path(__file__).with_suffix(".md").write_text(written, encoding="utf-8")
+        Path(__file__).parents[1].joinpath("docs/benchmarks/verifiers.md").write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

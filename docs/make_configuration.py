@@ -1,6 +1,6 @@
-"""Print docs/configuration.md: every setting of the verbs that take a configuration, from the models that check them.
+"""Print docs/reference/configuration.md: every setting of a configuration, from the models that check it.
 
-python docs/make_configuration.py > docs/configuration.md
+python docs/make_configuration.py > docs/reference/configuration.md
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
 
 SFT_HEAD = """# Configuration of `hero sft`
 
-Checked and overridden in the same way; the cold start of the paper: [recipes](recipes.md).
+Checked and overridden in the same way; the cold start of the paper: [recipes](../guides/recipes.md).
 """
 
 SFT_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
@@ -82,7 +82,7 @@ SFT_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
 
 REWARD_HEAD = """# Configuration of `hero train-rm`
 
-Checked and overridden in the same way; what it does: [reward models](reward_models.md).
+Checked and overridden in the same way; what it does: [reward models](../guides/reward_models.md).
 """
 
 REWARD_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
@@ -94,7 +94,7 @@ REWARD_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
 SERVICE_HEAD = """# Configuration of `hero serve`
 
 Checked and overridden in the same way; every setting has a default. `verifier`, `verifier_processes`, `reward_model`
-and `rule` are the blocks of `hero train`. What it does: [signals and rewards over HTTP](service.md).
+and `rule` are the blocks of `hero train`. What it does: [signals and rewards over HTTP](../guides/service.md).
 """
 
 SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
@@ -106,7 +106,7 @@ SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
 DATA_HEAD = """# Configuration of `hero data`
 
 Checked and overridden in the same way; `verifier` and `verifier_processes` are the blocks of `hero train`, `generator`
-and `sampling` those of `hero eval`. What is made: [data](data.md).
+and `sampling` those of `hero eval`. What is made: [data](../guides/data.md).
 """
 
 DATA_KINDS: list[tuple[str, type[BaseModel]]] = [
@@ -120,7 +120,7 @@ DATA_KINDS: list[tuple[str, type[BaseModel]]] = [
 EVAL_HEAD = """# Configuration of `hero eval`
 
 Checked and overridden in the same way; `verifier`, `verifier_processes` and `judge` (of type `judge`) are the blocks of
-`hero train`. What it does: [evaluation](evaluation.md).
+`hero train`. What it does: [evaluation](../guides/evaluation.md).
 """
 
 EVAL_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [

@@ -1,4 +1,4 @@
-"""Draw docs/diagnose.png, the top of the report on examples/logged_rollouts.jsonl. Needs Chromium.
+"""Draw docs/guides/diagnose.png, the top of the report on examples/logged_rollouts.jsonl. Needs Chromium.
 
 python docs/make_screenshot.py
 """
@@ -30,4 +30,4 @@ def draw(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(DOCS / "diagnose.png")
+    draw(DOCS / "guides" / "diagnose.png")

@@ -1,6 +1,6 @@
 """Write a tiny random policy and a tiny random reward model, to try a configuration without downloading anything.
 
-    python examples/tiny_models.py /tmp/tiny
+    python examples/tiny_models.py runs/tiny
 
 Both are Qwen3-shaped, with a byte-level tokenizer and a chat template. They know nothing: what a run on them shows is
 that every part of it works, not that it learns. Left out on purpose: a trained vocabulary, sensible initialisation.

@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 
 
@@ -23,7 +23,7 @@ def blocks(language):
     return [(page.relative_to(ROOT), dedent(code)) for page in PAGES for _, code in fence.findall(page.read_text())]
 
 
-# Those of docs/path.md build on each other: tests/examples/test_path.py runs them in their order.
+# Those of docs/guides/path.md build on each other: tests/examples/test_path.py runs them in their order.
 COMMANDS = sorted({line for page, code in blocks("sh") if page.name != "path.md" for line in code.splitlines() if line})
 
 
@@ -51,12 +51,12 @@ def run_smoke(tmp_path, *more):
         "--output_dir",
         str(tmp_path / "run"),
     ]
-    shell([*HERO, "train", "examples/smoke.yaml", *places, *more], cwd=ROOT)
-    return tmp_path / "run"
+    return shell([*HERO, "train", "examples/smoke.yaml", *places, *more], cwd=ROOT)
 
 
 def smoke(tmp_path):
-    assert (run_smoke(tmp_path) / "model" / "config.json").is_file()
+    run_smoke(tmp_path)
+    assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
 def train_rm(tmp_path):
@@ -72,14 +72,12 @@ RUNS = {
     "make test": lambda _: "pytest" in made_by("test") or pytest.fail("make test"),
     "make lint": lambda _: "pyright" in made_by("lint") or pytest.fail("make lint"),
     "make install": lambda _: made_by("install"),
-    ".venv/bin/python examples/tiny_models.py /tmp/tiny": lambda tmp: shell(
+    ".venv/bin/python examples/tiny_models.py runs/tiny": lambda tmp: shell(
         [sys.executable, "examples/tiny_models.py", tmp], cwd=ROOT
     ),
     ".venv/bin/hero train examples/smoke.yaml": smoke,
     "hero train-rm examples/reward_model.yaml": train_rm,
-    "hero train examples/smoke.yaml --check": lambda _: shell(
-        [*HERO, "train", "examples/smoke.yaml", "--check"], cwd=ROOT
-    ),
+    "hero train examples/smoke.yaml --check": lambda tmp: run_smoke(tmp, "--check"),
 }
 
 
@@ -145,7 +143,7 @@ def test_commands_run(command, tmp_path, cache):
     elif command.startswith("hero eval"):
         from tiny_models import write
 
-        said = command.replace("/tmp/tiny/policy", str(write(tmp_path)[0])).replace("/tmp/eval", f"{tmp_path}/eval")
+        said = command.replace("runs/tiny/policy", str(write(tmp_path)[0])).replace("runs/eval", f"{tmp_path}/eval")
         shell([*HERO, *shlex.split(said)[1:]], cwd=ROOT)
         assert (tmp_path / "eval" / "result.json").is_file()
     elif command.startswith("hero data"):
@@ -200,7 +198,7 @@ def test_links_lead_somewhere(page):
 
 def test_the_configuration_page_is_fresh():
     page = shell([sys.executable, "docs/make_configuration.py"], cwd=ROOT)
-    assert page == (ROOT / "docs" / "configuration.md").read_text(), "run: make docs"
+    assert page == (ROOT / "docs" / "reference" / "configuration.md").read_text(), "run: make docs"
 
 
 def test_the_picture_is_fresh(tmp_path):
@@ -218,16 +216,18 @@ def test_the_core_benchmark_runs():
 
 
 DOCS = ROOT / "docs"
+SCIENCE = DOCS / "science"
 
 
 def test_the_study_is_that_of_its_table(tmp_path):
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
 
-    page, *figures = write_page(read_table(DOCS / "study.parquet"), tmp_path, (DOCS / "study_notes.md").read_text())
-    assert page.read_text() == (DOCS / "study.md").read_text()
+    notes = (SCIENCE / "study_notes.md").read_text()
+    page, *figures = write_page(read_table(SCIENCE / "study.parquet"), tmp_path, notes)
+    assert page.read_text() == (SCIENCE / "study.md").read_text()
     assert figures
-    assert {path.name for path in figures} == {path.name for path in DOCS.glob("study-*.svg")}
+    assert {path.name for path in figures} == {path.name for path in SCIENCE.glob("study-*.svg")}
 
 
 def test_figures_of_the_study_are_those_of_its_page():
@@ -236,9 +236,9 @@ def test_figures_of_the_study_are_those_of_its_page():
     from hero_lab.study.table import read_table
 
     figure = re.compile(r"[+-]?\d+\.\d ± \d+\.\d(?: \(\d/\d\))?")
-    known = set(figure.findall((DOCS / "study.md").read_text()))
-    assert results_table(read_table(DOCS / "study.parquet")) in (ROOT / "README.md").read_text()
-    pages = (ROOT / "README.md", DOCS / "choosing.md", DOCS / "study_notes.md")
+    known = set(figure.findall((SCIENCE / "study.md").read_text()))
+    assert results_table(read_table(SCIENCE / "study.parquet")) in (ROOT / "README.md").read_text()
+    pages = (ROOT / "README.md", DOCS / "guides" / "choosing.md", SCIENCE / "study_notes.md")
     found = {said for page in pages for said in figure.findall(page.read_text())}
     assert len(found) > 20
     assert found <= known

@@ -3,7 +3,7 @@
     python -m openrlhf.cli.train_ppo_ray ... --train.agent_func_path examples/frameworks/hero_openrlhf.py \
         --algo.advantage.estimator dr_grpo
 
-Copy it and edit the two `make_` methods. What it relies on in OpenRLHF, and what it leaves out: docs/frameworks.md.
+Copy it and edit the two `make_` methods. What it relies on in OpenRLHF and leaves out: docs/guides/frameworks.md.
 """
 
 import asyncio

@@ -5,7 +5,7 @@
     import_path = "hero_prime_rl.advantages"
     kwargs = { groups_per_batch = 64, folder = "outputs/hero", alpha = 0.05, beta = 0.05 }
 
-What it relies on in prime-rl, and what it leaves out: docs/frameworks.md.
+What it relies on in prime-rl, and what it leaves out: docs/guides/frameworks.md.
 """
 
 from functools import cache

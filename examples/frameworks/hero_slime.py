@@ -3,7 +3,7 @@
     PYTHONPATH=examples/frameworks python train.py ... --advantage-estimator grpo \
         --custom-reward-post-process-path hero_slime.post_process
 
-Copy it and edit the two objects below. What it relies on in slime, and what it leaves out: docs/frameworks.md.
+Copy it and edit the two objects below. What it relies on in slime, and what it leaves out: docs/guides/frameworks.md.
 """
 
 from functools import cache

@@ -2,7 +2,7 @@
 
     from hero_tinker import HeroGroupBuilder  # in the dataset, in the place of ProblemGroupBuilder
 
-Copy it and edit the two objects below. What it relies on in the cookbook, and what it leaves out: docs/frameworks.md.
+Copy it and edit the two objects below. What it relies on in the cookbook and leaves out: docs/guides/frameworks.md.
 """
 
 import asyncio

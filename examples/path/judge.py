@@ -2,8 +2,8 @@
 
     python examples/path/judge.py 8765
 
-It stands where a language model stands in docs/path.md, reads the same question and answer out of the same prompt, and
-is never wrong. Left out on purpose: everything of the protocol that a judge is not asked for.
+It stands where a language model stands in docs/guides/path.md, reads the same question and answer out of the same
+prompt, and is never wrong. Left out on purpose: everything of the protocol that a judge is not asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write the arena's problems as files and a small base model as a checkpoint: where docs/path.md starts from.
+"""Write the arena's problems as files and a small base model as a checkpoint: where docs/guides/path.md starts from.
 
     python examples/path/make.py runs/path
 

@@ -31,7 +31,7 @@ def test_a_labelled_file(pairs, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "recall" in said
     assert "false positive rate" in said
-    assert f"{pairs}:3 label 0, matched exactly" in said.replace("\n", "")
+    assert f"{pairs}:3 label 0, matched exactly\n" in said
     assert [json.loads(line)["verdict"] for line in out.read_text().splitlines()] == [1.0, 0.0, 1.0]
 
 

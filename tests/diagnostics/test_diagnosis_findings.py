@@ -201,7 +201,7 @@ def test_the_width_that_is_suggested_keeps_the_limit():
 def test_limits_are_told_in_the_documents():
     from pathlib import Path
 
-    page = (Path(__file__).parents[2] / "docs" / "diagnose.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "diagnose.md").read_text()
     for check in CHECKS:
         assert f"`{check.__name__}`" in page
     assert LIMITS

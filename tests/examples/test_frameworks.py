@@ -1,7 +1,8 @@
 """The adapters of examples/frameworks against stand-ins of the frameworks' shapes: none of the four is installed here.
 
-Each stand-in does what the framework's source does around the hook (docs/frameworks.md names the files): the samples go
-in as it passes them, and what it makes of the answer is compared with the rule's own advantages over the whole batch.
+Each stand-in does what the framework's source does around the hook (docs/guides/frameworks.md names the files): the
+samples go in as it passes them, and what it makes of the answer is compared with the rule's own advantages over the
+whole batch.
 """
 
 import asyncio

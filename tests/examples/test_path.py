@@ -1,4 +1,4 @@
-"""The path of docs/path.md, from a problem set to the table: its commands as they stand, at their own size."""
+"""The path of docs/guides/path.md, from a problem set to the table: its commands as they stand, at their own size."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def walked(tmp_path_factory):
     settings = folder / "examples" / "path" / "eval.yaml"
     settings.write_text(settings.read_text().replace("8765", port))
     page = folder / "path.md"
-    page.write_text((ROOT / "docs" / "path.md").read_text().replace("8765", port))
+    page.write_text((ROOT / "docs" / "guides" / "path.md").read_text().replace("8765", port))
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "examples" / "walk_path.py", page],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""The table of docs/scaling.md is what its code prints, and the benchmark behind it runs."""
+"""The table of docs/guides/scaling.md is what its code prints, and the benchmark behind it runs."""
 
 import contextlib
 import io
@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "scaling.md").read_text()
+PAGE = (ROOT / "docs" / "guides" / "scaling.md").read_text()
 
 
 def test_the_table_is_what_the_code_prints():
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        exec(compile(code, "docs/scaling.md", "exec"), {})
+        exec(compile(code, "docs/guides/scaling.md", "exec"), {})
     first, *rows = said.getvalue().splitlines()
     rate = first.removeprefix("reward model: ").removesuffix(" tokens/s a GPU")
     assert f"At {rate} tokens a second and GPU" in PAGE

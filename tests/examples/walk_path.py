@@ -1,4 +1,4 @@
-"""Run the commands of docs/path.md in their order, in one process, in the folder it is called in.
+"""Run the commands of docs/guides/path.md in their order, in one process, in the folder it is called in.
 
     python walk_path.py path.md
 

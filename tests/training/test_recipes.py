@@ -151,7 +151,7 @@ def test_the_command_is_one_that_shlex_reads_back():
 
 
 def test_the_page_names_recipes_that_there_are():
-    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "recipes.md").read_text()
     said = set(re.findall(r"(?:show|run) ((?:trl|verl)/\S+)", page))
     assert len(said) >= 5 and said <= set(names())
     example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])

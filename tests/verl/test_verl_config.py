@@ -19,7 +19,7 @@ from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.trainers.verl.checks import check_endpoint, check_settings
 from hero_rl.trainers.verl.settings import plain, read_settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "verl.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "verl.md"
 REMOTE = {
     "+hero.reward_model.type": "remote",
     "+hero.reward_model.urls": "[http://localhost:8000]",

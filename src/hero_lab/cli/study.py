@@ -26,7 +26,7 @@ parts: main, quality, ablations, two-faced
 examples:
   hero study run --parts main --seeds 5 --first_seed 200 --final
   hero study run --tiny --parts main --seeds 2
-  hero study report runs/study/study.parquet --out docs
+  hero study report runs/study/study.parquet --out docs/science
 """
 
 
@@ -121,7 +121,7 @@ def _run(arguments: _Arguments) -> dict[str, Path]:
     from hero_lab.study.table import write_table
 
     arm: dict[str, Any] = {"split": "report" if arguments.final else "development"}
-    arm |= {"evaluation_seed": 1} if arguments.final else {}  # seed 0 drew those of docs/arena.md
+    arm |= {"evaluation_seed": 1} if arguments.final else {}  # seed 0 drew those of docs/science/arena.md
     if arguments.tiny:
         arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
     if arguments.steps is not None:

@@ -1,6 +1,6 @@
 """A study's table as a page of tables and figures, for people.
 
-write_page(read_table(Path("docs/study.parquet")), Path("docs"))
+write_page(read_table(Path("docs/science/study.parquet")), Path("docs/science"))
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ examples:
   hero compare runs/a runs/b --paper qwen3-4b/easy
   hero compare runs/hero-evals runs/verifier-evals SFT=runs/c --curves curves.svg
 
-What the numbers are: docs/evaluation.md
+What the numbers are: docs/guides/evaluation.md
 """
 
 

@@ -27,7 +27,8 @@ kinds:
 
 _COMMON = """
 CONFIG is a YAML file; each setting is also an argument by its dotted name, and values are YAML. An interrupted call
-goes on where it was when it is given again. Every setting: docs/configuration.md; what is made: docs/data.md
+goes on where it was when it is given again. Every setting: docs/reference/configuration.md; what is made:
+docs/guides/data.md
 """
 
 _EPILOGS = {

@@ -33,7 +33,7 @@ examples:
   hero diagnose verl_dumps -o report.html --reward_model.path nvidia/AceMath-7B-RM
   hero diagnose rollouts.jsonl --sweep alpha=0.02,0.05,0.1,0.2 scale=none,group sigma=raw,relative
 
-What each number means: docs/diagnose.md; formats and columns: docs/rollouts.md
+What each number means: docs/guides/diagnose.md; formats and columns: docs/guides/rollouts.md
 """
 
 

@@ -38,7 +38,7 @@ examples:
   hero eval runs/eval --rescore --graded_by both --judge.url http://localhost:8001
   hero eval runs/eval --config eval.yaml --seeds [0,1,2]
 
-Settings, files and what the numbers mean: docs/evaluation.md
+Settings, files and what the numbers mean: docs/guides/evaluation.md
 """
 
 

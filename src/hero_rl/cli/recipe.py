@@ -28,7 +28,7 @@ examples:
   hero recipe run trl/qwen3-4b/sft --data.train samples.jsonl --output_dir runs/sft
   hero recipe run verl/qwen3-4b/hard/hero --model.path sft --data.train hard.jsonl --output_dir runs/hard --dry-run
 
-Every recipe and why it is set so: docs/recipes.md
+Every recipe and why it is set so: docs/guides/recipes.md
 """
 
 

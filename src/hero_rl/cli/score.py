@@ -38,7 +38,7 @@ examples:
   hero score rollouts.jsonl shaped.jsonl --reward_model.type cached --reward_model.path scores.sqlite \
     --reward_model.inner.path nvidia/AceMath-7B-RM
 
-Formats and columns: docs/rollouts.md
+Formats and columns: docs/guides/rollouts.md
 """
 
 

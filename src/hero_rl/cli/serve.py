@@ -27,7 +27,7 @@ examples:
   hero serve service.yaml --host 0.0.0.0 --token_env HERO_TOKEN
   hero serve service.yaml --check
 
-Endpoints, limits, metrics: docs/service.md; every setting: docs/configuration.md
+Endpoints, limits, metrics: docs/guides/service.md; every setting: docs/reference/configuration.md
 """
 
 

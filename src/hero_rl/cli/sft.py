@@ -20,7 +20,7 @@ examples:
   hero sft config.yaml --check
   hero sft trl/qwen3-4b/sft --data.train samples.jsonl --output_dir runs/sft
 
-Every setting: docs/configuration.md
+Every setting: docs/reference/configuration.md
 """
 
 

@@ -23,7 +23,7 @@ examples:
   hero train trl/qwen3-4b/easy/hero --model.path runs/sft/model --data.train easy.jsonl --output_dir runs/easy
   hero train verl_config.yaml --verl.trainer.nnodes 4
 
-Every setting: docs/configuration.md
+Every setting: docs/reference/configuration.md
 """
 
 

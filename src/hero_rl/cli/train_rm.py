@@ -21,7 +21,7 @@ examples:
   hero train-rm config.yaml --resume
   hero train-rm config.yaml --check
 
-Every setting: docs/configuration.md
+Every setting: docs/reference/configuration.md
 """
 
 

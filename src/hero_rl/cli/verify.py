@@ -271,4 +271,5 @@ def _print_wrong(console: Any, found: FileVerdicts, wrong: int) -> None:
             f"  reference  {escape(found.references[row][-200:])}\n"
             f"  answer     {escape(str(verdict.answer)[:200])}",
             highlight=False,
+            soft_wrap=True,  # a path broken in two leads nowhere
         )

@@ -4,7 +4,7 @@
         print(finding.level, finding.title)
 
 The limits are rules of thumb, set where a reader would want to know, and stand in one table here and in
-docs/diagnose.md.
+docs/guides/diagnose.md.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class RunMonitor(BaseModel):
     last held-out accuracy is not the best of the last five. `range` and `unscorable` are running means (decay 0.9) over
     a limit.
 
-    How often they come on in runs where nothing is wrong, simulated and real: benchmarks/monitor.md.
+    How often they come on in runs where nothing is wrong, simulated and real: docs/benchmarks/monitor.md.
 
     Attributes:
         reference: values of a series that define what is normal.

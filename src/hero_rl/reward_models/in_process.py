@@ -21,7 +21,7 @@ from hero_rl.reward_models.rendering import Renderer, Tokens
 
 __all__ = ["InProcessConfig", "InProcessRewardModel", "check_checkpoint"]
 
-# A GPU needs many tokens to be busy; on a CPU they would leave its caches (benchmarks/reward_models.md).
+# A GPU needs many tokens to be busy; on a CPU they would leave its caches (docs/benchmarks/reward_models.md).
 _GPU_BUDGET = 16384
 _CPU_BUDGET = 2048
 

@@ -6,7 +6,7 @@ verl imports `plugin` through the entry point `verl.plugins`, which registers
   hands them to the estimator, and keeps the rule's state;
 - the advantage estimator `hero` (`estimator`): a rule's advantages, spread over tokens.
 
-Verdicts and scores come from `reward_manager`, which verl's reward workers load. docs/verl.md has the settings.
+Verdicts and scores come from `reward_manager`, which verl's reward workers load. docs/guides/verl.md has the settings.
 """
 
 __all__: list[str] = []

@@ -13,31 +13,33 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import time
-from fractions import Fraction
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import Reason, Verdict
-from hero_rl.verifiers.math.rules.comparison import compare
-from hero_rl.verifiers.math.rules.matching import Strictness, equal_values
-from hero_rl.verifiers.math.text.extraction import extract_answer, read_reference
-from hero_rl.verifiers.math.text.spelling import key, respell, without_outer_braces, words_only
-from hero_rl.verifiers.math.tree.formulas import Node, Number, Relation, Sequence, Symbol
-from hero_rl.verifiers.math.tree.parser import parse
-from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.readings import (
+    MAX_READ,
+    is_computable,
+    plain_number,
+    readings,
+    reads,
+    respelled,
+    respelled_reference,
+)
+from hero_rl.verifiers.math.rules.comparison import compare, unframed
+from hero_rl.verifiers.math.rules.matching import Strictness
+from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, same_prose
+from hero_rl.verifiers.math.text.extraction import extract_answer
+from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
+from hero_rl.verifiers.math.tree.formulas import Number
 from hero_rl.verifiers.math.values.evaluation import TooLarge
 from hero_rl.verifiers.math.values.rounding import is_rounding
 
 __all__ = ["MathVerifier", "verify_math"]
 
 _logger = logging.getLogger(__name__)
-
-_CACHED = 4096
-_MAX_READ = 4000
 
 
 class MathVerifier(BaseModel):
@@ -57,7 +59,7 @@ class MathVerifier(BaseModel):
     rounding_digits: Annotated[int, Field(ge=1)] | None = 3
     order: Literal["any", "kept"] = "any"
     units: Literal["optional", "required"] = "optional"
-    max_characters: Annotated[int, Field(gt=0, le=_MAX_READ)] = 2000
+    max_characters: Annotated[int, Field(gt=0, le=MAX_READ)] = 2000
 
     def verify(self, reference: str, completion: str) -> Verdict:
         """Judge one completion; abstains where the reference cannot be read, unless the answer is its very text."""
@@ -92,7 +94,7 @@ class MathVerifier(BaseModel):
         self.judge(r"\sqrt{2}", r"1.5")
 
     def _quick_reason(self, reference: str, answer: str | None) -> Reason | None:
-        expected = _respelled_reference(reference)
+        expected = respelled_reference(reference)
         if not expected:
             return Reason.REFERENCE_UNREADABLE
         if answer is None:
@@ -100,16 +102,16 @@ class MathVerifier(BaseModel):
         answer = without_outer_braces(answer)
         if answer.strip() == reference.strip():
             return Reason.MATCHED_EXACTLY
-        if len(expected) >= _MAX_READ:
+        if len(expected) >= MAX_READ:
             return Reason.REFERENCE_UNREADABLE
         if len(answer) > self.max_characters:
             return Reason.ANSWER_TOO_LONG
-        said = _respelled(answer)
+        said = respelled(answer)
         if not said:
             return Reason.NO_ANSWER
         if key(said) == key(expected):
             return Reason.MATCHED_EXACTLY
-        one, other = _plain_number(expected), _plain_number(said)
+        one, other = plain_number(expected), plain_number(said)
         if one is None or other is None:
             return None
         return self._numbers(one, other)
@@ -122,13 +124,13 @@ class MathVerifier(BaseModel):
         return Reason.MISMATCH
 
     def _reason(self, reference: str, answer: str) -> Reason:
-        expected, said = _respelled_reference(reference), _respelled(without_outer_braces(answer))
+        expected, said = respelled_reference(reference), respelled(without_outer_braces(answer))
         how = Strictness(self.rounding_digits, self.order, self.units)
-        if _same_prose(expected, said):
+        if same_prose(expected, said):
             return Reason.MATCHED_EXACTLY
-        if _is_choice(expected, said) or _is_predicate(said, expected):
+        if is_choice(expected, said) or is_predicate(said, expected):
             return Reason.MATCHED_EXACTLY
-        if _is_time(expected):
+        if is_time(expected):
             return Reason.MISMATCH
         try:
             return self._compared(expected, said, how)
@@ -137,37 +139,20 @@ class MathVerifier(BaseModel):
 
     def _compared(self, expected: str, said: str, how: Strictness) -> Reason:
         readable, refused = False, False
-        for one, other in _readings(expected, said):
+        for one, other in readings(expected, said):
             readable = True
             try:
-                reason = compare(_plain(one), _plain(other), how)
+                reason = compare(unframed(one), unframed(other), how)
             except TooLarge:
                 refused = True
                 continue
             if reason is not None:
                 return reason
-        if not _reads(expected) or (refused and not _is_computable(expected)):
+        if not reads(expected) or (refused and not is_computable(expected)):
             return Reason.REFERENCE_UNREADABLE
         if refused:
             return Reason.TOO_LARGE
         return Reason.MISMATCH if readable else Reason.UNREADABLE_ANSWER
-
-
-def _plain(node: Node) -> Node:
-    """An answer as a whole without what only frames it: a set of one, x in {...}, "or" between equal values.
-
-    Safe: nothing that is compared is dropped; the alternatives of an "or" must all have one value.
-    """
-    if isinstance(node, Relation) and node.operators == ("in",) and isinstance(node.members[1], Sequence):
-        node = node.members[1] if node.members[1].kind == "set" else node
-    if isinstance(node, Sequence) and node.kind == "set" and len(node.items) == 1:
-        (item,) = node.items
-        return node if item == Symbol("empty") or (isinstance(item, Sequence) and item.kind == "set") else item
-    if isinstance(node, Sequence) and node.kind == "list" and node.opening == "or":
-        values = tuple(item.members[-1] if isinstance(item, Relation) else item for item in node.items)
-        labels = {item.members[:-1] for item in node.items if isinstance(item, Relation)}
-        return node.items[0] if len(labels) <= 1 and equal_values(values) else node
-    return node
 
 
 def verify_math(gold: str, response: str) -> bool | None:
@@ -180,171 +165,3 @@ def verify_math(gold: str, response: str) -> bool | None:
         raise TypeError(f"gold and response must be str, not {type(gold).__name__} and {type(response).__name__}")
     value = MathVerifier().verify(gold, response).value
     return None if math.isnan(value) else bool(value)
-
-
-@lru_cache(maxsize=_CACHED)
-def _respelled_reference(reference: str) -> str:
-    return respell(read_reference(reference)[:_MAX_READ])
-
-
-@lru_cache(maxsize=_CACHED)
-def _respelled(answer: str) -> str:
-    return respell(answer)
-
-
-@lru_cache(maxsize=_CACHED)
-def _reading(text: str, thousands: bool) -> Node | None:
-    try:
-        return parse(text, thousands)
-    except (Unreadable, RecursionError):
-        return None
-
-
-def _readings(expected: str, said: str) -> list[tuple[Node, Node]]:
-    """Both texts read; twice where a comma between digits may part thousands or items."""
-    if _reading(expected, True) is None:
-        expected = _last_statement(expected)
-    found = []
-    # A reference that is one number with its thousands parted is no list.
-    ambiguous = ("," in expected or "," in said) and not _PLAIN_NUMBER.fullmatch(expected)
-    for thousands in (True, False) if ambiguous else (True,):
-        one, other = _reading(expected, thousands), _reading(said, thousands)
-        if one is not None and other is not None:
-            found.append((one, other))
-    comma = _decimal_commas(expected, said)
-    return [*found, comma] if comma else found
-
-
-_LABELLED_ENDING = re.compile(r"=\s*(?P<statement>[A-Za-z](?:_\{?\w+\}?)?\s*=\s*[^=<>]+)$")
-
-
-def _last_statement(reference: str) -> str:
-    """`x = 0` at the end of a reference that derives it in signs that cannot be read.
-
-    Safe: a reference is trusted, and what it ends with is its statement; an answer is never read like that.
-    """
-    match = _LABELLED_ENDING.search(reference)
-    return match["statement"] if match else reference
-
-
-def _reads(reference: str) -> bool:
-    """Whether a reference can be read in any way."""
-    texts = (reference, _last_statement(reference))
-    return any(_reading(text, thousands) is not None for text in texts for thousands in (True, False))
-
-
-def _is_computable(reference: str) -> bool:
-    """Whether the reference itself is small enough to be worked out."""
-    node = _reading(reference, True)
-    try:
-        if node is not None:
-            compare(node, Number(Fraction(1, 7)), Strictness())
-    except TooLarge:
-        return False
-    return True
-
-
-_COMMA_DECIMAL = re.compile(r"-?\d+,\d{2,}")
-_POINT_DECIMAL = re.compile(r"-?\d+\.\d+")
-
-
-def _decimal_commas(expected: str, said: str) -> tuple[Node, Node] | None:
-    """A number with a decimal comma beside the same digits with a point.
-
-    Safe: two or more digits behind the comma, no space, and the other side is a decimal; no list looks like that
-    beside a decimal of the very same digits.
-    """
-    for one, other in ((expected, said), (said, expected)):
-        if _COMMA_DECIMAL.fullmatch(one) and _POINT_DECIMAL.fullmatch(other) and one.replace(",", ".") == other:
-            same = parse(other)
-            return same, same
-    return None
-
-
-_PLAIN_NUMBER = re.compile(
-    r"(?P<sign>-?)\s*(?P<number>\d{1,400}(?:\.\d{1,400})?|\.\d{1,400}|[1-9]\d{0,2}(?:,\d{3}){1,100}(?:\.\d{1,400})?)"
-)
-_SPACED_THOUSANDS = re.compile(r"\d{1,3}(?: \d{3}){1,100}")
-_PLAIN_FRACTION = re.compile(
-    r"(?P<sign>-?)\s*(?:\\frac\s*\{\s*(?P<minus>-?)(?P<top>\d{1,400})\s*\}\s*\{\s*(?P<bottom>\d{1,400})\s*\}|(?P<over>\d{1,400})\s*/\s*(?P<under>\d{1,400}))"
-)
-
-
-@lru_cache(maxsize=_CACHED)
-def _plain_number(text: str) -> Number | None:
-    """An integer, a decimal, or a fraction of two integers."""
-    if _PLAIN_NUMBER.fullmatch(text) or _SPACED_THOUSANDS.fullmatch(text):
-        found = _reading(text.replace(",", "").replace(" ", ""), True)
-        return found if isinstance(found, Number) else None
-    match = _PLAIN_FRACTION.fullmatch(text)
-    if match is None:
-        return None
-    top, bottom = int(match["top"] or match["over"]), int(match["bottom"] or match["under"])
-    if bottom == 0:
-        return None
-    value = Fraction(top, bottom)
-    return Number(-value if (match["sign"] == "-") != (match["minus"] == "-") else value)
-
-
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
-
-
-def _is_time(text: str) -> bool:
-    """Whether a reference is a time of day rather than a ratio: in no lowest terms, or with a leading zero."""
-    match = _TIME.fullmatch(text)
-    return bool(match) and (match[2][0] == "0" or math.gcd(int(match[1]), int(match[2])) > 1)
-
-
-def _same_prose(expected: str, said: str) -> bool:
-    """Whether both are the same words; other capitals only where no unit or number is among them.
-
-    Safe: signs count as they stand, and so does every word but an article.
-    """
-    if words_only(expected) != words_only(said) or not words_only(said) or not _is_prose(expected):
-        return False
-    if _NO_SIGN.sub("", expected) != _NO_SIGN.sub("", said):
-        return False  # 36 dollars and 36% of a dollar
-    return not re.search(r"\d", expected) or words_only(expected, fold=False) == words_only(said, fold=False)
-
-
-_NO_SIGN = re.compile(r"\\text\w*|[A-Za-z\s.,;:\"'{}-]")
-_CHOICE = re.compile(r"(?:\\text\w*\s*\{)?\s*\(?([A-J])\)?\s*\}?")
-_CHOSEN = re.compile(
-    r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s+[\w\\$(.-].*", re.IGNORECASE | re.DOTALL
-)
-
-
-def _is_choice(expected: str, said: str) -> bool:
-    """Whether the answer is the reference's letter with what stands behind it: `(B) 5`.
-
-    Safe: no other choice may be named.
-    """
-    letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
-    if letter is None or chosen is None or letter[1] != chosen[1]:
-        return False
-    names_others = len(re.findall(r"(?<![A-Za-z\\])[A-J](?![A-Za-z])", said)) > 1
-    return not names_others and not re.search(r"\b(?:or|and|not|no|wrong|false|incorrect)\b|=", said, re.IGNORECASE)
-
-
-_UNPLAIN = re.compile(r"\b(?:no|none|neither|nor|not|never|false|or|and|if|unless|only|nobody|nothing)\b")
-_COPULAS = (" is ", " are ")
-
-
-def _is_predicate(said: str, expected: str) -> bool:
-    """Whether an answer in words is what a reference says of its subject: "odd" beside "the function f is odd".
-
-    Safe: it must be the whole of what follows the reference's only "is", so that "odd" is not "not odd", and nothing
-    in the reference may deny it or set a condition.
-    """
-    words, sentence = words_only(said), words_only(expected)
-    if not words or not _is_prose(said) or _UNPLAIN.search(sentence):
-        return False
-    if sum(sentence.count(copula) for copula in _COPULAS) != 1:
-        return False
-    predicates = {sentence.rpartition(copula)[2] for copula in _COPULAS if copula in sentence}
-    return words in predicates
-
-
-def _is_prose(text: str) -> bool:
-    words, rest = re.sub(r"\\text\w*", "", text), re.sub(r"\\text\{[^{}]*\}", "", text)
-    return bool(re.search(r"[A-Za-z]{3,}", words)) and not re.search(r"[\\^_=<>{}+*/]", rest)

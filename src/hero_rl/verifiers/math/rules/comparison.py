@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hero_rl.verifiers.math.rules.conditions import regions
 from hero_rl.verifiers.math.rules.expressions import formulas, words
-from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness
+from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness, equal_values
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
 from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, units
 from hero_rl.verifiers.math.rules.sequences import sequences
@@ -16,7 +16,7 @@ from hero_rl.verifiers.math.rules.signs import plus_minus
 from hero_rl.verifiers.math.rules.statements import equations
 from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
 
-__all__ = ["Strictness", "compare"]
+__all__ = ["Strictness", "compare", "unframed"]
 
 
 def compare(reference: Node, answer: Node, how: Strictness) -> Outcome:
@@ -26,6 +26,23 @@ def compare(reference: Node, answer: Node, how: Strictness) -> Outcome:
         TooLarge: what would decide it is too large to be computed.
     """
     return Comparison(how, _RULES, _unbundled).compare(reference, answer)
+
+
+def unframed(node: Node) -> Node:
+    """An answer as a whole without what only frames it: a set of one, x in {...}, "or" between equal values.
+
+    Safe: nothing that is compared is dropped; the alternatives of an "or" must all have one value.
+    """
+    if isinstance(node, Relation) and node.operators == ("in",) and isinstance(node.members[1], Sequence):
+        node = node.members[1] if node.members[1].kind == "set" else node
+    if isinstance(node, Sequence) and node.kind == "set" and len(node.items) == 1:
+        (item,) = node.items
+        return node if item == Symbol("empty") or (isinstance(item, Sequence) and item.kind == "set") else item
+    if isinstance(node, Sequence) and node.kind == "list" and node.opening == "or":
+        values = tuple(item.members[-1] if isinstance(item, Relation) else item for item in node.items)
+        labels = {item.members[:-1] for item in node.items if isinstance(item, Relation)}
+        return node.items[0] if len(labels) <= 1 and equal_values(values) else node
+    return node
 
 
 def _unbundled(node: Node) -> Node:

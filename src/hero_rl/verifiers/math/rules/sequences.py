@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, weakest
-from hero_rl.verifiers.math.rules.statements import labelled_value
-from hero_rl.verifiers.math.tree.formulas import Matrix, Node, Relation, Sequence, Symbol, Words
+from hero_rl.verifiers.math.rules.statements import is_label, labelled_value
+from hero_rl.verifiers.math.tree.formulas import Matrix, Node, Quantity, Relation, Sequence, Symbol, Words
 
 __all__ = ["sequences"]
 
@@ -33,20 +33,50 @@ def sequences(reference: Node, answer: Node, by: Comparison) -> object:
         return _tuple_and_list(expected, said, by)
     if kinds == {"set"}:
         return _any_order(_distinct(expected), _distinct(said), by)
-    named = _named_one_by_one(expected) + _named_one_by_one(said)
-    if kinds == {"list"} and (named == 1 or (named == 0 and by.how.order == "kept")):
+    if by.how.order == "kept" or "respectively" in (expected.opening, said.opening):
         return _in_order(expected, said, by)
-    return _any_order(expected, said, by)  # with letters on both sides, those say which belong together
+    if _names(expected) or _has_formal_names(said):
+        # Names on both sides say which items belong together; on one side alone, the order says it.
+        together = _names(expected) and _names(said) and _kinds(expected) == _kinds(said)
+        return _any_order(expected, said, by) if together else _in_order(expected, said, by)
+    return _any_order(expected, said, by)
 
 
-def _named_one_by_one(sequence: Sequence) -> bool:
-    """Whether every item has a letter of its own: beside `x = 1, y = 2` the list 2, 1 means something else."""
-    names = [
-        item.members[0].name[0]
-        for item in sequence.items
-        if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
-    ]
-    return len(sequence.items) > 1 and len(set(names)) == len(sequence.items)
+def _kinds(sequence: Sequence) -> set[type[Node]]:
+    return {type(item) for item in sequence.items}
+
+
+def _has_formal_names(sequence: Sequence) -> bool:
+    """Whether the names are letters, x = 1, y = 2; words explain values that the reference lists for their own sake."""
+    relations = [item for item in sequence.items if isinstance(item, Relation)]
+    return (
+        bool(_names(sequence)) and bool(relations) and not any(isinstance(item.members[0], Words) for item in relations)
+    )
+
+
+# Letters that stand for what is looked for, so that x_1 and x_2 are two roots; S_1 and S_2 are two things.
+_UNKNOWNS = frozenset({*"knmprtuvwxyz", "lambda", "theta", "alpha", "phi"})
+
+
+def _names(sequence: Sequence) -> frozenset[object]:
+    """What the items are called where each has a label or a unit of its own: `AB = 4, CD = 5`, `12 boys, 8 girls`.
+
+    Beside such a list one without names has the same order, since `5, 4` would say something else.
+    """
+    names = frozenset(_name(item) for item in sequence.items)
+    return names if len(names) == len(sequence.items) > 1 and None not in names else frozenset()
+
+
+def _name(item: Node) -> object:
+    if isinstance(item, Quantity):
+        return item.unit
+    if not (isinstance(item, Relation) and item.operators == ("=",) and is_label(item.members[0])):
+        return None
+    label = item.members[0]
+    if isinstance(label, Symbol):
+        letter, _, index = label.name.partition("_")
+        return letter if index.isdigit() and letter in _UNKNOWNS else label.name
+    return label
 
 
 def _same_brackets(one: Sequence, other: Sequence) -> bool:
@@ -77,8 +107,10 @@ def _has_label_twice(sequence: Sequence) -> bool:
 
 
 def _by_coordinates(sequence: Sequence) -> Sequence:
-    """A list `y = 2, x = 1` in the order of a point's coordinates; one without a label each stays as it is."""
-    if sequence.kind != "list" or not _named_one_by_one(sequence):
+    """A list `y = 2, x = 1` in the order of a point's coordinates; one without a letter each stays as it is."""
+    if sequence.kind != "list" or not all(isinstance(name, str) for name in _names(sequence)):
+        return sequence
+    if not _names(sequence) or not all(isinstance(item, Relation) for item in sequence.items):
         return sequence
     items = sorted(sequence.items, key=lambda item: item.members[0].name)  # pyright: ignore[reportAttributeAccessIssue]
     return Sequence("list", tuple(items), sequence.opening, sequence.closing)

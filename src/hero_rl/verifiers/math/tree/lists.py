@@ -38,7 +38,7 @@ class Lists(Arithmetic):
 
     def listing(self) -> Node:
         """Items parted by commas, "and" or "or"."""
-        items, joint = [], ""
+        items, joint, start = [], "", self.position
         while True:
             item = self.item()
             if item is not None:
@@ -55,7 +55,9 @@ class Lists(Arithmetic):
         items = _spread_labels(items)
         if len(items) == 1:
             return items[0]
-        return Sequence("list", tuple(items), opening=joint if joint in ("and", "or") else "")
+        if any(token.text.lower() == "respectively" for token in self.tokens[start : self.position]):
+            joint = "respectively"
+        return Sequence("list", tuple(items), opening="" if joint == "," else joint)
 
     def connector(self) -> str | None:
         """Pass over commas, "and" and "or"; the first that says most, None where there is none."""

@@ -8,6 +8,7 @@ them at every point is the evidence. One point at which both are defined and dif
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from fractions import Fraction
@@ -104,7 +105,42 @@ def _agree(one: Node, other: Node, log_base: Fraction | None) -> bool:
             break
     if refused is not None and seen < needed:
         raise refused
-    return seen >= needed
+    return seen >= needed and _agree_beyond_kinks(one, other, parts, names, log_base)
+
+
+_KINKED = frozenset({"max", "min", "abs", "floor", "ceil", "mod", "gcd", "lcm", "sgn"})
+_MOST_KINKS = 6
+
+
+def _agree_beyond_kinks(
+    one: Node, other: Node, parts: list[Node], names: tuple[str, ...], base: Fraction | None
+) -> bool:
+    """Whether formulas with maxima, absolute values and the like also agree around and beyond the numbers in them.
+
+    The drawn points may all lie on one side of where min(n, 10^6) bends; the formula's own numbers say where that is.
+    """
+    if not names or not any(isinstance(part, Call) and part.name in _KINKED for part in parts):
+        return True
+    for row in _beyond_kinks(parts, names):
+        point = Point(dict(zip(names, row, strict=True)), False, base)
+        try:
+            left, right = _value(one, point), _value(other, point)
+        except (Undefined, TooLarge):
+            continue
+        if not same_value(left, right):
+            return False
+    return True
+
+
+def _beyond_kinks(parts: list[Node], names: tuple[str, ...]) -> Iterator[list[Fraction]]:
+    """Rows in which one variable in turn, or all, lie next to a number of the formulas, or beyond it and its square."""
+    values = {value for part in parts if not symbols(part) if isinstance(value := constant_value(part), Fraction)}
+    largest = sorted({math.ceil(abs(value)) for value in values} - {0, 1}, reverse=True)[:_MOST_KINKS]
+    for number in largest:
+        for place in (number - 1, number, number + 1, 2 * number + 1, number * number + 1, number * largest[0] + 1):
+            for signed in (place, -place):
+                rows = [[signed if name == other else 2 for other in names] for name in names]
+                yield from ([Fraction(entry) for entry in row] for row in (*rows, [signed] * len(names)))
 
 
 @lru_cache(maxsize=4096)

@@ -85,4 +85,6 @@ def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
     if rounded.digits < digits or (isinstance(value, Fraction) and value.denominator == 1):
         return False
     half = Fraction(1, 2) * Fraction(10) ** -rounded.places
-    return abs(place - rounded.value) <= half  # a tie may go either way
+    distance = abs(place - rounded.value)
+    # A tie goes away from zero, as it is taught; else 5/16 would have two roundings.
+    return distance < half or (distance == half and abs(rounded.value) > abs(place))

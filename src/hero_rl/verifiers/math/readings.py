@@ -1,0 +1,129 @@
+"""Texts as trees: each text respelled and read once, in every reading that its commas allow."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from hero_rl.verifiers.math.rules.comparison import compare
+from hero_rl.verifiers.math.rules.matching import Strictness
+from hero_rl.verifiers.math.text.extraction import read_reference
+from hero_rl.verifiers.math.text.spelling import respell
+from hero_rl.verifiers.math.tree.formulas import Node, Number
+from hero_rl.verifiers.math.tree.parser import parse
+from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.values.evaluation import TooLarge
+
+__all__ = ["MAX_READ", "is_computable", "plain_number", "readings", "reads", "respelled", "respelled_reference"]
+
+MAX_READ = 4000
+"""Characters of a text that are read."""
+
+_CACHED = 4096
+
+
+@lru_cache(maxsize=_CACHED)
+def respelled_reference(reference: str) -> str:
+    """What a reference states, in the one spelling; no more than the first `MAX_READ` characters of it."""
+    return respell(read_reference(reference)[:MAX_READ])
+
+
+@lru_cache(maxsize=_CACHED)
+def respelled(answer: str) -> str:
+    """An answer in the one spelling."""
+    return respell(answer)
+
+
+@lru_cache(maxsize=_CACHED)
+def _reading(text: str, thousands: bool) -> Node | None:
+    try:
+        return parse(text, thousands)
+    except (Unreadable, RecursionError):
+        return None
+
+
+def readings(expected: str, said: str) -> list[tuple[Node, Node]]:
+    """Both texts read; twice where a comma between digits may part thousands or items."""
+    if _reading(expected, True) is None:
+        expected = _last_statement(expected)
+    found = []
+    # A reference that is one number with its thousands parted is no list.
+    ambiguous = ("," in expected or "," in said) and not _PLAIN_NUMBER.fullmatch(expected)
+    for thousands in (True, False) if ambiguous else (True,):
+        one, other = _reading(expected, thousands), _reading(said, thousands)
+        if one is not None and other is not None:
+            found.append((one, other))
+    comma = _decimal_commas(expected, said)
+    return [*found, comma] if comma else found
+
+
+_LABELLED_ENDING = re.compile(r"=\s*(?P<statement>[A-Za-z](?:_\{?\w+\}?)?\s*=\s*[^=<>]+)$")
+
+
+def _last_statement(reference: str) -> str:
+    """`x = 0` at the end of a reference that derives it in signs that cannot be read.
+
+    Safe: a reference is trusted, and what it ends with is its statement; an answer is never read like that.
+    """
+    match = _LABELLED_ENDING.search(reference)
+    return match["statement"] if match else reference
+
+
+def reads(reference: str) -> bool:
+    """Whether a reference can be read in any way."""
+    texts = (reference, _last_statement(reference))
+    return any(_reading(text, thousands) is not None for text in texts for thousands in (True, False))
+
+
+def is_computable(reference: str) -> bool:
+    """Whether the reference itself is small enough to be worked out."""
+    node = _reading(reference, True)
+    try:
+        if node is not None:
+            compare(node, Number(Fraction(1, 7)), Strictness())
+    except TooLarge:
+        return False
+    return True
+
+
+_COMMA_DECIMAL = re.compile(r"-?\d+,\d{2,}")
+_POINT_DECIMAL = re.compile(r"-?\d+\.\d+")
+
+
+def _decimal_commas(expected: str, said: str) -> tuple[Node, Node] | None:
+    """A number with a decimal comma beside the same digits with a point.
+
+    Safe: two or more digits behind the comma, no space, and the other side is a decimal; no list looks like that
+    beside a decimal of the very same digits.
+    """
+    for one, other in ((expected, said), (said, expected)):
+        if _COMMA_DECIMAL.fullmatch(one) and _POINT_DECIMAL.fullmatch(other) and one.replace(",", ".") == other:
+            same = parse(other)
+            return same, same
+    return None
+
+
+_PLAIN_NUMBER = re.compile(
+    r"(?P<sign>-?)\s*(?P<number>\d{1,400}(?:\.\d{1,400})?|\.\d{1,400}|[1-9]\d{0,2}(?:,\d{3}){1,100}(?:\.\d{1,400})?)"
+)
+_SPACED_THOUSANDS = re.compile(r"\d{1,3}(?: \d{3}){1,100}")
+_PLAIN_FRACTION = re.compile(
+    r"(?P<sign>-?)\s*(?:\\frac\s*\{\s*(?P<minus>-?)(?P<top>\d{1,400})\s*\}\s*\{\s*(?P<bottom>\d{1,400})\s*\}|(?P<over>\d{1,400})\s*/\s*(?P<under>\d{1,400}))"
+)
+
+
+@lru_cache(maxsize=_CACHED)
+def plain_number(text: str) -> Number | None:
+    """An integer, a decimal, or a fraction of two integers."""
+    if _PLAIN_NUMBER.fullmatch(text) or _SPACED_THOUSANDS.fullmatch(text):
+        found = _reading(text.replace(",", "").replace(" ", ""), True)
+        return found if isinstance(found, Number) else None
+    match = _PLAIN_FRACTION.fullmatch(text)
+    if match is None:
+        return None
+    top, bottom = int(match["top"] or match["over"]), int(match["bottom"] or match["under"])
+    if bottom == 0:
+        return None
+    value = Fraction(top, bottom)
+    return Number(-value if (match["sign"] == "-") != (match["minus"] == "-") else value)

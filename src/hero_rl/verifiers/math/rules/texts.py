@@ -1,0 +1,73 @@
+"""Answers that are words, letters of choices or times of day, compared as texts."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from hero_rl.verifiers.math.text.spelling import words_only
+
+__all__ = ["is_choice", "is_predicate", "is_time", "same_prose"]
+
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
+
+
+def is_time(text: str) -> bool:
+    """Whether a reference is a time of day rather than a ratio: in no lowest terms, or with a leading zero."""
+    match = _TIME.fullmatch(text)
+    return bool(match) and (match[2][0] == "0" or math.gcd(int(match[1]), int(match[2])) > 1)
+
+
+def same_prose(expected: str, said: str) -> bool:
+    """Whether both are the same words; other capitals only where no unit or number is among them.
+
+    Safe: signs count as they stand, and so does every word but an article.
+    """
+    if words_only(expected) != words_only(said) or not words_only(said) or not _is_prose(expected):
+        return False
+    if _NO_SIGN.sub("", expected) != _NO_SIGN.sub("", said):
+        return False  # 36 dollars and 36% of a dollar
+    return not re.search(r"\d", expected) or words_only(expected, fold=False) == words_only(said, fold=False)
+
+
+_NO_SIGN = re.compile(r"\\text\w*|[A-Za-z\s.,;:\"'{}-]")
+_CHOICE = re.compile(r"(?:\\text\w*\s*\{)?\s*\(?([A-J])\)?\s*\}?")
+_CHOSEN = re.compile(
+    r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s+[\w\\$(.-].*", re.IGNORECASE | re.DOTALL
+)
+
+
+def is_choice(expected: str, said: str) -> bool:
+    """Whether the answer is the reference's letter with what stands behind it: `(B) 5`.
+
+    Safe: no other choice may be named.
+    """
+    letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
+    if letter is None or chosen is None or letter[1] != chosen[1]:
+        return False
+    names_others = len(re.findall(r"(?<![A-Za-z\\])[A-J](?![A-Za-z])", said)) > 1
+    return not names_others and not re.search(r"\b(?:or|and|not|no|wrong|false|incorrect)\b|=", said, re.IGNORECASE)
+
+
+_UNPLAIN = re.compile(r"\b(?:no|none|neither|nor|not|never|false|or|and|if|unless|only|nobody|nothing)\b")
+_COPULAS = (" is ", " are ")
+
+
+def is_predicate(said: str, expected: str) -> bool:
+    """Whether an answer in words is what a reference says of its subject: "odd" beside "the function f is odd".
+
+    Safe: it must be the whole of what follows the reference's only "is", so that "odd" is not "not odd", and nothing
+    in the reference may deny it or set a condition.
+    """
+    words, sentence = words_only(said), words_only(expected)
+    if not words or not _is_prose(said) or _UNPLAIN.search(sentence):
+        return False
+    if sum(sentence.count(copula) for copula in _COPULAS) != 1:
+        return False
+    predicates = {sentence.rpartition(copula)[2] for copula in _COPULAS if copula in sentence}
+    return words in predicates
+
+
+def _is_prose(text: str) -> bool:
+    words, rest = re.sub(r"\\text\w*", "", text), re.sub(r"\\text\{[^{}]*\}", "", text)
+    return bool(re.search(r"[A-Za-z]{3,}", words)) and not re.search(r"[\\^_=<>{}+*/]", rest)
