@@ -42,7 +42,7 @@ MAY_IMPORT = {
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "preflight", "pages"},
     "problems": {"settings", "files", "verifiers"},
-    "generation": {"background", "clients", "files", "settings"},
+    "generation": {"background", "clients", "files", "settings", "verifiers"},
     "data": {"settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
         "signals",

@@ -7,17 +7,17 @@ so a completion that was cut off in the middle of thinking says nothing, whateve
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-__all__ = ["THOUGHT", "after_thinking", "goes_on_checking", "in_thought", "leaves_in_thought", "own_turn"]
+from hero_rl.verifiers.math.text.boxes import find_frames
 
-THOUGHT = "<think>"
-"""The mark that a completion gets in front if its prompt ended inside of a thought."""
+__all__ = ["after_thinking", "in_thought_text", "leaves_in_thought", "own_turn", "thinks_to_the_end"]
+
+_THOUGHT = "<think>"
 
 # As Qwen, DeepSeek, GLM and Phi write them; Seed; Magistral; Kimi; Sky-T1 and OpenThinker; Command A; and prompts that
 # ask for such tags.
 _PAIRS = (
-    (THOUGHT, "</think>"),
+    (_THOUGHT, "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"),
@@ -84,11 +84,23 @@ def leaves_in_thought(prompt: str) -> bool:
     return bool(turns) and after_thinking(prompt[turns[-1].end() :]) is None
 
 
-def in_thought(completion: str, began_in_thought: bool) -> str:
-    """The completion with the thought's opening that its prompt ended with."""
-    return THOUGHT + completion if began_in_thought else completion
+def in_thought_text(completion: str, began_in_thought: bool) -> str:
+    """The completion with the opening of its thought in front, if that stood at the end of its prompt."""
+    return _THOUGHT + completion if began_in_thought else completion
 
 
-def goes_on_checking(completion: str, answers: Sequence[int]) -> bool:
-    """Whether a text thinks again after its last answer."""
-    return bool(answers) and bool(_RECONSIDERS.search(completion, answers[-1]))
+def thinks_to_the_end(completion: str) -> bool:
+    """Whether a text that was cut off, and shows no end of a thought, breaks off while it weighs its answer.
+
+    Where the prompt is not known, its chat template may have opened a thought. A text that goes on after its last box
+    with "wait", "let me check" and the like, or ends so without a box, had not come to its final answer.
+    """
+    if any(close in completion for _, close in _PAIRS):
+        return False
+    frames, _ = find_frames(completion[-_LONGEST_ENDING:])
+    ending = completion[-_LONGEST_ENDING:][frames[-1].end :] if frames else completion[-_LAST_WORDS:]
+    return bool(_RECONSIDERS.search(ending))
+
+
+_LONGEST_ENDING = 20_000
+_LAST_WORDS = 600
