@@ -204,6 +204,8 @@ def _sentence(text: str, start: int, noun: str) -> Announcement | None:
     if again := _ONCE_MORE.match(text, _behind_marks(text, end)):
         end, label = again.end(), label or again.group().rstrip().endswith(":")
     content = text[_behind_marks(text, end) :]
+    if text[start - 1 : start] == "(":
+        content = _IN_BRACKETS.sub(r"\1", content, count=1)
     if not label:
         return Announcement(_closed(content), is_said=True, is_final=is_final)
     candidates = _label_lines_above(text, start, end)
@@ -218,6 +220,9 @@ def _states(text: str, start: int, end: int) -> bool:
         return False
     line, _, below = text[end:].partition("\n")
     return not (line.strip()[:1].isalpha() and below.strip())
+
+
+_IN_BRACKETS = re.compile(r"\A([^\n]*)\)")
 
 
 _LEADING = re.compile(r"(?:[\s*_}]|\\(?=[\"']))*")
