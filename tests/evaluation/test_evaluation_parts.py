@@ -1,6 +1,7 @@
 """The parts of an evaluation: the journal that survives a kill, the votes, the settings."""
 
 import json
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -9,15 +10,15 @@ from pydantic import ValidationError
 
 from hero_rl.errors import DataError
 from hero_rl.evaluation import EvalConfig
-from hero_rl.evaluation.grading import Grade
+from hero_rl.evaluation.grading import Grade, _judged_text
 from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers
-from hero_rl.evaluation.responses import Responses, wanted
+from hero_rl.evaluation.responses import Responses, Wanted, wanted
 from hero_rl.evaluation.settings import judge_identity, verifier_identity
 from hero_rl.files.journal import Journal
 from hero_rl.generation import Generated, OpenAIGeneratorConfig
 from hero_rl.problems import Problem
 from hero_rl.rollouts import read_rollouts
-from hero_rl.verifiers import JudgeVerifier
+from hero_rl.verifiers import JudgeVerifier, MathVerifier
 
 PROBLEM = Problem("p", "q", "1/2", "s", "q")
 
@@ -38,7 +39,7 @@ def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory,
     path.write_bytes(text + junk.replace(b"\n", b""))
     again = Journal(path)
     whole = text.count(b"\n")
-    assert [row for _, row in again.lines] == rows[:whole]
+    assert [row for _, row in again.items()] == rows[:whole]
     (place,) = again.append([b'{"more": 1}\n'])
     assert again.at(place) == {"more": 1} and place == len(b"".join(lines[:whole]))
     again.close()
@@ -49,8 +50,8 @@ def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory,
 def test_a_damaged_line_is_named_and_nothing_is_cut(tmp_path, line):
     text = b'{"a": 1}\n' + line + b'\n{"a": 3}\n'
     (tmp_path / "a.jsonl").write_bytes(text)
-    with pytest.raises(DataError, match=r"a.jsonl:2: "):
-        Journal(tmp_path / "a.jsonl", keys=["a"])
+    with closing(Journal(tmp_path / "a.jsonl")) as journal, pytest.raises(DataError, match=r"a.jsonl:2: "):
+        list(journal.items(["a"]))
     assert (tmp_path / "a.jsonl").read_bytes() == text
 
 
@@ -129,6 +130,20 @@ def test_who_grades():
             EvalConfig(benchmarks=wrong)
     with pytest.raises(ValidationError, match="twice"):
         EvalConfig(benchmarks={"math500": {}}, seeds=[1, 1])
+
+
+def test_a_response_is_judged_in_the_thought_that_it_never_left():
+    def judged(prompt, text, finish_reason):
+        asked = Wanted(Problem("p", prompt, "7", "s", "3+4?"), seed=0, sample=0)
+        return (
+            MathVerifier().verify("7", _judged_text(asked, {"completion": text, "finish_reason": finish_reason})).value
+        )
+
+    thought = "Maybe \\boxed{7}. Wait, let me check"
+    assert judged("3+4?<think>", thought, "stop") == 0.0
+    assert judged([{"role": "user", "content": "3+4?"}], thought, "length") == 0.0
+    assert judged("3+4?<think>", thought + "</think>\\boxed{7}", "length") == 1.0
+    assert judged("3+4?", "\\boxed{7}.\n\nNow ", "length") == 1.0
 
 
 def test_what_a_grade_and_a_response_depend_on():

@@ -281,7 +281,9 @@ class HeroMixin(ExactResume):
     ) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(self._local(drawn, len(references)), prompts, completions, references)
+        verdict = auditor.verdicts(
+            self._local(drawn, len(references)), prompts, completions, references, self._in_thought(prompts)
+        )
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)

@@ -84,15 +84,17 @@ _LONGEST_ENDING = 4000
 
 def _without_farewell(text: str) -> str:
     """Without the polite sentences that may follow an answer."""
+    head, text = text[:-_LONGEST_FAREWELL], text[-_LONGEST_FAREWELL:]
     for _ in range(_MOST_FAREWELLS):
         shorter = _FAREWELL.sub("", text, count=1)
         if shorter == text:
             break
         text = shorter
-    return text
+    return head + text
 
 
 _MOST_FAREWELLS = 3
+_LONGEST_FAREWELL = 400
 _FAREWELL = re.compile(
     r"(?:(?<=[.!?\n*$)\]}`])|^)\s{0,20}[*_]{0,3}(?:I hope (?:it|this|that)|Hope (?:this|that)|Let me know|Please let"
     r"|Feel free|If you (?:have|need|want|would)|Happy to|Thank|Would you like|Do you (?:want|need|have)"

@@ -28,6 +28,7 @@ _PAIRS = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
 )
+_THINKS = ("think", "THINK", "thought", "reasoning>", "scratchpad>")  # one of which is in each of them
 # gpt-oss: one message a channel; without its control tokens, their names run into the text.
 _CHANNEL, _FINAL_CHANNEL = "<|channel|>", re.compile(r"<\|channel\|>final[^<]{0,40}<\|message\|>")
 _ANALYSIS, _FINAL = re.compile(r"\s*analysis(?=[A-Z])"), "assistantfinal"
@@ -56,6 +57,8 @@ def after_thinking(completion: str) -> str | None:
         return _last_message(completion)
     if _ANALYSIS.match(completion):
         return completion.rpartition(_FINAL)[2] if _FINAL in completion else None
+    if not any(word in completion for word in _THINKS):
+        return completion
     ends = (at + len(close) for _, close in _PAIRS if (at := completion.rfind(close)) >= 0)
     said = completion[max(ends, default=0) :]
     return None if any(opening in said for opening, _ in _PAIRS) else said
