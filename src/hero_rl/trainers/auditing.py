@@ -37,13 +37,15 @@ class Auditor:
         prompts: Sequence[Any],
         completions: Sequence[Any],
         references: Sequence[Reference],
+        in_thought: Sequence[bool] | None = None,
     ) -> Float[Tensor, " b"]:
         """The auditor's verdicts on those drawn of a part of the batch; NaN on the others and where it failed."""
         rows: list[int] = drawn.nonzero().flatten().tolist()
         verdict = torch.full((len(drawn),), torch.nan)
         if rows:
             asked, answered = ([column[row] for row in rows] for column in (prompts, completions))
-            verdict[rows] = self._scorer.score(asked, answered, [references[row] for row in rows]).verdict
+            began = None if in_thought is None else [in_thought[row] for row in rows]
+            verdict[rows] = self._scorer.score(asked, answered, [references[row] for row in rows], began).verdict
         return verdict
 
     def metrics(self, drawn: Bool[Tensor, " B"], audit: Float[Tensor, " B"]) -> dict[str, float]:
