@@ -25,9 +25,10 @@ from hero_rl.background import Background
 from hero_rl.errors import HeroError
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, blamed
+from hero_rl.verifiers.math.text.thinking import after_thinking, in_thought_text, leaves_in_thought
 
-__all__ = ["Scored", "Scorer"]
+__all__ = ["Scored", "Scorer", "says_nothing"]
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ class Scored:
 
     Attributes:
         verdict: (B,) float32 on the CPU: 1 correct, 0 incorrect, NaN abstained.
-        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model.
+        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model. With one, minus
+            infinity where the completion is empty: there is nothing to score, and that is the policy's doing.
         reasons: why each verdict is what it is.
         answers: the final answers that the verifier extracted, None where it has none.
         seconds: wall-clock time of each row's check.
@@ -81,9 +83,10 @@ class Scorer:
 
     The verifier runs in the calling thread (some need the main thread's signals), the reward model at the same time in
     a thread of its own. A verifier that takes batches gets the whole batch, with the question: a prompt's text, or its
-    last user message. One that raises makes its row, or its batch, abstain (`Reason.CRASHED`); a reward model that
-    raises makes the batch's scores NaN; each is logged with its traceback the first time. A part that says it can
-    never work (an error of `hero_rl.errors`) ends the call.
+    last user message. One that raises on a row gives it 0 if it does not raise on the reference itself, else an
+    abstention (`Reason.CRASHED`); one that raises on a batch makes it abstain. A reward model that raises makes the
+    batch's scores NaN. Each is logged with its traceback the first time. A part that says it can never work (an error
+    of `hero_rl.errors`) ends the call.
 
     On an interrupt (Ctrl-C) or an error of the verifier, the reward model is called off: requests to an endpoint end at
     once, a model in this process after the forward pass that it is in. For any other the call waits a second at most.
@@ -108,6 +111,7 @@ class Scorer:
         prompts: Sequence[str | Sequence[Message]],
         completions: Sequence[str | Sequence[Message]],
         references: Sequence[str],
+        in_thought: Sequence[bool] | None = None,
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -116,18 +120,21 @@ class Scorer:
             completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
                 the last assistant message, the reward model prompt and completion as one conversation.
             references: what the verifier compares with.
+            in_thought: of each completion, whether it begins inside of a thought that its chat template opened, so that
+                only what follows the thought's end is judged. What a prompt's own text shows needs no word here.
 
         Raises:
-            ValueError: the three differ in length, or the reward model returned anything but B scores, or the verifier
+            ValueError: these differ in length, or the reward model returned anything but B scores, or the verifier
                 anything but B verdicts.
             TypeError: the verifier returned no `Verdict`.
             HeroError: verifier or reward model can never do their part: workers do not start, an endpoint refuses.
         """
-        _check_lengths(prompts=prompts, completions=completions, references=references)
+        in_thought = [False] * len(prompts) if in_thought is None else in_thought
+        _check_lengths(prompts=prompts, completions=completions, references=references, in_thought=in_thought)
         counted_before = self._counted()
         pairs = [
-            Pair(reference, _answer_text(completion), _question(prompt))
-            for prompt, completion, reference in zip(prompts, completions, references, strict=True)
+            Pair(reference, _answer_text(completion, began or _leaves_in_thought(prompt)), _question(prompt))
+            for prompt, completion, reference, began in zip(prompts, completions, references, in_thought, strict=True)
         ]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
@@ -189,15 +196,16 @@ class Scorer:
         return verdicts
 
     def _verify_one(self, reference: str, completion: str) -> Verdict:
+        assert isinstance(self.verifier, Verifier)
         start = time.perf_counter()
         try:
-            assert isinstance(self.verifier, Verifier)
             verdict = self.verifier.verify(reference, completion)
         except HeroError:
             raise
-        except Exception:
-            self._log_once("verifier", "the verifier raised; its row abstains")
-            return Verdict.of(Reason.CRASHED, seconds=time.perf_counter() - start)
+        except Exception as error:
+            self._log_once("verifier", "the verifier raised on a row")
+            reason = blamed(self.verifier, reference, error)
+            return Verdict.of(reason, seconds=time.perf_counter() - start)
         _check_kind(verdict)
         return verdict
 
@@ -219,12 +227,19 @@ class Scorer:
             score = missing
         else:
             score = _checked(raw, len(prompts))
+        empty = torch.tensor([says_nothing(completion) for completion in completions])
+        score = score.masked_fill(empty, -torch.inf)
         return score, time.perf_counter() - start
 
     def _log_once(self, part: str, message: str) -> None:
         if part not in self._logged:
             _logger.exception("%s (logged once, counted always)", message)
         self._logged.add(part)
+
+
+def says_nothing(completion: str | Sequence[Message]) -> bool:
+    """Whether a completion, or its last assistant message, holds nothing but white space."""
+    return not _answer_text(completion).strip()
 
 
 def _check_kind(verdict: Any) -> None:
@@ -269,12 +284,26 @@ def _question(prompt: str | Sequence[Message]) -> str:
     return _text(next(asked, {}).get("content"))
 
 
-def _answer_text(completion: str | Sequence[Message]) -> str:
-    """The text of the completion's last assistant message; empty if it has none."""
+def _leaves_in_thought(prompt: str | Sequence[Message]) -> bool:
+    """Whether a prompt's text, or an assistant message that it ends with, ends inside of a thought."""
+    if isinstance(prompt, str):
+        return leaves_in_thought(prompt)
+    last = prompt[-1] if prompt else {}
+    return last.get("role") == "assistant" and after_thinking(_text(last.get("content"))) is None
+
+
+def _answer_text(completion: str | Sequence[Message], began_in_thought: bool = False) -> str:
+    """The text of the completion's last assistant message, its thought as it began; empty if it has none."""
     if isinstance(completion, str):
-        return completion
-    said = (message for message in reversed(completion) if message.get("role") == "assistant")
-    return _text(next(said, {}).get("content"))
+        return in_thought_text(completion, began_in_thought)
+    turns = [message for message in completion if message.get("role") == "assistant"]
+    said = turns[-1] if turns else {}
+    # The template opens the thought of the first turn; a server or a parser may have taken it out of the text.
+    begins = began_in_thought and len(turns) == 1 and not any(said.get(name) for name in _THOUGHTS)
+    return in_thought_text(_text(said.get("content")), begins)
+
+
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 
 def _text(content: str | Sequence[Message] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,8 +10,9 @@ from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
-from hero_rl.scoring import Scored, Scorer
+from hero_rl.scoring import Scored, Scorer, says_nothing
 from hero_rl.verifiers import FAILURES, BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.math.text.thinking import thinks_to_the_end
 
 __all__ = ["Judge", "Judged"]
 
@@ -20,7 +22,7 @@ class Judged(NamedTuple):
 
     Attributes:
         verdict: 1.0, 0.0 or None.
-        score: the raw logit or None.
+        score: the raw logit or None; minus infinity for an empty completion that has none, where others have one.
         reason: the verifier's; None where the file's verdict was kept.
         answer: the final answer that the verifier extracted.
     """
@@ -57,13 +59,16 @@ class Judge:
     def judge(self, rollouts: Sequence[Rollout]) -> dict[str, Any]:
         """Judge some rollouts; returns `rows`, one `Judged` each, and the number of `truncated` conversations."""
         if self.idle:
-            return {"rows": [Judged(rollout.verdict, rollout.score) for rollout in rollouts], "truncated": 0}
+            kept = zip(rollouts, _kept_scores(rollouts), strict=True)
+            return {"rows": [Judged(rollout.verdict, score) for rollout, score in kept], "truncated": 0}
         scored = self._scorer.score(
             [rollout.prompt for rollout in rollouts],
             [rollout.completion for rollout in rollouts],
             [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
+            [_began_in_thought(rollout) for rollout in rollouts],
         )
-        rows = [self._row(n, rollout, scored) for n, rollout in enumerate(rollouts)]
+        kept = zip(rollouts, _kept_scores(rollouts), strict=True)
+        rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
         return {"rows": rows, "truncated": int(scored.counters["reward_model/truncated"])}
 
     def refuse_failures(self, rows: Sequence[Judged]) -> None:
@@ -89,11 +94,19 @@ class Judge:
                 f"{f' ({said})' if said else ''}"
             )
 
-    def _row(self, n: int, rollout: Rollout, scored: Scored) -> Judged:
-        score = rollout.score if self.reward_model is None else _or_none(scored.score[n].item())
+    def _row(self, n: int, rollout: Rollout, kept: float | None, scored: Scored) -> Judged:
+        score = kept if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
             return Judged(rollout.verdict, score)
         return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
+
+
+def _began_in_thought(rollout: Rollout) -> bool:
+    """Whether a file says that a completion never left its thought: by a column of its own, or since it was cut off."""
+    if isinstance(said := rollout.extra.get("in_thought"), bool):
+        return said
+    cut_off = rollout.extra.get("finish_reason") == "length"
+    return cut_off and isinstance(rollout.completion, str) and thinks_to_the_end(rollout.completion)
 
 
 _FEW = 128  # of fewer, a few that have nothing to score must not end the call
@@ -104,6 +117,16 @@ class _Silent:
 
     def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
         return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(pairs)
+
+
+def _kept_scores(rollouts: Sequence[Rollout]) -> list[float | None]:
+    """The file's scores as the scorer would give them; where there are none at all, there was no reward model."""
+    if all(rollout.score is None for rollout in rollouts):
+        return [None] * len(rollouts)
+    return [
+        -math.inf if rollout.score is None and says_nothing(rollout.completion) else rollout.score
+        for rollout in rollouts
+    ]
 
 
 def _or_none(value: float) -> float | None:
