@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "extras": set(),
     "background": set(),
     "files": set(),
+    "foreign": set(),
     "pages": set(),
     "signals": set(),
     "settings": set(),
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     # the library
     "rules": {"signals"},
     "verifiers": {"signals", "files", "clients"},
-    "reward_models": {"signals", "background", "clients", "files"},
+    "reward_models": {"signals", "background", "clients", "files", "foreign"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "rollouts": {"files", "signals"},
     "monitoring": {"signals", "rules"},
@@ -42,7 +43,7 @@ MAY_IMPORT = {
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "preflight", "pages"},
     "problems": {"settings", "files", "verifiers"},
-    "generation": {"background", "clients", "files", "settings"},
+    "generation": {"background", "clients", "files", "foreign", "settings"},
     "data": {"settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
         "signals",
@@ -59,6 +60,7 @@ MAY_IMPORT = {
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
     "training": {
         "files",
+        "foreign",
         "problems",
         "settings",
         "rollouts",

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from hero_rl.errors import ConfigError
 from hero_rl.files.rows import Text
+from hero_rl.foreign import loading, rendered
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
 from hero_rl.settings import Block
 
@@ -168,7 +169,8 @@ class TransformersGenerator:
                 raise ConfigError("generator.chat: a prompt of chat messages needs it on")
             return self._tokenizer(prompt)["input_ids"]
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        with loading("generator.chat_template: it fails on a prompt"):
+            text = rendered(self._tokenizer, messages, add_generation_prompt=True)
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template writes its own
 
     def _room(self, tokens: Sequence[int]) -> int:
@@ -243,22 +245,19 @@ def _check_folder(path: str) -> None:
 def _loaded(config: TransformersGeneratorConfig) -> tuple[Any, Any]:
     """Model, on its device, and tokenizer."""
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source = {"revision": config.revision, "trust_remote_code": config.trust_remote_code}
     attention = {} if config.attention == "auto" else {"attn_implementation": config.attention}
-    try:
+    with loading(f"generator.path: no model can be loaded from {config.path}"):
         tokenizer = AutoTokenizer.from_pretrained(config.path, **source)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             config.path, dtype=config.dtype, output_loading_info=True, **source, **attention
         )
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
-        raise ConfigError(f"generator.path: no model can be loaded from {config.path}: {error}") from error
-    model, loading = loaded
-    if loading["missing_keys"]:
+    model, found = loaded
+    if found["missing_keys"]:
         # Transformers fills what a checkpoint lacks with random numbers, and the texts would be as random.
-        missing = ", ".join(sorted(loading["missing_keys"])[:5])
+        missing = ", ".join(sorted(found["missing_keys"])[:5])
         raise ConfigError(
             f"generator.path: {config.path} is no causal language model's: the checkpoint lacks {missing}"
         )

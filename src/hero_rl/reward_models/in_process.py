@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError
 
 from hero_rl.background import in_steps
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models.base import Conversation, Scores
 from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.reward_models.heads import Head
@@ -61,28 +61,25 @@ class InProcessConfig(BaseModel):
         device = _device(self.device)
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
         check_checkpoint(self.path)
-        try:
+        with loading(f"path: no tokenizer can be loaded from {self.path}"):
             tokenizer = AutoTokenizer.from_pretrained(self.path, **source)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"path: no tokenizer can be loaded from {self.path}: {error}") from error
         if not tokenizer("yes, 1", add_special_tokens=False)["input_ids"]:
             raise ConfigError(f"path: {self.path} has no tokenizer; save it into the model's folder")
         attention = {} if self.attention == "auto" else {"attn_implementation": self.attention}
-        try:
-            model, loading = auto_class.from_pretrained(
-                self.path, dtype=self.dtype, output_loading_info=True, **source, **attention
-            )
-        except (ImportError, ValueError) as error:
-            if not attention:
-                raise
-            raise ConfigError(f"attention: {self.path} does not load with {self.attention}: {error}") from error
-        except (OSError, SafetensorError) as error:
-            raise ConfigError(f"path: no model can be loaded from {self.path}: {error}") from error
+        with loading(f"path: no model can be loaded from {self.path}"):
+            try:
+                model, found = auto_class.from_pretrained(
+                    self.path, dtype=self.dtype, output_loading_info=True, **source, **attention
+                )
+            except (ImportError, ValueError) as error:
+                if not attention:
+                    raise
+                raise ConfigError(f"attention: {self.path} does not load with {self.attention}: {error}") from error
         if "flash" in self.attention and model.dtype == torch.float32:
             raise ConfigError(f"attention: {self.attention} needs dtype bfloat16 or float16; the weights are float32")
-        if loading["missing_keys"]:
+        if found["missing_keys"]:
             # Transformers fills what a checkpoint lacks with random numbers, and the scores would be as random.
-            missing = ", ".join(sorted(loading["missing_keys"]))
+            missing = ", ".join(sorted(found["missing_keys"]))
             raise ConfigError(f"{self.path} is no trained reward model: the checkpoint lacks {missing}")
         return model.to(device), tokenizer
 

@@ -11,6 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models import (
     AnyRewardModel,
     CachedRewardModel,
@@ -25,6 +26,7 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.trl.fit import fit
 from hero_rl.training.trl.loading import (
+    check_template,
     checked_arguments,
     load_tokenizer,
     lora_config,
@@ -125,7 +127,7 @@ def _loaded(reward_model: AnyRewardModel | None) -> RewardModel | None:
     """The reward model, ready to score; servers that cannot serve as one are refused here, before any training."""
     if reward_model is None:
         return None
-    with named("reward_model"):
+    with loading("reward_model"):
         model = reward_model.load()
     inner = model.inner if isinstance(model, CachedRewardModel) else model
     if isinstance(inner, RemoteRewardModel):
@@ -142,19 +144,22 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
             f"{config.model.path} has no chat template; give one as model.chat_template, or "
             "set data.chat to false to send plain text"
         )
+    if config.data.chat:
+        check_template(tokenizer, run.train_dataset[0]["prompt"])
     _, kind = _TRAINERS[config.algorithm]
-    trainer = kind(
-        model=config.model.path,
-        verifier=in_processes(config.verifier, config.verifier_processes),
-        reward_model=reward_model,
-        rule=config.rule,
-        args=run.arguments,
-        train_dataset=run.train_dataset,
-        eval_dataset=run.eval_dataset,
-        processing_class=tokenizer,
-        callbacks=callbacks,
-        peft_config=lora_config(config.peft),
-    )
+    with named("model.path"):
+        trainer = kind(
+            model=config.model.path,
+            verifier=in_processes(config.verifier, config.verifier_processes),
+            reward_model=reward_model,
+            rule=config.rule,
+            args=run.arguments,
+            train_dataset=run.train_dataset,
+            eval_dataset=run.eval_dataset,
+            processing_class=tokenizer,
+            callbacks=callbacks,
+            peft_config=lora_config(config.peft),
+        )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     return trainer
