@@ -247,7 +247,8 @@ def _without_absolute(found: Region) -> Region:
     if not (isinstance(found.variable, Call) and found.variable.name == "abs"):
         return found
     interval, variable = found.intervals[0], found.variable.arguments[0]
-    low = None if interval.low == Negative(INFINITY) else constant_value(interval.low)
+    value = constant_value(interval.low)
+    low = None if value is None else as_fraction(value)  # a complex number has no order
     mirrored = Interval(_minus(interval.high), interval.high_closed, _minus(interval.low), interval.low_closed)
     if low is None and interval.low == Negative(INFINITY):
         both = Interval(_minus(interval.high), interval.high_closed, interval.high, interval.high_closed)
@@ -278,8 +279,7 @@ def _linear(left: Node, operator: str, right: Node) -> Region:
 
 
 def _difference(left: Node, right: Node, name: str, place: Fraction) -> Fraction:
-    point = Point({name: place})
-    difference = evaluate(left, point) - evaluate(right, point)
+    difference = evaluate(Sum((left, Negative(right))), Point({name: place}))
     if not isinstance(difference, Fraction):
         raise _NoRegion
     return difference
