@@ -6,12 +6,12 @@ then, `make chaos` all of them.
 
 import json
 import math
+import multiprocessing
 import os
 import random
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -23,7 +23,6 @@ import yaml
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
-HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 TORN = ("hero_state.json", "trainer_state.json", "model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth")
 TORN += ("hero_process_0.pt",)
 _TIMED = ("runtime", "per_second", "step_time", "seconds", "total_flos")
@@ -67,6 +66,7 @@ class Run:
     steps: int = 4
 
     def __post_init__(self) -> None:
+        os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         sys.path.insert(0, str(ROOT / "examples"))
         from tiny_models import write
 
@@ -88,26 +88,14 @@ class Run:
         """The last step."""
         return 6 * self.steps
 
-    def command(self, output: Path, *more: str) -> list[str]:
-        """The words of `hero train`."""
-        return [*HERO, "train", str(self.config), "--output_dir", str(output), "--json", *more]
+    def start(self, output: Path, *more: str, file_size: int | None = None) -> "Command":
+        """A process of `hero train` that writes into a folder, with no file larger than that."""
+        words = ["train", str(self.config), "--output_dir", str(output), "--json", *more]
+        return Command(words, self.folder / "said", file_size)
 
-    def start(self, output: Path, *more: str, **options) -> subprocess.Popen:
-        """A process of it."""
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(self.command(output, *more), cwd=ROOT, env=environment, **(pipes | options))
-
-    def end(self, output: Path, *more: str, **options) -> tuple[int, str]:
+    def end(self, output: Path, *more: str, **options) -> tuple[int | None, str]:
         """Its exit code and what it said, once it has come to its end."""
-        process = self.start(output, *more, **options)
-        try:
-            _, said = process.communicate(timeout=_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return -1, "hung"
-        return process.returncode, said
+        return self.start(output, *more, **options).end()
 
     def straight(self) -> Path:
         """The folder of the unbroken run."""
@@ -116,6 +104,52 @@ class Run:
             code, said = self.end(output)
             assert code == 0, said
         return output
+
+
+class Command:
+    """A command `hero` in a process of its own, which is forked from one that has loaded the libraries already."""
+
+    _number = 0
+    _forks = multiprocessing.get_context("forkserver")
+
+    def __init__(self, words: list[str], said: Path, file_size: int | None = None) -> None:
+        self._forks.set_forkserver_preload(["hero_rl.training.trl.policy", "hero_lab.cli"])
+        said.mkdir(exist_ok=True)
+        Command._number += 1
+        self._said = said / str(Command._number)
+        self._process = self._forks.Process(target=_run, args=(words, self._said, file_size))
+        self._process.start()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not come to its end."""
+        return self._process.is_alive()
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.join()
+
+    def end(self) -> tuple[int | None, str]:
+        """Wait for its end: exit code, and what it said on stderr."""
+        self._process.join(_LIMIT)
+        if self.runs:
+            self.kill()
+            return None, "hung"
+        return self._process.exitcode, self._said.read_text()
+
+
+def _run(words: list[str], said: Path, file_size: int | None) -> None:
+    stderr = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(stderr, 2)
+    os.chdir(ROOT)
+    if file_size is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
+    from hero_lab.cli import main
+
+    sys.exit(main(words))
 
 
 def difference(one: Path, other: Path) -> str | None:
@@ -166,7 +200,6 @@ def kills(run: Run, count: int, seed: int = 0) -> tuple[Outcome, Outcome]:
         process = run.start(output, *(["--resume"] if (output / "config.yaml").exists() else []))
         target = (number + 1) * (run.last - 2) // (count + 1)
         killed = (_kill_inside if outcome is inside else _kill_anywhere)(process, output, target, chance)
-        process.communicate()
         outcome.add(None if killed else "the run ended before it could be killed")
     code, said = run.end(output, "--resume")
     lost = said.strip().splitlines()[-1] if code else difference(run.straight(), output)
@@ -183,31 +216,27 @@ def _step(output: Path) -> int:
     return max((int(name.split("_")[1]) for name in files), default=0)
 
 
-def _kill_inside(process: subprocess.Popen, output: Path, target: int, chance: random.Random) -> bool:
+def _kill_inside(process: Command, output: Path, target: int, chance: random.Random) -> bool:
     """Kill at the sight of a file of a checkpoint whose last file is not there yet."""
     marker = chance.choice([name for name in TORN if name != "trainer_state.json"])
     there = {path.name for path in output.glob("checkpoint-*") if (path / "trainer_state.json").exists()}
-    end = time.monotonic() + _LIMIT
-    while process.poll() is None and time.monotonic() < end:
+    while process.runs:
         for path in output.glob("checkpoint-*"):
             new = path.name not in there and int(path.name.split("-")[1]) > target
             if new and (path / marker).exists() and not (path / "trainer_state.json").exists():
-                process.send_signal(signal.SIGKILL)
+                process.kill()
                 return True
-        time.sleep(0.0005)
-    process.kill()
     return False
 
 
-def _kill_anywhere(process: subprocess.Popen, output: Path, target: int, chance: random.Random) -> bool:
-    """Kill somewhat after a step was reached; now and then while the process is still starting."""
-    end = time.monotonic() + _LIMIT
-    while chance.random() > 0.0001 and process.poll() is None and _step(output) <= target and time.monotonic() < end:
+def _kill_anywhere(process: Command, output: Path, target: int, chance: random.Random) -> bool:
+    """Kill somewhat after a step was reached."""
+    while process.runs and _step(output) <= target:
         time.sleep(0.005)
-    time.sleep(chance.uniform(0, 0.5))
-    if process.poll() is not None:
+    time.sleep(chance.uniform(0, 0.3))
+    if not process.runs:
         return False
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     return True
 
 
@@ -235,8 +264,7 @@ def full_disks(run: Run, count: int, seed: int = 0) -> Outcome:
     for _ in range(count):
         output = run.folder / "full"
         size = chance.choice([2_000, 20_000, 60_000, 120_000])
-        limited = {"preexec_fn": lambda size=size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))}
-        code, said = run.end(output, **limited)
+        code, said = run.end(output, file_size=size)
         told = None if code and "Traceback" not in said else f"exit code {code} with {size} bytes: {said[-300:]}"
         begun = (output / "config.yaml").exists()
         code, said = run.end(output, *(["--resume"] if begun else []))
@@ -256,10 +284,10 @@ def two_writers(run: Run, count: int) -> Outcome:
             shutil.rmtree(output / f"checkpoint-{run.last}")
             resume = ["--resume"]
         processes = [run.start(output, *resume) for _ in range(2)]
-        said = [process.communicate(timeout=_LIMIT)[1] for process in processes]
-        codes = sorted(process.returncode for process in processes)
+        codes, said = zip(*(process.end() for process in processes), strict=True)
+        codes = sorted(map(str, codes))
         refused = any("another process is writing there" in text or "holds a run" in text for text in said)
-        good = codes == [0, 2] and refused
+        good = codes == ["0", "2"] and refused
         outcome.add(difference(run.straight(), output) if good else f"exit codes {codes}: {' '.join(said)[-300:]}")
         shutil.rmtree(output)
     return outcome
