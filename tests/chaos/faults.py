@@ -97,6 +97,13 @@ class Run:
         """Its exit code and what it said, once it has come to its end."""
         return self.start(output, *more, **options).end()
 
+    def copy(self, name: str) -> Path:
+        """The unbroken run as another's folder."""
+        output = shutil.copytree(self.straight(), self.folder / name)
+        config = yaml.safe_load((output / "config.yaml").read_text())
+        (output / "config.yaml").write_text(yaml.safe_dump(config | {"output_dir": str(output)}, sort_keys=False))
+        return output
+
     def straight(self) -> Path:
         """The folder of the unbroken run."""
         output = self.folder / "straight"
@@ -246,7 +253,7 @@ def torn_files(run: Run, names: list[str], seed: int = 0) -> Outcome:
     chance = random.Random(seed)
     for name in names:
         for left in chance.sample([0.0, 0.5], k=1) if len(names) < len(TORN) else [0.0, 0.5]:
-            output = shutil.copytree(run.straight(), run.folder / "torn")
+            output = run.copy("torn")
             shutil.rmtree(output / "model")
             path = output / f"checkpoint-{run.last}" / name
             path.write_bytes(path.read_bytes()[: int(path.stat().st_size * left)])
@@ -280,7 +287,7 @@ def two_writers(run: Run, count: int) -> Outcome:
         output = run.folder / "two"
         resume = []
         if number % 2:
-            shutil.copytree(run.straight(), output)
+            run.copy("two")
             shutil.rmtree(output / f"checkpoint-{run.last}")
             resume = ["--resume"]
         processes = [run.start(output, *resume) for _ in range(2)]
