@@ -24,6 +24,7 @@ from hero_rl.training.trl.loading import (
     load_tokenizer,
     lora_config,
     model_arguments,
+    named,
     refuse_missing_folder,
     register_models,
 )
