@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
-from hero_rl.scoring import Scored, Scorer
+from hero_rl.scoring import Scored, Scorer, says_nothing
 from hero_rl.verifiers import FAILURES, BatchVerifier, Pair, Reason, Verdict, Verifier
 
 __all__ = ["Judge", "Judged"]
@@ -20,7 +21,7 @@ class Judged(NamedTuple):
 
     Attributes:
         verdict: 1.0, 0.0 or None.
-        score: the raw logit or None.
+        score: the raw logit or None; minus infinity for an empty completion that has none, where others have one.
         reason: the verifier's; None where the file's verdict was kept.
         answer: the final answer that the verifier extracted.
     """
@@ -46,7 +47,7 @@ class Judge:
         self.verifier = verifier
         self.reward_model = reward_model
         self.max_missing = max_missing
-        self._answered: Counter[str] = Counter()
+        self._budgets: dict[str, FailureBudget] = {}
         self._scorer = Scorer(verifier or _Silent(), reward_model)
 
     @property
@@ -57,13 +58,15 @@ class Judge:
     def judge(self, rollouts: Sequence[Rollout]) -> dict[str, Any]:
         """Judge some rollouts; returns `rows`, one `Judged` each, and the number of `truncated` conversations."""
         if self.idle:
-            return {"rows": [Judged(rollout.verdict, rollout.score) for rollout in rollouts], "truncated": 0}
+            kept = zip(rollouts, _kept_scores(rollouts), strict=True)
+            return {"rows": [Judged(rollout.verdict, score) for rollout, score in kept], "truncated": 0}
         scored = self._scorer.score(
             [rollout.prompt for rollout in rollouts],
             [rollout.completion for rollout in rollouts],
             [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
         )
-        rows = [self._row(n, rollout, scored) for n, rollout in enumerate(rollouts)]
+        kept = zip(rollouts, _kept_scores(rollouts), strict=True)
+        rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
         return {"rows": rows, "truncated": int(scored.counters["reward_model/truncated"])}
 
     def refuse_failures(self, rows: Sequence[Judged]) -> None:
@@ -80,9 +83,8 @@ class Judge:
             self._refuse("verifier failed on", unjudged, len(rows), self.verifier)
 
     def _refuse(self, what: str, failed: int, asked: int, part: Any) -> None:
-        self._answered[what] += asked - failed
-        too_many = failed > self.max_missing * max(asked, _FEW) or not self._answered[what]
-        if self.max_missing < 1 and too_many:
+        budget = self._budgets.setdefault(what, FailureBudget(self.max_missing, _FEW))
+        if budget.add(failed, asked) or budget.in_vain:
             counters = getattr(part, "counters", {})
             said = ", ".join(f"{name.replace('_', ' ')} {int(count)}" for name, count in counters.items() if count)
             raise UnscorableError(
@@ -90,8 +92,8 @@ class Judge:
                 f"{f' ({said})' if said else ''}"
             )
 
-    def _row(self, n: int, rollout: Rollout, scored: Scored) -> Judged:
-        score = rollout.score if self.reward_model is None else _or_none(scored.score[n].item())
+    def _row(self, n: int, rollout: Rollout, kept: float | None, scored: Scored) -> Judged:
+        score = kept if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
             return Judged(rollout.verdict, score)
         return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
@@ -105,6 +107,16 @@ class _Silent:
 
     def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
         return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(pairs)
+
+
+def _kept_scores(rollouts: Sequence[Rollout]) -> list[float | None]:
+    """The file's scores as the scorer would give them; where there are none at all, there was no reward model."""
+    if all(rollout.score is None for rollout in rollouts):
+        return [None] * len(rollouts)
+    return [
+        -math.inf if rollout.score is None and says_nothing(rollout.completion) else rollout.score
+        for rollout in rollouts
+    ]
 
 
 def _or_none(value: float) -> float | None:
