@@ -45,7 +45,7 @@ MAY_IMPORT = {
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "pages"},
     "problems": {"settings", "files", "verifiers"},
-    "generation": {"checkpoints", "background", "clients", "files", "foreign", "settings"},
+    "generation": {"checkpoints", "background", "clients", "files", "foreign", "settings", "verifiers"},
     "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
         "budget",
