@@ -36,7 +36,7 @@ def test_what_waits_is_woken():
     waiting.wait(20)
     start = time.monotonic()
     work.call_off()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 15  # it would wait 20 s
     with pytest.raises(CalledOff):
         work.result()
 

@@ -13,6 +13,7 @@ ROOT = Path(hero_rl.__file__).parent
 MAY_IMPORT = {
     # the ground
     "errors": set(),
+    "extras": set(),
     "background": set(),
     "files": set(),
     "pages": set(),
@@ -69,6 +70,7 @@ MAY_IMPORT = {
         "trainers",
     },
     "cli": {
+        "extras",
         "files",
         "settings",
         "rollouts",

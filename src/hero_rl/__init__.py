@@ -14,9 +14,11 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from hero_rl.extras import named
+
 if TYPE_CHECKING:
     from hero_rl.reward_models import LocalRewardModel
-    from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
+    from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
     from hero_rl.scoring import Scorer
     from hero_rl.signals import Shaped, Signals
     from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
@@ -26,6 +28,7 @@ __version__ = version("hero-rl")
 
 _HOMES = {
     "ExactVerifier": "hero_rl.verifiers",
+    "AuditedHero": "hero_rl.rules",
     "GatedHero": "hero_rl.rules",
     "Gdpo": "hero_rl.rules",
     "Hero": "hero_rl.rules",
@@ -48,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AuditedHero",
     "ExactVerifier",
     "GatedHero",
     "Gdpo",
@@ -74,7 +78,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            raise named(error) from None
     raise AttributeError(f"module 'hero_rl' has no attribute {name!r}")
 
 

@@ -31,6 +31,9 @@ __all__ = ["Scored", "Scorer"]
 
 _logger = logging.getLogger(__name__)
 
+# Supervised verifiers count these too, under names of their own; once is enough.
+_COUNTED_BY_ROW = {"abstentions", "timeouts", "crashes"}
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -96,7 +99,7 @@ class Scorer:
         self._logged: set[str] = set()
         # Once and for all: ranks whose counters had different names could not sum them.
         self._names = sorted(
-            {("verifier", name) for name in getattr(verifier, "counters", {})}
+            {("verifier", name) for name in getattr(verifier, "counters", {}) if name not in _COUNTED_BY_ROW}
             | {("reward_model", name) for name in (*getattr(reward_model, "counters", {}), "truncated") if reward_model}
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from hero_rl.errors import ConfigError
 
-__all__ = ["Block", "did_you_mean", "lay_over", "nested", "parse_overrides", "read_yaml", "resolve"]
+__all__ = ["Block", "did_you_mean", "is_name", "lay_over", "nested", "parse_overrides", "read_yaml", "resolve"]
 
 # A block that names no type is of the usual one.
 _USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
+
+_NAME = re.compile(r"--[A-Za-z+~]")
 
 AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
 
@@ -103,8 +104,8 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
         if not name.startswith("--") or len(name) < 3:
             raise ConfigError(f"unexpected argument {name!r}; overrides look like --rule.alpha 0.05")
         if not equals:
-            if not queue:
-                raise ConfigError(f"{name} has no value")
+            if not queue or is_name(queue[0]):
+                raise ConfigError(f"{name} has no value; a switch is turned on by {name} true")
             value = queue.pop(0)
         try:
             overrides[name[2:].replace("-", "_")] = yaml.load(value, _Loader)
@@ -113,13 +114,22 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
     return overrides
 
 
+def is_name(argument: str) -> bool:
+    """Whether a word of a command line is the name of an argument, with or without its value, rather than a value."""
+    return _NAME.match(argument) is not None
+
+
 def _overridden(raw: dict[str, Any], overrides: dict[str, Any], kind: type[BaseModel]) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in raw.items()}
     named = {name.partition(".")[0] for name in overrides if "." in name}
     for block, usual in _usual_types(kind).items():
         if isinstance(merged.get(block), dict) or (block in named and merged.get(block) is None):
             merged[block] = {"type": usual} | (merged.get(block) or {})
-    return lay_over(merged, overrides)
+    lay_over(merged, overrides)
+    for block, usual in _usual_types(kind).items():
+        if isinstance(merged.get(block), dict):  # given whole, and without a type
+            merged[block] = {"type": usual} | merged[block]
+    return merged
 
 
 def _usual_types(kind: type[BaseModel]) -> dict[str, str]:
@@ -135,10 +145,12 @@ def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, A
     Raises:
         ConfigError: a name leads through a value that is no block.
     """
-    # Types first, the outer ones before the inner: with another type a block's earlier settings mean nothing.
-    depth = {name: name.count(".") for name in overrides if name.rpartition(".")[2] == "type"}
-    for name, value in sorted(overrides.items(), key=lambda item: depth.get(item[0], math.inf)):
+    # A block that is given whole comes before what is given of it, and its type before the rest: with another type a
+    # block's earlier settings mean nothing, unless they were given beside it.
+    whole = {name for name, value in overrides.items() if isinstance(value, Mapping)}
+    for name in sorted(overrides, key=lambda name: (name.count("."), name.rpartition(".")[2] != "type")):
         *blocks, last = name.split(".")
+        value = overrides[name]
         target = settings
         for block in blocks:
             if target.get(block) is None:
@@ -146,9 +158,9 @@ def lay_over(settings: dict[str, Any], overrides: dict[str, Any]) -> dict[str, A
             target = target[block]
             if not isinstance(target, dict):
                 raise ConfigError(f"--{name}: {block!r} is a value, not a block of settings")
-        if last == "type" and target.get("type") != value:
+        if last == "type" and target.get("type") != value and ".".join(blocks) not in whole:
             target.clear()
-        target[last] = value
+        target[last] = dict(value) if isinstance(value, Mapping) else value
     return settings
 
 

@@ -24,22 +24,30 @@ class Signals:
             unreadable reference; never the policy's doing).
         score: (B,) the reward model's raw logit, NaN where it is missing.
         group: (B,) integer id of the prompt.
+        domain: B names, the domain of each rollout's prompt, for rules that trust a reward model by domain; None where
+            all are of one.
+        audit: (B,) a second, better verifier's word on the few rollouts that a rule chose for it (1, 0), NaN on all
+            others and where it failed; None where nobody was asked.
 
     Raises:
         TypeError: an argument is not a tensor of the right kind.
-        ValueError: shapes or devices differ, a verdict is outside {0, 1, NaN} or a score is infinite.
+        ValueError: shapes or devices differ, a verdict is outside {0, 1, NaN}, a score is infinite, or a group is of
+            two domains.
     """
 
     verdict: Float[Tensor, " B"]
     score: Float[Tensor, " B"]
     group: Int[Tensor, " B"]
+    domain: tuple[str, ...] | None = None
+    audit: Float[Tensor, " B"] | None = None
 
     def __post_init__(self) -> None:
         self._check_kinds()
         self._check_values()
+        self._check_domains()
 
     def _check_kinds(self) -> None:
-        for name in ("verdict", "score", "group"):
+        for name in ("verdict", "score", "group", *(["audit"] if self.audit is not None else [])):
             value = getattr(self, name)
             if not isinstance(value, Tensor):
                 raise TypeError(f"{name} must be a torch tensor, not {type(value).__name__}")
@@ -49,21 +57,34 @@ class Signals:
                 )
             if value.device != self.verdict.device:
                 raise ValueError(f"{name} is on {value.device}, verdict on {self.verdict.device}")
-        for name in ("verdict", "score"):
-            if not getattr(self, name).is_floating_point():
-                raise TypeError(f"{name} must be floating point, not {getattr(self, name).dtype}")
+        for name in ("verdict", "score", "audit"):
+            value = getattr(self, name)
+            if value is not None and not value.is_floating_point():
+                raise TypeError(f"{name} must be floating point, not {value.dtype}")
         if self.group.is_floating_point() or self.group.is_complex() or self.group.dtype == torch.bool:
             raise TypeError(f"group must hold integers, not {self.group.dtype}")
 
     def _check_values(self) -> None:
-        verdict = self.verdict
-        wrong = ~((verdict == 0) | (verdict == 1) | verdict.isnan())
-        if wrong.any():
-            row = int(wrong.nonzero()[0])
-            raise ValueError(f"verdict[{row}] is {verdict[row].item()}; verdicts are 0, 1 or NaN (abstained)")
+        for name, words in (("verdict", self.verdict), ("audit", self.audit)):
+            if words is None:
+                continue
+            wrong = ~((words == 0) | (words == 1) | words.isnan())
+            if wrong.any():
+                row = int(wrong.nonzero()[0])
+                raise ValueError(f"{name}[{row}] is {words[row].item()}; it must be 0, 1 or NaN (abstained)")
         if self.score.isinf().any():
             row = int(self.score.isinf().nonzero()[0])
             raise ValueError(f"score[{row}] is {self.score[row].item()}; a score is finite, or NaN where missing")
+
+    def _check_domains(self) -> None:
+        if self.domain is None:
+            return
+        if len(self.domain) != len(self):
+            raise ValueError(f"domain has {len(self.domain)} names for {len(self)} rollouts")
+        first: dict[int, str] = {}
+        for group, name in zip(self.group.tolist(), self.domain, strict=True):
+            if first.setdefault(group, name) != name:
+                raise ValueError(f"group {group} is of two domains, {first[group]!r} and {name!r}")
 
     def __len__(self) -> int:
         return self.verdict.shape[0]

@@ -79,6 +79,9 @@ def test_help_has_examples(verb, capsys):
         (["--trl.num_generations", "1"], "trl.num_generations is 1"),
         (["--trl.num_generations", "3"], "must be divisible by num_generations"),
         (["--trl.learning_rat", "1"], "trl.learning_rat: HeroGRPOConfig has no such argument; did you mean"),
+        (["--trl.max_steps", "three"], "trl.max_steps: 'three' is not int"),
+        (["--trl.gradient_checkpointing", "--seed=7"], "--trl.gradient_checkpointing has no value"),
+        (["--trl.rollouts_dir", "null"], "trl.rollouts_dir is set by output_dir, in whose folder `rollouts` they are"),
         (["surplus"], "unexpected argument 'surplus'"),
         ([], "model.path: "),
         (["--model.path", "/no/such/folder", "--check"], "model.path: /no/such/folder: no such folder"),
@@ -106,6 +109,12 @@ def test_a_check_names_references_that_cannot_be_read(config, tmp_path, bad, cod
     assert main(["train", str(config), *words]) == code, settings
     said = capsys.readouterr().err
     assert ("cannot be read by the verifier" in said) == bool(bad) and ("error: " in said) == bool(code)
+
+
+def test_a_missing_package_is_named_with_the_extra_that_brings_it():
+    code = "import sys; sys.modules['trl'] = None; import hero_rl; hero_rl.HeroGRPOTrainer"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip().splitlines()[-1].endswith("pip install 'hero-rl[trl]'")
 
 
 @pytest.mark.slow

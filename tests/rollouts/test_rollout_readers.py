@@ -191,6 +191,12 @@ def test_a_label_stands_in_only_where_there_is_no_verdict(tmp_path):
     assert next(read_rollouts(tmp_path / "b.jsonl", Columns(label="label"))).verdict == 0.0
 
 
+def test_a_reference_of_any_length_is_text(tmp_path):
+    long = 10**401 + 7
+    path = jsonl(tmp_path / "a.jsonl", row(reference=long))
+    assert [rollout.reference for rollout in read_rollouts(path)] == [str(long)]
+
+
 def test_gzip_blank_lines_and_a_format_that_is_named(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n" + json.dumps(row(gold="g")).encode() + b"\n\n"))

@@ -182,6 +182,7 @@ def test_the_examples_of_its_own_description_work(service):
         ("/v1/shape", given([(1, 1, 1.0)], run="../etc"), "run"),
         ("/v1/shape", given([(1, 1, 1.0)], state={"sigma": 1.0}), "sigma"),
         ("/v1/shape", given([(1, 1, 1.0)], state={"sigma_bar": -1.0}), "sigma_bar"),
+        ("/v1/shape", given([(1, 1, 1.0)], state={"sigma_bar": "much"}), "sigma_bar"),
         ("/v1/shape", given([(1, 1, 1.0)], run="a", state={"sigma_bar": 1.0}), "body"),
         ("/openrlhf", {"query": ["a"], "prompts": ["a", "b"], "labels": ["c"]}, "body"),
     ],

@@ -111,12 +111,26 @@ def test_files_that_are_no_configuration(tmp_path):
     [
         (["rule.alpha", "1"], "unexpected argument 'rule.alpha'"),
         (["--rule.alpha"], "--rule.alpha has no value"),
+        (
+            ["--trl.gradient_checkpointing", "--seed=7"],
+            "--trl.gradient_checkpointing has no value; a switch is turned on",
+        ),
         (["--rule.alpha", "["], r"--rule.alpha: '\[' is not a value"),
     ],
 )
 def test_overrides_that_cannot_be_read(arguments, message):
     with pytest.raises(ConfigError, match=message):
         parse_overrides(arguments)
+
+
+@pytest.mark.parametrize(
+    "given", [["--rule.beta", "0.2", "--rule", "{alpha: 0.3}"], ["--rule", "{alpha: 0.3}", "--rule.beta=0.2"]]
+)
+def test_a_block_given_whole_leaves_what_is_given_of_it(write, given):
+    rule = load_config(write({"rule": {"type": "hero", "k": 1.0}}), parse_overrides(given)).rule
+    assert rule == Hero(alpha=0.3, beta=0.2), "the file's own rule is replaced, the other argument is not"
+    typed = load_config(write(), parse_overrides(["--rule", "{alpha: 0.3}", "--rule.type", "gated_hero"])).rule
+    assert (typed.type, typed.alpha) == ("gated_hero", 0.3)
 
 
 def test_every_setting_has_a_line_of_documentation():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from hero_rl.errors import ConfigError, HeroError
+from hero_rl.extras import named
 
 __all__ = ["main"]
 
@@ -23,14 +24,6 @@ _VERBS = {
     "score": "add verdicts, scores, rewards and advantages to a file of rollouts",
     "diagnose": "see inside the reward of rollouts that are there already",
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
-}
-
-# Packages that an extra brings.
-_EXTRAS = {
-    **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
-    **dict.fromkeys(["verl", "hydra", "omegaconf", "ray", "tensordict", "transfer_queue"], "verl"),
-    **dict.fromkeys(["matplotlib", "jinja2"], "report"),
-    **dict.fromkeys(["fastapi", "uvicorn", "prometheus_client"], "serve"),
 }
 
 _HELP = """usage: hero <verb> [arguments]
@@ -73,9 +66,9 @@ def main(arguments: list[str] | None = None, more: Mapping[str, tuple[str, str]]
         print("\ninterrupted", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
+        if (said := named(error)) is error:
             raise
-        print(f"hero {verb}: {error}; pip install 'hero-rl[{_EXTRAS[error.name]}]'", file=sys.stderr)
+        print(f"hero {verb}: {said}", file=sys.stderr)
         return 1
     except HeroError as error:
         print(f"hero {verb}: {error}", file=sys.stderr)

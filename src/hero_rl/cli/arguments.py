@@ -12,6 +12,8 @@ from typing import Annotated, TypeVar
 
 import tyro
 
+from hero_rl.settings import is_name
+
 __all__ = ["RunArguments", "finished", "interrupted", "parse"]
 
 Arguments = TypeVar("Arguments")
@@ -84,6 +86,6 @@ def _apart(argv: list[str], known: set[str]) -> tuple[list[str], list[str]]:
             own.append(argument)
             continue
         others.append(argument)
-        if match[2] is None and queue:
+        if match[2] is None and queue and not is_name(queue[0]):
             others.append(queue.pop(0))
     return own, others

@@ -166,7 +166,7 @@ def as_text(value: Any, column: str, place: Place | str) -> str:
     """A value that is text, or a number as text, and not blank; else a `DataError` that names column and place."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of integers with a gap in it is read as floats
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    if type(value) is int or (isinstance(value, float) and math.isfinite(value)):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{place}: {column!r} must be text or a number, not {short(value)}")

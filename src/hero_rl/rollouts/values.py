@@ -110,7 +110,9 @@ def as_reference(value: Any, column: str, place: Place) -> str | None:
         return value
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
         return str(value if value % 1 else int(value))
     raise _wrong(value, column, place, "text, a number or null")
 

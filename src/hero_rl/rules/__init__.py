@@ -4,8 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hero_rl.rules.audited_hero import AuditedHero, AuditedState
 from hero_rl.rules.banded import HeroState
 from hero_rl.rules.base import Rule, State
+from hero_rl.rules.evidence import Evidence
 from hero_rl.rules.gated_hero import GatedHero, GatedState
 from hero_rl.rules.gdpo import Gdpo
 from hero_rl.rules.groups import Groups, leave_one_out, normalise
@@ -18,6 +20,9 @@ from hero_rl.rules.weighted_sum import WeightedSum
 
 __all__ = [
     "AnyRule",
+    "AuditedHero",
+    "AuditedState",
+    "Evidence",
     "GatedHero",
     "GatedState",
     "Gdpo",
@@ -36,7 +41,7 @@ __all__ = [
 ]
 
 AnyRule = Annotated[
-    Hero | GatedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
+    Hero | GatedHero | AuditedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
     Field(discriminator="type"),
 ]
 """Any rule as a block of a configuration file, told apart by its `type`."""

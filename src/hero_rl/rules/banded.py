@@ -21,7 +21,7 @@ Band = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 class HeroState(State):
     """sigma_bar: running mean of sigma_u over groups, in the reward model's units; None before the first batch."""
 
-    sigma_bar: float | None = None
+    sigma_bar: Annotated[float, Field(ge=0)] | None = None
 
 
 class Banded(Settings):
@@ -96,12 +96,14 @@ def banded_reward(
     signals: Signals,
     groups: Groups,
     *,
-    alpha: float,
-    beta: float,
+    alpha: float | Float[Tensor, " B"],
+    beta: float | Float[Tensor, " B"],
     singleton: Literal["floor", "middle"],
     eps: float,
 ) -> Float[Tensor, " B"]:
     """r_hat of Eq. 3, in float64: the score's place within its stratum, in the band of its verdict.
+
+    The half-widths of the bands are of the batch, or each rollout's own.
 
     A rollout whose score is missing sits in the middle of its band. The value of an unscorable rollout is 0 and means
     nothing.

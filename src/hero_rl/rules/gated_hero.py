@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
 from hero_rl.rules.banded import Banded, HeroState, banded_reward
 from hero_rl.rules.base import shaped_like
+from hero_rl.rules.evidence import Evidence, by_domain
 from hero_rl.rules.groups import Groups, normalise
 from hero_rl.rules.ranking import group_auroc
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["GatedHero", "GatedState"]
 
-# Mixed groups below which the AUROC is not known at all: no trust yet.
-_FEWEST_GROUPS = 8.0
 
-# Least variance of one group's AUROC: few groups may agree by chance, and their own variance would promise too much.
-_LEAST_VARIANCE = 0.04
-
-
-class GatedState(HeroState):
-    """sigma_bar, the trust for the next batch, and what it rests on.
+class GatedState(HeroState, Evidence):
+    """sigma_bar, the trust for the next batch, and what it rests on: the AUROC of each mixed group seen.
 
     Attributes:
-        trust: c, 0 (the verifier alone) to 1.
-        evidence: number of mixed groups seen, older batches counting less.
-        auroc: mean AUROC of the score against the verdict over them, counted in the same way; 0.5 before the first.
-        auroc_squared: mean of its square.
+        domains: each domain's own evidence and the trust that it has, where the signals name domains.
     """
 
-    trust: float = 0.0
-    evidence: float = 0.0
-    auroc: float = 0.5
-    auroc_squared: float = 0.25
+    domains: dict[str, Evidence] = Field(default_factory=dict)
 
 
 class GatedHero(Banded):
@@ -48,7 +38,8 @@ class GatedHero(Banded):
     weight is `1 + trust * (w_u - 1)`. In a mixed group the bands are `trust * alpha` and `trust * beta` wide; in a
     uniform group, which only the reward model ranks, they are whole, and the normalised result is multiplied by the
     trust. A trust of 0 is the verifier alone, exactly. A batch is shaped with the trust that the batches before it
-    have left. What is bounded by it, and what is not: docs/science/method.md.
+    have left. Where the signals name domains, each has a trust of its own: a reward model that ranks maths well may not
+    rank code. What is bounded by it, and what is not: docs/science/method.md.
 
     Attributes:
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
@@ -64,22 +55,43 @@ class GatedHero(Banded):
     def update(self, signals: Signals, state: GatedState) -> tuple[Shaped, GatedState]:
         """Shape one batch with the trust so far, then move sigma_bar and the trust."""
         groups = Groups.of(signals.group)
+        trust = trust_of_groups(signals, groups, state, state.domains)
+        shaped, sigma_bar = self.shaped_with(signals, groups, trust, trust, state.sigma_bar)
+        seen, domains = self.learned(signals, groups, state)
+        return shaped, GatedState(sigma_bar=sigma_bar, domains=domains, **seen.model_dump())
+
+    def shaped_with(
+        self,
+        signals: Signals,
+        groups: Groups,
+        told_trust: Float[Tensor, " S"],
+        ranked_trust: Float[Tensor, " S"],
+        sigma_bar: float | None,
+    ) -> tuple[Shaped, float | None]:
+        """The batch under a trust for each group, and sigma_bar after it.
+
+        Args:
+            signals: the batch.
+            groups: its groups.
+            told_trust: (S,) the trust that holds where a group is mixed: the verifier tells its rollouts apart.
+            ranked_trust: (S,) the trust that holds where it is uniform: only the reward model ranks it.
+            sigma_bar: as the batches before have left it.
+        """
         scorable = ~signals.verdict.isnan()
         sigma, known, batch_mean = self.spread_of(signals, groups)
-        sigma_bar = batch_mean if state.sigma_bar is None else state.sigma_bar
-        trust = state.trust
-        weight = groups.spread(1 + trust * (self.weight_of(sigma, known, sigma_bar) - 1))
-        auroc = group_auroc(signals.score, signals.verdict, groups)
-        correct = groups.count(signals.verdict == 1)
-        uniform = groups.spread((correct == 0) | (correct == groups.count(scorable)))
+        uniform = uniform_groups(signals, groups)
+        trust = torch.where(uniform, ranked_trust, told_trust)
+        weigh = self.weight_of(sigma, known, batch_mean if sigma_bar is None else sigma_bar)
+        weight = groups.spread(1 + trust * (weigh - 1))
         # In a uniform group the trust comes after the normalisation: before it, a standard deviation would cancel it.
-        narrow, full = (self._banded(signals, groups, width) for width in (trust, 1.0))
+        whole = torch.ones_like(trust)
+        narrow, full = (self._banded(signals, groups, groups.spread(width)) for width in (trust, whole))
         told, ranked = (normalise(r_hat, groups, scorable, self.scale, self.eps) for r_hat in (narrow, full))
-        advantage = weight * torch.where(uniform, trust * ranked, told)
+        advantage = weight * torch.where(groups.spread(uniform), groups.spread(trust) * ranked, told)
         shaped = shaped_like(signals, weight * narrow, advantage, scorable, groups.spread(sigma), weight)
-        return shaped, self._seen(auroc[~auroc.isnan()], state, self.moved(state.sigma_bar, batch_mean))
+        return shaped, self.moved(sigma_bar, batch_mean)
 
-    def _banded(self, signals: Signals, groups: Groups, width: float) -> Float[Tensor, " B"]:
+    def _banded(self, signals: Signals, groups: Groups, width: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """r_hat of Eq. 3 with bands `width` times as wide as the settings say."""
         return banded_reward(
             signals,
@@ -90,28 +102,41 @@ class GatedHero(Banded):
             eps=self.eps,
         )
 
-    def _seen(self, auroc: Float[Tensor, " M"], state: GatedState, sigma_bar: float | None) -> GatedState:
-        """The state after a batch with M mixed groups of these AUROCs."""
-        kept, count = self.memory * state.evidence, len(auroc)
-        evidence = kept + count
-        if count == 0:
-            mean, squared = state.auroc, state.auroc_squared
-        else:
-            mean = (kept * state.auroc + auroc.sum().item()) / evidence
-            squared = (kept * state.auroc_squared + auroc.square().sum().item()) / evidence
-        return GatedState(
-            sigma_bar=sigma_bar,
-            trust=trust_of(mean, squared, evidence),
-            evidence=evidence,
-            auroc=mean,
-            auroc_squared=squared,
-        )
+    def learned(self, signals: Signals, groups: Groups, state: GatedState) -> tuple[Evidence, dict[str, Evidence]]:
+        """The evidence after a batch, over all and by domain: one AUROC a mixed group."""
+        auroc = group_auroc(signals.score, signals.verdict, groups)
+        mixed = ~auroc.isnan()
+        domains = dict(state.domains)
+        if signals.domain is not None:
+            names = domain_names(signals.domain, groups)
+            told = [name for name, known in zip(names, mixed.tolist(), strict=True) if known]
+            domains = by_domain(domains, auroc[mixed], told, self.memory)
+        return state.after(auroc[mixed], self.memory), domains
 
 
-def trust_of(auroc: float, auroc_squared: float, evidence: float) -> float:
-    """Trust from the running mean of the AUROC, that of its square, and the number of groups behind them."""
-    if evidence < _FEWEST_GROUPS:
-        return 0.0
-    variance = max(auroc_squared - auroc**2, _LEAST_VARIANCE)
-    bound = auroc - (variance / evidence) ** 0.5
-    return max(0.0, min(2 * bound - 1, 1.0))
+def uniform_groups(signals: Signals, groups: Groups) -> Bool[Tensor, " S"]:
+    """Groups whose scorable rollouts all have one verdict."""
+    correct = groups.count(signals.verdict == 1)
+    return (correct == 0) | (correct == groups.count(~signals.verdict.isnan()))
+
+
+def domain_names(domain: tuple[str, ...], groups: Groups) -> list[str]:
+    """The domain of each of S groups."""
+    names = [""] * groups.number
+    for index, name in zip(groups.index.tolist(), domain, strict=True):
+        names[index] = name
+    return names
+
+
+def trust_of_groups(
+    signals: Signals, groups: Groups, whole: Evidence, domains: Mapping[str, Evidence]
+) -> Float[Tensor, " S"]:
+    """The trust that holds in each group: its domain's, filled up by the others; without domains that of the whole."""
+    if signals.domain is None:
+        return torch.full((groups.number,), whole.trust, dtype=torch.float64, device=signals.verdict.device)
+    names = domain_names(signals.domain, groups)
+    trust = {}
+    for name in set(names):
+        others = [evidence for other, evidence in domains.items() if other != name]
+        trust[name] = domains.get(name, Evidence()).filled_up(others).trust
+    return torch.tensor([trust[name] for name in names], dtype=torch.float64, device=signals.verdict.device)

@@ -18,7 +18,14 @@ __all__ = ["shape"]
 Column = Sequence[Any] | np.ndarray | Tensor
 
 
-def shape(verdict: Column, score: Column, group: Column, rule: Rule = Hero()) -> Shaped:  # noqa: B008 - frozen
+def shape(
+    verdict: Column,
+    score: Column,
+    group: Column,
+    rule: Rule = Hero(),  # noqa: B008 - frozen
+    *,
+    domain: Sequence[str] | None = None,
+) -> Shaped:
     """Shape one batch under a rule from a fresh state.
 
     Args:
@@ -26,6 +33,7 @@ def shape(verdict: Column, score: Column, group: Column, rule: Rule = Hero()) ->
         score: (B,) raw reward-model scores, NaN or None where missing.
         group: (B,) prompt ids, integers or strings.
         rule: any combination rule.
+        domain: (B,) names, for rules that trust a reward model by domain.
 
     Returns:
         Tensors of shape (B,): float64, or the scores' dtype if they are a floating-point tensor.
@@ -38,6 +46,7 @@ def shape(verdict: Column, score: Column, group: Column, rule: Rule = Hero()) ->
         verdict=_floats("verdict", verdict).to(scores.device),
         score=scores,
         group=_ids(group).to(scores.device),
+        domain=None if domain is None else tuple(domain),
     )
     return rule.update(signals, rule.init())[0]
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
+from pydantic import ValidationError
 
 from hero_rl import __version__
 from hero_rl.errors import HeroError
@@ -207,7 +208,11 @@ def _state(rule: Any, given: dict[str, float | None] | None) -> Any:
     unknown = given.keys() - kind.model_fields
     if unknown:
         raise _wrong(("state", min(unknown)), f"a state of {rule.type} has no such name")
-    return kind(**given)
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise _wrong(("state", *wrong["loc"]), wrong["msg"]) from None
 
 
 def _batch(rows: Sequence[Signal | GivenRollout], groups: Sequence[int]) -> Signals:

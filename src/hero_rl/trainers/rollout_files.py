@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from hero_rl.files.whole import replacing
 
 __all__ = ["RolloutFiles"]
 
+_NAME = re.compile(r"(?:train|eval)_(\d{6,})_\d{3,}\.parquet")
+
 
 class RolloutFiles:
     """Writes batches into a folder as `<mode>_<step>_<batch>.parquet`; the batches of one step are numbered.
@@ -19,10 +22,12 @@ class RolloutFiles:
 
     Attributes:
         folder: made when the first batch is written.
+        kept: steps whose files stay, the newest; None for all.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, kept: int | None = None) -> None:
         self.folder = Path(folder)
+        self.kept = kept
         self._last = ("", -1, -1)
 
     def write(self, rows: list[dict[str, Any]], mode: str, step: int) -> None:
@@ -39,3 +44,12 @@ class RolloutFiles:
         path = self.folder / f"{mode}_{step:06d}_{number:03d}.parquet"
         with replacing(path) as file:
             pd.DataFrame(rows).assign(step=step, mode=mode).to_parquet(file)
+        self._forget(step)
+
+    def _forget(self, step: int) -> None:
+        if self.kept is None:
+            return
+        for old in self.folder.iterdir():
+            name = _NAME.fullmatch(old.name)
+            if name and int(name[1]) <= step - self.kept:
+                old.unlink(missing_ok=True)

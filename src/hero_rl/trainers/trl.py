@@ -81,11 +81,17 @@ class _HeroArguments:
         default=None,
         metadata={"help": "Folder that keeps every generation batch with all its signals, a parquet file each."},
     )
+    rollouts_kept: int | None = field(
+        default=None,
+        metadata={"help": "Steps whose batches rollouts_dir keeps, the newest; None keeps those of every step."},
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()  # pyright: ignore[reportAttributeAccessIssue]
         if not 0 <= self.max_unscorable <= 1:
             raise ConfigError(f"max_unscorable must lie between 0 and 1, not {self.max_unscorable}")
+        if self.rollouts_kept is not None and self.rollouts_kept < 1:
+            raise ConfigError(f"rollouts_kept must be 1 or more, not {self.rollouts_kept}; no rollouts_dir keeps none")
         for name in ("reward_weights", "normalize_advantages", "reward_clip_range"):
             if getattr(self, name, None):
                 raise ConfigError(f"{name} has no effect here: the rule combines and scales the signals")
@@ -97,7 +103,7 @@ class _HeroArguments:
 
 @dataclass
 class HeroGRPOConfig(_HeroArguments, GRPOConfig):
-    """TRL's `GRPOConfig` with `reference_column`, `max_unscorable` and `rollouts_dir`.
+    """TRL's `GRPOConfig` with `reference_column` and the other arguments of HERO's own.
 
     `scale_rewards` has no effect: the rule's `scale` takes its place.
     """
@@ -105,7 +111,7 @@ class HeroGRPOConfig(_HeroArguments, GRPOConfig):
 
 @dataclass
 class HeroRLOOConfig(_HeroArguments, RLOOConfig):
-    """TRL's `RLOOConfig` with `reference_column`, `max_unscorable` and `rollouts_dir`."""
+    """TRL's `RLOOConfig` with `reference_column` and the other arguments of HERO's own."""
 
 
 class _Column:
@@ -170,7 +176,7 @@ class HeroMixin(_Base):
         self.rule_state = self.rule.init()
         self.watch = Watch(args.stop_on_alarm)
         self._shaped: tuple[Signals, Shaped] | None = None
-        self._rollout_files = RolloutFiles(args.rollouts_dir) if args.rollouts_dir is not None else None
+        self._rollout_files = RolloutFiles(args.rollouts_dir, args.rollouts_kept) if args.rollouts_dir else None
         self._rollouts: list[dict[str, Any]] = []
         self._window = UnscorableWindow(args.max_unscorable)
         super().__init__(

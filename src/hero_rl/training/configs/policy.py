@@ -34,7 +34,8 @@ _RESERVED = {
     "model_init_kwargs": "model",
     "trust_remote_code": "model.trust_remote_code",
     "resume_from_checkpoint": "--resume",
-    "rollouts_dir": "output_dir (every rollout is kept in its folder `rollouts`)",
+    "rollouts_dir": "output_dir, in whose folder `rollouts` they are, and rollouts (0 keeps none)",
+    "rollouts_kept": "rollouts",
 }
 
 AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
@@ -132,6 +133,7 @@ class TrainConfig(RunConfig):
 
     Attributes:
         data: prompts and references.
+        rollouts: optimiser steps whose rollouts are kept on disk, the newest; 0 keeps none, null those of every step.
         algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
         engine: the trainer's library; the other one has settings of its own.
         peft: arguments of `peft.LoraConfig`; none trains all weights.
@@ -139,6 +141,7 @@ class TrainConfig(RunConfig):
     """
 
     data: DataConfig
+    rollouts: Annotated[int, Field(ge=0)] | None = None
     algorithm: Literal["grpo", "rloo"] = "grpo"
     engine: Literal["trl"] = "trl"
     peft: dict[str, Any] | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hero_rl.errors import ConfigError
+from hero_rl.settings import is_name
 from hero_rl.training.recipes import Recipe
 from hero_rl.training.recipes.load import load_run, missing_needs
 from hero_rl.training.verl.policy import absolute, train_command
@@ -87,7 +88,7 @@ def _pairs(arguments: list[str]) -> list[str]:
     words, queue = [], list(arguments)
     while queue:
         word = queue.pop(0)
-        words.append(f"{word}={queue.pop(0)}" if "=" not in word and queue else word)
+        words.append(f"{word}={queue.pop(0)}" if "=" not in word and queue and not is_name(queue[0]) else word)
     return words
 
 

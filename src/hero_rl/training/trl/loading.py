@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from transformers import AutoTokenizer
 
@@ -82,11 +82,24 @@ def checked_arguments(kind: Any, given: Mapping[str, Any], **fixed: Any) -> Any:
     for name in given:
         if name not in known:
             raise ConfigError(f"trl.{name}: {kind.__name__} has no such argument{did_you_mean(name, known)}")
+    _refuse_wrong_kinds(kind, given)
     usual: dict[str, Any] = {"logging_steps": 1, "report_to": "none", "disable_tqdm": True}
     try:
         return kind(**fixed, **(usual | copy.deepcopy(dict(given))))  # transformers rewrites the blocks it is given
     except (TypeError, ValueError) as error:
         raise ConfigError(f"trl: {error}") from error
+
+
+def _refuse_wrong_kinds(kind: Any, given: Mapping[str, Any]) -> None:
+    """Refuse what is no number or no switch where one is wanted: dataclasses take anything, and fail later for it."""
+    hints = get_type_hints(kind)
+    for name, value in given.items():
+        wanted = set(get_args(hints[name]) or (hints[name],))
+        if float in wanted:
+            wanted.add(int)
+        if wanted <= {int, float, bool, type(None)} and type(value) not in wanted:
+            said = " or ".join(sorted("null" if one is type(None) else one.__name__ for one in wanted))
+            raise ConfigError(f"trl.{name}: {value!r} is not {said}")
 
 
 def lora_config(settings: dict[str, Any] | None) -> Any:

@@ -112,7 +112,8 @@ def trl_arguments(config: TrainConfig) -> HeroGRPOConfig | HeroRLOOConfig:
         max_unscorable=config.max_unscorable,
         trust_remote_code=config.model.trust_remote_code,
         model_init_kwargs=model_arguments(config.model),
-        rollouts_dir=str(Path(config.output_dir) / "rollouts"),
+        rollouts_dir=None if config.rollouts == 0 else str(Path(config.output_dir) / "rollouts"),
+        rollouts_kept=config.rollouts or None,
     )
 
 
