@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
 
 from hero_rl.verifiers.math.text.spelling import words_only
 
-__all__ = ["is_choice", "is_predicate", "is_time", "same_prose"]
+__all__ = ["is_choice", "is_predicate", "is_time", "read_choice", "same_prose"]
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
 
@@ -71,3 +72,33 @@ def is_predicate(said: str, expected: str) -> bool:
 def _is_prose(text: str) -> bool:
     words, rest = re.sub(r"\\text\w*", "", text), re.sub(r"\\text\{[^{}]*\}", "", text)
     return bool(re.search(r"[A-Za-z]{3,}", words)) and not re.search(r"[\\^_=<>{}+*/]", rest)
+
+
+class Choice(NamedTuple):
+    """A choice's letter, and its text where one stands behind it."""
+
+    letter: str
+    text: str
+
+
+_LETTERED = re.compile(
+    r"\\(?:text\w*|math\w*)\s*\{\s*(?:\((?P<a>[A-J])\)|(?P<b>[A-J])[).])\s*\}\s*(?P<ab>.*)"
+    r"|(?P<open>\\text\w*\s*\{\s*)?(?:\((?P<c>[A-J])\)|(?P<d>[A-J])[).])\s+(?P<cd>\S.*)"
+    r"|(?:\\text\w*\s*\{)?\s*\(?(?P<e>[A-J])\)?\s*\}?",
+    re.DOTALL,
+)
+
+
+def read_choice(text: str) -> Choice | None:
+    """`(B) 12`, `B) 12`, `B. Alina` or a letter alone; None for anything else.
+
+    Safe: the letter must be marked as one, so B = 12 and 12B are none.
+    """
+    match = _LETTERED.fullmatch(text)
+    if match is None:
+        return None
+    letter = next(found for name in "abcde" if (found := match[name]))
+    said = (match["ab"] or match["cd"] or "").strip()
+    if match["open"]:
+        said = match["open"] + said
+    return Choice(letter, "" if said.startswith("=") else said)
