@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hero_rl.verifiers.base import Reason
+from hero_rl.verifiers.math.rules.intervals import same_region
 from hero_rl.verifiers.math.rules.matching import PASS, Comparison
-from hero_rl.verifiers.math.rules.regions import is_region, region, same_region
+from hero_rl.verifiers.math.rules.regions import is_region, region
 from hero_rl.verifiers.math.rules.statements import is_equation, read_statement
 from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
 

@@ -14,7 +14,9 @@ from hero_rl.verifiers.math.tree.formulas import (
     Matrix,
     Node,
     Number,
+    Piecewise,
     PlusMinus,
+    Qualified,
     Relation,
     Sequence,
     SetOperation,
@@ -113,8 +115,8 @@ def weakest(outcomes: Iterable[Outcome]) -> Outcome:
     return min(found, key=_STRENGTH.index) if found and len(found) == len(outcomes) else None
 
 
-STRUCTURES = (Sequence, Relation, Matrix, Words, Builder, SetOperation, PlusMinus, Based)
-STRUCTURES_IN_EQUATIONS = (Sequence, Matrix, Words, Builder, SetOperation, PlusMinus, Based)
+STRUCTURES = (Sequence, Relation, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified, Piecewise)
+STRUCTURES_IN_EQUATIONS = (Sequence, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified, Piecewise)
 ZERO = Number(Fraction(0))
 
 

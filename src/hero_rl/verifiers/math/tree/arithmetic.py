@@ -67,6 +67,7 @@ _NO_FACTOR = (
             "iff",
             "&",
             "ldots",
+            "choose",
         ]
     )
 )
@@ -84,9 +85,8 @@ class Arithmetic(Commands):
         while self.at("+", "-", "pm", "mp"):
             terms.append(self.signed())
         self.depth -= 1
-        if len(terms) == 1:
-            return terms[0]
-        return _lift_unit(terms)
+        node = terms[0] if len(terms) == 1 else _lift_unit(terms)
+        return Call("binomial", (node, self.sum())) if self.accept("choose") else node
 
     def signed(self) -> Node:
         """A product with up to `MAX_SIGNS` signs before it."""
@@ -134,6 +134,8 @@ class Arithmetic(Commands):
             return True
         if token.kind == "word":
             return token.prose and token.text in ("e", "i")
+        if token.text == "(" and self.holds_condition():
+            return False
         if token.kind == "sign":
             return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
         return token.kind == "command" and token.text not in _NO_FACTOR
@@ -178,6 +180,8 @@ class Arithmetic(Commands):
             if self.at("prime") or (self.at("{") and self.ahead().text == "prime"):
                 return self.postfix(self.primed(base))
             exponent = self.script()
+            if (counted := _counted(base, exponent)) is not None:
+                return self.postfix(counted)
             if exponent == Symbol("circ"):
                 return self.degrees(base)
             return self.postfix(Power(base, exponent))
@@ -188,9 +192,10 @@ class Arithmetic(Commands):
         while True:
             if self.at("!"):
                 self.take()
+                name = "double factorial" if self.accept("!") else "factorial"
                 if self.at("!"):
-                    raise Unreadable("double factorial")
-                node = Call("factorial", (node,))
+                    raise Unreadable("a factorial of three signs")
+                node = Call(name, (node,))
             elif self.accept("%") or self.percent_word():
                 node = Percent(node)
             elif self.at("circ") and isinstance(node, Number):
@@ -266,6 +271,27 @@ class Arithmetic(Commands):
         if name == "degree":
             return Degrees(node)
         return Quantity(node, name)
+
+
+_COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}
+
+
+def _counted(base: Node, exponent: Node) -> Node | None:
+    r"""The number of choices that `C_{10}^3`, `A_5^2` or `P_5^2` is.
+
+    Safe: the index must be at least 2 and the exponent a whole number up to it, or both of them letters of which the
+    index is n or m; a constant C_1 and its powers stay what they are.
+    """
+    above: Node
+    if isinstance(base, Symbol) and base.name[:2] in ("C_", "A_", "P_") and base.name[2:].isdigit():
+        above = Number(Fraction(int(base.name[2:])))
+        if not (is_whole(exponent) and above.value >= 2 and 0 <= exponent.value <= above.value):
+            return None
+    elif isinstance(base, Call) and base.name in ("C_", "A_", "P_") and symbols(base.arguments[0]) & {"n", "m"}:
+        (above,) = base.arguments
+    else:
+        return None
+    return Call(_COUNTS[base.name[0]], (above, exponent))
 
 
 def _with_prime(node: Node) -> Node:

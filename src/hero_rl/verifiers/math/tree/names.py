@@ -46,7 +46,9 @@ class Names(Brackets):
             return self.subscripted(name)
         if name in ("e", "i"):
             return Symbol(name)
-        if self.at("(") and name in _FUNCTION_LETTERS:
+        if self.at("(") and (
+            name in _FUNCTION_LETTERS or (name == "C" and self.ahead().kind == "number" and self.ahead(2).text == ",")
+        ):
             return self.call(name)
         if self.at("(") and name.isalpha() and self.is_label_call():
             return self.call(name)
@@ -56,6 +58,8 @@ class Names(Brackets):
         """An unknown function at its arguments."""
         arguments = self.bracketed()
         items = arguments.items if isinstance(arguments, Sequence) and arguments.kind == "tuple" else (arguments,)
+        if name in ("C", "P") and len(items) == 2 and all(is_whole(item) for item in items):
+            return Call("binomial" if name == "C" else "permutations", items)
         return Call(name, items)
 
     def is_label_call(self) -> bool:
@@ -114,9 +118,19 @@ class Names(Brackets):
         if self.accept("^"):
             sign = self.script_sign()
             return Symbol(f"{name}{sign}")
-        if self.at("_"):
-            raise Unreadable("a part of a number set")
-        return Symbol(name)
+        return Symbol(name + self.part_of_set()) if self.accept("_") else Symbol(name)
+
+    def part_of_set(self) -> str:
+        """The sign of the positive, negative, non-negative or non-zero numbers of a set: `_{>0}`, `_{+}`."""
+        braced = self.accept("{")
+        sign = self.take().text
+        if sign in ("+", "-") or (self.here.kind == "number" and self.take().text == "0"):
+            found = {"+": "+", "-": "-", ">": "+", "<": "-", ">=": "0", "ge": "0", "!=": "*", "ne": "*"}.get(sign)
+            if found is not None:
+                if braced:
+                    self.expect("}")
+                return found
+        raise Unreadable("a part of a number set")
 
     def script_sign(self) -> str:
         """The sign of R^+."""

@@ -28,7 +28,7 @@ omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
 """
 GREEK = frozenset(_GREEK_LETTERS.split())
 NUMBER_SETS = {"reals", "integers", "naturals", "rationals", "complexes"}
-QUALIFIERS = frozenset({"for", "where", "with", "respectively"})
+QUALIFIERS = frozenset({"for", "where", "with", "respectively", "if", "when", "whenever"})
 CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
 MARKS = frozenset({"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"})
 _TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
