@@ -111,7 +111,8 @@ class Arithmetic(Commands):
                 node = times(node, self.signed_factor())
             elif self.accept("/", "div"):
                 node = Quotient(node, self.signed_factor())
-            elif self.accept("bmod", "mod"):
+            elif self.at("bmod", "mod") and not self.in_congruence():
+                self.take()
                 node = Call("mod", (node, self.signed_factor()))
             elif self.starts_factor():
                 node = self.adjacent(node)
@@ -119,6 +120,10 @@ class Arithmetic(Commands):
                 return self.unit(node)
             else:
                 return node
+
+    def in_congruence(self) -> bool:
+        """Whether a sign of congruence stands before: then "mod" belongs to it and takes no remainder."""
+        return any(token.text == "equiv" for token in self.tokens[: self.position])
 
     def signed_factor(self) -> Node:
         """A factor that may have one sign: 2 * -3."""
@@ -134,7 +139,7 @@ class Arithmetic(Commands):
             return True
         if token.kind == "word":
             return token.prose and token.text in ("e", "i")
-        if token.text == "(" and self.holds_condition():
+        if token.text == "(" and (self.ahead().text in ("mod", "bmod") or self.holds_condition()):
             return False
         if token.kind == "sign":
             return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
@@ -236,6 +241,8 @@ class Arithmetic(Commands):
         token = self.here
         if token.kind != "word" or token.text.lower() in CONNECTORS or token.text.lower() in QUALIFIERS:
             return False
+        if token.text.lower() == "only" or (isinstance(node, Symbol) and token.text.lower() in _OF_LETTERS):
+            return False
         if symbols(node):
             return token.prose or is_unit(token.text)
         return True
@@ -273,6 +280,7 @@ class Arithmetic(Commands):
         return Quantity(node, name)
 
 
+_OF_LETTERS = frozenset({"is", "are", "odd", "even"})  # they say something of a letter before them
 _COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from hero_rl.verifiers.math.tree.arithmetic import Arithmetic
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
+    Call,
     Node,
+    Product,
     Qualified,
     Ratio,
     Relation,
     Sequence,
     SetOperation,
+    Sum,
     Symbol,
     Words,
     symbols,
 )
+from hero_rl.verifiers.math.tree.numerals import is_whole
+from hero_rl.verifiers.math.tree.spelled_sets import class_of, spelled_set
 from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, GREEK, NUMBER_SETS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
@@ -107,6 +112,11 @@ class Lists(Arithmetic):
                 self.qualifier(conditions)
             elif self.here.kind == "word" and self.here.text.lower() == "only":
                 self.take()
+            elif [self.ahead(step).text.lower() for step in range(3)] in (
+                ["is", "the", "only"],
+                ["are", "the", "only"],
+            ):
+                self.position += 4  # "is the only solution"
             else:
                 return node
 
@@ -183,11 +193,63 @@ class Lists(Arithmetic):
 
     def labelled(self) -> Node:
         """A relation, maybe behind a label in words: `Minimum: 1`, `Sequence 1: ...`, `maximum = 2`."""
+        spoken = self.spoken_set()
+        if spoken is not None:
+            return spoken
         words = self.words_before(":", "=")
         if words is None:
-            return self.relation()
+            return self.with_parity(self.relation())
         self.take()
         return Relation((Words(words), self.relation()), ("=",))
+
+    def spoken_set(self) -> Node | None:
+        """Words for a set, with the letter or the inequality that follows: "all integers n >= 2", "all odd n"."""
+        place, words = self.position, []
+        while self.ahead(len(words)).kind == "word" and self.ahead(len(words)).text.lower() not in CONNECTORS:
+            words.append(self.ahead(len(words)).text)
+        if words[:1] == ["all"] and len(words) == 1 and self.ahead().kind == "letter":
+            self.take()
+            return self.relation()
+        letter = Symbol(words.pop()) if len(words) > 1 and len(words[-1]) == 1 else None
+        except_ = len(words) > 1 and words[-1].lower() in ("except", "but")
+        found = spelled_set(" ".join(words[:-1] if except_ else words)) if words else None
+        if found is None:
+            return None
+        self.position = place + len(words) + (letter is not None and not self.is_related(place + len(words)))
+        if except_:
+            return SetOperation("difference", found.node(), self.excepted())
+        if letter is None and self.here.kind != "letter":
+            return found.node()
+        node = self.relation() if letter is None or self.here.kind == "word" else letter
+        if isinstance(node, Symbol):
+            return found.of(node)
+        narrowed = isinstance(node, Relation) and isinstance(node.members[0], Symbol) and found.remainder is None
+        if not narrowed or not isinstance(node, Relation):
+            raise Unreadable("a set in words with more conditions")
+        return Qualified(node, (found.of(node.members[0]),)) if found.base != "reals" or found.part else node
+
+    def is_related(self, place: int) -> bool:
+        """Whether a relation's sign follows the token at a place."""
+        after = self.tokens[place + 1] if place + 1 < len(self.tokens) else END
+        return after.kind in ("sign", "command") and after.text in RELATIONS
+
+    def excepted(self) -> Node:
+        """The numbers behind "except" as a set."""
+        content = self.listing()
+        items = content.items if isinstance(content, Sequence) and content.kind in ("list", "set") else (content,)
+        return Sequence("set", tuple(_value(item) for item in items), "{", "}")
+
+    def with_parity(self, node: Node) -> Node:
+        """`n is odd`, `n even`, as a class of remainders."""
+        words = [token.text.lower() for token in (self.here, self.ahead()) if token.kind == "word"]
+        if not isinstance(node, Symbol) or not symbols(node) or not words:
+            return node
+        said = words[1:2] if words[0] in ("is", "are", "be") else words[:1]
+        if said not in (["odd"], ["even"]):
+            return node
+        self.position += len(words) if words[0] in ("is", "are", "be") else 1
+        found = class_of(int(said == ["odd"]), 2)
+        return Qualified(Relation((node, found.value), ("=",)), found.conditions)
 
     def words_before(self, *ends: str) -> str | None:
         """The words from here to one of these signs, passed over; None where anything else stands between."""
@@ -210,8 +272,61 @@ class Lists(Arithmetic):
         members, operators = [self.sets()], []
         while self.here.kind in ("sign", "command") and self.here.text in RELATIONS:
             operators.append(RELATIONS[self.take().text])
-            members.append(self.sets())
-        return Relation(tuple(members), tuple(operators)) if operators else members[0]
+            member = self.sets()
+            plain = operators[-1] == "in" and isinstance(member, Symbol) and member.name in _PLAIN_SETS
+            members.append(Symbol(_PLAIN_SETS[member.name]) if plain and isinstance(member, Symbol) else member)
+        node = Relation(tuple(members), tuple(operators)) if operators else members[0]
+        if self.at("equiv", "pmod", "bmod", "mod") or (self.at("(") and self.ahead().text in ("mod", "bmod")):
+            return self.congruence(node)
+        return self.divisibility(node) if self.at("mid", "|") and not self.bars else node
+
+    def congruence(self, left: Node) -> Node:
+        """`n = 1 (mod 4)`, `n = 1, 3 mod 5`, or the class alone, as families of whole numbers."""
+        classes = [left]
+        label = None
+        if self.accept("equiv"):
+            label, classes = left, [self.sets()]
+        while self.at(",") and label is not None and self.has_modulus_ahead():
+            self.take()
+            classes.append(self.sets())
+        modulus = self.modulus()
+        family = Symbol("k")
+        forms: list[Node] = []
+        for remainder in classes:
+            form = Sum((remainder, Product((modulus, family))))
+            forms.append(form if label is None else Relation((label, form), ("=",)))
+        node = forms[0] if len(forms) == 1 else Sequence("list", tuple(forms))
+        return Qualified(node, (Relation((family, Symbol("integers")), ("in",)),))
+
+    def has_modulus_ahead(self) -> bool:
+        """Whether a modulus follows the list of remainders that goes on here, and no other relation before it."""
+        for token in self.tokens[self.position : self.position + _LONGEST_CONDITION]:
+            if token.text in ("pmod", "bmod", "mod"):
+                return True
+            if token.text in RELATIONS or token.text == "equiv" or token.text.lower() in CONNECTORS:
+                return False
+        return False
+
+    def modulus(self) -> Node:
+        """The number behind "mod", in or out of brackets."""
+        bracket = self.accept("(")
+        if not self.accept("pmod", "bmod", "mod"):
+            raise Unreadable("a congruence without its modulus")
+        node = self.script()
+        if bracket:
+            self.expect(")")
+        if not is_whole(node) or node.value < 2:
+            raise Unreadable("a modulus that is no number")
+        return node
+
+    def divisibility(self, divisor: Node) -> Node:
+        """`3 | n` as the multiples of 3."""
+        self.take()
+        letter = self.sets()
+        if not is_whole(divisor) or divisor.value < 2 or not isinstance(letter, Symbol):
+            raise Unreadable("a bar")
+        form = Relation((letter, Product((divisor, Symbol("k")))), ("=",))
+        return Qualified(form, (Relation((Symbol("k"), Symbol("integers")), ("in",)),))
 
     def sets(self) -> Node:
         """Unions, intersections and differences."""
@@ -235,6 +350,7 @@ def _as_tuple(group: Node) -> Node:
     return group
 
 
+_PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _LONGEST_CONDITION = 60
 _CONDITIONING = frozenset({"<", ">", "<=", ">=", "!=", "le", "ge", "ne", "in"})
 
@@ -253,17 +369,20 @@ def _conditions_apart(items: list[Node], joint: str) -> tuple[list[Node], list[N
     first = next((index for index, item in enumerate(items) if index and _is_narrowing(item)), len(items))
     mains, rest = items[:first], items[first:]
     inside = {name for item in mains for name in symbols(item)}
-    if not rest or joint == "or" or not all(_is_narrowing(item) and symbols(item) <= inside for item in rest):
+    if not rest or not all(_is_narrowing(item) and symbols(item) <= inside for item in rest):
         return items, []
     if all(_is_membership(item) for item in rest):
         return mains, rest
+    if joint == "or":
+        return items, []
     values = {name for item in mains for name in symbols(_value(item))}
     bound = all(_is_membership(item) or symbols(item) <= values for item in rest)
     return (mains, rest) if bound and not any(_is_condition(item) for item in mains) else (items, [])
 
 
 def _value(item: Node) -> Node:
-    return item.members[-1] if isinstance(item, Relation) else item
+    named = isinstance(item, Relation) and isinstance(item.members[0], (Symbol, Call))
+    return item.members[-1] if named and isinstance(item, Relation) else item
 
 
 def _is_narrowing(item: Node) -> bool:

@@ -9,6 +9,7 @@ from hero_rl.verifiers.math.tree.brackets import Brackets
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import Based, Call, Node, Number, Product, Sequence, Symbol, Words
 from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
+from hero_rl.verifiers.math.tree.spelled_sets import spelled_set
 from hero_rl.verifiers.math.tree.tokens import Unreadable
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, NUMBER_WORDS, QUALIFIERS, SETS_IN_WORDS
 
@@ -111,7 +112,12 @@ class Names(Brackets):
             raise Unreadable("words that are none")
         if text in NUMBER_WORDS:
             return Number(Fraction(NUMBER_WORDS[text]))
-        return Symbol(SETS_IN_WORDS[text]) if text in SETS_IN_WORDS else Words(text)
+        if text in SETS_IN_WORDS:
+            return Symbol(SETS_IN_WORDS[text])
+        if text.removeprefix("all ") in ("prime numbers", "primes", "prime"):
+            return Words("prime numbers")
+        spelled = spelled_set(text)
+        return spelled.node() if spelled else Words(text)
 
     def number_set(self, name: str) -> Node:
         """R, R^+, R_{>0} and the like; only the plain ones and the positive and negative reals have a meaning here."""
