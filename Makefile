@@ -3,10 +3,11 @@
 PYTHON = python3
 BIN = .venv/bin
 INSTALLED = .venv/.installed
-VERL_BIN = .venv-verl/bin
-VERL_INSTALLED = .venv-verl/.installed
+ENGINES_BIN = .venv-engines/bin
+ENGINES_INSTALLED = .venv-engines/.installed
+ENGINES_SECONDS = 1500
 
-.PHONY: help install demo test test-verl lint format docs constraints clean
+.PHONY: help install demo test test-engines lint format docs constraints clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -26,17 +27,24 @@ demo: $(INSTALLED) ## train a miniature with HERO, verifier-only and RM-only, an
 test: $(INSTALLED) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# verl wants an older transformers than constraints.txt has, so it has an environment and constraints of its own.
-$(VERL_INSTALLED): pyproject.toml constraints-verl.txt
-	test -x $(VERL_BIN)/python || $(PYTHON) -m venv .venv-verl
-	$(VERL_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-verl.txt \
-	  --editable '.[verl]' pytest hypothesis
-	touch $(VERL_INSTALLED)
+# verl and vLLM want an older transformers than constraints.txt has, so they have an environment of their own, in exactly
+# the versions of constraints-engines.txt: nothing is resolved, and what vLLM asks for and never imports is left out. Its
+# build for CPUs wants the CPU's torch; where pip's index has another one, PIP_EXTRA_INDEX_URL says where that is. TRL
+# lies in a folder of its own, since verl does not train where a TRL of today can be imported.
+$(ENGINES_INSTALLED): pyproject.toml constraints-engines.txt tests/engines/on_cpu/pyproject.toml
+	test -x $(ENGINES_BIN)/python || $(PYTHON) -m venv .venv-engines
+	$(ENGINES_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r constraints-engines.txt
+	$(ENGINES_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable . \
+	  --editable tests/engines/on_cpu
+	$(ENGINES_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt \
+	  --upgrade --target .venv-engines/trl trl
+	touch $(ENGINES_INSTALLED)
 
-test-verl: $(VERL_INSTALLED) ## run the tests on the real verl, on the CPU
-# Ray and verl leave sockets and an event loop open, which is theirs and not a failure.
-	OMP_NUM_THREADS=1 $(VERL_BIN)/python -m pytest tests/verl -W ignore::ResourceWarning \
-	  -W ignore::pytest.PytestUnraisableExceptionWarning
+# Ray and verl leave sockets and an event loop open, which is theirs and not a failure. The limit ends what hangs; the
+# tests then end what they have started.
+test-engines: $(ENGINES_INSTALLED) ## run the tests on the real verl and vLLM, on the CPU: 15 minutes
+	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
+	  tests/verl tests/engines --durations=20 -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
 lint: $(INSTALLED) ## check style, types and docstrings
 	$(BIN)/ruff check .
@@ -47,17 +55,19 @@ format: $(INSTALLED) ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(INSTALLED) ## write docs/reference/configuration.md anew from the models
+docs: $(INSTALLED) ## build the documents as a site, site/index.html; a link that leads nowhere is an error
 	$(BIN)/python docs/make_configuration.py > docs/reference/configuration.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # torch brings the CUDA packages that it was built against, so those are left to its own pins.
-constraints: ## resolve constraints.txt and constraints-verl.txt anew (needs uv)
+constraints: ## resolve constraints.txt and constraints-engines.txt anew (needs uv)
 	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.10 pyproject.toml --extra dev --constraint - \
 	  --no-header --no-annotate | grep -v -E '^(nvidia|cuda|triton)' > constraints.tmp
 	mv constraints.tmp constraints.txt
-	printf 'torch==2.13.0\npytest>=8.3\nhypothesis>=6.120\n' | uv pip compile --universal --python-version 3.10 \
-	  pyproject.toml --extra verl - --no-header --no-annotate | grep -v -E '^(nvidia|cuda|triton)' > constraints.tmp
-	mv constraints.tmp constraints-verl.txt
+	uv pip compile --universal --python-version 3.11 pyproject.toml --extra verl --extra trl --extra serve \
+	  tests/engines/requirements.txt --override tests/engines/overrides.txt --no-header --no-annotate \
+	  | grep -v -E "^(nvidia|cuda|triton|trl=)|sys_platform == '(win32|none)'" > constraints.tmp
+	mv constraints.tmp constraints-engines.txt
 
 clean: ## remove .venv and caches
-	rm -rf .venv .venv-verl .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-engines .pytest_cache .ruff_cache .hypothesis .coverage

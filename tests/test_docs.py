@@ -19,7 +19,7 @@ HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.ex
 
 def blocks(language):
     """(page, code) of every fenced block of a language."""
-    fence = re.compile(rf"^( *)```{language}\n(.*?)^ *```", re.M | re.S)
+    fence = re.compile(rf"^( *)```{language}(?: title=[^\n]*)?\n(.*?)^ *```", re.M | re.S)
     return [(page.relative_to(ROOT), dedent(code)) for page in PAGES for _, code in fence.findall(page.read_text())]
 
 
@@ -171,15 +171,20 @@ def test_python_runs(page, code, tmp_path, capsys):
     from tiny_models import write
 
     policy, reward_model = write(tmp_path)
-    rows = '__import__("datasets").Dataset.from_list([{"prompt": "1 + 1 =", "answer": "2"}] * 8)'
+    rows = '__import__("datasets").Dataset.from_list([{"prompt": "1 + 1 =", "answer": "2", "solution": "$2$"}] * 8)'
     small = (
         f'output_dir="{tmp_path}/out", max_steps=1, num_generations=2, max_completion_length=4, bf16=False, '
         'use_cpu=True, report_to="none", gradient_checkpointing=False'
     )
     for said, instead in {
         '"Qwen/Qwen3-4B-Base"': f'"{policy}"',
+        '"Qwen/Qwen2.5-1.5B-Instruct"': f'"{policy}"',
         '"nvidia/AceMath-7B-RM"': f'"{reward_model}"',
+        '"Skywork/Skywork-Reward-V2-Qwen3-0.6B"': f'"{reward_model}"',
         'load_dataset("my/problems", split="train")': rows,
+        'load_dataset("trl-lib/DeepMath-103K", split="train")': rows,
+        "max_completion_length=1024,": "",
+        "gradient_accumulation_steps=16,": "",
         'output_dir="out"': small,
         '"examples/rollouts.jsonl"': f'"{ROOT}/examples/rollouts.jsonl"',
         '"examples/labelled_rollouts.jsonl"': f'"{ROOT}/examples/labelled_rollouts.jsonl"',

@@ -37,7 +37,7 @@ class AgentExecutor(SingleTurnAgentExecutor):
 
     def make_shaper(self) -> GroupByGroup:
         """The rule, and how many groups make a batch here."""
-        return GroupByGroup(Hero(alpha=0.05, beta=0.05), groups_per_batch=64)  # prompts of a step / engines
+        return GroupByGroup(Hero(), groups_per_batch=64)  # prompts of a step / engines
 
     def make_scorer(self) -> Scorer:
         """Verifier and reward model."""

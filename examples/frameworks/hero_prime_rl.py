@@ -3,7 +3,7 @@
     [orchestrator.algo]
     type = "custom"
     import_path = "hero_prime_rl.advantages"
-    kwargs = { groups_per_batch = 64, folder = "outputs/hero", alpha = 0.05, beta = 0.05 }
+    kwargs = { groups_per_batch = 64, folder = "outputs/hero" }
 
 What it relies on in prime-rl, and what it leaves out: docs/guides/frameworks.md.
 """

@@ -16,7 +16,7 @@ from hero_rl.reward_models import RemoteRewardModelConfig
 from hero_rl.rules import Rule, State
 from hero_rl.trainers.state import STATE_FILE, read_state, write_state
 
-RULE: Rule = Hero(alpha=0.05, beta=0.05)
+RULE: Rule = Hero()
 
 
 @cache

@@ -20,7 +20,7 @@ from hero_rl.trainers.group_by_group import GroupByGroup, filled
 
 @cache
 def shaper() -> GroupByGroup:
-    return GroupByGroup(Hero(alpha=0.05, beta=0.05), groups_per_batch=128, folder="runs/tinker")
+    return GroupByGroup(Hero(), groups_per_batch=128, folder="runs/tinker")
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["named"]
 
 _EXTRAS = {
-    **dict.fromkeys(["trl", "datasets", "pandas", "pyarrow", "peft"], "trl"),
+    **dict.fromkeys(["trl", "accelerate", "datasets", "pandas", "pyarrow", "peft", "requests"], "trl"),
     **dict.fromkeys(["verl", "hydra", "omegaconf", "ray", "tensordict", "transfer_queue"], "verl"),
     **dict.fromkeys(["matplotlib", "jinja2"], "report"),
     **dict.fromkeys(["fastapi", "uvicorn", "prometheus_client"], "serve"),

@@ -184,18 +184,18 @@ def test_settings_are_those_of_a_training_run():
     assert GatedHero.model_validate(blocks["rule"])
 
 
-def test_the_width_that_is_suggested_keeps_the_limit():
-    loud = changed(starvation__mass=0.8, widths=[
-        w.model_copy(update={"uniform": min(3 * w.width, 1.0)}) for w in QUIET.widths
-    ])  # fmt: skip
-    finding = next(f for f in findings(loud) if f.name == "reward_model_dominates")
-    assert finding.settings == {}  # 0.1 keeps it already under this curve, and is not widened
-    loud = changed(loud, rule=Hero(alpha=0.3, beta=0.2))
-    finding = next(f for f in findings(loud) if f.name == "reward_model_dominates")
-    assert finding.settings == {"rule.alpha": 0.1, "rule.beta": 0.1}
-    divided = changed(loud, rule=Hero(scale="group"))
-    finding = next(f for f in findings(divided) if f.name == "reward_model_dominates")
-    assert finding.settings == {"rule.scale": "none"}
+@pytest.mark.parametrize(
+    ("rule", "settings"),
+    [
+        (Hero(alpha=0.3, beta=0.05), {"rule.alpha": 0.05}),
+        (Hero(), {"rule.alpha": 0.05, "rule.beta": 0.05}),
+        (Hero(alpha=0.05, beta=0.02), {"rule.type": "gated_hero"}),  # narrower bands lose what HERO gains
+        (Hero(alpha=0.3, scale="group"), {"rule.scale": "none"}),
+    ],
+)
+def test_a_reward_model_that_dominates_gets_narrower_bands_then_a_gate(rule, settings):
+    loud = changed(starvation__mass=0.8, rule=rule)
+    assert next(f for f in findings(loud) if f.name == "reward_model_dominates").settings == settings
 
 
 def test_limits_are_told_in_the_documents():

@@ -21,7 +21,7 @@ from hero_rl.trainers.group_by_group import GroupByGroup
 from hero_rl.trainers.state import read_state, write_state
 from hero_rl.verifiers import Reason, Verdict
 
-RULE = Hero(alpha=0.05, beta=0.05)
+RULE = Hero()
 GROUPS = {  # prompt: (reference, what the policy said); "?" makes the verifier abstain
     "1 + 1 =": ("2", ["2", "2", "3", "four"]),
     "2 + 2 =": ("4", ["5", "five", "a fish", "?"]),
@@ -52,9 +52,9 @@ def rows():
     return [(i, prompt, said, GROUPS[prompt][0]) for i, prompt in enumerate(GROUPS) for said in GROUPS[prompt][1]]
 
 
-def whole_batch(scorer, state, some=None):
+def whole_batch(scorer, state, rule=RULE, some=None):
     group, prompts, said, references = map(list, zip(*rows()[:some], strict=True))
-    return RULE.update(scorer.score(prompts, said, references).signals(group), state)
+    return rule.update(scorer.score(prompts, said, references).signals(group), state)
 
 
 def load(name, monkeypatch, **modules):
@@ -91,7 +91,7 @@ def test_slime_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
     args = SimpleNamespace(save=str(tmp_path / "run"), load=None)
     state = HeroState()
     for some in (4, 12, 8):  # batches of other groups, so that sigma_bar is another for each
-        expected, state = whole_batch(scorer, state, some)
+        expected, state = whole_batch(scorer, state, some=some)
         logged, advantages = example.post_process(args, slime_samples()[:some])
         assert advantages == pytest.approx(expected.advantage.tolist())
         assert not any(math.isnan(reward) for reward in logged)
@@ -230,7 +230,8 @@ def test_openrlhf_a_failed_sample_keeps_nobody_waiting(monkeypatch, scorer, fail
 
 def test_prime_rl_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
     example = load("hero_prime_rl", monkeypatch)
-    write_state(tmp_path, RULE, HeroState(sigma_bar=1.5), MonitorState())
+    rule = Hero(alpha=0.05, beta=0.05)
+    write_state(tmp_path, rule, HeroState(sigma_bar=1.5), MonitorState())
     settings = {"groups_per_batch": len(GROUPS), "folder": str(tmp_path), "alpha": 0.05, "beta": 0.05}
     made = []
     for prompt, (reference, completions) in GROUPS.items():
@@ -240,6 +241,6 @@ def test_prime_rl_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
             for verdict, score in zip(scored.verdict.tolist(), scored.score.tolist(), strict=True)
         ]
         made += example.advantages(rollouts, **settings)
-    expected, after = whole_batch(scorer, HeroState(sigma_bar=1.5))
+    expected, after = whole_batch(scorer, HeroState(sigma_bar=1.5), rule)
     assert made == pytest.approx(expected.advantage.tolist(), abs=1e-6)
-    assert read_state(tmp_path, RULE)[0].sigma_bar == pytest.approx(after.sigma_bar)
+    assert read_state(tmp_path, rule)[0].sigma_bar == pytest.approx(after.sigma_bar)

@@ -52,6 +52,11 @@ def test_the_request_says_what_the_settings_say(server):
     assert server.model_lookups == 0
 
 
+def test_a_server_that_dies_of_seeds_is_sent_none(server):
+    made(server, asked(1), model="m", extra_body={"seed": None})
+    assert "seed" not in server.posts[0][2]
+
+
 def test_messages_and_raw_text(server):
     messages = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
     made(server, [GenerationRequest("a", messages, 1)])
@@ -227,6 +232,7 @@ def test_the_model_has_a_name(server):
         ({"url": "ftp://x"}, "http"),
         ({"url": "http://key@x"}, "credentials"),
         ({"url": "http://x", "extra_body": {"temperature": 1}}, "temperature"),
+        ({"url": "http://x", "extra_body": {"seed": 1}}, "seed"),
         ({"url": "http://x", "extra_body": {"messages": None}}, "messages"),
         ({"url": "http://x", "concurrency": 0}, "greater than 0"),
         ({"url": "http://x", "samples": 1}, "Extra inputs"),

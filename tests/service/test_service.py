@@ -53,11 +53,12 @@ def test_signals_of_each_rollout_in_order(service):
     said = service.signals("x", "y", "score:missing", "do:loop ", "do:segfault ", "do:gossip ")
     assert said.status_code == 200
     rows = said.json()["rollouts"]
-    assert [row["verdict"] for row in rows] == [1.0, 0.0, 0.0, None, None, None]
+    assert [row["verdict"] for row in rows] == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     assert [row["score"] for row in rows] == [1.0, 1.0, None, 8.0, 12.0, 10.0]
-    assert [row["reason"] for row in rows[:5]] == ["matched_exactly", "mismatch", "mismatch", "timed_out", "crashed"]
+    reasons = ["matched_exactly", "mismatch", "mismatch", "too_slow", "unreadable_answer", "unreadable_answer"]
+    assert [row["reason"] for row in rows] == reasons
     assert rows[0]["answer"] == "x" and rows[3]["answer"] is None
-    assert 0 < rows[0]["seconds"] < 1.5 <= rows[3]["seconds"]
+    assert 0 < rows[0]["seconds"] < rows[3]["seconds"]
 
 
 def test_chat_messages_and_nothing_at_all(service):
@@ -125,12 +126,12 @@ def test_a_run_and_a_state_that_is_sent_along_are_the_same(service):
 
 def test_openrlhf(service):
     asked = {
-        "query": ["<s>2 + 2 = x<|im_end|>\n", "<s>2 + 2 = do:loop ", "2 + 2 = yyy</s><|endoftext|>", "3 x"],
+        "query": ["<s>2 + 2 = x<|im_end|>\n", "<s>2 + 2 = do:abstain ", "2 + 2 = yyy</s><|endoftext|>", "3 x"],
         "prompts": ["2 + 2 = "] * 3 + ["3 "],
         "labels": ["x", "x", "x", None],
     }
     said = service.post("/openrlhf", asked).json()
-    expected = hero_rl.shape([1, None, 0, 0], [1, 8, 3, 1], [0, 0, 0, 1])
+    expected = hero_rl.shape([1, None, 0, 0], [1, 11, 3, 1], [0, 0, 0, 1])
     assert [r is None for r in said["rewards"]] == [False, True, False, False]
     assert said["rewards"][::2] == expected.reward.tolist()[::2]
     assert said["scores"] == [1.0, None, 0.0, 0.0]
@@ -139,7 +140,7 @@ def test_openrlhf(service):
         "abstained": [0.0, 1.0, 0.0, 0.0],
         "score_missing": [0.0] * 4,
     }
-    assert said["reasons"] == ["matched_exactly", "timed_out", "mismatch", "mismatch"]
+    assert said["reasons"] == ["matched_exactly", "reference_unreadable", "mismatch", "mismatch"]
     one = service.post("/openrlhf", {"query": ["p x"], "prompts": ["p "], "labels": ["x"]}).json()
     # What OpenRLHF makes of an answer.
     assert all(torch.tensor([one[name]]).shape == (1, 1) for name in ("rewards", "scores"))

@@ -70,7 +70,7 @@ def test_a_resolved_configuration_reads_back(write, tmp_path):
     [
         ({"rule.aplha": 0.1}, r"config.yaml: rule.aplha: unknown setting; did you mean 'alpha'\?"),
         ({"modle.path": "x"}, r"config.yaml: modle: unknown setting; did you mean 'model'\?"),
-        ({"data.zzz": 1}, "config.yaml: data.zzz: unknown setting; known here: chat, eval"),
+        ({"data.zzz": 1}, "config.yaml: data.zzz: unknown setting; known here: chat, domain_column, eval"),
         ({"rule.alpha": 0.5, "rule.beta": 0.6}, "config.yaml: rule: alpha \\+ beta must be below 1"),
         ({"rule.type": "hreo"}, "config.yaml: rule: Input tag 'hreo'"),
         ({"verifier": None}, "config.yaml: verifier: "),
@@ -139,3 +139,20 @@ def test_every_setting_has_a_line_of_documentation():
         for name in set(model.model_fields) - {"type"}:
             said = "".join(kind.__doc__ or "" for kind in model.__mro__)
             assert f"        {name}: " in said, f"{model.__name__}.{name}"
+
+
+def test_a_rule_that_audits_and_an_auditor_need_each_other():
+    from hero_rl.training.configs.policy import TrainConfig
+
+    block = {
+        "output_dir": "out",
+        "model": {"path": "policy"},
+        "data": {"train": "rows.jsonl"},
+        "verifier": {"type": "math"},
+        "reward_model": {"type": "local", "path": "model"},
+    }
+    auditor = {"type": "exact"}
+    assert TrainConfig(**block, rule={"type": "audited_hero", "audits": 4}, auditor=auditor).rule.type == "audited_hero"
+    for wrong in ({"rule": {"type": "audited_hero"}}, {"auditor": auditor}):
+        with pytest.raises(ValueError, match="need each other"):
+            TrainConfig(**(block | wrong))

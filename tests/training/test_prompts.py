@@ -35,6 +35,13 @@ def test_plain_text_other_columns_system_prompt_and_limit(tmp_path):
     assert first == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "p0"}]
 
 
+def test_the_domain_column_comes_along(tmp_path):
+    source = jsonl(tmp_path, {"prompt": "2 + 2", "answer": 4, "kind": "maths"}, {"prompt": "1 + 1", "answer": "2"})
+    with pytest.raises(DataError, match="no column 'kind'"):
+        load(source, domain_column="kind")
+    assert load(source, domain_column="kind", limit=1)[0]["kind"] == "maths"
+
+
 def test_parquet_and_message_lists(tmp_path):
     rows = [{"prompt": [{"role": "user", "content": "hi"}], "answer": "1"}]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "rows.parquet")

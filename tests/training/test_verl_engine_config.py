@@ -66,6 +66,8 @@ def write(tmp_path, monkeypatch):
         ({"verl.actor_rollout_ref.model.path": "x"}, "verl.actor_rollout_ref.model.path is set by model.path"),
         ({"verl.hero.rule.alpha": 0.1}, "verl.hero.rule.alpha is set by rule"),
         ({"verl.+hero.rule.alpha": 0.1}, r"verl.\+hero.rule.alpha is set by rule"),
+        ({"verl.hero.+rule.alpha": 0.1}, r"verl.\+hero.rule.alpha is set by rule"),
+        ({"verl.trainer": {"+x": 1}, "verl.+trainer.x": 2}, r"\+trainer.x is given twice"),
         ({"verl.algorithm.adv_estimator": "grpo"}, "verl.algorithm.adv_estimator is set by engine"),
         ({"verl.trainer.resume_mode": "auto"}, "verl.trainer.resume_mode is set by --resume"),
     ],
@@ -123,6 +125,18 @@ def test_the_blocks_become_verl_s_settings(write):
         "+hero.stop_on_alarm=[hacking]",
     } <= set(words)
     assert len({word.partition("=")[0].lstrip("+") for word in words}) == len(words), "a setting is said twice"
+
+
+def test_a_mark_on_an_inner_key_stands_before_the_whole_name(write):
+    rollout = {"n": 4, "+enable_sleep_mode": False, "engine_kwargs": {"vllm": {"++seed": 1}}}
+    overrides = {"verl.actor_rollout_ref.rollout": rollout, "verl.trainer.~balance_batch": None}
+    words = verl_words(load_run(write(), overrides, "train"))
+    assert {
+        "actor_rollout_ref.rollout.n=4",
+        "+actor_rollout_ref.rollout.enable_sleep_mode=false",
+        "++actor_rollout_ref.rollout.engine_kwargs.vllm.seed=1",
+        "~trainer.balance_batch=null",
+    } <= set(words)
 
 
 def test_nested_verifiers_keep_their_types(write):

@@ -61,6 +61,12 @@ class Obedient:
     def abort(self, _):
         os.abort()
 
+    def kill(self, _):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def abstain(self, _):
+        return Verdict.of(Reason.REFERENCE_UNREADABLE)
+
     def exit(self, _):
         sys.exit(3)
 
@@ -101,8 +107,44 @@ class Obedient:
         return Verdict.of(Reason.MATCHED_BY_VALUE)
 
 
+class Runner(Obedient):
+    """One that waits for what it starts, as a verifier of code does; of a reference it does what that says."""
+
+    hang_is_wrong = True
+
+    def verify(self, reference, completion):
+        return super().verify(reference, reference if reference.startswith("do:") else completion)
+
+
+@dataclass
+class Partial(Obedient):
+    """One that fails on a reference, whatever the answer."""
+
+    reference: str
+
+    def verify(self, reference, completion):
+        return super().verify(reference, reference if reference == self.reference else completion)
+
+
+class Rotting(Obedient):
+    """One that an answer can leave broken: it then raises on everything."""
+
+    rotten = False
+
+    def rot(self, _):
+        self.rotten = True
+        return Verdict.of(Reason.MISMATCH)
+
+    def verify(self, reference, completion):
+        if self.rotten:
+            raise RuntimeError("rotten")
+        return super().verify(reference, completion)
+
+
 class Spawner(Obedient):
     """Starts a process of its own and waits for it."""
+
+    hang_is_wrong = True
 
     def spawn(self, path):
         import subprocess
@@ -129,6 +171,8 @@ class Staged:
     def extract(self, completion):
         if completion == "unextractable":
             raise ValueError("no")
+        while completion == "endless":
+            pass
         _, found, answer = completion.rpartition("answer:")
         return answer.strip() if found else None
 
@@ -143,7 +187,8 @@ class Staged:
         append(self.log, answer)
         assert self.warm
         if answer == "hang":
-            time.sleep(60)
+            while True:
+                pass
         if answer == "abstain":
             return Verdict.of(Reason.REFERENCE_UNREADABLE, answer)
         return compared(reference, answer)

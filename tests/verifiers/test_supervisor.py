@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile_verifiers import Obedient, Spawner, Staged, Unpicklable
+from hostile_verifiers import Obedient, Partial, Rotting, Runner, Spawner, Staged, Unpicklable
 
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.verifiers import BatchVerifier, ExactVerifier, Pair, Reason, Verifier
+from hero_rl.verifiers.processes import counting, pool
 from hero_rl.verifiers.processes import supervised as module
 from hero_rl.verifiers.processes.supervised import Supervised
 
@@ -42,6 +43,11 @@ def quick() -> Iterator[Supervised]:
 
 def reasons(verdicts):
     return [verdict.reason for verdict in verdicts]
+
+
+def gained(supervised, before):
+    names = ("timeouts", "respawns", "abstentions", "crashes")
+    return {name: supervised.counters[name] - before[name] for name in names}
 
 
 def pid_of_the_worker(supervised):
@@ -95,31 +101,85 @@ def test_any_text_arrives_whole(patient, text):
     assert (verdict.value, verdict.answer) == (1.0, text)
 
 
-@pytest.mark.parametrize("order", ["loop", "power", "backtrack", "swallow"])
-def test_a_check_that_hangs_is_killed_at_its_deadline(quick, order):
+@pytest.mark.parametrize("order", ["loop", "power", "backtrack"])
+def test_an_answer_that_takes_too_much_processor_time_is_wrong(quick, order):
     before = quick.counters
-    start = time.monotonic()
     verdict = quick.verify("5", f"do:{order}")
-    assert time.monotonic() - start < 0.5 + 2.0  # the worker is killed at once; the rest is a busy machine
-    assert verdict.reason is Reason.TIMED_OUT
-    assert 0.5 <= verdict.seconds < 2.5
+    assert (verdict.value, verdict.reason) == (0.0, Reason.TOO_SLOW)
     assert quick.verify("5", "5").value == 1.0
-    gained = {name: count - before[name] for name, count in quick.counters.items()}
-    assert (gained["timeouts"], gained["respawns"], gained["abstentions"], gained["crashes"]) == (1, 1, 1, 0)
+    assert gained(quick, before) == {"timeouts": 1, "respawns": 1, "abstentions": 0, "crashes": 0}
 
 
+# What an order does to the worker: it costs it so many times, and the answer gets 0 for that reason.
 @pytest.mark.parametrize(
-    "order", ["leave", "segfault", "abort", "bomb", "exit", "interrupt", "fail", "recurse", "nonsense", "gossip"]
+    ("order", "deaths", "reason"),
+    [
+        ("leave", 2, Reason.UNREADABLE_ANSWER),
+        ("segfault", 2, Reason.UNREADABLE_ANSWER),
+        ("abort", 2, Reason.UNREADABLE_ANSWER),
+        ("kill", 2, Reason.UNREADABLE_ANSWER),
+        ("bomb", 2, Reason.TOO_LARGE),
+        ("exit", 0, Reason.UNREADABLE_ANSWER),
+        ("interrupt", 0, Reason.UNREADABLE_ANSWER),
+        ("fail", 0, Reason.UNREADABLE_ANSWER),
+        ("recurse", 0, Reason.UNREADABLE_ANSWER),
+        ("nonsense", 0, Reason.UNREADABLE_ANSWER),
+        ("gossip", 0, Reason.UNREADABLE_ANSWER),
+    ],
 )
-def test_a_check_that_crashes_abstains_and_harms_no_other(patient, order):
+def test_an_answer_that_makes_its_check_fail_is_wrong_and_harms_no_other(patient, order, deaths, reason):
     before = patient.counters
     verdicts = patient.verify_batch([("5", "5"), ("5", f"do:{order}"), ("5", "6"), ("6", "6")])
-    assert reasons(verdicts) == [Reason.MATCHED_EXACTLY, Reason.CRASHED, Reason.MISMATCH, Reason.MATCHED_EXACTLY]
+    assert reasons(verdicts) == [Reason.MATCHED_EXACTLY, reason, Reason.MISMATCH, Reason.MATCHED_EXACTLY]
+    assert verdicts[1].value == 0.0
     assert reasons(patient.verify_batch([("7", "7")] * 3)) == [Reason.MATCHED_EXACTLY] * 3
-    gained = {name: count - before[name] for name, count in patient.counters.items()}
-    # One that kills its worker gets a second chance; one that ran out of memory costs its worker.
-    deaths = {"leave": 2, "segfault": 2, "abort": 2, "bomb": 1}.get(order, 0)
-    assert (gained["crashes"], gained["abstentions"], gained["respawns"]) == (1, 1, deaths)
+    assert gained(patient, before) == {"timeouts": 0, "respawns": deaths, "abstentions": 0, "crashes": 1}
+
+
+@pytest.mark.parametrize("order", ["fail", "leave", "loop", "abstain"])
+def test_a_reference_that_the_verifier_fails_on_is_nobodys_fault(order):
+    with Supervised(Partial(f"do:{order}"), workers=1, seconds=0.5, memory_mb=512) as supervised:
+        verdicts = supervised.verify_batch([(f"do:{order}", "5"), ("5", "5"), ("5", f"do:{order}")])
+    assert verdicts[0].abstained
+    assert verdicts[1].value == 1.0
+    assert order == "abstain" or verdicts[2].value == 0.0
+
+
+def test_a_broken_worker_is_no_fault_of_the_answer(tmp_path):
+    with Supervised(Rotting(), workers=1, seconds=PATIENT) as supervised:
+        assert supervised.verify("5", "do:rot").value == 0.0
+        # Its worker raises from now on, on any reference: a fresh one does not.
+        assert reasons(supervised.verify_batch([("5", "5"), ("5", "6")])) == [Reason.MATCHED_EXACTLY, Reason.MISMATCH]
+        assert supervised.counters["abstentions"] == 0
+
+
+def test_processor_time_counts_and_not_the_clock(patient):
+    with Supervised(Obedient(), workers=1, seconds=0.1) as supervised:
+        assert supervised.verify("5", "do:sleep 0.5").value == 1.0
+
+
+def test_silence_is_nobodys_fault_unless_the_verifier_says_so(monkeypatch):
+    monkeypatch.setattr(pool, "_LEAST_PATIENCE", 1.0)
+    with Supervised(Obedient(), workers=1, seconds=0.1) as supervised:
+        before = supervised.counters
+        verdict = supervised.verify("5", "do:swallow")
+        assert (verdict.reason, verdict.abstained) == (Reason.TIMED_OUT, True)
+        assert gained(supervised, before) == {"timeouts": 1, "respawns": 1, "abstentions": 1, "crashes": 0}
+        assert supervised.verify("5", "5").value == 1.0
+    with Supervised(Runner(), workers=1, seconds=0.5) as supervised:
+        verdicts = supervised.verify_batch([("5", "do:swallow"), ("5", "5")])
+        assert reasons(verdicts) == [Reason.TOO_SLOW, Reason.MATCHED_EXACTLY]
+        # Where it hangs on the reference as well, it is not the answer.
+        assert supervised.verify("do:swallow", "do:swallow ").reason is Reason.TIMED_OUT
+
+
+def test_ranks_share_the_cores_of_their_machine(monkeypatch):
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda process: range(8), raising=False)
+    assert Supervised(Obedient()).workers == 8
+    for ranks, share in (("4", 2), ("3", 2), ("16", 1), ("", 8), ("0", 8)):
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", ranks)
+        assert Supervised(Obedient()).workers == share
+    assert Supervised(Obedient(), workers=5).workers == 5
 
 
 def test_what_a_verifier_prints_or_reads_goes_nowhere(patient, capfd):
@@ -131,7 +191,7 @@ def test_what_a_verifier_prints_or_reads_goes_nowhere(patient, capfd):
 @LINUX
 def test_what_a_verifier_started_is_killed_with_it(tmp_path):
     with Supervised(Spawner(), workers=1, seconds=0.5) as supervised:
-        assert supervised.verify("", f"do:spawn {tmp_path / 'pid'}").reason is Reason.TIMED_OUT
+        assert supervised.verify("", f"do:spawn {tmp_path / 'pid'}").reason is Reason.TOO_SLOW
         assert supervised.verify("5", "5").value == 1.0
     assert not alive(int(lines(tmp_path / "pid")[0]))
 
@@ -161,16 +221,18 @@ def test_a_check_whose_worker_dies_is_made_once_more(patient, tmp_path):
 def test_a_worker_killed_between_batches_is_replaced(quick):
     old = pid_of_the_worker(quick)
     os.kill(old, signal.SIGKILL)
-    assert reasons(quick.verify_batch([("5", "5"), ("5", "do:fail")])) == [Reason.MATCHED_EXACTLY, Reason.CRASHED]
+    assert reasons(quick.verify_batch([("5", "5"), ("5", "6")])) == [Reason.MATCHED_EXACTLY, Reason.MISMATCH]
     assert pid_of_the_worker(quick) != old
 
 
-def test_a_worker_that_takes_nothing_in_runs_out_of_time(quick):
-    old = pid_of_the_worker(quick)
-    os.kill(old, signal.SIGSTOP)
-    # More than a pipe holds, so that already sending it must end at the deadline.
-    assert quick.verify("5", "x" * 1_000_000).reason is Reason.TIMED_OUT
-    assert pid_of_the_worker(quick) != old
+def test_a_worker_that_stands_still_is_replaced(monkeypatch):
+    monkeypatch.setattr(pool, "_LEAST_PATIENCE", 1.0)
+    with Supervised(Obedient(), workers=1, seconds=0.05) as supervised:
+        old = pid_of_the_worker(supervised)
+        os.kill(old, signal.SIGSTOP)
+        # More than a pipe holds, so that already sending it must end at the deadline.
+        assert supervised.verify("5", "x" * 1_000_000).reason is Reason.TIMED_OUT
+        assert pid_of_the_worker(supervised) != old
 
 
 def test_workers_work_side_by_side(patient, tmp_path):
@@ -204,35 +266,45 @@ def test_stages(tmp_path):
         said = ["answer: 6", "so the answer: 6", "answer: 5", "none", "unextractable", "answer: unquick"]
         verdicts = supervised.verify_batch([("5", completion) for completion in said])
         mismatch = Reason.MISMATCH
-        assert (
-            reasons(verdicts) == [mismatch, mismatch, Reason.MATCHED_EXACTLY, Reason.NO_ANSWER] + [Reason.CRASHED] * 2
-        )
+        assert reasons(verdicts) == [
+            *(mismatch, mismatch, Reason.MATCHED_EXACTLY, Reason.NO_ANSWER),
+            *(Reason.UNREADABLE_ANSWER, mismatch),
+        ]
         assert [verdict.answer for verdict in verdicts] == ["6", "6", "5", None, None, "unquick"]
         assert [verdict.seconds > 0 for verdict in verdicts] == [True, False, True, True, True, True]
-        assert lines(log) == ["6"]
+        assert lines(log).count("6") == 1
         assert supervised.counters == {
-            **{"checks": 6, "quick": 2, "cache_hits": 1, "judged": 1},
-            **{"timeouts": 0, "crashes": 2, "abstentions": 2, "respawns": 0},
+            **{"checks": 6, "quick": 2, "cache_hits": 1, "judged": 2},
+            **{"timeouts": 0, "crashes": 1, "abstentions": 0, "respawns": 0},
         }
         assert supervised.verify("5", "at last, answer: 6").seconds == 0
         assert supervised.counters["cache_hits"] == 2
-    assert lines(log) == ["6"]
+    assert lines(log).count("6") == 1
 
 
-def test_abstentions_are_not_remembered_and_name_the_answer(tmp_path):
+def test_nothing_of_a_completion_is_looked_at_in_the_calling_thread(tmp_path):
+    with Supervised(Staged(str(tmp_path / "log")), workers=2, seconds=0.5) as supervised:
+        # Extraction that never ends: were it made here, so would this test.
+        verdicts = supervised.verify_batch([("5", f"answer: {i}") for i in range(99)] + [("5", "endless")])
+    assert verdicts[-1].reason is Reason.TOO_SLOW
+    assert reasons(verdicts[:-1]) == [Reason.MISMATCH] * 5 + [Reason.MATCHED_EXACTLY] + [Reason.MISMATCH] * 93
+
+
+def test_abstentions_are_not_remembered_and_failures_name_the_answer(tmp_path):
     log = tmp_path / "log"
     with Supervised(Staged(str(log)), workers=1, seconds=0.5) as supervised:
         for _ in range(2):
             hung, twin, unread = supervised.verify_batch([("5", "answer: hang")] * 2 + [("5", "answer: abstain")])
-            assert reasons([hung, twin, unread]) == [Reason.TIMED_OUT, Reason.TIMED_OUT, Reason.REFERENCE_UNREADABLE]
+            assert reasons([hung, twin, unread]) == [Reason.TOO_SLOW, Reason.TOO_SLOW, Reason.REFERENCE_UNREADABLE]
             assert hung.answer == "hang"
-        assert lines(log) == ["hang", "abstain"] * 2
-        assert supervised.counters["timeouts"] == supervised.counters["respawns"] == 2
-        assert supervised.counters["abstentions"] == 6
+        assert lines(log).count("abstain") == 2
+        assert lines(log).count("hang") == 1
+        assert supervised.counters["timeouts"] == supervised.counters["respawns"] == 1
+        assert supervised.counters["abstentions"] == 2
 
 
 def test_memory_of_verdicts_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    monkeypatch.setattr(counting, "_REMEMBERED", 2)
     log = tmp_path / "log"
     with Supervised(Staged(str(log)), workers=1, seconds=PATIENT) as supervised:
         for answer in "12131" + "32":

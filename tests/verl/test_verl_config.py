@@ -71,6 +71,19 @@ def test_the_page_s_command_is_what_verl_and_hero_take(own):
     assert (settings.reward_model is not None) == own
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_a_trl_that_verl_s_actor_cannot_be_beside(config, tmp_path, monkeypatch, old):
+    (tmp_path / "trl" / "experimental" / ("ppo" if old else "kto")).mkdir(parents=True)
+    (tmp_path / "trl" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    one = config()
+    if old:
+        check_settings(one, read_settings(one))
+        return
+    with pytest.raises(ConfigError, match=r"do not fit:\nTRL is installed beside verl.*without TRL, or with TRL 1.12"):
+        check_settings(one, read_settings(one))
+
+
 def test_a_block_without_a_type_is_of_the_usual_one(config):
     settings = read_settings(config(**{"+hero.rule.type": None, "+hero.rule.alpha": 0.05}))
     assert settings.rule == Hero(alpha=0.05)

@@ -23,7 +23,7 @@ model, HERO. It listens on this machine alone unless the configuration names a t
 examples:
   hero serve
   hero serve --port 8001 --verifier.type math_verify
-  hero serve --reward_model.path nvidia/AceMath-7B-RM --rule.alpha 0.05
+  hero serve --reward_model.path nvidia/AceMath-7B-RM --rule.type gated_hero
   hero serve service.yaml --host 0.0.0.0 --token_env HERO_TOKEN
   hero serve service.yaml --check
 

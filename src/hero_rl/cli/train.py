@@ -16,7 +16,7 @@ and the block `verl` holds its own settings.
 
 examples:
   hero train config.yaml
-  hero train config.yaml --rule.alpha 0.05 --trl.learning_rate 1e-6
+  hero train config.yaml --rule.type gated_hero --trl.learning_rate 1e-6
   hero train config.yaml --rule.type verifier_only --output_dir runs/verifier_only
   hero train config.yaml --resume
   hero train config.yaml --check

@@ -2,7 +2,7 @@
 
 collected = Collector()
 collected.add(batch, words, labels)
-diagnosis = diagnose(collected, source, Hero(alpha=0.05))
+diagnosis = diagnose(collected, source, Hero())
 write_report(diagnosis, Path("report.html"))
 """
 

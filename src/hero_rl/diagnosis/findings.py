@@ -46,7 +46,7 @@ _CASCADE = {
     "verifier.rule": {"type": "math"},
     "verifier.judge": {"type": "judge", "url": "http://localhost:8000"},
 }
-_NARROW = 0.05  # the paper's narrower alpha and beta
+_NARROW = 0.05  # the paper's narrower alpha and beta; the study's cells below it lose HERO's gain
 _GATED = {"rule.type": "gated_hero"}
 
 
@@ -89,9 +89,9 @@ def _has_scores(d: Diagnosis) -> bool:
     return d.source.missing_scores < d.source.rows
 
 
-def _narrower(d: Diagnosis, half_width: float = _NARROW) -> dict[str, Any]:
+def _narrower(d: Diagnosis) -> dict[str, Any]:
     bands = {"rule.alpha": d.rule.alpha, "rule.beta": d.rule.beta}
-    return {name: half_width for name, value in bands.items() if value > half_width}
+    return {name: _NARROW for name, value in bands.items() if value > _NARROW}
 
 
 def _base(d: Diagnosis) -> str:
@@ -176,18 +176,18 @@ def reward_model_dominates(d: Diagnosis) -> Finding | None:
     """Groups that only the reward model ranks hold most of the gradient."""
     if d.starvation.mass is None or d.starvation.mass <= LIMITS["uniform_mass"]:
         return None
-    fits = [w.width for w in d.widths if w.scale == "none" and w.uniform is not None and w.uniform <= 0.5]
-    width = max(fits, default=min(w.width for w in d.widths))
-    settings = _narrower(d, width) if d.rule.scale == "none" else {"rule.scale": "none"}
+    narrower = _narrower(d)
     return Finding(
         name="reward_model_dominates",
         level="act",
         title=f"The reward model alone decides {percent(d.starvation.mass)} of the gradient",
         evidence=f"That is the share of the advantage mass in uniform groups under {_base(d)}.",
-        advice="Narrow the bands: alpha for groups that are all incorrect, beta for those that are all correct."
-        if d.rule.scale == "none"
-        else "Centre without dividing: a group's standard deviation takes alpha and beta out of uniform groups.",
-        settings=settings,
+        advice="Centre without dividing: a group's standard deviation takes alpha and beta out of uniform groups."
+        if d.rule.scale != "none"
+        else "Narrow the bands: alpha for groups that are all incorrect, beta for those that are all correct."
+        if narrower
+        else "The bands are as narrow as is of use: let the reward model earn its room.",
+        settings={"rule.scale": "none"} if d.rule.scale != "none" else narrower or _GATED,
         section="mass",
     )
 

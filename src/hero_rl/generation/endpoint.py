@@ -42,8 +42,9 @@ __all__ = ["OpenAIGenerator", "OpenAIGeneratorConfig"]
 
 _logger = logging.getLogger(__name__)
 
-_OURS = {"model", "messages", "prompt", "stream", "n", "seed", "stop"}
+_OURS = {"model", "messages", "prompt", "stream", "n", "stop"}
 _DRAWN_BY = {"temperature", "top_p", "max_tokens"}
+_SET_ELSEWHERE = _DRAWN_BY | {"seed"}  # a request may do without them, but not have others
 
 # What servers call the two regular ends of a text, and the ends that leave none.
 _ENDS = {"eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "max_tokens": "length", None: "unknown"}
@@ -67,7 +68,8 @@ class OpenAIGeneratorConfig(Block):
         retries: attempts after the first, with growing pauses in between; a server that names a pause (Retry-After) is
             given it, up to `seconds`.
         extra_body: added to each request, such as `{"top_k": 20}`. A None leaves an option out, for servers that refuse
-            it: `{"max_tokens": null, "max_completion_tokens": 8192}`.
+            it: `{"max_tokens": null, "max_completion_tokens": 8192}`; or die of it, as vLLM on a CPU does of a seed
+            (`{"seed": null}`: completions then differ from call to call).
     """
 
     type: Literal["openai"] = "openai"
@@ -88,7 +90,7 @@ class OpenAIGeneratorConfig(Block):
     @field_validator("extra_body")
     @classmethod
     def _options_only(cls, body: dict[str, Any]) -> dict[str, Any]:
-        drawn = {name for name in _DRAWN_BY & body.keys() if body[name] is not None}
+        drawn = {name for name in _SET_ELSEWHERE & body.keys() if body[name] is not None}
         return options_besides(_OURS | drawn, body)
 
     @property

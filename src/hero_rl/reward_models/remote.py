@@ -97,7 +97,8 @@ class RemoteRewardModelConfig(BaseModel):
             to `seconds`.
         labels: numbers that the model gives a text; another count is refused.
         label: which of them is the score, from 0.
-        tolerance: how far two servers' scores of one text may be apart, in logits, and relative above 1.
+        tolerance: how far two servers' scores of one text may be apart, in logits, and relative above 1; usually what
+            bfloat16 may round away.
         within_unit_interval: this model's raw logits do lie between 0 and 1, where scores like that are else taken for
             probabilities and refused.
     """
@@ -119,7 +120,7 @@ class RemoteRewardModelConfig(BaseModel):
     retries: Annotated[int, Field(ge=0)] = 6
     labels: Annotated[int, Field(gt=0)] = 1
     label: Annotated[int, Field(ge=0)] = 0
-    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+    tolerance: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.25
     within_unit_interval: bool = False
 
     @field_validator("urls", mode="before")

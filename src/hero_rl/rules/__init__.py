@@ -20,6 +20,7 @@ from hero_rl.rules.weighted_sum import WeightedSum
 
 __all__ = [
     "AnyRule",
+    "AuditableRule",
     "AuditedHero",
     "AuditedState",
     "Evidence",
@@ -41,7 +42,13 @@ __all__ = [
 ]
 
 AnyRule = Annotated[
+    Hero | GatedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
+    Field(discriminator="type"),
+]
+"""Any rule that reads verdicts and scores alone, as a block of a configuration file, told apart by its `type`."""
+
+AuditableRule = Annotated[
     Hero | GatedHero | AuditedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
     Field(discriminator="type"),
 ]
-"""Any rule as a block of a configuration file, told apart by its `type`."""
+"""Any rule where an auditor can be asked, too."""

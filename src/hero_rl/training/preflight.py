@@ -18,6 +18,7 @@ from hero_rl.errors import ConfigError, DataError
 from hero_rl.preflight.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
 from hero_rl.preflight.probing import Names, advantages_of_rewards, advantages_of_rule, probe
 from hero_rl.preflight.verl import Finding, verl_findings
+from hero_rl.preflight.weight_transfer import transfer_findings
 from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.rules import Hero
 from hero_rl.settings import lay_over, read_yaml, resolve
@@ -28,7 +29,7 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.references import reference_findings
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.trl.policy import check
-from hero_rl.training.verl.command import findings
+from hero_rl.training.verl.command import findings, verl_settings
 
 __all__ = ["Preflight", "preflight"]
 
@@ -104,6 +105,7 @@ def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Itera
         return
     yield from findings(config)
     yield from _on_references(config)
+    yield from transfer_findings(verl_settings(config), offline=offline)
     rollouts = flat(config.verl).get("actor_rollout_ref.rollout.n", 1)
     if isinstance(config.rule, Hero) and isinstance(rollouts, int) and rollouts > 1:
         yield from probe(advantages_of_rule(rollouts, config.rule), rollouts, Names("rule.scale", "set it to none"))
@@ -161,6 +163,7 @@ def _on_verl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Fin
     estimator, divides = algorithm.get("adv_estimator", "gae"), algorithm.get("norm_adv_by_std_in_grpo", True)
     rollouts = ((settings.get("actor_rollout_ref") or {}).get("rollout") or {}).get("n", 1)
     yield from verl_findings(settings, rule=rule, own_reward_model=reward_model is not None)
+    yield from transfer_findings(settings, offline=offline)
     if not isinstance(rule, Hero) or not isinstance(rollouts, int) or rollouts < 2:
         return
     if estimator == "hero":

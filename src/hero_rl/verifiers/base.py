@@ -1,7 +1,9 @@
 """What a verifier says about one completion: a verdict, and the reason for it.
 
-A wrong, missing or unreadable answer is the policy's doing and gets 0. Whatever else keeps a verifier from an opinion
-(an unreadable reference, a timeout, a crash) is an abstention, NaN: it is not evidence about the policy.
+A wrong, missing or unreadable answer is the policy's doing and gets 0, and so is whatever an answer does to the
+verifier: an exception, a death, a limit of time, memory or size. What says nothing of the policy is an abstention, NaN:
+an unreadable reference, a process that does not start or is killed from outside, an endpoint that fails. Where a check
+failed, the *control* tells the two apart: the reference judged against itself, and against an answer that is nobody's.
 """
 
 from __future__ import annotations
@@ -12,7 +14,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["FAILURES", "BatchVerifier", "Pair", "Reason", "StagedVerifier", "Verdict", "Verifier", "verdicts_of"]
+__all__ = [
+    "FAILURES",
+    "NOBODYS_ANSWER",
+    "BatchVerifier",
+    "Pair",
+    "Reason",
+    "StagedVerifier",
+    "Verdict",
+    "Verifier",
+    "reason_of",
+    "verdicts_of",
+]
+
+NOBODYS_ANSWER = "-73.2058417"
+"""What no reference says: the control's wrong answer."""
 
 
 class Reason(str, Enum):
@@ -40,13 +56,17 @@ class Reason(str, Enum):
     """0: the completion states no final answer."""
 
     UNREADABLE_ANSWER = "unreadable_answer"
-    """0: there is a final answer, but it is no expression that the verifier can read."""
+    """0: there is a final answer, but it is no expression that the verifier can read, or reading it makes it fail."""
 
     ANSWER_TOO_LONG = "answer_too_long"
     """0: the final answer is longer than the verifier's cap."""
 
     TOO_LARGE = "too_large"
-    """0: the answer is written otherwise than the reference and too large to be worked out, as 9^9^9^9 is."""
+    """0: the answer is written otherwise than the reference and too large to be worked out, as 9^9^9^9 is, or takes
+    more memory than a check may."""
+
+    TOO_SLOW = "too_slow"
+    """0: the answer takes more processor time than a check may, and the reference does not."""
 
     REJECTED_BY_JUDGE = "rejected_by_judge"
     """0: a language model holds the answer different from the reference."""
@@ -55,10 +75,10 @@ class Reason(str, Enum):
     """NaN: the reference is empty or cannot be read, so nothing can be said of any answer."""
 
     TIMED_OUT = "timed_out"
-    """NaN: the check ran out of time."""
+    """NaN: the check got nowhere for long, and the processor time that it used does not say that the answer is why."""
 
     CRASHED = "crashed"
-    """NaN: the check raised, died or could not be run where it was called."""
+    """NaN: the check raised or died, and so does that of the reference; or it could not be run where it was called."""
 
     JUDGE_UNREADABLE = "judge_unreadable"
     """NaN: the language model answered, but not with one of the words it was asked for."""
@@ -83,6 +103,7 @@ _VALUES = {
     Reason.UNREADABLE_ANSWER: 0.0,
     Reason.ANSWER_TOO_LONG: 0.0,
     Reason.TOO_LARGE: 0.0,
+    Reason.TOO_SLOW: 0.0,
     Reason.REJECTED_BY_JUDGE: 0.0,
     Reason.REFERENCE_UNREADABLE: math.nan,
     Reason.TIMED_OUT: math.nan,
@@ -182,6 +203,11 @@ class StagedVerifier(Verifier, Protocol):
     def judge(self, reference: str, answer: str | None) -> Verdict:
         """The verdict on an extracted answer; may take long, or for ever."""
         ...
+
+
+def reason_of(error: BaseException) -> Reason:
+    """The 0 of an answer on which a check raised, once the control has shown that the answer is why."""
+    return Reason.TOO_LARGE if isinstance(error, (MemoryError, RecursionError)) else Reason.UNREADABLE_ANSWER
 
 
 def verdicts_of(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
 
 from hero_rl.errors import ConfigError
-from hero_rl.preflight import verl_findings
+from hero_rl.preflight import transfer_findings, verl_findings
 from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.trainers.verl.settings import HeroSettings, plain
 
@@ -27,13 +30,15 @@ def check_settings(config: DictConfig, settings: HeroSettings) -> None:
     """Warn of settings without effect.
 
     Raises:
-        ConfigError: there are settings under which HERO does nothing or cannot work; names them all.
+        ConfigError: there are settings under which HERO does nothing or cannot work, or verl hangs; names them all.
     """
-    findings = verl_findings(plain(config), rule=settings.rule, own_reward_model=settings.reward_model is not None)
+    whole, own = plain(config), settings.reward_model is not None
+    findings = [*verl_findings(whole, rule=settings.rule, own_reward_model=own), *transfer_findings(whole)]
     for finding in findings:
         if finding.level == "warning":
             _logger.warning("%s: %s", finding.setting, finding.text)
     errors = [f"{finding.setting}: {finding.text}" for finding in findings if finding.level == "error"]
+    errors += _beside_trl()
     if errors:
         raise ConfigError("\n".join(["verl's settings and HERO do not fit:", *errors]))
 
@@ -82,6 +87,16 @@ def plugin_problem() -> str:
         "verl did not load the plugin `hero`: VERL_USE_EXTERNAL_PLUGINS leaves it out, or hero-rl was put on the path "
         "without being installed"
     )
+
+
+def _beside_trl() -> Iterator[str]:
+    """What is wrong with a TRL in the same environment, of which verl's actor wants a class that TRL has given up."""
+    found = find_spec("trl")
+    if found is not None and found.origin and not (Path(found.origin).parent / "experimental" / "ppo").is_dir():
+        yield (
+            "TRL is installed beside verl, whose actor then imports AutoModelForCausalLMWithValueHead from it, and "
+            "this TRL no longer has it: give verl an environment without TRL, or with TRL 1.12"
+        )
 
 
 def _asked(node: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 from pydantic import BaseModel, Field, model_validator
 
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, Hero
+from hero_rl.rules import AnyRule, AuditableRule, AuditedHero, Hero
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -30,6 +30,7 @@ _RESERVED = {
     "seed": "seed",
     "data_seed": "seed",
     "reference_column": "data.reference_column",
+    "domain_column": "data.domain_column",
     "max_unscorable": "max_unscorable",
     "model_init_kwargs": "model",
     "trust_remote_code": "model.trust_remote_code",
@@ -99,9 +100,11 @@ class DataConfig(PromptConfig):
 
     Attributes:
         reference_column: the reference answer: text or a number.
+        domain_column: a name of the prompt's domain, text: rules that earn trust then earn it in each domain.
     """
 
     reference_column: str = "answer"
+    domain_column: str | None = None
 
 
 class RunConfig(Block):
@@ -133,6 +136,8 @@ class TrainConfig(RunConfig):
 
     Attributes:
         data: prompts and references.
+        rule: combines both signals.
+        auditor: judges the few rollouts that the rule `audited_hero` draws.
         rollouts: optimiser steps whose rollouts are kept on disk, the newest; 0 keeps none, null those of every step.
         algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
         engine: the trainer's library; the other one has settings of its own.
@@ -141,6 +146,8 @@ class TrainConfig(RunConfig):
     """
 
     data: DataConfig
+    rule: AuditableRule = Hero()
+    auditor: AnyVerifier | None = None
     rollouts: Annotated[int, Field(ge=0)] | None = None
     algorithm: Literal["grpo", "rloo"] = "grpo"
     engine: Literal["trl"] = "trl"
@@ -151,6 +158,8 @@ class TrainConfig(RunConfig):
     def _check(self) -> TrainConfig:
         if self.rule.needs_score and self.reward_model is None:
             raise ValueError(f"rule {self.rule.type!r} needs a reward_model")
+        if isinstance(self.rule, AuditedHero) != (self.auditor is not None):
+            raise ValueError("the rule `audited_hero` and an auditor need each other")
         for name, place in _RESERVED.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is set by {place}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -47,13 +47,35 @@ _RESERVED = {
 }
 
 
-def flat(settings: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """Nested settings by dotted name; an empty block is a value."""
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings by dotted name; an empty block is a value.
+
+    A mark of hydra's (`+`, `++`, `~`) on an inner key stands before the whole name, where hydra wants it:
+    `{"rollout": {"+sleep": False}}` is `{"+rollout.sleep": False}`.
+
+    Raises:
+        ValueError: the same name comes of two places.
+    """
     values: dict[str, Any] = {}
-    for key, value in settings.items():
-        inner = flat(value, f"{place}{key}.") if isinstance(value, Mapping) and value else {f"{place}{key}": value}
-        values |= inner
+    for given, value in _flat(settings, ""):
+        if (name := _mark_first(given)) in values:
+            raise ValueError(f"{name} is given twice")
+        values[name] = value
     return values
+
+
+def _flat(settings: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{place}{key}.")
+        else:
+            yield f"{place}{key}", value
+
+
+def _mark_first(name: str) -> str:
+    keys = name.split(".")
+    marks = [key[: len(key) - len(key.lstrip("+~"))] for key in keys]
+    return max(marks, key=len) + ".".join(key.lstrip("+~") for key in keys)
 
 
 def refuse_reserved(settings: Mapping[str, Any], reserved: Mapping[str, str]) -> None:
@@ -70,6 +92,8 @@ def refuse_what_verl_lacks(model: ModelConfig, data: Any) -> None:
         raise ValueError("model.revision: verl loads no revisions; download that one and name its folder in model.path")
     if model.dtype == "auto":
         raise ValueError("model.dtype: verl wants to be told: float32, bfloat16 or float16")
+    if data is not None and data.domain_column is not None:
+        raise ValueError("data.domain_column: rules do not see domains under verl")
     if data is not None and not data.chat:
         raise ValueError("data.chat: verl always applies a chat template; give one as model.chat_template")
 

@@ -19,7 +19,7 @@ __all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of"]
 
 
 def load_prompts(data: DataConfig, which: str) -> Dataset:
-    """Load one split as a dataset with the columns `prompt` and `data.reference_column`.
+    """Load one split as a dataset with the columns `prompt`, `data.reference_column` and `data.domain_column` if named.
 
     Args:
         data: the configuration's block.
@@ -34,12 +34,13 @@ def load_prompts(data: DataConfig, which: str) -> Dataset:
     """
     from datasets import Dataset
 
+    columns = [data.reference_column, *([data.domain_column] if data.domain_column else [])]
     rows = [
         {
             "prompt": as_prompt(field(row, data.prompt_column, place), data, place),
-            data.reference_column: as_text(field(row, data.reference_column, place), data.reference_column, place),
+            **{column: as_text(field(row, column, place), column, place) for column in columns},
         }
-        for place, row in rows_of(data, which, data.reference_column)
+        for place, row in rows_of(data, which, *columns)
     ]
     return Dataset.from_list(of_one_kind(rows, data, which))
 
@@ -55,9 +56,9 @@ def of_one_kind(rows: list[dict[str, Any]], data: PromptConfig, which: str) -> l
     return rows
 
 
-def rows_of(data: PromptConfig, which: str, column: str) -> Iterator[tuple[Place | str, dict[str, Any]]]:
-    """(place for messages, row) of the first `data.limit` rows; `column` is what is wanted beside the prompt."""
-    return islice(_rows(data, which, [data.prompt_column, column]), data.limit)
+def rows_of(data: PromptConfig, which: str, *columns: str) -> Iterator[tuple[Place | str, dict[str, Any]]]:
+    """(place for messages, row) of the first `data.limit` rows; `columns` are those wanted beside the prompt."""
+    return islice(_rows(data, which, [data.prompt_column, *columns]), data.limit)
 
 
 def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[Place | str, dict[str, Any]]]:

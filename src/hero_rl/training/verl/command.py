@@ -16,7 +16,7 @@ from hero_rl.training.configs.policy import ModelConfig
 from hero_rl.training.configs.verl import VerlTrainConfig, flat
 from hero_rl.training.verl.hydra_words import hydra_words
 
-__all__ = ["MODULE", "PRECISIONS", "findings", "model_settings", "place", "verl_words"]
+__all__ = ["MODULE", "PRECISIONS", "findings", "model_settings", "place", "verl_settings", "verl_words"]
 
 MODULE = "verl.trainer.main_ppo"
 """verl's program."""
@@ -41,8 +41,12 @@ def verl_words(config: VerlTrainConfig, *, resume: bool = False) -> list[str]:
 
 def findings(config: VerlTrainConfig) -> list[Finding]:
     """What would make HERO do nothing in this run, or cost something; see `verl_findings`."""
-    said = nested({name.lstrip("+~"): value for name, value in (_settings(config, False) | _hero(config)).items()})
-    return verl_findings(said, rule=config.rule, own_reward_model=config.reward_model is not None)
+    return verl_findings(verl_settings(config), rule=config.rule, own_reward_model=config.reward_model is not None)
+
+
+def verl_settings(config: VerlTrainConfig) -> dict[str, Any]:
+    """What the run says to verl, as nested mappings."""
+    return nested({name.lstrip("+~"): value for name, value in (_settings(config, False) | _hero(config)).items()})
 
 
 def place(config: Any, which: str) -> str:

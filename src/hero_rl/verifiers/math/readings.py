@@ -28,6 +28,8 @@ def respelled(answer: str) -> str:
 
 @lru_cache(maxsize=_CACHED)
 def _reading(text: str, thousands: bool) -> Node | None:
+    if _SPACED_THOUSANDS.fullmatch(text):
+        text = text.replace(" ", "")  # as `plain_number` has it, or 12 345 would be a number beside some answers only
     try:
         return parse(text, thousands)
     except (Unreadable, RecursionError):

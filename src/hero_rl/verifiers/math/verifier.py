@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import Reason, Verdict
+from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
 from hero_rl.verifiers.math.readings import is_computable, plain_number, readings, reads, respelled
 from hero_rl.verifiers.math.references import MAX_READ, alternatives
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
@@ -28,12 +28,16 @@ from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time,
 from hero_rl.verifiers.math.text.extraction import extract_answer
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
 from hero_rl.verifiers.math.tree.formulas import Number
+from hero_rl.verifiers.math.values.budget import TooSlow, within
 from hero_rl.verifiers.math.values.evaluation import TooLarge
 from hero_rl.verifiers.math.values.rounding import is_rounding
 
 __all__ = ["MathVerifier", "verify_math"]
 
 _logger = logging.getLogger(__name__)
+
+_MOST_SECONDS = 5.0
+"""Of processor time for one check; an ordinary one takes a thousandth of it."""
 
 
 class MathVerifier(BaseModel):
@@ -60,9 +64,8 @@ class MathVerifier(BaseModel):
         start = time.perf_counter()
         try:
             verdict = self.judge(reference, self.extract(completion))
-        except Exception:
-            _logger.debug("a check crashed on reference %.200r", reference, exc_info=True)
-            verdict = Verdict.of(Reason.CRASHED)
+        except Exception as error:
+            verdict = Verdict.of(self._blamed(reference, error))
         return Verdict.of(verdict.reason, verdict.answer, time.perf_counter() - start)
 
     def extract(self, completion: str) -> str | None:
@@ -76,13 +79,43 @@ class MathVerifier(BaseModel):
         return None if reason is None else Verdict.of(reason, answer, time.perf_counter() - start)
 
     def judge(self, reference: str, answer: str | None) -> Verdict:
-        """The verdict on an extracted answer."""
+        """The verdict on an extracted answer.
+
+        Raises:
+            MemoryError: there was no memory for it; what this process can still do is for its owner to say.
+        """
         start = time.perf_counter()
-        reason = self._quick_reason(reference, answer)
-        if reason is None:
-            said = respelled(without_outer_braces(answer or ""))
-            reason = _best(self._reason(expected, said) for expected in alternatives(reference))
+        try:
+            reason = self._decide(reference, answer)
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = self._blamed(reference, error)
         return Verdict.of(reason, answer, time.perf_counter() - start)
+
+    def _decide(self, reference: str, answer: str | None) -> Reason:
+        """Why the verdict is what it is; raises what an answer makes the rules raise."""
+        with within(_MOST_SECONDS):
+            reason = self._quick_reason(reference, answer)
+            if reason is not None:
+                return reason
+            said = respelled(without_outer_braces(answer or ""))
+            return _best(self._reason(expected, said) for expected in alternatives(reference))
+
+    def _blamed(self, reference: str, error: Exception) -> Reason:
+        """What an answer gets that the rules failed on: 0 where they work on the reference, else an abstention.
+
+        They do where the reference is judged against itself and against an answer that is nobody's.
+        """
+        _logger.debug("a check failed on reference %.200r", reference, exc_info=error)
+        for answer in (reference, NOBODYS_ANSWER):
+            try:
+                reason = self._decide(reference, answer)
+            except Exception:
+                return Reason.CRASHED
+            if math.isnan(reason.value_of_verdict):
+                return reason
+        return Reason.TOO_SLOW if isinstance(error, TooSlow) else reason_of(error)
 
     def warm_up(self) -> None:
         """Load what the first comparison of irrational numbers needs."""
@@ -167,9 +200,13 @@ class MathVerifier(BaseModel):
 
 def _best(reasons: Iterable[Reason]) -> Reason:
     """The first match, or the first reason of an alternative that can be read."""
-    found = list(reasons)
-    readable = [reason for reason in found if reason is not Reason.REFERENCE_UNREADABLE]
-    return max(readable or found, key=lambda reason: reason.value_of_verdict)
+    readable = None
+    for reason in reasons:
+        if reason.value_of_verdict == 1:
+            return reason
+        if reason is not Reason.REFERENCE_UNREADABLE:
+            readable = readable or reason
+    return readable or Reason.REFERENCE_UNREADABLE
 
 
 def verify_math(gold: str, response: str) -> bool | None:

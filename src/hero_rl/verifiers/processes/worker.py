@@ -1,7 +1,9 @@
 """A process that runs checks, seen from both ends of its pipes: `Worker` in the parent, `main` in the child.
 
-Frames are a length of four bytes and a body. The parent sends the pickled verifier, then one JSON request a check; the
-child answers with JSON alone, since what runs there reads hostile input and nothing it says may run in the parent.
+Frames are a length of four bytes and a body. The parent sends the pickled verifier, then JSON requests: a stage and the
+checks to put through it. The child answers each with JSON alone, since what runs there reads hostile input and nothing
+it says may run in the parent. A check that takes more processor time than it may is ended by the kernel, with its
+process: the clock on the wall tells a slow answer from a busy machine no better than a coin does.
 """
 
 from __future__ import annotations
@@ -19,11 +21,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, Literal, NoReturn
 
-from hero_rl.verifiers.base import Verdict
+from hero_rl.verifiers.base import StagedVerifier, Verdict, Verifier
 
-__all__ = ["Died", "Garbled", "NotLoaded", "NotStarted", "OutOfTime", "Worker", "main"]
+__all__ = ["Died", "Garbled", "NotLoaded", "NotStarted", "Silent", "Stage", "Worker", "main"]
+
+Stage = Literal["prepare", "judge", "verify"]
+"""Of a check: `prepare` extracts the answer and judges it quickly if that can be, `judge` judges an extracted answer;
+`verify` is both, for a verifier without stages."""
 
 _LENGTH = struct.Struct(">I")
 _REPLY_BYTES = 4 * 2**20
@@ -31,9 +37,10 @@ _READ_BYTES = 2**16
 _TAIL_BYTES = 2000
 _LONGEST_WAIT = 3600.0  # seconds; poll() overflows on much longer ones
 _SECONDS_TO_DIE = 10.0
+_LEAST_SECONDS = 1e-3  # a timer set to less than the system can tell from nothing is one that never rings
 
 # The child must find hero_rl where the parent found it, so the path comes before any import of ours.
-_BOOT = "import sys; sys.path[:] = sys.argv[4:]; from hero_rl.verifiers.processes.worker import main; main()"
+_BOOT = "import sys; sys.path[:] = sys.argv[5:]; from hero_rl.verifiers.processes.worker import main; main()"
 
 _ENVIRONMENT = {
     # A worker is one of many, so one thread each. Threads' stacks and malloc's arenas count as memory, too.
@@ -50,7 +57,7 @@ _ENVIRONMENT = {
 spawning = threading.Lock()
 
 
-class OutOfTime(Exception):
+class Silent(Exception):
     """The worker did not answer in time; it may still be at it."""
 
 
@@ -71,24 +78,25 @@ class NotLoaded(Exception):
 
 
 class Worker:
-    """A child process that runs one method of a verifier.
+    """A child process that runs a verifier's checks.
 
     One thread owns a worker and calls all its methods but `kill`, which any thread may call. On Linux the child dies
     with the thread that made it, so that thread must live as long.
 
     Args:
-        payload: the pickled pair (verifier, name of the method to run).
+        payload: the pickled verifier.
+        seconds: limit of each check's processor time, in all threads of the child.
         memory_mb: limit of the child's address space in MiB.
     """
 
-    def __init__(self, payload: bytes, memory_mb: int) -> None:
+    def __init__(self, payload: bytes, seconds: float, memory_mb: int) -> None:
         self._payload = payload
         self._owner = os.getpid()
         self._ending = threading.Lock()
         self._gone = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed once the child is ready)
         try:
-            self._process, self._life_line = self._start(memory_mb)
+            self._process, self._life_line = self._start(seconds, memory_mb)
         except BaseException:
             self._errors.close()
             raise
@@ -101,11 +109,11 @@ class Worker:
         self._readable.register(self._replies, select.POLLIN)
         os.set_blocking(self._requests, False)
 
-    def _start(self, memory_mb: int) -> tuple[subprocess.Popen[bytes], int]:
+    def _start(self, seconds: float, memory_mb: int) -> tuple[subprocess.Popen[bytes], int]:
         with spawning:
             far_end, life_line = os.pipe()
             path = [entry for entry in sys.path if isinstance(entry, str)]
-            arguments = [str(self._owner), str(far_end), str(memory_mb), *path]
+            arguments = [str(self._owner), str(far_end), str(seconds), str(memory_mb), *path]
             try:
                 process = subprocess.Popen(
                     [sys.executable, "-c", _BOOT, *arguments],
@@ -130,6 +138,11 @@ class Worker:
         """Whether the worker lives and is silent, as it should be between checks."""
         return not self._readable.poll(0)
 
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether a worker that was closed had been ended by the limit of processor time."""
+        return self._process.returncode == -signal.SIGPROF
+
     def load(self, seconds: float) -> None:
         """Send the verifier and wait until the child is ready for checks.
 
@@ -139,7 +152,7 @@ class Worker:
         """
         try:
             reply = self.ask(self._payload, seconds)
-        except OutOfTime:
+        except Silent:
             raise NotStarted(f"not ready after {seconds:g} s; {self._last_words()}") from None
         except Died:
             self.kill()
@@ -151,10 +164,10 @@ class Worker:
         self._errors.close()
 
     def ask(self, request: bytes, seconds: float) -> dict[str, Any]:
-        """The reply to one request, which is `[reference, text]` as JSON.
+        """The reply to one request, which is `[stage, [[reference, text], ...]]` as JSON.
 
         Raises:
-            OutOfTime: sending, running and receiving together took longer than `seconds`.
+            Silent: sending, running and receiving together took longer than `seconds`.
             Died: the worker is gone.
             Garbled: what came back is no reply.
         """
@@ -227,14 +240,14 @@ class Worker:
 
 
 def _wait(poll: select.poll, deadline: float) -> None:
-    """Wait until the polled pipe is ready or broken; raises `OutOfTime` at the deadline."""
+    """Wait until the polled pipe is ready or broken; raises `Silent` at the deadline."""
     while True:
         left = deadline - time.monotonic()
         # Polled even when late: a reply that is there counts, however long this thread was kept from reading it.
         if poll.poll(min(max(left, 0.0), _LONGEST_WAIT) * 1000):
             return
         if left <= 0:
-            raise OutOfTime
+            raise Silent
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
@@ -248,20 +261,22 @@ def _decoded(body: bytes) -> dict[str, Any]:
 
 
 def main() -> NoReturn:
-    """Be a worker: `python -c _BOOT <parent's pid> <life line> <memory_mb> <sys.path...>`."""
-    parent, life_line, memory_mb = map(int, sys.argv[1:4])
+    """Be a worker: `python -c _BOOT <parent's pid> <life line> <seconds> <memory_mb> <sys.path...>`."""
+    parent, life_line = map(int, sys.argv[1:3])
+    seconds, memory_mb = float(sys.argv[3]), int(sys.argv[4])
     sys.argv[:] = ["hero-rl-worker"]
     requests, replies = _take_the_pipes()
     _end_with(parent, life_line)
     _limit(memory_mb)
-    check = _load(requests, replies)
-    if check is not None:
+    stages = _load(requests, replies)
+    if stages is not None:
         _silence(2)
         _write(replies, {"ready": True})
         while (request := _read(requests)) is not None:
-            _write(replies, _run(check, *json.loads(request)))
+            stage, checks = json.loads(request)
+            _write(replies, {"checks": _run_all(stages[stage], seconds, checks)})
     # Not through Python's own end, which waits for threads that a verifier may have left.
-    os._exit(0 if check is not None else 1)
+    os._exit(0 if stages is not None else 1)
 
 
 def _take_the_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -299,9 +314,15 @@ def _watch(life_line: int) -> None:
 
 
 def _limit(memory_mb: int) -> None:
-    """No core files, and an address space of so many MiB where the system can limit it (macOS may not)."""
+    """The timer's signal as it is by default, no core files, and so many MiB of address space.
+
+    The system may be one that limits none (macOS).
+    """
     import resource
 
+    # Whatever the parent made of it: both its handling and its mask are inherited.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError, OSError):
@@ -311,36 +332,78 @@ def _limit(memory_mb: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _load(requests: BinaryIO, replies: BinaryIO) -> Callable[[str, str | None], Any] | None:
-    """The method to run, warm; None after saying why it cannot be had."""
+Step = Callable[[str, "str | None"], "dict[str, Any]"]
+"""What a stage does with a reference and a text; what it returns is the reply."""
+
+
+def _load(requests: BinaryIO, replies: BinaryIO) -> dict[Stage, Step] | None:
+    """The stages of the verifier, warm; None after saying why it cannot be had."""
     try:
-        verifier, method = pickle.loads(_read(requests) or b"")
-        check = getattr(verifier, method)
+        verifier = pickle.loads(_read(requests) or b"")
+        stages = _stages(verifier)
         warm_up = getattr(verifier, "warm_up", None)
         if callable(warm_up):
             warm_up()
     except BaseException as error:
         _write(replies, {"failed": _said(error)})
         return None
-    return check
+    return stages
 
 
-def _run(check: Callable[[str, str | None], Any], reference: str, text: str | None) -> dict[str, Any]:
+def _stages(verifier: Any) -> dict[Stage, Step]:
+    if isinstance(verifier, StagedVerifier):
+        staged = verifier
+        return {
+            "prepare": lambda reference, text: _prepared(staged, reference, text or ""),
+            "judge": lambda reference, text: _judged(staged.judge(reference, text)),
+        }
+    assert isinstance(verifier, Verifier)
+    plain = verifier
+    return {"verify": lambda reference, text: _judged(plain.verify(reference, text or ""))}
+
+
+def _run_all(step: Step, seconds: float, checks: list[tuple[str, str | None]]) -> list[dict[str, Any]]:
+    """Checks one after the other; those behind one that memory ran out for are not made, and fail like it."""
+    replies: list[dict[str, Any]] = []
+    for check in checks:
+        spent = bool(replies) and replies[-1].get("memory", False)
+        replies.append(replies[-1] if spent else _run(step, seconds, *check))
+    return replies
+
+
+def _run(step: Step, seconds: float, reference: str, text: str | None) -> dict[str, Any]:
+    """One check, ended with this process by SIGPROF where it takes longer than it may."""
     start = time.perf_counter()
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, _LEAST_SECONDS))
     try:
-        reply = _reply(check(reference, text))
-    except BaseException as error:  # sys.exit() in a verifier, too, is a check that crashed
+        reply = step(reference, text)
+    except BaseException as error:  # sys.exit() in a verifier, too, is a check that failed
         # After an allocation failed, no library's state can be relied on.
-        reply = {"error": _said(error), "spent": isinstance(error, MemoryError)}
+        reply = {"error": _said(error), "memory": isinstance(error, MemoryError)}
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return reply | {"seconds": time.perf_counter() - start}
 
 
-def _reply(verdict: Any) -> dict[str, Any]:
+def _prepared(verifier: StagedVerifier, reference: str, completion: str) -> dict[str, Any]:
+    answer = verifier.extract(completion)
+    if not isinstance(answer, str | None):
+        raise TypeError(f"extract returned a {type(answer).__name__}, not text or None")
+    try:
+        verdict = verifier.judge_quickly(reference, answer)
+    except MemoryError:
+        raise
+    except Exception:  # what fails here fails in `judge` as well, which comes next and is where failures are dealt with
+        verdict = None
+    return {"answer": answer} if verdict is None else {"answer": answer, "reason": _judged(verdict)["reason"]}
+
+
+def _judged(verdict: Any) -> dict[str, Any]:
     if not isinstance(verdict, Verdict):
         raise TypeError(f"the verifier returned a {type(verdict).__name__}, not a Verdict")
     if not isinstance(verdict.answer, str | None):
         raise TypeError(f"the verdict's answer is a {type(verdict.answer).__name__}, not text")
-    return {"reason": verdict.reason.value, "answer": verdict.answer}
+    return {"answer": verdict.answer, "reason": verdict.reason.value}
 
 
 def _said(error: BaseException) -> str:
@@ -363,6 +426,6 @@ def _read(stream: BinaryIO) -> bytes | None:
 def _write(stream: BinaryIO, reply: dict[str, Any]) -> None:
     body = json.dumps(reply).encode()
     if len(body) > _REPLY_BYTES - _LENGTH.size:
-        body = json.dumps({"error": f"a reply of {len(body)} bytes", "seconds": reply["seconds"]}).encode()
+        body = json.dumps({"checks": [{"error": f"a reply of {len(body)} bytes", "seconds": 0.0}]}).encode()
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()

@@ -18,13 +18,16 @@ from hero_rl.verifiers.math.tree.formulas import (
     PlusMinus,
     Qualified,
     Relation,
+    Repeated,
     Sequence,
     SetOperation,
     Symbol,
     Words,
     contains,
     rewrite,
+    symbols,
 )
+from hero_rl.verifiers.math.values.budget import spend
 from hero_rl.verifiers.math.values.equality import same_formula
 
 __all__ = [
@@ -90,7 +93,9 @@ class Comparison:
 
         Raises:
             TooLarge: what would decide it is too large to be computed.
+            TooSlow: the check has used up its time.
         """
+        spend()
         if reference == answer:
             return Reason.MATCHED_BY_VALUE
         reference, answer = self.prepare(reference), self.prepare(answer)
@@ -133,8 +138,29 @@ def equal_value(one: Node, other: Node) -> bool:
 
 
 def renamed(node: Node, names: dict[str, Node]) -> Node:
-    """The node with other nodes in the place of some variables."""
-    return rewrite(node, lambda part: names.get(part.name) if isinstance(part, Symbol) else None) if names else node
+    """The node with other nodes in the place of some variables; the variable of a sum or a product is its own."""
+
+    def change(part: Node) -> Node | None:
+        if isinstance(part, Symbol):
+            return names.get(part.name)
+        return _with_renamed_ends(part, names) if isinstance(part, Repeated) else None
+
+    return rewrite(node, change) if names else node
+
+
+def _with_renamed_ends(node: Repeated, names: dict[str, Node]) -> Repeated:
+    """A sum or a product in which only what is free is replaced, its own variable called otherwise where that clashes.
+
+    Safe: the variable of a sum is bound, so that its name means nothing outside.
+    """
+    low, high = renamed(node.low, names), renamed(node.high, names)
+    free = {name: new for name, new in names.items() if name != node.variable.name}
+    variable, body = node.variable, node.body
+    taken = {name for new in free.values() for name in symbols(new)}
+    while variable.name in taken:
+        fresh = Symbol(variable.name + "'")
+        variable, body = fresh, renamed(body, {variable.name: fresh})
+    return Repeated(node.kind, variable, low, high, renamed(body, free))
 
 
 def value_at(node: Node, name: str, value: Node) -> Node:

@@ -29,7 +29,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     symbols,
 )
 from hero_rl.verifiers.math.values.equality import constant_value, same_formula
-from hero_rl.verifiers.math.values.evaluation import Point, TooLarge, Undefined, evaluate
+from hero_rl.verifiers.math.values.evaluation import Point, TooLarge, Undefined, as_fraction, evaluate
 
 __all__ = ["is_region", "region"]
 
@@ -193,7 +193,8 @@ def _without_absolute(found: Region) -> Region:
     if not (isinstance(found.variable, Call) and found.variable.name == "abs"):
         return found
     interval, variable = found.intervals[0], found.variable.arguments[0]
-    low = None if interval.low == Negative(INFINITY) else constant_value(interval.low)
+    value = constant_value(interval.low)
+    low = None if value is None else as_fraction(value)  # a complex number has no order
     mirrored = Interval(_minus(interval.high), interval.high_closed, _minus(interval.low), interval.low_closed)
     if low is None and interval.low == Negative(INFINITY):
         both = Interval(_minus(interval.high), interval.high_closed, interval.high, interval.high_closed)
@@ -224,8 +225,7 @@ def _linear(left: Node, operator: str, right: Node) -> Region:
 
 
 def _difference(left: Node, right: Node, name: str, place: Fraction) -> Fraction:
-    point = Point({name: place})
-    difference = evaluate(left, point) - evaluate(right, point)
+    difference = evaluate(Sum((left, Negative(right))), Point({name: place}))
     if not isinstance(difference, Fraction):
         raise NoRegion
     return difference

@@ -31,6 +31,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Sum,
     Symbol,
 )
+from hero_rl.verifiers.math.values.budget import spend
 
 __all__ = ["Point", "TooLarge", "Undefined", "Value", "as_fraction", "divide", "evaluate", "same_value"]
 
@@ -39,6 +40,9 @@ BITS = 400
 
 _MAX_EXACT_BITS = 40_000
 _MAX_EXPONENT = 4_000
+# A modular power takes a product of two numbers of the modulus' length for each bit of the exponent.
+_MAX_MODULUS_BITS = 2_048
+_MAX_MODULAR_WORK = 1 << 20
 _MAX_TERMS = 200
 # Two numbers whose sum cancels down to this share of them are not told from zero, nor is one so small against another.
 _NOISE = BITS - 80
@@ -91,7 +95,9 @@ def evaluate(node: Node, point: Point) -> Value:
     Raises:
         Undefined: there is none, or none that is known here.
         TooLarge: it was not computed for its size.
+        TooSlow: the check has used up its time.
     """
+    spend()
     try:
         return _EVALUATORS[type(node)](node, point)
     except KeyError:
@@ -115,10 +121,17 @@ def as_fraction(value: Value) -> Fraction | None:
         return value
     if not _is_real(value):
         return None
-    sign, mantissa, exponent, _ = value._mpf_
-    exact = Fraction(-int(mantissa) if sign else int(mantissa)) * Fraction(2) ** int(exponent)
     grid = 1 << (BITS - 100)
-    return Fraction(round(exact * grid), grid)
+    return Fraction(round(_exact(value) * grid), grid)
+
+
+def _exact(value: Value) -> Fraction:
+    """A real value as the fraction that it is, since a fraction and a number of mpmath have no order between them."""
+    if isinstance(_real(value), Fraction):
+        return value
+    _magnitude(value)  # what is not finite is refused
+    sign, mantissa, exponent, _ = value._mpf_
+    return Fraction(-int(mantissa) if sign else int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def _number(node: Number, point: Point) -> Value:
@@ -303,6 +316,9 @@ def _modulo(node: Call, point: Point) -> Value:
         raise Undefined("modulo zero")
     if isinstance(first, Power):
         base, exponent = _whole(evaluate(first.base, point)), _whole(evaluate(first.exponent, point))
+        size = modulus.bit_length()
+        if size > _MAX_MODULUS_BITS or size * exponent.bit_length() > _MAX_MODULAR_WORK:
+            raise TooLarge("a power modulo so large a number")
         return Fraction(pow(base, exponent, modulus))
     return Fraction(_whole(evaluate(first, point)) % modulus)
 
@@ -445,11 +461,11 @@ def _one_over(function: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def _largest(point: Point, *values: Value) -> Value:
-    return max(values, key=_real)
+    return max(values, key=_exact)
 
 
 def _smallest(point: Point, *values: Value) -> Value:
-    return min(values, key=_real)
+    return min(values, key=_exact)
 
 
 def _gcd(point: Point, one: Value, other: Value) -> Value:
