@@ -127,6 +127,8 @@ class MathVerifier(BaseModel):
             return Reason.REFERENCE_UNREADABLE
         if answer is None:
             return Reason.NO_ANSWER
+        if answer.strip() == reference.strip():
+            return Reason.MATCHED_EXACTLY
         answer = without_outer_braces(answer)
         if answer.strip() == reference.strip():
             return Reason.MATCHED_EXACTLY

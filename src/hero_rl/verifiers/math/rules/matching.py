@@ -14,7 +14,6 @@ from hero_rl.verifiers.math.tree.formulas import (
     Matrix,
     Node,
     Number,
-    Piecewise,
     PlusMinus,
     Qualified,
     Relation,
@@ -120,8 +119,8 @@ def weakest(outcomes: Iterable[Outcome]) -> Outcome:
     return min(found, key=_STRENGTH.index) if found and len(found) == len(outcomes) else None
 
 
-STRUCTURES = (Sequence, Relation, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified, Piecewise)
-STRUCTURES_IN_EQUATIONS = (Sequence, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified, Piecewise)
+STRUCTURES = (Sequence, Relation, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified)
+STRUCTURES_IN_EQUATIONS = (Sequence, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified)
 ZERO = Number(Fraction(0))
 
 

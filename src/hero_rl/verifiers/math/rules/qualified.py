@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import permutations
 
 from hero_rl.verifiers.base import Reason
 from hero_rl.verifiers.math.rules.matching import PASS, Comparison, Outcome, renamed, value_at
+from hero_rl.verifiers.math.rules.regions import is_region
 from hero_rl.verifiers.math.rules.statements import is_equation
-from hero_rl.verifiers.math.tree.formulas import Call, Node, Number, Qualified, Relation, Symbol, symbols
+from hero_rl.verifiers.math.tree.formulas import Call, Node, Number, Qualified, Relation, Sequence, Symbol, symbols
 from hero_rl.verifiers.math.values.evaluation import Point, TooLarge, Undefined, evaluate
 
 __all__ = ["constants", "qualified"]
@@ -26,6 +28,8 @@ def qualified(reference: Node, answer: Node, by: Comparison) -> object:
     ours, theirs = _conditions(reference), _conditions(answer)
     expected, said = _value(reference), _value(answer)
     for names in _renamings(reference, answer):
+        if not _same_sets(ours, [renamed(condition, names) for condition in theirs], expected, said):
+            continue
         added = [renamed(condition, names) for condition in theirs if not _narrows_nothing(condition, said)]
         needed = [condition for condition in ours if not _narrows_nothing(condition, expected)]
         matched = all(any(by.same(condition, other) for other in (*needed, *ours)) for condition in added)
@@ -54,6 +58,39 @@ def _is_membership(condition: Node) -> bool:
         and isinstance(condition.members[1], Symbol)
         and condition.members[1].name.startswith(_NUMBERS)
     )
+
+
+def _same_sets(ours: Iterable[Node], theirs: Iterable[Node], expected: Node, said: Node) -> bool:
+    """Whether the answer's letters are in sets that fit: the reference's own where it names one, else any.
+
+    Safe: 2k for natural k is another set than 2k for whole k, and whole numbers are no interval.
+    """
+    named = {condition.members[0]: _kind(condition) for condition in ours if isinstance(condition, Relation)}
+    for condition in theirs:
+        if not _is_membership(condition) or not isinstance(condition, Relation):
+            continue
+        kind = _kind(condition)
+        if kind != named.get(condition.members[0], kind):
+            return False
+        if kind != "any" and condition.members[0] not in named and (_may_be_region(expected) or _may_be_region(said)):
+            return False
+    return True
+
+
+def _kind(condition: Relation) -> object:
+    """Which set a membership names; the real ones and arbitrary constants are any, naturals the positive integers."""
+    held = condition.members[1]
+    if not _is_membership(condition) or not isinstance(held, Symbol):
+        return condition
+    if held.name in ("reals", "complexes", "rationals", "constants"):
+        return "any"
+    return "integers+" if held.name in ("naturals", "naturals+", "naturals*") else held.name
+
+
+def _may_be_region(node: Node) -> bool:
+    if isinstance(node, Sequence) and node.kind == "tuple":
+        return len(node.items) == 2 and not symbols(node)
+    return is_region(node)
 
 
 def _narrows_nothing(condition: Node, value: Node) -> bool:

@@ -20,7 +20,6 @@ __all__ = [
     "Node",
     "Number",
     "Percent",
-    "Piecewise",
     "PlusMinus",
     "Power",
     "Product",
@@ -219,17 +218,6 @@ class Qualified(Node):
 
     value: Node
     conditions: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Piecewise(Node):
-    """Values, each under its condition.
-
-    Attributes:
-        rows: (value, condition); the condition of a last row may be the words "otherwise".
-    """
-
-    rows: tuple[tuple[Node, Node], ...]
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,8 @@ class Lists(Arithmetic):
         said = {token.text.lower() for token in passed if token.kind == "word"}
         letters = [token.text for token in passed if token.kind == "letter" or token.text in GREEK]
         kind = "integers" if said & _INTEGERS else "constants" if said & _DECLARING else ""
+        if kind == "integers" and not letters:
+            raise Unreadable("integers of no letter")
         if kind:
             conditions += [Relation((Symbol(letter), Symbol(kind)), ("in",)) for letter in letters]
 
