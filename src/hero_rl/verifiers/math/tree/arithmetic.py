@@ -154,7 +154,9 @@ class Arithmetic(Commands):
                 and self.ahead(2).kind == "number"
                 and self.here.spaced
             ):
-                return self.mixed(left, Quotient(self.numeral(), self.after_slash()))
+                top = self.numeral()
+                self.take()
+                return self.mixed(left, Quotient(top, self.numeral()))
             if not isinstance(left, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
                 raise Unreadable("two numbers side by side")
         right = self.factor()
@@ -165,11 +167,6 @@ class Arithmetic(Commands):
         if isinstance(left, Number) and isinstance(right, Number):
             raise Unreadable("two numbers side by side")
         return times(left, right)
-
-    def after_slash(self) -> Node:
-        """The numeral behind a slash."""
-        self.take()
-        return self.numeral()
 
     def mixed(self, whole: Number, fraction: Quotient) -> Node:
         """A whole number and a proper fraction as one number, 2 1/3; a product where they are none."""
