@@ -226,7 +226,7 @@ def test_two_studies_do_not_share_a_folder(tmp_path, capfd):
     (tmp_path / "cells").mkdir()
     with FileLock(tmp_path / "cells" / ".lock"):
         assert main(["study", "run", "--tiny", "--out", str(tmp_path)]) == 2
-    assert "another study is running" in capfd.readouterr().err
+    assert "another process is writing there" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

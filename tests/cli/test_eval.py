@@ -420,7 +420,7 @@ def test_two_processes_do_not_share_a_folder(problems, server, tmp_path, capsys)
 
     with RunFolder(tmp_path / "run"):
         assert main(["eval", str(tmp_path / "run"), "--benchmarks", str(problems), *asking(server)]) == 2
-    assert "another process is evaluating into it" in capsys.readouterr().err
+    assert "another process is writing there" in capsys.readouterr().err
 
 
 def test_a_full_disk_loses_nothing(problems, server, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """`hero score` as a user meets it."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -152,7 +153,8 @@ def test_kill_9_ctrl_c_and_the_same_bytes_in_the_end(long, tmp_path, reward_mode
     process.send_signal(signal.SIGINT)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 130, errors
-    assert f"interrupted; go on with: hero score {long} {out} --reward_model.path" in errors
+    again = shlex.join(["hero", "score", str(long), str(out), "--reward_model.path"])
+    assert f"interrupted; go on with: {again}" in errors
     said = score(capsys, *arguments)
     assert kept * 8 < said["resumed_rows"] < said["rows"] == 320
     straight = score(capsys, long, tmp_path / "straight.jsonl", *common)

@@ -132,9 +132,7 @@ def _prompts(folder: Path, settings: DemoSettings) -> Path:
     count = settings.arm.steps * settings.arm.prompts_per_step
     path = folder / f"prompts-{settings.arm.regime}-{count}.jsonl"
     if not path.exists():
-        temporary = path.with_suffix(".tmp")
-        write_prompts(temporary, settings.arm.regime, "train", count)
-        temporary.replace(path)
+        write_prompts(path, settings.arm.regime, "train", count)
     return path
 
 

@@ -25,6 +25,7 @@ from hero_lab.arena.answers import write_reference
 from hero_lab.arena.settings import ArenaSettings, LanguageModelSettings, RewardModelSettings
 from hero_lab.arena.task import ProblemType, Regime, Split, sample_problems, types_of
 from hero_lab.arena.workers import worker_pool
+from hero_rl.files.whole import replacing
 
 __all__ = [
     "MODELS_VERSION",
@@ -114,16 +115,16 @@ def write_prompts(
     seed: int = 0,
     blind_types: Sequence[ProblemType] = (),
 ) -> None:
-    """Write `count` JSON lines with `prompt`, `answer` (a reference in one spelling) and `type`.
+    """Write `count` JSON lines, all or none, with `prompt`, `answer` (a reference in one spelling) and `type`.
 
     References of `blind_types`, hard ones, are always in a spelling that the policy never writes.
     """
     rng = random.Random(f"prompts {regime} {split} {seed}")
-    with Path(path).open("w", encoding="utf-8") as file:
+    with replacing(Path(path)) as file:
         for problem in islice(sample_problems(rng, types_of(regime), split), count):
             answer = write_reference(rng, problem, foreign=1.0 if problem.type in blind_types else 0.3)
             row = {"prompt": problem.prompt, "answer": answer, "type": problem.type}
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(row).encode() + b"\n")
 
 
 def _kept(cache_dir: Path, what: str, recipe: dict[str, Any], make: Callable[[Path], None]) -> Path:

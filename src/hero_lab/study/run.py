@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -27,6 +26,7 @@ from hero_lab.study.cell import read_cell, run_cell
 from hero_lab.study.plan import PARTS, Cell, cells_of
 from hero_lab.study.qualities import tiny_arena
 from hero_rl.errors import ConfigError, HeroError
+from hero_rl.files.lock import only_writer
 
 __all__ = ["StudySettings", "gather", "run_study"]
 
@@ -81,12 +81,13 @@ def run_study(
         console: where progress is shown; none shows nothing.
 
     Raises:
-        ConfigError: there is no such part, or none is named, or another study is running in the folder.
+        ConfigError: there is no such part, or none is named, or another process is writing into the folder.
         HeroError: cells failed, all others that could be are finished; the message names each with its log.
     """
     cells = _cells(settings)
     missing = [cell for cell in cells if read_cell(folder / cell.id) is None]
-    with _alone(folder), _progress(console, len(cells), len(cells) - len(missing)) as done:
+    # Another study would take the cells that run here for stopped ones.
+    with only_writer(folder), _progress(console, len(cells), len(cells) - len(missing)) as done:
         _run(_jobs(missing, folder, cache or default_cache()), settings.workers, done)
 
 
@@ -158,21 +159,6 @@ def _failure(job: _Job, error: BaseException) -> str:
     log = job.arguments[1] / "log.txt" if job.function is run_cell else None
     said = f"{job.name if log else job.function.__name__}: {error}"
     return f"{said}; its output is in {log}" if log is not None and log.is_file() else said
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other studies out of the folder: each would take the cells that run in the other for stopped ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(f"{folder}: another study is running there") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -123,11 +123,13 @@ def run(argv: list[str]) -> int:
 
 
 def _check_output(output: Path | None, source: Path) -> None:
+    from hero_rl.files.whole import real
+
     if output is None:
         return
     if output.suffix in (".gz", ".parquet"):
         raise ConfigError(f"--output {output}: JSON Lines are written, so name it .jsonl")
-    if output.is_dir() or not output.parent.is_dir():
+    if real(output).is_dir() or not output.parent.is_dir():
         raise ConfigError(f"--output {output}: no such folder, or the name of a folder")
     if source.exists() and output.exists() and output.samefile(source):
         raise ConfigError(f"--output {output}: that is the input")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +14,8 @@ import yaml
 
 import hero_rl.verifiers
 from hero_rl.errors import ConfigError
-from hero_rl.files.stages import open_folder, read_json, sha256, write_json, write_text
+from hero_rl.files.lock import only_writer
+from hero_rl.files.stages import read_json, sha256, write_json, write_text
 from hero_rl.verifiers import AnyVerifier
 
 __all__ = [
@@ -46,19 +48,24 @@ class Made:
     kept: list[str]
 
 
-def take_folder(folder: Path, kind: str, restart: bool) -> None:
-    """Make a folder for data of one kind where there is none; one that is begun anew loses its card.
+@contextmanager
+def take_folder(folder: Path, kind: str, restart: bool) -> Iterator[None]:
+    """Hold a folder for data of one kind, made where there is none; one that is begun anew loses its card.
 
     Raises:
-        ConfigError: it cannot be made, or holds data of another kind, whose card would be lost.
+        ConfigError: it cannot be made, another process is writing there, or it holds data of another kind, whose card
+            would be lost.
     """
-    open_folder(folder)
-    card = read_json(folder / "card.json")
-    there = card.get("kind") if isinstance(card, dict) else None
-    if there not in (None, kind):
-        raise ConfigError(f"output_dir: {folder} holds what `hero data {there}` made; give {kind} a folder of its own")
-    if restart:
-        withdraw_card(folder)
+    with only_writer(folder):
+        card = read_json(folder / "card.json")
+        there = card.get("kind") if isinstance(card, dict) else None
+        if there not in (None, kind):
+            raise ConfigError(
+                f"output_dir: {folder} holds what `hero data {there}` made; give {kind} a folder of its own"
+            )
+        if restart:
+            withdraw_card(folder)
+        yield
 
 
 def withdraw_card(folder: Path) -> None:

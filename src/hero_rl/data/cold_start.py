@@ -81,13 +81,13 @@ def make_cold_start(config: ColdStartConfig, restart: bool = False, bars: Bars =
         UnscorableError: the verifier failed on too many; what was judged is kept for the next call.
     """
     folder = Path(config.output_dir)
-    take_folder(folder, "cold-start", restart)
-    reader = RolloutReader(config.solutions, format=config.solutions_format)
-    verifier = _verifier_of(reader, config)
-    kept: list[str] = []
-    if verifier is not None:
-        reader, kept = _verified(reader, verifier, config, folder, restart, bars)
-    return Made(folder, _write(reader, verifier, config, folder, bars), kept)
+    with take_folder(folder, "cold-start", restart):
+        reader = RolloutReader(config.solutions, format=config.solutions_format)
+        verifier = _verifier_of(reader, config)
+        kept: list[str] = []
+        if verifier is not None:
+            reader, kept = _verified(reader, verifier, config, folder, restart, bars)
+        return Made(folder, _write(reader, verifier, config, folder, bars), kept)
 
 
 def _verifier_of(reader: RolloutReader, config: ColdStartConfig) -> AnyVerifier | None:

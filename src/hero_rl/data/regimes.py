@@ -81,33 +81,33 @@ def make_regimes(config: RegimesConfig, restart: bool = False, bars: Bars = no_b
         GenerationError, UnscorableError: too much failed; what was done is kept for the next call.
     """
     folder = Path(config.output_dir)
-    take_folder(folder, "regimes", restart)
-    reader = ProblemReader(config.problems)
-    clean = _clean(reader, config, bars)
-    kept, solutions = _solutions(reader, clean, config, folder, restart, bars)
-    matching = Matching(clean.problems.values())
-    head = {
-        "problems": clean.identity,
-        "solutions": identity_of(solutions),
-        "verifier": verifier_version(config.verifier),
-        "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
-    }
-    verified = folder / "verified.jsonl"
-    judge = partial(
-        verify_solutions,
-        solutions,
-        matching.problem,
-        config.verifier,
-        config.verifier_processes,
-        verified,
-        head,
-        config.max_missing,
-        restart,
-        bars,
-    )
-    if stage(verified, head, restart, judge):
-        kept = [*kept, verified.name]
-    return Made(folder, _write(clean, verified, solutions, reader, config, folder), kept)
+    with take_folder(folder, "regimes", restart):
+        reader = ProblemReader(config.problems)
+        clean = _clean(reader, config, bars)
+        kept, solutions = _solutions(reader, clean, config, folder, restart, bars)
+        matching = Matching(clean.problems.values())
+        head = {
+            "problems": clean.identity,
+            "solutions": identity_of(solutions),
+            "verifier": verifier_version(config.verifier),
+            "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
+        }
+        verified = folder / "verified.jsonl"
+        judge = partial(
+            verify_solutions,
+            solutions,
+            matching.problem,
+            config.verifier,
+            config.verifier_processes,
+            verified,
+            head,
+            config.max_missing,
+            restart,
+            bars,
+        )
+        if stage(verified, head, restart, judge):
+            kept = [*kept, verified.name]
+        return Made(folder, _write(clean, verified, solutions, reader, config, folder), kept)
 
 
 def _clean(reader: ProblemReader, config: RegimesConfig, bars: Bars) -> _Clean:

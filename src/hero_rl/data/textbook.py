@@ -61,23 +61,24 @@ def make_textbook(config: TextbookConfig, restart: bool = False, bars: Bars = no
         GenerationError: the checker failed on too many; what it said before is kept for the next call.
     """
     folder = Path(config.output_dir)
-    take_folder(folder, "textbook", restart)
-    reader = _reader(config)
-    counts: Counter[str] = Counter(dict.fromkeys(RULES, 0))
-    candidates = _candidates(reader, config, counts, bars)
-    head = {
-        "problems": reader.identity(),
-        "size, seed, limit, sampling or solution_column": config.model_dump(
-            mode="json", exclude={"output_dir", "problems", "verifier", "verifier_processes", "checker", "max_missing"}
-        ),
-        "verifier": verifier_version(config.verifier),
-        "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
-        "checker": config.checker and config.checker.identity,
-    }
-    decisions = folder / "decisions.jsonl"
-    decide = partial(_decide, candidates, config, decisions, head, restart, bars)
-    kept = [decisions.name] if stage(decisions, head, restart, decide) else []
-    return Made(folder, _write(candidates, decisions, reader, counts, config, folder), kept)
+    with take_folder(folder, "textbook", restart):
+        reader = _reader(config)
+        counts: Counter[str] = Counter(dict.fromkeys(RULES, 0))
+        candidates = _candidates(reader, config, counts, bars)
+        head = {
+            "problems": reader.identity(),
+            "size, seed, limit, sampling or solution_column": config.model_dump(
+                mode="json",
+                exclude={"output_dir", "problems", "verifier", "verifier_processes", "checker", "max_missing"},
+            ),
+            "verifier": verifier_version(config.verifier),
+            "time or memory limit": config.verifier_processes.model_dump(exclude={"workers"}),
+            "checker": config.checker and config.checker.identity,
+        }
+        decisions = folder / "decisions.jsonl"
+        decide = partial(_decide, candidates, config, decisions, head, restart, bars)
+        kept = [decisions.name] if stage(decisions, head, restart, decide) else []
+        return Made(folder, _write(candidates, decisions, reader, counts, config, folder), kept)
 
 
 def _reader(config: TextbookConfig) -> ProblemReader:

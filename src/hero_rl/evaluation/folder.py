@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import yaml
 from hero_rl.errors import ConfigError
 from hero_rl.evaluation.settings import EvalConfig
 from hero_rl.files.environment import environment
+from hero_rl.files.lock import only_writer
 from hero_rl.files.whole import replacing
 from hero_rl.settings import read_yaml, resolve
 
@@ -78,7 +78,7 @@ class RunFolder:
     """Where an evaluation lies; only one process writes there at a time.
 
     Attributes:
-        path: the folder, which is made.
+        path: the folder, which is made on entering.
 
     Raises:
         ConfigError: another process is writing there, or it is no folder.
@@ -88,19 +88,14 @@ class RunFolder:
         self.path = path
         if path.exists() and not path.is_dir():
             raise ConfigError(f"{path} is no folder")
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = (path / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise ConfigError(f"{path}: another process is evaluating into it") from None
+        self._hold = only_writer(path)
 
     def __enter__(self) -> RunFolder:
+        self._hold.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._lock.close()
+    def __exit__(self, *error: Any) -> None:
+        self._hold.__exit__(*error)
 
     def rollouts(self, benchmark: str) -> Path:
         """The file of a benchmark's responses."""

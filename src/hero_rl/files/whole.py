@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing", "write_whole"]
+from hero_rl.errors import ConfigError
+
+__all__ = ["real", "replacing", "write_whole"]
 
 
 @contextmanager
@@ -17,12 +22,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which takes its name only when it is whole and on the disk.
 
     A link stays a link, and what it points to is replaced. The temporary file lies beside it under a name that nobody
-    knows before, and is made by us or not at all: a link that somebody put there is never followed.
+    knows before, and is made by us or not at all: a link that somebody put there is never followed. What a killed
+    process left of the same file is removed.
+
+    Raises:
+        ConfigError: the path is a link that leads back to itself.
     """
-    path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    path = real(path)
+    _sweep(path)
+    temporary, file = _temporary(path)
     try:
-        with temporary.open("xb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -35,3 +45,40 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text so that a reader, or a crash, never meets half of it."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def real(path: Path) -> Path:
+    """Where a path leads once its links are followed.
+
+    Raises:
+        ConfigError: they lead round in a circle.
+    """
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+    return path.resolve()
+
+
+def _temporary(path: Path) -> tuple[Path, BinaryIO]:
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        file = temporary.open("xb")
+        with suppress(OSError):  # a file system without locks, where nothing is swept either
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_nlink:
+            return temporary, file
+        file.close()  # swept between the two calls
+
+
+def _sweep(path: Path) -> None:
+    """Remove temporary files of a path whose writers are gone: a living one holds its own."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+        with suppress(OSError):
+            file = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(file)

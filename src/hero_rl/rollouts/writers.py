@@ -13,6 +13,7 @@ import decimal
 import gzip
 import json
 import math
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.rows import AS_JSON, is_messages, without_nulls
-from hero_rl.files.whole import replacing
+from hero_rl.files.whole import real, replacing
 from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
 
 __all__ = ["check_suffix", "row_line", "write_lines", "write_rollouts"]
@@ -53,21 +54,16 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
     if path.suffix != ".parquet":
         with replacing(path) as file:
             return _write_lines(file, lines, path.suffix == ".gz")
-    # Parquet wants the types of all columns before the first row, so the rows wait in a file.
-    spool = path.with_name(f".{path.name}.rows")
-    try:
-        with spool.open("wb") as file:
-            count = _write_lines(file, lines, zipped=False)
-        with replacing(path) as file:
-            _write_parquet(file, spool)
-        return count
-    finally:
-        spool.unlink(missing_ok=True)
+    # Parquet wants the types of all columns before the first row, so the rows wait in a file without a name.
+    with tempfile.TemporaryFile(dir=path.parent) as spool, replacing(path) as file:
+        count = _write_lines(spool, lines, zipped=False)
+        _write_parquet(file, spool)
+    return count
 
 
 def check_suffix(path: Path) -> None:
-    """Raise a `ConfigError` for a name that says nothing of a format, or that a folder has."""
-    if path.is_dir():
+    """Raise a `ConfigError` for a name that says nothing of a format, or that a folder has, or that leads nowhere."""
+    if real(path).is_dir():
         raise ConfigError(f"{path} is a folder; name a file")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: there is no folder {path.parent}")
@@ -131,7 +127,7 @@ def _write_lines(file: BinaryIO, lines: Iterable[bytes], zipped: bool) -> int:
     return count
 
 
-def _write_parquet(file: BinaryIO, spool: Path) -> None:
+def _write_parquet(file: BinaryIO, spool: BinaryIO) -> None:
     import pyarrow
     import pyarrow.parquet
 
@@ -155,7 +151,7 @@ def _cell(value: Any, as_json: bool) -> Any:
     return json.dumps(value) if as_json and value is not None else value
 
 
-def _types(spool: Path) -> dict[str, Any]:
+def _types(spool: BinaryIO) -> dict[str, Any]:
     """The Arrow type of every column; None where the values do not come back as they were: JSON text keeps those."""
     import pyarrow
 
@@ -211,7 +207,7 @@ def _storable(kind: Any) -> bool:
     return True
 
 
-def _chunks(spool: Path) -> Iterator[list[dict[str, Any]]]:
-    with spool.open("rb") as lines:
-        while rows := [json.loads(line) for line in islice(lines, _AT_A_TIME)]:
-            yield rows
+def _chunks(spool: BinaryIO) -> Iterator[list[dict[str, Any]]]:
+    spool.seek(0)
+    while rows := [json.loads(line) for line in islice(spool, _AT_A_TIME)]:
+        yield rows

@@ -29,11 +29,20 @@ class _Record(BaseModel):
     monitor: dict[str, Any]
 
 
-def write_state(folder: str | Path, rule: Rule, state: State, monitor: MonitorState) -> None:
-    """Write the record into a checkpoint's folder, which is made if need be: whole, or not at all."""
+def write_state(folder: str | Path, rule: Rule, state: State, monitor: MonitorState, processes: int = 1) -> None:
+    """Write the record into a checkpoint's folder, which is made if need be: whole, or not at all.
+
+    Args:
+        folder: of the checkpoint.
+        rule: of the run.
+        state: the rule's.
+        monitor: the alarms'.
+        processes: how many of them leave files of their own in the checkpoint.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
+    record: dict[str, Any] = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
+    record["processes"] = processes
     write_whole(folder / STATE_FILE, json.dumps(record, indent=2))
 
 

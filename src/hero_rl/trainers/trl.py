@@ -27,7 +27,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from zlib import crc32
 
 import torch
@@ -46,14 +46,10 @@ from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.auditing import Auditor, auditor_for
+from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
-
-if TYPE_CHECKING:
-    _Base = GRPOTrainer  # what the mixin counts on; RLOOTrainer has the same methods and attributes
-else:
-    _Base = object
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
 
@@ -129,7 +125,7 @@ class _Column:
         raise AssertionError("HeroMixin scores in _calculate_rewards")
 
 
-class HeroMixin(_Base):
+class HeroMixin(ExactResume):
     """Puts a combination rule in front of a TRL trainer that inherits from it.
 
     Args:
@@ -383,7 +379,7 @@ class HeroMixin(_Base):
         if self.args.should_save:
             folder = Path(self._get_output_dir(trial=trial)) / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
             self.watch.settle()
-            write_state(folder, self.rule, self.rule_state, self.watch.state)
+            write_state(folder, self.rule, self.rule_state, self.watch.state, self.args.world_size)
         super()._save_checkpoint(model, trial)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,24 +15,40 @@ from transformers import TrainerCallback
 
 from hero_rl.errors import ConfigError
 from hero_rl.files.environment import environment
+from hero_rl.files.lock import only_writer
 from hero_rl.files.whole import write_whole
 from hero_rl.training.configs.policy import TrainConfig
 from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 
-__all__ = ["AnyRun", "MetricsFile", "check_folder", "is_finished", "latest_checkpoint", "write_records"]
+__all__ = ["AnyRun", "MetricsFile", "is_finished", "run_folder", "write_records"]
 
 AnyRun: TypeAlias = TrainConfig | VerlTrainConfig | RewardTrainConfig | SftConfig | VerlSftConfig
 
 
-def check_folder(config: AnyRun, resume: bool) -> None:
-    """Refuse a folder that this run must not write into.
+@contextmanager
+def run_folder(config: AnyRun, resume: bool, main: bool = True) -> Iterator[None]:
+    """Hold the folder of a run, as its only writer, and refuse one that this run must not write into.
+
+    Args:
+        config: of the run.
+        resume: go on with the run that lies there.
+        main: whether this is the first of its processes, which alone does it.
 
     Raises:
-        ConfigError: the folder holds a run already and `resume` is off; there is nothing to resume; or the settings
-            changed since (the engine's own arguments may).
+        ConfigError: another process is writing there; the folder holds a run already and `resume` is off; there is
+            nothing to resume; or the settings changed since (the engine's own arguments may).
     """
+    if not main:
+        yield
+        return
+    with only_writer(Path(config.output_dir)):
+        _check_folder(config, resume)
+        yield
+
+
+def _check_folder(config: AnyRun, resume: bool) -> None:
     folder = Path(config.output_dir)
     record = folder / "config.yaml"
     if not resume:
@@ -55,21 +72,6 @@ def is_finished(checkpoint: Path, max_steps: int) -> bool:
     """Whether a checkpoint is the end of its run; `max_steps` below 1 means the length that the run had."""
     state = json.loads((checkpoint / "trainer_state.json").read_text())
     return state["global_step"] >= (max_steps if max_steps > 0 else state["max_steps"])
-
-
-def latest_checkpoint(folder: Path, needed: Sequence[str] = ()) -> Path | None:
-    """The newest checkpoint of a run that was written to its end, or None.
-
-    Args:
-        folder: the run's.
-        needed: names of files that a checkpoint must have besides the trainer's own state, which is written last.
-    """
-    complete = [
-        path
-        for path in folder.glob("checkpoint-*")
-        if all((path / name).is_file() for name in ("trainer_state.json", *needed))
-    ]
-    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 class MetricsFile(TrainerCallback):

@@ -9,14 +9,8 @@ from typing import Any
 from accelerate import PartialState
 from transformers import TrainerCallback
 
-from hero_rl.training.records import (
-    AnyRun,
-    MetricsFile,
-    check_folder,
-    is_finished,
-    latest_checkpoint,
-    write_records,
-)
+from hero_rl.trainers.checkpoints import flaw, newest_whole
+from hero_rl.training.records import AnyRun, MetricsFile, is_finished, run_folder, write_records
 from hero_rl.training.trl.progress import ProgressLine
 
 __all__ = ["fit"]
@@ -39,7 +33,7 @@ def fit(
         config: of the run.
         arguments: TRL's.
         make: the trainer, given its callbacks.
-        resume: go on from the newest complete checkpoint; a finished run is left as it is.
+        resume: go on from the newest checkpoint that can be read; a finished run is left as it is.
         progress: show a progress line.
         shown: its signals, see `ProgressLine`.
         needed: files that a checkpoint must have besides the trainer's state.
@@ -50,22 +44,21 @@ def fit(
     """
     folder = Path(config.output_dir)
     main = arguments.process_index == 0
-    if main:
-        check_folder(config, resume)
-    checkpoint = latest_checkpoint(folder, needed) if resume else None
-    # What transformers writes last of a model: a save that was killed lacks it.
-    whole = (folder / "model" / "training_args.bin").is_file()
-    if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
+    with run_folder(config, resume, main):
+        checkpoint = newest_whole(folder, needed) if resume else None
+        # What transformers writes last of a model: a save that was killed lacks it.
+        whole = not flaw(folder / "model", ("training_args.bin",))
+        if checkpoint and is_finished(checkpoint, arguments.max_steps) and whole:
+            return folder / "model"
+        line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
+        trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
+        if main:  # only now: a model that cannot be loaded leaves no run behind
+            write_records(config)
+        PartialState().wait_for_everyone()
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            if line is not None:
+                line.close()
+        trainer.save_model(str(folder / "model"))
         return folder / "model"
-    line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
-    trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
-    if main:  # only now: a model that cannot be loaded leaves no run behind
-        write_records(config)
-    PartialState().wait_for_everyone()
-    try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    finally:
-        if line is not None:
-            line.close()
-    trainer.save_model(str(folder / "model"))
-    return folder / "model"

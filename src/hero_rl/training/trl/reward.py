@@ -20,9 +20,10 @@ from trl import RewardConfig
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.whole import write_whole
 from hero_rl.reward_models.rendering import Renderer, own_limit
+from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import MetricsFile, check_folder, is_finished, latest_checkpoint, write_records
+from hero_rl.training.records import MetricsFile, is_finished, run_folder, write_records
 from hero_rl.training.rows.pairs import PreferencePair, fingerprint, listed, load_pairs, split_by_prompt
 from hero_rl.training.trl.bradley_terry import ACCURACY, PairTrainer, tokenised
 from hero_rl.training.trl.loading import checked_arguments, load_tokenizer, named, refuse_missing_folder
@@ -113,7 +114,9 @@ def train_reward_model(
         HeroError: settings, data or checkpoint are wrong.
     """
     with quiet_libraries():
-        return _train(check_reward_run(config), resume, progress)
+        run = check_reward_run(config)
+        with run_folder(config, resume, main=run.arguments.process_index == 0):
+            return _train(run, resume, progress)
 
 
 def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
@@ -121,9 +124,8 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     main = run.arguments.process_index == 0
     say = (lambda text: print(text, file=sys.stderr)) if progress and main else (lambda text: None)
     if main:
-        check_folder(config, resume)
         _refuse_other_data(run, folder)
-    checkpoint = latest_checkpoint(folder, ()) if resume else None
+    checkpoint = newest_whole(folder) if resume else None
     if checkpoint and is_finished(checkpoint, run.arguments.max_steps) and (folder / "result.json").is_file():
         kept = json.loads((folder / "result.json").read_text())
         return RewardResult(folder / "model", kept["counts"], kept["eval_pairwise_accuracy"])

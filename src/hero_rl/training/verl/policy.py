@@ -7,20 +7,20 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pydantic import BaseModel
 
 from hero_rl.errors import ConfigError, HeroError
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import replacing, write_whole
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import AnyRun, check_folder, write_records
+from hero_rl.training.records import AnyRun, run_folder, write_records
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.trl.loading import refuse_missing_folder
 from hero_rl.training.verl.command import MODULE, findings, place, verl_words
@@ -110,14 +110,14 @@ def train_with_verl(config: VerlTrainConfig, *, resume: bool = False, quiet: boo
     Raises:
         HeroError: settings or data are wrong, or verl failed.
     """
-    check_folder(absolute(config), resume)
-    run = check_verl_run(config)
-    for warning in run.warnings:
-        print(warning, file=sys.stderr)
-    folder = Path(run.config.output_dir)
-    command = train_command(run.config, resume=resume)
-    launch(run.config, command, lambda: _write_data(run), quiet=quiet)
-    return folder / "checkpoints"
+    with run_folder(absolute(config), resume):
+        run = check_verl_run(config)
+        for warning in run.warnings:
+            print(warning, file=sys.stderr)
+        folder = Path(run.config.output_dir)
+        command = train_command(run.config, resume=resume)
+        launch(run.config, command, lambda: _write_data(run), quiet=quiet)
+        return folder / "checkpoints"
 
 
 def train_command(config: VerlTrainConfig, *, resume: bool = False) -> Command:
@@ -175,16 +175,10 @@ def metrics_file(folder: str) -> str:
 
 
 @contextmanager
-def whole_files(paths: Sequence[str]) -> Iterator[list[str]]:
-    """Temporary names for files, which get their own when all of them are written, or vanish."""
-    temporary = [f"{path}.tmp" for path in paths]
-    try:
-        yield temporary
-        for written, path in zip(temporary, paths, strict=True):
-            os.replace(written, path)
-    finally:
-        for written in temporary:
-            Path(written).unlink(missing_ok=True)
+def whole_files(paths: Sequence[str]) -> Iterator[list[BinaryIO]]:
+    """Files to write, which get their names when all of them are written, or vanish."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(replacing(Path(path))) for path in paths]
 
 
 def _write_data(run: VerlRun) -> None:

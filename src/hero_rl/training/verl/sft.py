@@ -10,7 +10,7 @@ from typing import Any
 from hero_rl.training.configs.sft import VerlSftConfig
 from hero_rl.training.configs.verl import flat
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import check_folder
+from hero_rl.training.records import run_folder
 from hero_rl.training.rows.demonstrations import load_demonstrations
 from hero_rl.training.trl.loading import refuse_missing_folder
 from hero_rl.training.verl.command import PRECISIONS, model_settings, place
@@ -93,10 +93,10 @@ def train_sft_with_verl(config: VerlSftConfig, *, resume: bool = False, quiet: b
     Raises:
         HeroError: settings or data are wrong, or verl failed.
     """
-    check_folder(absolute(config), resume)
-    config, data = check_verl_sft(config)
-    launch(config, sft_command(config, resume=resume), lambda: _write(config, data), quiet=quiet)
-    return Path(config.output_dir) / "checkpoints"
+    with run_folder(absolute(config), resume):
+        config, data = check_verl_sft(config)
+        launch(config, sft_command(config, resume=resume), lambda: _write(config, data), quiet=quiet)
+        return Path(config.output_dir) / "checkpoints"
 
 
 def _write(config: VerlSftConfig, data: dict[str, Any]) -> None:

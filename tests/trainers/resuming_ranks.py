@@ -1,0 +1,27 @@
+"""Run by torchrun in two processes: a run of two and a half epochs, from its start or from a checkpoint."""
+
+import sys
+from pathlib import Path
+
+from parts import LoudnessModel, ParityVerifier, config, prompts
+
+from hero_rl.rules import Hero
+from hero_rl.trainers.trl import HeroGRPOTrainer
+
+
+def main(policy: str, folder: Path, checkpoint: str | None = None) -> None:
+    settings = {"per_device_train_batch_size": 4, "max_steps": 13, "num_iterations": 2, "ddp_backend": "gloo"}
+    settings |= {"save_strategy": "steps", "save_steps": 1, "logging_steps": 2}
+    trainer = HeroGRPOTrainer(
+        model=policy,
+        verifier=ParityVerifier(),
+        reward_model=LoudnessModel(),
+        rule=Hero(),
+        args=config(output_dir=str(folder), rollouts_dir=str(folder / "rollouts"), **settings),
+        train_dataset=prompts(6),
+    )
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
