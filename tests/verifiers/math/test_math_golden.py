@@ -100,9 +100,15 @@ TABLES = {
     ),
     "several choices": (
         [
+            ("A, B, D", "ABD"),
             ("A, B, D", "(A), (B), (D)"),
+            ("A, B, D", r"\text{B, A and D}"),
+            ("ABD", "A, B, D"),
             ("ABD", r"\text{ABD}"),
+            ("AC", "A and C"),
             (r"\text{BCD}", "BCD"),
+            ("①②④", "①, ②, ④"),
+            ("①③", "1, 3"),
         ],
         [
             ("A, B, D", "AB"),
@@ -113,11 +119,13 @@ TABLES = {
             ("AC", "A or C"),
             ("AC", "A"),
             ("①②④", "①②"),
+            ("①③", "13"),
+            ("①②④", "124"),
         ],
     ),
     "solutions of any length": (
         [
-            ("He has 4 * 3 = <<4*3=12>>12 apples.\n#### 12", "12"),
+            ('He has 4 * 3 = <<4*3=12>>12 apples.\n#### 12', "12"),
             ("#### 72", "72"),
             ("#### 1,080", "1080"),
             ("#### -3", "-3"),
@@ -126,20 +134,14 @@ TABLES = {
             ("<answer>4</answer>", "4"),
             ("Answer: 17", "17"),
             (r"Final answer: $\frac{1}{2}$", "0.5"),
-            (
-                "long " * 120 + "\n#### 8",
-                "8",
-            ),
+            ("Long words. " * 30 + "\n#### 8", "8"),
         ],
         [
-            ("He has 4 * 3 = <<4*3=12>>12 apples.\n#### 12", "4"),
+            ('He has 4 * 3 = <<4*3=12>>12 apples.\n#### 12', "4"),
             ("#### 72", "7"),
             ("#### 1,080", "1"),
             ("The answer is 4.", "5"),
-            (
-                "long " * 120 + "\n#### 8",
-                "120",
-            ),
+            ("Long words. " * 30 + "\n#### 8", "120"),
             ("<answer>4</answer>", "-4"),
         ],
     ),
@@ -269,10 +271,8 @@ TABLES = {
             (r"2k\pi, k\in\mathbb{Z}", r"2\pi n"),
             (r"x = 2k\pi, k\in\mathbb{Z}", r"x=2\pi n, n \in \mathbb{Z}"),
             (r"\frac{\pi}{2}+k\pi", r"-\frac{\pi}{2}+n\pi"),
-            (
-                r"x=\frac{\pi}{6}+2k\pi \text{ or } x=\frac{5\pi}{6}+2k\pi, k \in \mathbb{Z}",
-                r"x=(-1)^n\frac{\pi}{6}+n\pi, n\in\mathbb{Z}",
-            ),
+            (r"x=\frac{\pi}{6}+2k\pi \text{ or } x=\frac{5\pi}{6}+2k\pi, k \in \mathbb{Z}",
+             r"x=(-1)^n\frac{\pi}{6}+n\pi, n\in\mathbb{Z}"),
             ("f(x)=cx", "f(x)=kx"),
             ("f(x)=cx", r"f(x)=ax \text{ for any constant } a"),
             ("f(x)=cx", r"cx \text{ where } c \text{ is a real constant}"),
@@ -298,7 +298,8 @@ TABLES = {
             ("f(x)=ax+b", "f(x)=ax+a"),
             ("y=C_1e^x+C_2e^{-x}", "Ae^x+Ae^{-x}"),
             ("f(x)=cx", "f(x)=x^2"),
-            (r"x=\frac{\pi}{6}+2k\pi, k \in \mathbb{Z}", r"x=(-1)^n\frac{\pi}{6}+n\pi"),
+            (r"x=\frac{\pi}{6}+2k\pi, k \in \mathbb{Z}",
+             r"x=(-1)^n\frac{\pi}{6}+n\pi"),
             ("2n+1", "2n-1"),
             ("2n", "2m"),
             ("ax+b", "cx+d"),
@@ -341,17 +342,24 @@ TABLES = {
         ],
     ),
     "ellipses": (
-        [],
-        [],
+        [
+        ],
+        [
+        ],
     ),
     "unions and differences": (
         [
             (r"(-\infty,1)\cup(2,\infty)", r"x<1 \text{ or } x>2"),
+            (r"(-\infty,1) \text{ or } (2,\infty)", r"(-\infty,1)\cup(2,+\infty)"),
             (r"x<1 \text{ or } x>2", r"x \in (-\infty,1)\cup(2,\infty)"),
             (r"\mathbb{R}\setminus\{0\}", r"x\ne 0"),
             (r"\mathbb{R}\setminus\{0\}", r"(-\infty,0)\cup(0,\infty)"),
+            (r"\mathbb{R}-\{0\}", r"\mathbb{R}\backslash\{0\}"),
+            (r"\mathbb{R}\setminus\{1,2\}", r"x \ne 1, x \ne 2"),
+            (r"\mathbb{R}\setminus\{1,2\}", r"x \neq 1,2"),
             (r"x \ne 1 \text{ and } x\ne 2", r"(-\infty,1)\cup(1,2)\cup(2,\infty)"),
             (r"[0,1)\cup(1,2]", r"[0,2]\setminus\{1\}"),
+            (r"\mathbb{Z}\setminus\{0\}", r"\mathbb{Z}-\{0\}"),
         ],
         [
             (r"(-\infty,1)\cup(2,\infty)", r"x<1 \text{ and } x>2"),
@@ -366,16 +374,21 @@ TABLES = {
         ],
     ),
     "times and durations": (
-        [],
+        [
+        ],
         [
             (r"2\text{ hours and }15\text{ minutes}", "2.15"),
         ],
     ),
     "units spelled otherwise": (
         [
+            (r"5\text{ m/s}", r"5\,\mathrm{m}\,\mathrm{s}^{-1}"),
+            (r"3\text{ kg}\cdot\text{m/s}^2", r"3\,\mathrm{kg\,m\,s^{-2}}"),
             (r"6\text{ cm}^2", r"6\text{ square centimeters}"),
             (r"5\ \mu m", r"5\,\mathrm{\mu m}"),
             (r"60\text{ km/h}", r"60\text{ kilometers per hour}"),
+            (r"4\text{ N}\cdot\text{m}", r"4\,\mathrm{N\,m}"),
+            (r"9.8\text{ m/s}^2", r"9.8\,\mathrm{m\cdot s^{-2}}"),
             (r"7\text{ sq. ft}", r"7\text{ ft}^2"),
         ],
         [
@@ -411,10 +424,14 @@ TABLES = {
     ),
     "bases": (
         [
+            ("4210", "4210_5"),
             ("4210_5", r"4210_{\text{five}}"),
             ("4210_5", "(4210)_5"),
+            ("4210_5", r"4210\text{ (base 5)}"),
+            ("4210_5", r"4210\text{ in base }5"),
             (r"\text{A2}_{16}", "A2_{16}"),
             ("101_2", "101_{(2)}"),
+            ("4210_{5}", r"4210_{\text{base }5}"),
         ],
         [
             ("4210", "4211_5"),
@@ -462,12 +479,12 @@ TABLES = {
     ),
     "damage from files": (
         [
-            ("\x0crac{1}{2}", "0.5"),
-            ("\x0crac{\\sqrt{3}}{2}", r"\frac{\sqrt3}{2}"),
-            ("2\times 3", "6"),
-            ("\theta", r"\theta"),
-            ("\text{yes}", r"\text{yes}"),
-            ("\tan x", r"\tan x"),
+            ('\x0crac{1}{2}', "0.5"),
+            ('\x0crac{\\sqrt{3}}{2}', r"\frac{\sqrt3}{2}"),
+            ('2\times 3', "6"),
+            ('\theta', r"\theta"),
+            ('\text{yes}', r"\text{yes}"),
+            ('\tan x', r"\tan x"),
             (r"\\frac{1}{2}", r"\frac12"),
             (r"\\sqrt{3}", r"\sqrt3"),
             ("x<sup>2</sup>", "x^2"),
@@ -477,9 +494,9 @@ TABLES = {
             ("x &le; 3", r"x \le 3"),
             ("&pi;", r"\pi"),
             ("１２", "12"),
-            ("\x08oldsymbol{x}", "x"),
-            ("\x08inom{4}{2}", "6"),
-            ("2\x07lpha", r"2\alpha"),
+            ('\x08oldsymbol{x}', "x"),
+            ('\x08inom{4}{2}', "6"),
+            ('2\x07lpha', r"2\alpha"),
             (r"\\mathbb{R}", r"\mathbb{R}"),
             (r"3\\pi", r"3\pi"),
             ("10<sup>-3</sup>", "0.001"),
@@ -487,9 +504,9 @@ TABLES = {
             ("<b>7</b>", "7"),
         ],
         [
-            ("\x0crac{1}{2}", "2"),
-            ("2\times 3", "23"),
-            ("\theta", r"\eta"),
+            ('\x0crac{1}{2}', "2"),
+            ('2\times 3', "23"),
+            ('\theta', r"\eta"),
             (r"\\sqrt{3}", "3"),
             ("x<sup>2</sup>", "x2"),
             ("x<sup>2</sup>", "2x"),

@@ -161,6 +161,8 @@ _ESCAPE = re.compile(
         for sign, letter in _EATEN.items()
     )
 )
+_CIRCLED_DIGITS = "①②③④⑤⑥⑦⑧⑨⑩"
+_CIRCLED = re.compile(f"[{_CIRCLED_DIGITS}]+")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z])")
 _SUPERSCRIPT = re.compile(r"<su(p|b)>\s*([^<>]{1,100}?)\s*</su\1>", re.IGNORECASE)
 _LAYOUT_TAG = re.compile(r"</?(?:b|i|u|em|strong|p|br|span|div|center|font|small)\s*/?>", re.IGNORECASE)
@@ -171,8 +173,10 @@ def repaired(text: str) -> str:
     r"""A text without what writing it to a file did to it.
 
     Safe: a control sign before the rest of a command (form feed + `rac`) can be nothing else than that command, two
-    backslashes before a name outside of rows are one, and HTML's tags and entities say how a text looks.
+    backslashes before a name outside of rows are one, circled numbers are a list,
+    and HTML's tags and entities say how a text looks.
     """
+    text = _CIRCLED.sub(lambda run: ", ".join(f"({_CIRCLED_DIGITS.index(sign) + 1})" for sign in run.group()), text)
     text = _ESCAPE.sub(lambda eaten: "\\" + _EATEN[eaten.group()[-1]], text)
     if "\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)

@@ -24,7 +24,7 @@ from hero_rl.verifiers.math.readings import is_computable, plain_number, reading
 from hero_rl.verifiers.math.references import MAX_READ, alternatives
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, read_choice, same_prose
+from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, read_choice, same_choices, same_prose
 from hero_rl.verifiers.math.text.extraction import extract_answer
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
 from hero_rl.verifiers.math.tree.formulas import Number
@@ -173,7 +173,12 @@ class MathVerifier(BaseModel):
         if quick is not None:
             return quick
         how = Strictness(self.rounding_digits, self.order, self.units)
-        if same_prose(expected, said) or is_choice(expected, said) or is_predicate(said, expected):
+        if (
+            same_choices(expected, said)
+            or same_prose(expected, said)
+            or is_choice(expected, said)
+            or is_predicate(said, expected)
+        ):
             return Reason.MATCHED_EXACTLY
         if is_time(expected):
             return Reason.MISMATCH

@@ -70,7 +70,7 @@ def _items(node: Node) -> list[Node]:
             return []
         return _items(node.value)
     if isinstance(node, Sequence):
-        return [form for item in node.items for form in _items(item)] if node.kind in ("list", "set") else []
+        return [form for item in node.items for form in _items(item)] if node.kind in ("list", "set") else [node]
     return both_signs(node) if contains(node, PlusMinus) else [node]
 
 

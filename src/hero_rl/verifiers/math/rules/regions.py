@@ -88,15 +88,27 @@ def _of_sequence(node: Sequence) -> Region:
     if node.kind == "set":
         return Region(tuple(Interval(item, True, item, True) for item in node.items))
     if node.kind == "list":
-        if not any(is_region(item) for item in node.items) or any(_is_point(item) for item in node.items):
+        if not any(is_region(item) or _is_unbounded(item) for item in node.items) or any(
+            _is_point(item) for item in node.items
+        ):
             raise NoRegion  # a list of points
         parts = [_region(item) for item in node.items]
         if len({part.variable for part in parts}) > 1:
             raise NoRegion
-        if node.opening == "and" and all(isinstance(item, Relation) for item in node.items):
+        if (node.opening == "and" or _excludes(node)) and all(isinstance(item, Relation) for item in node.items):
             return Region(intersection([part.intervals for part in parts]), parts[0].variable)
         return Region(tuple(interval for part in parts for interval in part.intervals), parts[0].variable)
     raise NoRegion
+
+
+def _excludes(node: Sequence) -> bool:
+    """Whether it is x != 1, x != 2: nothing but exceptions, which hold together however they are joined."""
+    return node.opening != "or" and all(isinstance(item, Relation) and item.operators == ("!=",) for item in node.items)
+
+
+def _is_unbounded(node: Node) -> bool:
+    """Whether it is a pair in brackets with an infinite end, which is no point."""
+    return isinstance(node, Sequence) and node.kind == "tuple" and any(is_infinite(item) for item in node.items)
 
 
 def _is_point(node: Node) -> bool:

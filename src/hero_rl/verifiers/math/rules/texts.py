@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hero_rl.verifiers.math.text.spelling import words_only
 
-__all__ = ["is_choice", "is_predicate", "is_time", "read_choice", "same_prose"]
+__all__ = ["is_choice", "is_predicate", "is_time", "read_choice", "same_choices", "same_prose"]
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
 
@@ -74,7 +74,20 @@ def _is_prose(text: str) -> bool:
     return bool(re.search(r"[A-Za-z]{3,}", words)) and not re.search(r"[\\^_=<>{}+*/]", rest)
 
 
-class Choice(NamedTuple):
+_LETTERS = re.compile(r"(?:\\text\w*|\band\b|[\s,;.(){}$])*")
+
+
+def same_choices(expected: str, said: str) -> bool:
+    """Whether both are the same two or more letters of choices: `A, B, D` and `ABD`.
+
+    Safe: nothing but letters, commas, brackets and "and" stands on either side, and no letter may be missing.
+    """
+    one, other = (_LETTERS.sub("", text) for text in (expected, said))
+    plain = all(re.fullmatch(r"[A-J]{2,10}", letters) for letters in (one, other))
+    return plain and sorted(one) == sorted(other) and len(set(one)) == len(one)
+
+
+class LetteredChoice(NamedTuple):
     """A choice's letter, and its text where one stands behind it."""
 
     letter: str
@@ -89,7 +102,7 @@ _LETTERED = re.compile(
 )
 
 
-def read_choice(text: str) -> Choice | None:
+def read_choice(text: str) -> LetteredChoice | None:
     """`(B) 12`, `B) 12`, `B. Alina` or a letter alone; None for anything else.
 
     Safe: the letter must be marked as one, so B = 12 and 12B are none.
@@ -101,4 +114,4 @@ def read_choice(text: str) -> Choice | None:
     said = (match["ab"] or match["cd"] or "").strip()
     if match["open"]:
         said = match["open"] + said
-    return Choice(letter, "" if said.startswith("=") else said)
+    return LetteredChoice(letter, "" if said.startswith("=") else said)

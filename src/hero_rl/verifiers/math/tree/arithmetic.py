@@ -139,7 +139,7 @@ class Arithmetic(Commands):
             return True
         if token.kind == "word":
             return token.prose and token.text in ("e", "i")
-        if token.text == "(" and (self.ahead().text in ("mod", "bmod") or self.holds_condition()):
+        if token.text == "(" and (self.ahead().text in ("mod", "bmod", "base") or self.holds_condition()):
             return False
         if token.kind == "sign":
             return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
@@ -238,7 +238,11 @@ class Arithmetic(Commands):
         token = self.here
         if token.kind != "word" or token.text.lower() in CONNECTORS or token.text.lower() in QUALIFIERS:
             return False
-        if token.text.lower() == "only" or (isinstance(node, Symbol) and token.text.lower() in _OF_LETTERS):
+        if (
+            token.text.lower() in ("only", "base")
+            or (token.text.lower() == "in" and self.ahead().text == "base")
+            or (isinstance(node, Symbol) and token.text.lower() in _OF_LETTERS)
+        ):
             return False
         if symbols(node):
             return token.prose or is_unit(token.text)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from hero_rl.verifiers.math.tree.arithmetic import Arithmetic
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
+    Based,
     Call,
+    Negative,
     Node,
     Product,
     Qualified,
@@ -108,6 +110,8 @@ class Lists(Arithmetic):
                     inside = self.listing()
                     conditions += inside.items if isinstance(inside, Sequence) else [inside]
                 self.expect(")")
+            elif is_whole(node) and self.states_base():
+                node = self.in_base(str(node.value))
             elif self.at_qualifier() and not isinstance(node, Words):
                 self.qualifier(conditions)
             elif self.here.kind == "word" and self.here.text.lower() == "only":
@@ -119,6 +123,25 @@ class Lists(Arithmetic):
                 self.position += 4  # "is the only solution"
             else:
                 return node
+
+    def states_base(self) -> bool:
+        """Whether "base 5", "in base 5" or "(base 5)" follows."""
+        skipped = 0
+        while self.ahead(skipped).text in ("(", "in"):
+            skipped += 1
+        return skipped <= 2 and self.ahead(skipped).text == "base" and self.ahead(skipped + 1).kind == "number"
+
+    def in_base(self, digits: str) -> Node:
+        """Digits with the base that is stated behind them."""
+        bracket = self.accept("(")
+        while self.here.kind == "word":
+            self.take()
+        base = self.numeral()
+        if bracket:
+            self.expect(")")
+        if not is_whole(base) or not 2 <= base.value <= 36:
+            raise Unreadable("no base")
+        return Based(digits, int(base.value))
 
     def at_qualifier(self) -> bool:
         """Whether "for", "where" or the like stands here."""
@@ -333,6 +356,8 @@ class Lists(Arithmetic):
     def sets(self) -> Node:
         """Unions, intersections and differences."""
         node = self.ratio()
+        if isinstance(node, Sum) and (difference := _set_difference(node)) is not None:
+            node = difference
         while self.here.kind == "command" and self.here.text in SET_OPERATIONS:
             node = SetOperation(SET_OPERATIONS[self.take().text], node, self.ratio())
         return node
@@ -382,6 +407,16 @@ def _conditions_apart(items: list[Node], joint: str) -> tuple[list[Node], list[N
     return (mains, rest) if bound and not any(_is_condition(item) for item in mains) else (items, [])
 
 
+def _set_difference(node: Sum) -> Node | None:
+    """A number set minus a set in braces, which is written like a sum."""
+    first, *rest = node.terms
+    if len(rest) != 1 or not isinstance(first, Symbol) or not first.name.startswith(tuple(NUMBER_SETS)):
+        return None
+    taken = rest[0].value if isinstance(rest[0], Negative) else None
+    is_set = isinstance(taken, Sequence) and taken.kind == "set"
+    return SetOperation("difference", first, taken) if is_set and taken is not None else None
+
+
 def _value(item: Node) -> Node:
     named = isinstance(item, Relation) and isinstance(item.members[0], (Symbol, Call))
     return item.members[-1] if named and isinstance(item, Relation) else item
@@ -414,8 +449,8 @@ def _is_membership(node: Node) -> bool:
 def _spread_labels(items: list[Node]) -> list[Node]:
     """In `x = 1, 2, 3` all three are values of x; the label stays with each, unless another follows."""
     first = items[0]
-    if len(items) < 2 or not isinstance(first, Relation) or first.operators != ("=",):
+    if len(items) < 2 or not isinstance(first, Relation) or first.operators not in (("=",), ("!=",)):
         return items
     if any(isinstance(item, Relation) for item in items[1:]):
         return items
-    return [first, *(Relation((first.members[0], item), ("=",)) for item in items[1:])]
+    return [first, *(Relation((first.members[0], item), first.operators) for item in items[1:])]

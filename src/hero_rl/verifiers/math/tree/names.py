@@ -36,10 +36,27 @@ class Names(Brackets):
     def based(self, digits: str) -> Node:
         """Digits with the base that follows them."""
         self.take()
-        base = self.script()
+        base = self.base()
         if not isinstance(base, Number) or not is_whole(base) or not 2 <= base.value <= 36:
             raise Unreadable("no base")
         return Based(digits.lstrip("0") or "0", int(base.value))
+
+    def base(self) -> Node:
+        """What stands as a base: 5, {5}, (5), five, "base 5"."""
+        if not self.at("{"):
+            return self.script()
+        place = self.position
+        self.take()
+        while self.here.kind == "word" and self.here.text.lower() in ("base", "five", *NUMBER_WORDS):
+            word = self.take().text.lower()
+            if word in NUMBER_WORDS and self.accept("}"):
+                return Number(Fraction(NUMBER_WORDS[word]))
+        if self.here.kind == "number":
+            node = self.numeral()
+            self.expect("}")
+            return node
+        self.position = place
+        return self.script()
 
     def named(self, name: str) -> Node:
         """A variable with its subscript, or an unknown function with its arguments."""
