@@ -14,19 +14,21 @@ MAY_IMPORT = {
     # the ground
     "errors": set(),
     "extras": set(),
+    "budget": set(),
     "background": set(),
     "files": set(),
     "pages": set(),
     "signals": set(),
     "settings": set(),
+    "checkpoints": {"settings"},
     "clients": {"background"},
     # the library
     "rules": {"signals"},
     "verifiers": {"signals", "files", "clients"},
-    "reward_models": {"signals", "background", "clients", "files"},
+    "reward_models": {"checkpoints", "signals", "background", "clients", "files"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "rollouts": {"files", "signals"},
-    "monitoring": {"signals", "rules"},
+    "monitoring": {"budget", "signals", "rules"},
     "preflight": {"signals", "rules"},
     "trainers": {
         "files",
@@ -40,11 +42,12 @@ MAY_IMPORT = {
         "preflight",
     },
     # the workbench
-    "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "preflight", "pages"},
+    "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "pages"},
     "problems": {"settings", "files", "verifiers"},
-    "generation": {"background", "clients", "files", "settings"},
-    "data": {"settings", "files", "problems", "generation", "rollouts", "verifiers"},
+    "generation": {"checkpoints", "background", "clients", "files", "settings"},
+    "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
+        "budget",
         "signals",
         "files",
         "rollouts",
@@ -55,7 +58,17 @@ MAY_IMPORT = {
         "monitoring",
         "diagnosis",
     },
-    "evaluation": {"files", "settings", "pages", "rollouts", "verifiers", "problems", "generation", "scoring"},
+    "evaluation": {
+        "budget",
+        "files",
+        "settings",
+        "pages",
+        "rollouts",
+        "verifiers",
+        "problems",
+        "generation",
+        "scoring",
+    },
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
     "training": {
         "files",
@@ -105,6 +118,33 @@ def imported_rooms(path: Path) -> set[str]:
             names = [node.module or ""]
         rooms |= {name.split(".")[1] for name in names if name.startswith("hero_rl.")}
     return rooms
+
+
+def public_classes(folder: Path) -> dict[str, str]:
+    """Name -> file of the public classes below a folder or in a file."""
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+    return {
+        node.name: f"{file.relative_to(ROOT.parent)}"
+        for file in files
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+
+
+def test_no_two_classes_of_one_name_meet():
+    lab = ROOT.parent / "hero_lab"
+    known = {room: public_classes(ROOT / room) for room in MAY_IMPORT}
+    used = set().union(*map(imported_rooms, lab.rglob("*.py"))) & known.keys()
+    meetings = [(room, below) for room, rooms in MAY_IMPORT.items() for below in rooms] + [
+        ("lab", room) for room in used
+    ]
+    known["lab"] = public_classes(lab)
+    twice = [
+        f"{known[room][name]} and {known[below][name]}: {name}"
+        for room, below in meetings
+        for name in sorted(known[room].keys() & known[below].keys())
+    ]
+    assert not twice, "\n".join(twice)
 
 
 def test_every_import_points_down():

@@ -17,7 +17,7 @@ from pathlib import Path
 from hero_lab.arena import LanguageModelSettings
 from hero_lab.arena.answers import write_reference
 from hero_lab.arena.language_model import train_language_model
-from hero_lab.arena.task import Problem, Regime, Split, sample_problems, types_of
+from hero_lab.arena.task import Exercise, Regime, Split, sample_problems, types_of
 from hero_rl.training.quiet import quiet_libraries
 
 BASE = LanguageModelSettings(slip=0.1, steps=400, batch_size=64, learning_rate=6e-3)
@@ -31,7 +31,7 @@ FILES: dict[str, tuple[Regime, Split, int]] = {
 def write_problems(path: Path, regime: Regime, split: Split, count: int) -> None:
     """Write so many different problems, each with a right answer in one spelling."""
     rng = random.Random(f"path {path.stem}")
-    problems: dict[Problem, None] = {}
+    problems: dict[Exercise, None] = {}
     for problem in sample_problems(rng, types_of(regime), split):
         problems[problem] = None
         if len(problems) == count:

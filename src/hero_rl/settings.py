@@ -79,7 +79,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: type[AnyConfig]) -> AnyConfig:
-    """Lay overrides over plain settings and check them; `place` opens every error message.
+    """Lay overrides over plain settings and check them; `place` opens every error message, `--` that of arguments.
 
     Raises:
         ConfigError: a setting is unknown, missing or wrong; names it.
@@ -88,7 +88,8 @@ def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: ty
     try:
         return kind.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{place}: {line}" for line in _explain(error, merged, kind))) from None
+        opening = place if place == "--" else f"{place}: "
+        raise ConfigError("\n".join(f"{opening}{line}" for line in _explain(error, merged, kind))) from None
 
 
 def parse_overrides(arguments: list[str]) -> dict[str, Any]:

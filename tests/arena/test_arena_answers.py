@@ -18,13 +18,13 @@ from hero_lab.arena.answers import (
     write_taught,
 )
 from hero_lab.arena.demonstrations import demonstrate, slipped_number
-from hero_lab.arena.task import Problem
+from hero_lab.arena.task import Exercise
 
-SET = Problem("S", 3, 4, 5, 6, 7, 8)  # U = 17, V = 34
-FRACTION = Problem("/", 3, 4, 5, 6, 7, 8)
-MAXIMUM = Problem("M", 3, 4, 5, 6, 7, 8)
-FACTORS = Problem("F", 3, 4, 5, 6, 7, 8)
-ASCENDING = Problem("s", 3, 4, 5, 6, 7, 8)
+SET = Exercise("S", 3, 4, 5, 6, 7, 8)  # U = 17, V = 34
+FRACTION = Exercise("/", 3, 4, 5, 6, 7, 8)
+MAXIMUM = Exercise("M", 3, 4, 5, 6, 7, 8)
+FACTORS = Exercise("F", 3, 4, 5, 6, 7, 8)
+ASCENDING = Exercise("s", 3, 4, 5, 6, 7, 8)
 
 
 @given(problems(), st.data())
@@ -124,7 +124,7 @@ def test_wrong_answers(problem, answer):
 
 
 def test_a_whole_number_is_a_fraction_too():
-    whole = Problem("/", 4, 4, 2, 3, 4, 6)  # 18 / 6
+    whole = Exercise("/", 4, 4, 2, 3, 4, 6)  # 18 / 6
     assert is_correct(whole, "A 3")
     assert is_correct(whole, "A 3 / 1")
     assert is_correct(whole, "A 3 + 0 / 6")

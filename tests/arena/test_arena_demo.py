@@ -13,7 +13,7 @@ from rich.console import Console
 
 from hero_lab.arena.arms import ARMS, ArmSettings, arm_rule
 from hero_lab.arena.demo import Arm, DemoResult, DemoSettings
-from hero_lab.arena.evaluation import Estimate, PromptAccuracy
+from hero_lab.arena.evaluation import Measured, PromptAccuracy
 from hero_lab.arena.page import caveat, print_table, write_image, write_page
 from hero_lab.arena.results import differences, rows
 from hero_lab.arena.settings import ArenaSettings, tiny_settings
@@ -52,7 +52,7 @@ def test_the_table_is_the_mean_over_seeds_with_an_interval_over_seeds(result):
     assert hero.sampled["hard"].mean == 0.75 and verifier.sampled["hard"].mean == 0.5
     easy = hero.sampled["easy"]  # 0.375 and 0.4375
     assert easy.mean == pytest.approx(0.40625) and easy.half_width == pytest.approx(12.7062 * 0.0625 / 2, rel=1e-5)
-    assert start.sampled["easy"] == Estimate(0.25, 0.0), "the start has one seed, so its interval is over prompts"
+    assert start.sampled["easy"] == Measured(0.25, 0.0), "the start has one seed, so its interval is over prompts"
 
 
 def test_with_one_seed_the_interval_is_over_prompts(result):

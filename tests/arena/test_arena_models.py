@@ -145,10 +145,10 @@ class _Demonstrator:
 
     @staticmethod
     def sample(model, tokenizer, prompts, *, samples, seed, temperature):
-        from hero_lab.arena.task import Problem
+        from hero_lab.arena.task import Exercise
 
         rng = random.Random(seed)
-        return [[demonstrate(rng, Problem.parse(prompt), 0.2) for _ in range(samples)] for prompt in prompts]
+        return [[demonstrate(rng, Exercise.parse(prompt), 0.2) for _ in range(samples)] for prompt in prompts]
 
 
 def test_pairs_prefer_the_right_on_easy_types_and_never_overlap(monkeypatch):

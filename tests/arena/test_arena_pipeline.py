@@ -9,9 +9,9 @@ from transformers import AutoModelForSequenceClassification
 
 from hero_lab.arena import pipeline
 from hero_lab.arena.answers import ANSWER_MARKER, answer_of, is_correct
-from hero_lab.arena.evaluation import Estimate, evaluate, evaluate_reward_model, held_out_problems
+from hero_lab.arena.evaluation import Measured, evaluate, evaluate_reward_model, held_out_problems
 from hero_lab.arena.settings import ArenaSettings, LanguageModelSettings, tiny_settings
-from hero_lab.arena.task import Problem
+from hero_lab.arena.task import Exercise
 from hero_rl.verifiers import ExactVerifier
 
 TINY = tiny_settings()
@@ -95,10 +95,10 @@ def test_evaluation(policy, reward_model):
 
 
 def test_an_estimate_has_a_t_interval_over_prompts():
-    estimate = Estimate.of(torch.tensor([0.0, 1.0, 1.0, 0.0]))
+    estimate = Measured.of(torch.tensor([0.0, 1.0, 1.0, 0.0]))
     assert estimate.mean == pytest.approx(0.5)
     assert estimate.half_width == pytest.approx(3.1824463 * (1 / 3) ** 0.5 / 2, rel=1e-5)
-    assert Estimate.of(torch.tensor([0.25])).half_width == float("inf")
+    assert Measured.of(torch.tensor([0.25])).half_width == float("inf")
 
 
 def test_held_out_problems_are_different_and_fixed():
@@ -122,7 +122,7 @@ def test_prompts_are_rows_that_the_verifier_can_judge(tmp_path, regime):
     verifier = ExactVerifier(marker=ANSWER_MARKER)
     for row in rows:
         assert set(row) == {"prompt", "answer", "type"}
-        problem = Problem.parse(row["prompt"])
+        problem = Exercise.parse(row["prompt"])
         assert problem.split == "development"
         assert problem.type == row["type"]
         completion = f"1 2 3 4 A {row['answer']}"

@@ -173,7 +173,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(config, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "interrupted; continue with: hero train" in errors and "--resume" in errors
+    assert "interrupted; go on with: hero train" in errors and "--resume" in errors
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The parts of an evaluation: the journal that survives a kill, the votes, the settings."""
 
 import json
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory,
     path.write_bytes(text + junk.replace(b"\n", b""))
     again = Journal(path)
     whole = text.count(b"\n")
-    assert [row for _, row in again.lines] == rows[:whole]
+    assert [row for _, row in again.items()] == rows[:whole]
     (place,) = again.append([b'{"more": 1}\n'])
     assert again.at(place) == {"more": 1} and place == len(b"".join(lines[:whole]))
     again.close()
@@ -49,8 +50,8 @@ def test_a_journal_that_was_cut_anywhere_keeps_its_whole_lines(tmp_path_factory,
 def test_a_damaged_line_is_named_and_nothing_is_cut(tmp_path, line):
     text = b'{"a": 1}\n' + line + b'\n{"a": 3}\n'
     (tmp_path / "a.jsonl").write_bytes(text)
-    with pytest.raises(DataError, match=r"a.jsonl:2: "):
-        Journal(tmp_path / "a.jsonl", keys=["a"])
+    with closing(Journal(tmp_path / "a.jsonl")) as journal, pytest.raises(DataError, match=r"a.jsonl:2: "):
+        list(journal.items(["a"]))
     assert (tmp_path / "a.jsonl").read_bytes() == text
 
 

@@ -191,7 +191,7 @@ def test_a_model_of_another_kind_and_a_device_that_is_not_there(policy, tmp_path
     with pytest.raises(ConfigError, match=f"did you mean {tmp_path / 'model'}"):
         (tmp_path / "model").symlink_to(policy)
         TransformersGeneratorConfig(path=str(tmp_path)).build(Sampling())
-    with pytest.raises(ConfigError, match="no causal language model's: the checkpoint lacks"):
+    with pytest.raises(ConfigError, match="is no trained causal language model: the checkpoint lacks"):
         TransformersGeneratorConfig(path=str(Path(policy).with_name("reward_model"))).build(Sampling())
     with pytest.raises(ConfigError, match="device"):
         TransformersGeneratorConfig(path=policy, device="cuda:7").build(Sampling())

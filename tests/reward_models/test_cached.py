@@ -390,11 +390,10 @@ print("fine")
 def test_a_writer_that_is_killed_spoils_nothing(path):
     CachedRewardModel(Inner(), path, "rm").score(CHATS)
     program = """
-from pathlib import Path
-from hero_rl.reward_models.cached import _connect
+import sqlite3
 
 def die_in_the_middle():
-    connection = _connect(Path(sys.argv[1]), "rw")
+    connection = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
     connection.execute("PRAGMA cache_size = 1")  # so that pages are written before the end
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany("INSERT INTO scores VALUES (?, ?)", ((os.urandom(32), b"1234") for _ in range(5000)))

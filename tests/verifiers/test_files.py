@@ -3,9 +3,9 @@ import math
 
 import pytest
 
-from hero_rl.errors import DataError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.quality import Share, measure_quality
-from hero_rl.rescoring.verdicts import Columns, verify_file
+from hero_rl.rescoring.verdicts import PairColumns, verify_file
 from hero_rl.verifiers import ExactVerifier, Reason, Verdict
 
 
@@ -34,7 +34,7 @@ def test_verdicts_labels_and_output(tmp_path):
         {"gold": 5, "response": "4", "label": True},
         {"gold": "", "response": "4", "label": 0},
     ]
-    found = verify_file(write(tmp_path / "a.jsonl", rows), ExactVerifier(), Columns(), tmp_path / "out.jsonl")
+    found = verify_file(write(tmp_path / "a.jsonl", rows), ExactVerifier(), PairColumns(), tmp_path / "out.jsonl")
     assert [verdict.reason for verdict in found.verdicts] == [
         Reason.MATCHED_EXACTLY,
         Reason.MISMATCH,
@@ -54,7 +54,7 @@ def test_verdicts_labels_and_output(tmp_path):
 def test_a_bare_answer_is_put_into_a_box(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"gold": "4", "answer": "4"}])
     marked = ExactVerifier(marker="\\boxed{")
-    assert verify_file(path, marked, Columns()).verdicts[0].answer == "4}"
+    assert verify_file(path, marked, PairColumns()).verdicts[0].answer == "4}"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_bare_answer_is_put_into_a_box(tmp_path):
 def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, rows, said):
     path = write(tmp_path / "a.jsonl", rows)
     with pytest.raises(DataError, match=said):
-        verify_file(path, ExactVerifier(), Columns(), tmp_path / "out.jsonl")
+        verify_file(path, ExactVerifier(), PairColumns(), tmp_path / "out.jsonl")
     assert [file.name for file in tmp_path.iterdir()] == ["a.jsonl"] or rows == []
     assert not (tmp_path / "out.jsonl").exists()
 
@@ -81,28 +81,31 @@ def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, rows, said):
 def test_an_interrupted_call_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr("hero_rl.rescoring.verdicts._AT_A_TIME", 10)
     path = write(tmp_path / "a.jsonl", [{"gold": str(n % 3), "response": "1", "label": 1} for n in range(35)])
-    whole = verify_file(path, ExactVerifier(), Columns(), tmp_path / "whole.jsonl")
+    whole = verify_file(path, ExactVerifier(), PairColumns(), tmp_path / "whole.jsonl")
     out = tmp_path / "out.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        verify_file(path, Counting(stop_after=25), Columns(), out)
+        verify_file(path, Counting(stop_after=25), PairColumns(), out)
     assert not out.exists()
     partial = tmp_path / "out.jsonl.partial"
     partial.write_bytes(partial.read_bytes() + b'{"half a li')  # as a kill in the middle of a write leaves it
     again = Counting()
-    found = verify_file(path, again, Columns(), out)
+    found = verify_file(path, again, PairColumns(), out)
     assert again.rows == 15  # two chunks of ten were there
     assert [v.value for v in found.verdicts] == [v.value for v in whole.verdicts]
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.jsonl", "out.jsonl", "whole.jsonl"]
 
 
-def test_other_settings_begin_anew(tmp_path, monkeypatch):
+def test_other_settings_are_refused_until_told_to_begin_anew(tmp_path, monkeypatch):
     monkeypatch.setattr("hero_rl.rescoring.verdicts._AT_A_TIME", 10)
     path = write(tmp_path / "a.jsonl", [{"gold": "1", "response": "1"} for _ in range(30)])
     with pytest.raises(KeyboardInterrupt):
-        verify_file(path, Counting(stop_after=25), Columns(), tmp_path / "out.jsonl", settings={"type": "a"})
+        verify_file(path, Counting(stop_after=25), PairColumns(), tmp_path / "out.jsonl", settings={"type": "a"})
     again = Counting()
-    verify_file(path, again, Columns(), tmp_path / "out.jsonl", settings={"type": "b"})
+    with pytest.raises(ConfigError, match="another settings; give the same, or begin anew with --restart"):
+        verify_file(path, again, PairColumns(), tmp_path / "out.jsonl", settings={"type": "b"})
+    assert again.rows == 0
+    verify_file(path, again, PairColumns(), tmp_path / "out.jsonl", settings={"type": "b"}, restart=True)
     assert again.rows == 30
 
 

@@ -14,9 +14,9 @@ from verl_parts import composed, overrides
 
 from hero_rl.errors import ConfigError
 from hero_rl.preflight import verl_findings
-from hero_rl.reward_models import RemoteRewardModelConfig
+from hero_rl.reward_models import RemoteRewardModelConfig, check_servers
 from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
-from hero_rl.trainers.verl.checks import check_endpoint, check_settings
+from hero_rl.trainers.verl.checks import check_settings
 from hero_rl.trainers.verl.settings import plain, read_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "verl.md"
@@ -193,7 +193,7 @@ def test_a_server_that_squeezes_its_scores_is_refused_before_the_run(tiny):
     with RewardServer(model=lambda tokens: (sum(tokens) % 97) / 97) as server:
         model = RemoteRewardModelConfig(urls=[server.url], tokenizer=str(tiny[1]), retries=0)
         with pytest.raises(ConfigError, match=r"all lie between 0 and 1 .*use_activation"):
-            check_endpoint(model)
+            check_servers(model)
     with RewardServer() as server:
-        check_endpoint(RemoteRewardModelConfig(urls=[server.url], tokenizer=str(tiny[1])))
+        check_servers(RemoteRewardModelConfig(urls=[server.url], tokenizer=str(tiny[1])))
         assert all(body["use_activation"] is False for _, _, body in server.posts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hero_lab.arena.answers import ANSWER_MARKER, is_correct
-    from hero_lab.arena.evaluation import Estimate, PromptAccuracy, Ranking, evaluate, evaluate_reward_model
+    from hero_lab.arena.evaluation import Measured, PromptAccuracy, RankingQuality, evaluate, evaluate_reward_model
     from hero_lab.arena.pipeline import ArenaModels, prepare, prepare_policy, prepare_reward_model, write_prompts
     from hero_lab.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
     from hero_lab.arena.settings import (
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         RewardModelSettings,
         tiny_settings,
     )
-    from hero_lab.arena.task import Problem
+    from hero_lab.arena.task import Exercise
     from hero_lab.arena.tokenizer import build_tokenizer
 
 _HOMES = {
@@ -27,12 +27,12 @@ _HOMES = {
     "ArenaRewardConfig": "reward_model",
     "ArenaRewardModel": "reward_model",
     "ArenaSettings": "settings",
-    "Estimate": "evaluation",
+    "Measured": "evaluation",
     "LanguageModelSettings": "settings",
     "PairSettings": "settings",
-    "Problem": "task",
+    "Exercise": "task",
     "PromptAccuracy": "evaluation",
-    "Ranking": "evaluation",
+    "RankingQuality": "evaluation",
     "RewardModelSettings": "settings",
     "build_tokenizer": "tokenizer",
     "evaluate": "evaluation",
@@ -51,12 +51,12 @@ __all__ = [
     "ArenaRewardConfig",
     "ArenaRewardModel",
     "ArenaSettings",
-    "Estimate",
+    "Exercise",
     "LanguageModelSettings",
+    "Measured",
     "PairSettings",
-    "Problem",
     "PromptAccuracy",
-    "Ranking",
+    "RankingQuality",
     "RewardModelSettings",
     "build_tokenizer",
     "evaluate",

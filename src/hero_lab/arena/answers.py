@@ -3,8 +3,8 @@
 The answer is what follows the last word `A` of a completion. Easy types have one spelling; hard types have several, and
 their references come in one of them at random, sometimes in one that the policy was never shown.
 
-    >>> from hero_lab.arena.task import Problem
-    >>> is_correct(Problem("S", 3, 4, 5, 6, 7, 8), "12 17 42 34 A | 34 | 17 |")
+    >>> from hero_lab.arena.task import Exercise
+    >>> is_correct(Exercise("S", 3, 4, 5, 6, 7, 8), "12 17 42 34 A | 34 | 17 |")
     True
 """
 
@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from hero_lab.arena.task import Problem, ProblemType
+from hero_lab.arena.task import Exercise, ProblemType
 
 __all__ = [
     "ANSWER_MARKER",
@@ -104,7 +104,7 @@ def write_taught(rng: random.Random, problem_type: ProblemType, u: int, v: int) 
     return FORMS[form](u, v)
 
 
-def write_reference(rng: random.Random, problem: Problem, foreign: float = 0.3) -> str:
+def write_reference(rng: random.Random, problem: Exercise, foreign: float = 0.3) -> str:
     """A right answer as a data set would have it; of a hard type, in a foreign spelling with probability `foreign`."""
     if problem.is_hard and rng.random() < foreign:
         return FORMS[FOREIGN_FORM[problem.type]](problem.u, problem.v)
@@ -119,7 +119,7 @@ def answer_of(completion: str) -> str | None:
     return " ".join(words[len(words) - words[::-1].index(ANSWER_WORD) :])
 
 
-def is_correct(problem: Problem | str, completion: str) -> bool:
+def is_correct(problem: Exercise | str, completion: str) -> bool:
     """The truth: whether the completion's final answer is right, in whatever right spelling.
 
     For evaluation only. What comes before the answer is not judged; anything after it, or a missing part, is wrong.
@@ -127,7 +127,7 @@ def is_correct(problem: Problem | str, completion: str) -> bool:
     Raises:
         ValueError: `problem` is a text that is no prompt of this task.
     """
-    problem = Problem.parse(problem) if isinstance(problem, str) else problem
+    problem = Exercise.parse(problem) if isinstance(problem, str) else problem
     answer = answer_of(completion)
     if answer is None:
         return False
@@ -136,7 +136,7 @@ def is_correct(problem: Problem | str, completion: str) -> bool:
     return answer in _right_answers(problem)
 
 
-def _right_answers(problem: Problem) -> set[str]:
+def _right_answers(problem: Exercise) -> set[str]:
     forms = list(TAUGHT_FORMS[problem.type])
     u, v = problem.u, problem.v
     answers = {FORMS[form](u, v) for form in forms}

@@ -8,14 +8,14 @@ from __future__ import annotations
 import random
 
 from hero_lab.arena.answers import ANSWER_WORD, write_taught
-from hero_lab.arena.task import MAX_NUMBER, Problem
+from hero_lab.arena.task import MAX_NUMBER, Exercise
 
 __all__ = ["demonstrate", "slipped_number"]
 
 _OFFSETS = (-10, -2, -1, 1, 2, 10)
 
 
-def demonstrate(rng: random.Random, problem: Problem, slip: float = 0.0) -> str:
+def demonstrate(rng: random.Random, problem: Exercise, slip: float = 0.0) -> str:
     """A worked completion; each of its five steps slips with probability `slip`. Without a slip it is right."""
 
     def step(value: int) -> int:

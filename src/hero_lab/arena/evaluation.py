@@ -15,15 +15,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hero_lab.arena.answers import is_correct
 from hero_lab.arena.sampling import sample_completions
-from hero_lab.arena.task import Problem, Split, sample_problems, types_of
+from hero_lab.arena.task import Exercise, Split, sample_problems, types_of
 from hero_rl.rules import Groups, group_auroc
 
 __all__ = [
     "KINDS",
-    "Estimate",
     "Kind",
+    "Measured",
     "PromptAccuracy",
-    "Ranking",
+    "RankingQuality",
     "evaluate",
     "evaluate_reward_model",
     "held_out_problems",
@@ -35,15 +35,15 @@ KINDS: tuple[Kind, ...] = ("easy", "hard")
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Measured:
     """A mean over prompts with the half-width of its 95% t-interval; prompts are the independent units."""
 
     mean: float
     half_width: float
 
     @classmethod
-    def of(cls, per_prompt: Float[Tensor, " P"]) -> Estimate:
-        """Estimate from one value a prompt; with fewer than two the half-width is infinite."""
+    def of(cls, per_prompt: Float[Tensor, " P"]) -> Measured:
+        """Mean from one value a prompt; with fewer than two the half-width is infinite."""
         from scipy.stats import t
 
         count = len(per_prompt)
@@ -67,7 +67,7 @@ class PromptAccuracy:
 
     def estimates(self) -> dict[str, dict[str, float]]:
         """Mean and half-width of the 95% interval over prompts, of both, as plain data."""
-        return {name: asdict(Estimate.of(torch.tensor(values))) for name, values in self.to_dict().items()}
+        return {name: asdict(Measured.of(torch.tensor(values))) for name, values in self.to_dict().items()}
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain data."""
@@ -80,17 +80,17 @@ class PromptAccuracy:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankingQuality:
     """AUROC of a reward model on one kind of prompt: over all rollouts, and the mean over mixed groups."""
 
     pooled: float
-    mixed: Estimate
+    mixed: Measured
 
 
-def held_out_problems(kind: Kind, split: Split, count: int, seed: int = 0) -> list[Problem]:
+def held_out_problems(kind: Kind, split: Split, count: int, seed: int = 0) -> list[Exercise]:
     """`count` different problems of a kind from a split."""
     rng = random.Random(f"evaluation {kind} {split} {seed}")
-    drawn: dict[Problem, None] = {}
+    drawn: dict[Exercise, None] = {}
     for problem in sample_problems(rng, types_of(kind), split):
         drawn[problem] = None
         if len(drawn) == count:
@@ -120,7 +120,7 @@ def evaluate(
 def prompt_accuracy(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    problems: Sequence[Problem],
+    problems: Sequence[Exercise],
     *,
     samples: int,
     temperature: float,
@@ -140,7 +140,7 @@ def evaluate_reward_model(
     prompts: int = 400,
     samples: int = 8,
     seed: int = 0,
-) -> dict[Kind, Ranking]:
+) -> dict[Kind, RankingQuality]:
     """How well a saved reward model ranks a saved policy's rollouts, against the oracle."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -150,7 +150,7 @@ def evaluate_reward_model(
     tokenizer = AutoTokenizer.from_pretrained(policy_path)
     reward_model = LocalRewardModel(ArenaRewardModel.from_pretrained(reward_model_path), tokenizer)
     policy = AutoModelForCausalLM.from_pretrained(policy_path).eval()
-    results: dict[Kind, Ranking] = {}
+    results: dict[Kind, RankingQuality] = {}
     for kind in KINDS:
         problems = held_out_problems(kind, split, prompts, seed)
         texts = [problem.prompt for problem in problems]
@@ -166,16 +166,16 @@ def evaluate_reward_model(
     return results
 
 
-def _truth(problems: Sequence[Problem], rollouts: Sequence[Sequence[str]]) -> Float[Tensor, "P S"]:
+def _truth(problems: Sequence[Exercise], rollouts: Sequence[Sequence[str]]) -> Float[Tensor, "P S"]:
     rows = zip(problems, rollouts, strict=True)
     return torch.tensor([[float(is_correct(problem, rollout)) for rollout in group] for problem, group in rows])
 
 
-def _ranking(score: Float[Tensor, " B"], truth: Float[Tensor, "P S"]) -> Ranking:
+def _ranking(score: Float[Tensor, " B"], truth: Float[Tensor, "P S"]) -> RankingQuality:
     def auroc(group: Tensor) -> Tensor:
         return group_auroc(score, truth.flatten(), Groups.of(group))
 
     prompts, samples = truth.shape
     mixed = auroc(torch.arange(prompts).repeat_interleave(samples))
     pooled = auroc(torch.zeros(prompts * samples, dtype=torch.long))
-    return Ranking(pooled.item(), Estimate.of(mixed[~mixed.isnan()].float()))
+    return RankingQuality(pooled.item(), Measured.of(mixed[~mixed.isnan()].float()))

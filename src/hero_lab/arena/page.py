@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hero_lab.arena.demo import DemoResult
-    from hero_lab.arena.evaluation import Estimate
+    from hero_lab.arena.evaluation import Measured
 
 __all__ = ["caveat", "print_table", "sentence", "write_image", "write_page"]
 
@@ -106,7 +106,7 @@ def _regime(result: DemoResult) -> str:
     }[result.settings.arm.regime]
 
 
-def _pm(estimate: Estimate) -> str:
+def _pm(estimate: Measured) -> str:
     return f"{100 * estimate.mean:.1f} ± {100 * estimate.half_width:.1f}"
 
 

@@ -16,28 +16,28 @@ from hero_lab.arena.answers import ANSWER_WORD, FORMS, TAUGHT_FORMS, answer_of
 from hero_lab.arena.demonstrations import demonstrate, slipped_number
 from hero_lab.arena.sampling import sample_completions
 from hero_lab.arena.settings import PairSettings
-from hero_lab.arena.task import EASY_TYPES, Problem, ProblemType, sample_problems
+from hero_lab.arena.task import EASY_TYPES, Exercise, ProblemType, sample_problems
 
-__all__ = ["Pair", "build_pairs"]
+__all__ = ["Preference", "build_pairs"]
 
 # Prompts sampled at a time.
 _CHUNK = 512
 
-Corruption = Callable[[random.Random, Problem, str], str]
+Corruption = Callable[[random.Random, Exercise, str], str]
 
 
 @dataclass(frozen=True)
-class Pair:
+class Preference:
     """A prompt and two completions, the first of them the better."""
 
-    problem: Problem
+    problem: Exercise
     chosen: str
     rejected: str
 
 
 def build_pairs(
     policy: PreTrainedModel, noisy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: PairSettings
-) -> list[Pair]:
+) -> list[Preference]:
     """All pairs of the settings, shuffled.
 
     Raises:
@@ -60,7 +60,7 @@ def build_pairs(
     return pairs
 
 
-def _is_verified(problem: Problem, completion: str) -> bool:
+def _is_verified(problem: Exercise, completion: str) -> bool:
     (form,) = TAUGHT_FORMS[problem.type]
     return answer_of(completion) == FORMS[form](problem.u, problem.v)
 
@@ -72,10 +72,10 @@ def _rollout_pairs(
     settings: PairSettings,
     count: int,
     temperature: float,
-) -> list[Pair]:
+) -> list[Preference]:
     """Right against wrong rollouts of one prompt."""
     problems = sample_problems(rng, EASY_TYPES, "train")
-    pairs: list[Pair] = []
+    pairs: list[Preference] = []
     while len(pairs) < count:
         before = len(pairs)
         chunk = list(islice(problems, _CHUNK))
@@ -96,7 +96,7 @@ def _rollout_pairs(
     return pairs[:count]
 
 
-def _pair_up(problem: Problem, rollouts: list[str], partners: int) -> Iterator[Pair]:
+def _pair_up(problem: Exercise, rollouts: list[str], partners: int) -> Iterator[Preference]:
     """Each right rollout with different wrong ones, going round."""
     right = [rollout for rollout in rollouts if _is_verified(problem, rollout)]
     wrong = [rollout for rollout in rollouts if not _is_verified(problem, rollout)]
@@ -104,18 +104,18 @@ def _pair_up(problem: Problem, rollouts: list[str], partners: int) -> Iterator[P
         rejected = cycle(wrong)
         for chosen in right:
             for _ in range(min(partners, len(wrong))):
-                yield Pair(problem, chosen, next(rejected))
+                yield Preference(problem, chosen, next(rejected))
 
 
 def _corrupted_pairs(
-    rng: random.Random, verified: list[tuple[Problem, str]], corrupt: Corruption, count: int
-) -> Iterator[Pair]:
+    rng: random.Random, verified: list[tuple[Exercise, str]], corrupt: Corruption, count: int
+) -> Iterator[Preference]:
     for _ in range(count):
         problem, completion = rng.choice(verified)
-        yield Pair(problem, completion, corrupt(rng, problem, completion))
+        yield Preference(problem, completion, corrupt(rng, problem, completion))
 
 
-def _change_number(rng: random.Random, problem: Problem, completion: str) -> str:
+def _change_number(rng: random.Random, problem: Exercise, completion: str) -> str:
     """One number of the chain or the answer off."""
     words = completion.split()
     place = rng.choice([place for place, word in enumerate(words) if word.isdecimal()])
@@ -123,7 +123,7 @@ def _change_number(rng: random.Random, problem: Problem, completion: str) -> str
     return " ".join(words)
 
 
-def _change_length(rng: random.Random, problem: Problem, completion: str) -> str:
+def _change_length(rng: random.Random, problem: Exercise, completion: str) -> str:
     """Some of the last words missing, or some words too many."""
     words = completion.split()
     if rng.random() < 0.5:
@@ -131,17 +131,17 @@ def _change_length(rng: random.Random, problem: Problem, completion: str) -> str
     return _lengthen(rng, problem, completion)
 
 
-def _lengthen(rng: random.Random, problem: Problem, completion: str) -> str:
+def _lengthen(rng: random.Random, problem: Exercise, completion: str) -> str:
     """Some of its words again at the end."""
     words = completion.split()
     return " ".join(words + [rng.choice(words) for _ in range(rng.randint(1, 3))])
 
 
-def _turned(pair: Pair) -> Pair:
-    return Pair(pair.problem, pair.rejected, pair.chosen)
+def _turned(pair: Preference) -> Preference:
+    return Preference(pair.problem, pair.rejected, pair.chosen)
 
 
-def _change_shape(rng: random.Random, problem: Problem, completion: str) -> str:
+def _change_shape(rng: random.Random, problem: Exercise, completion: str) -> str:
     """The right numbers in the spelling of another easy type."""
     others: list[ProblemType] = [type_ for type_ in EASY_TYPES if type_ != problem.type]
     (form,) = TAUGHT_FORMS[rng.choice(others)]
@@ -149,9 +149,9 @@ def _change_shape(rng: random.Random, problem: Problem, completion: str) -> str:
     return f"{chain}{ANSWER_WORD} {FORMS[form](problem.u, problem.v)}"
 
 
-def _demonstration_pairs(rng: random.Random, slip: float) -> Iterator[Pair]:
+def _demonstration_pairs(rng: random.Random, slip: float) -> Iterator[Preference]:
     """Right against slipped demonstrations."""
     for problem in sample_problems(rng, EASY_TYPES, "train"):
         rejected = demonstrate(rng, problem, slip)
         if not _is_verified(problem, rejected):
-            yield Pair(problem, demonstrate(rng, problem), rejected)
+            yield Preference(problem, demonstrate(rng, problem), rejected)

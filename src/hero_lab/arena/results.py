@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hero_lab.arena.evaluation import KINDS, Estimate, Kind, PromptAccuracy
+from hero_lab.arena.evaluation import KINDS, Kind, Measured, PromptAccuracy
 
 if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
 
-__all__ = ["LABELS", "Difference", "Row", "differences", "rows"]
+__all__ = ["LABELS", "Difference", "MethodRow", "differences", "rows"]
 
 LABELS = {
     "hero": "HERO",
@@ -26,13 +26,13 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """One line of the table: accuracies by kind, sampled at temperature 1 and greedy, mean over the arm's seeds."""
 
     name: str
     label: str
-    sampled: dict[Kind, Estimate]
-    greedy: dict[Kind, Estimate]
+    sampled: dict[Kind, Measured]
+    greedy: dict[Kind, Measured]
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Difference:
     first: str
     second: str
     kind: Kind
-    gap: Estimate
+    gap: Measured
     seeds_won: int
     seeds: int
 
 
-def rows(result: DemoResult) -> list[Row]:
+def rows(result: DemoResult) -> list[MethodRow]:
     """The table: the policy before RL, then each arm."""
     table = [_row("start", "before RL", [result.start])]
     for name in result.settings.arms:
@@ -70,11 +70,11 @@ def differences(result: DemoResult) -> list[Difference]:
     return [_difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
 
 
-def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> Row:
-    def mean(field: str) -> dict[Kind, Estimate]:
+def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> MethodRow:
+    def mean(field: str) -> dict[Kind, Measured]:
         return {kind: _estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
 
-    return Row(name, label, mean("sampled"), mean("greedy"))
+    return MethodRow(name, label, mean("sampled"), mean("greedy"))
 
 
 def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference:
@@ -86,7 +86,7 @@ def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Diff
     return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
 
 
-def _estimate(seeds: list[list[float]]) -> Estimate:
+def _estimate(seeds: list[list[float]]) -> Measured:
     """Mean over seeds and prompts. Seeds are what varies between runs; with a single one, prompts are all there is."""
     values = torch.tensor(seeds, dtype=torch.float64)
-    return Estimate.of(values[0] if len(values) == 1 else values.mean(dim=1))
+    return Measured.of(values[0] if len(values) == 1 else values.mean(dim=1))

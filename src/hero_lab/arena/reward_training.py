@@ -8,7 +8,7 @@ from pathlib import Path
 from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
 
 from hero_lab.arena.language_model import fine_tune
-from hero_lab.arena.preferences import Pair, build_pairs
+from hero_lab.arena.preferences import Preference, build_pairs
 from hero_lab.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
 from hero_lab.arena.settings import LanguageModelSettings, RewardModelSettings
 from hero_lab.arena.task import PROMPT_END
@@ -71,7 +71,7 @@ def reward_model_from(
 def fit_bradley_terry(
     model: ArenaRewardModel,
     tokenizer: PreTrainedTokenizerFast,
-    pairs: Sequence[Pair],
+    pairs: Sequence[Preference],
     settings: RewardModelSettings,
 ) -> None:
     """Train the model in place to score the chosen above the rejected, as `hero train-rm` does."""
@@ -86,7 +86,7 @@ def fit_bradley_terry(
     model.eval()
 
 
-def _preference(pair: Pair) -> PreferencePair:
+def _preference(pair: Preference) -> PreferencePair:
     """The pair without an end of sequence: the model imagines it."""
     prompt = {"role": "user", "content": f"{pair.problem.prompt} "}
     chosen, rejected = ([prompt, {"role": "assistant", "content": text}] for text in (pair.chosen, pair.rejected))

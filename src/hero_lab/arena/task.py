@@ -3,7 +3,7 @@
 A problem is `T a *b +c d *e -f ?`, with `U = a b + c` and `V = d e - f`. The type `T` says what is asked about U and V.
 Words are parted by single spaces, and every word is one token.
 
-    >>> problem = Problem(type="M", a=3, b=4, c=5, d=6, e=7, f=8)
+    >>> problem = Exercise(type="M", a=3, b=4, c=5, d=6, e=7, f=8)
     >>> problem.prompt, problem.u, problem.v
     ('M 3 *4 +5 6 *7 -8 ?', 17, 34)
 """
@@ -25,7 +25,7 @@ __all__ = [
     "MAX_NUMBER",
     "PROMPT_END",
     "PROMPT_TOKENS",
-    "Problem",
+    "Exercise",
     "ProblemType",
     "Regime",
     "Split",
@@ -64,7 +64,7 @@ _PROMPT = re.compile(r"([MsfrSF/]) ([2-9]) \*([2-9]) \+([1-9]) ([2-9]) \*([2-9])
 
 
 @dataclass(frozen=True)
-class Problem:
+class Exercise:
     """One problem.
 
     Attributes:
@@ -135,7 +135,7 @@ class Problem:
         return "train"
 
     @classmethod
-    def parse(cls, prompt: str) -> Problem:
+    def parse(cls, prompt: str) -> Exercise:
         """Read a problem back from its prompt; surrounding whitespace is of no account.
 
         Raises:
@@ -153,7 +153,7 @@ def types_of(regime: Regime) -> tuple[ProblemType, ...]:
     return {"easy": EASY_TYPES, "hard": HARD_TYPES, "mixed": EASY_TYPES + HARD_TYPES}[regime]
 
 
-def sample_problems(rng: random.Random, types: tuple[ProblemType, ...], split: Split) -> Iterator[Problem]:
+def sample_problems(rng: random.Random, types: tuple[ProblemType, ...], split: Split) -> Iterator[Exercise]:
     """Draw problems without end, the type uniformly and then the numbers; a problem may come again."""
     while True:
         type_ = rng.choice(types)
@@ -162,11 +162,11 @@ def sample_problems(rng: random.Random, types: tuple[ProblemType, ...], split: S
         yield problem
 
 
-def _draw(rng: random.Random, type_: ProblemType) -> Problem | None:
+def _draw(rng: random.Random, type_: ProblemType) -> Exercise | None:
     """A problem with uniform numbers, or None where they do not suit the type."""
     a, b, d, e = (rng.randint(2, 9) for _ in range(4))
     c, f = rng.randint(1, 9), rng.randint(1, 9)
-    return Problem(type_, a, b, c, d, e, f) if _suits(type_, a * b + c, d * e - f) else None
+    return Exercise(type_, a, b, c, d, e, f) if _suits(type_, a * b + c, d * e - f) else None
 
 
 def _suits(type_: ProblemType, u: int, v: int) -> bool:

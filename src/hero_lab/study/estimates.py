@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hero_lab.arena.evaluation import Estimate, Kind
+from hero_lab.arena.evaluation import Kind, Measured
 from hero_lab.study.plan import PARTS
 from hero_lab.study.qualities import Quality
 
@@ -61,7 +61,7 @@ class Gap:
         p: two-sided, of the paired t-test; 1 where it is not defined.
     """
 
-    estimate: Estimate
+    estimate: Measured
     differences: tuple[float, ...]
     p: float
 
@@ -76,12 +76,12 @@ class Gap:
         return len(self.differences)
 
 
-def mean_of(frame: pandas.DataFrame, selection: Selection, measure: str, kind: Kind | str = "") -> Estimate | None:
+def mean_of(frame: pandas.DataFrame, selection: Selection, measure: str, kind: Kind | str = "") -> Measured | None:
     """Mean over seeds with its 95% t-interval; None without cells."""
     import torch
 
     values = selection.values(frame, measure, kind)
-    return Estimate.of(torch.tensor(values.to_numpy())) if len(values) else None
+    return Measured.of(torch.tensor(values.to_numpy())) if len(values) else None
 
 
 def gap_of(
@@ -98,4 +98,4 @@ def gap_of(
     ours, theirs = ours.reindex(seeds).to_numpy(), theirs.reindex(seeds).to_numpy()
     differences = ours - theirs
     p = 1.0 if (differences == differences[0]).all() else float(ttest_rel(ours, theirs).pvalue)
-    return Gap(Estimate.of(torch.tensor(differences)), tuple(differences.tolist()), p)
+    return Gap(Measured.of(torch.tensor(differences)), tuple(differences.tolist()), p)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hero_lab.arena.evaluation import KINDS, Estimate
+from hero_lab.arena.evaluation import KINDS, Measured
 from hero_lab.study.estimates import Gap, Selection, gap_of, mean_of
 from hero_lab.study.figures import CAPTIONS, write_figures
 from hero_lab.study.plan import PARTS, START, Part
@@ -286,7 +286,7 @@ def _rules(part: Part) -> list[str]:
     return [rule for rule in part.rules if rule != START]
 
 
-def _percent(estimate: Estimate | None) -> str:
+def _percent(estimate: Measured | None) -> str:
     if estimate is None:
         return ""
     width = f" ± {100 * estimate.half_width:.1f}" if estimate.half_width != float("inf") else ""

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from hero_lab.arena.answers import ANSWER_MARKER, is_correct, write_reference
 from hero_lab.arena.evaluation import held_out_problems
 from hero_lab.arena.sampling import sample_completions
-from hero_lab.arena.task import Problem, ProblemType, Regime
+from hero_lab.arena.task import Exercise, ProblemType, Regime
 from hero_rl.rules import Groups, group_auroc
 from hero_rl.verifiers import ExactVerifier
 
@@ -75,7 +75,7 @@ def rank(
     )
 
 
-def _problems(regime: Regime, prompts: int, seed: int) -> list[Problem]:
+def _problems(regime: Regime, prompts: int, seed: int) -> list[Exercise]:
     if regime != "mixed":
         return held_out_problems(regime, "development", prompts, seed)
     return [problem for kind in ("easy", "hard") for problem in held_out_problems(kind, "development", prompts, seed)]
@@ -98,7 +98,7 @@ def _scores(
 
 
 def _verdicts(
-    problems: list[Problem], rollouts: list[list[str]], blind_types: Sequence[ProblemType], seed: int
+    problems: list[Exercise], rollouts: list[list[str]], blind_types: Sequence[ProblemType], seed: int
 ) -> Float[Tensor, " B"]:
     rng = random.Random(f"references {seed}")
     verifier = ExactVerifier(marker=ANSWER_MARKER)

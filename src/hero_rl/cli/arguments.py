@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
+from hero_rl.errors import ConfigError
 from hero_rl.settings import is_name
 
-__all__ = ["RunArguments", "finished", "interrupted", "parse"]
+if TYPE_CHECKING:
+    from hero_rl.verifiers import Processes
+
+__all__ = ["RunArguments", "bar", "finished", "interrupted", "overrides_of", "parse", "processes_of"]
 
 Arguments = TypeVar("Arguments")
 
@@ -47,11 +52,44 @@ def finished(arguments: RunArguments, places: Mapping[str, object]) -> int:
     return 0
 
 
-def interrupted(verb: str, argv: list[str]) -> int:
-    """Say how an interrupted run goes on; returns the exit code."""
-    again = " ".join(argument for argument in argv if argument != "--resume")
-    print(f"\ninterrupted; continue with: hero {verb} {again} --resume", file=sys.stderr)
+def interrupted(verb: str, argv: list[str], flag: str | None = None) -> int:
+    """Say how an interrupted call goes on, with a flag or without; returns the exit code."""
+    kept = [argument for argument in argv if argument not in ("--resume", "--restart")]
+    again = shlex.join([*kept, *([flag] if flag else [])])
+    print(f"\ninterrupted; go on with: hero {verb} {again}", file=sys.stderr)
     return 130
+
+
+def bar(shown: bool, **settings: Any) -> Any:
+    """A bar of tqdm's on a terminal, from one second on."""
+    from tqdm import tqdm
+
+    return tqdm(**settings, disable=not shown or not sys.stderr.isatty(), delay=1.0, leave=False)
+
+
+def overrides_of(rest: list[str], blocks: Collection[str], verb: str) -> dict[str, Any]:
+    """The settings by dotted name that a verb takes beside its own arguments: those of some blocks.
+
+    Raises:
+        ConfigError: an argument is of none of them.
+    """
+    from hero_rl.settings import parse_overrides
+
+    overrides = parse_overrides(rest)
+    for name in overrides:
+        if name.partition(".")[0] not in blocks or "." not in name:
+            raise ConfigError(f"--{name}: unknown argument; see hero {verb} --help")
+    return overrides
+
+
+def processes_of(arguments: Any) -> Processes:
+    """The processes that `--workers`, `--seconds` and `--memory_mb` ask for."""
+    from hero_rl.settings import resolve
+    from hero_rl.verifiers import Processes
+
+    return resolve(
+        {name: getattr(arguments, name) for name in ("workers", "seconds", "memory_mb")}, {}, "--", Processes
+    )
 
 
 def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tuple[Arguments, list[str]]:

@@ -13,7 +13,7 @@ from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hero_rl.evaluation.comparison import Comparison, Run
+    from hero_rl.evaluation.comparison import MethodComparison, Run
 
 __all__ = ["run"]
 
@@ -95,7 +95,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _write(arguments: _Arguments, comparison: Comparison, runs: list[Run]) -> list[Path]:
+def _write(arguments: _Arguments, comparison: MethodComparison, runs: list[Run]) -> list[Path]:
     from hero_rl.evaluation.comparison import as_latex, as_markdown, curves_of
     from hero_rl.evaluation.comparison.curves import write_curves
     from hero_rl.files.whole import replacing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from hero_rl.cli.arguments import parse
+from hero_rl.cli.arguments import bar, interrupted, parse
 from hero_rl.errors import ConfigError
 
 __all__ = ["run"]
@@ -110,9 +109,7 @@ def run(argv: list[str]) -> int:
     try:
         made = _make(kind, arguments, rest)
     except KeyboardInterrupt:
-        again = shlex.join(argument for argument in argv if argument != "--restart")
-        print(f"\ninterrupted; go on with: hero data {again}", file=sys.stderr)
-        return 130
+        return interrupted("data", argv)
     if arguments.json:
         print(json.dumps(made.account | {"output_dir": str(made.folder), "kept": made.kept}))
     else:
@@ -149,15 +146,13 @@ def _make(kind: str, arguments: _Arguments, rest: list[str]) -> Any:
 
 def _bars(shown: bool) -> Callable[..., Any]:
     """Bars on a terminal, from one second on."""
-    from tqdm import tqdm
 
     @contextmanager
     def bars(what: str, total: int | None) -> Iterator[Callable[[float], object]]:
-        hidden = not shown or not sys.stderr.isatty()
         # Short numbers for bytes; small counts stay whole.
         scaled = total is None or total >= 100_000
-        with tqdm(total=total, desc=what, unit="", unit_scale=scaled, disable=hidden, delay=1.0, leave=False) as bar:
-            yield lambda done: bar.update(int(done) - bar.n)
+        with bar(shown, total=total, desc=what, unit="", unit_scale=scaled) as one:
+            yield lambda done: one.update(int(done) - one.n)
 
     return bars
 

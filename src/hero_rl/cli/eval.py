@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hero_rl.cli.arguments import parse
+from hero_rl.cli.arguments import bar, interrupted, parse
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,9 +75,7 @@ def run(argv: list[str]) -> int:
     try:
         result = _evaluate(arguments, config)
     except KeyboardInterrupt:
-        again = shlex.join(argument for argument in argv if argument != "--restart")
-        print(f"\ninterrupted; every response is kept, go on with: hero eval {again}", file=sys.stderr)
-        return 130
+        return interrupted("eval", argv)
     if arguments.json:
         print(json.dumps(result))
     else:
@@ -139,23 +136,20 @@ def _evaluate(arguments: _Arguments, config: EvalConfig) -> dict[str, Any]:
 @contextmanager
 def _bars(shown: bool) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each step on a terminal, from one second on; hands out what is told of the progress."""
-    from tqdm import tqdm
-
     bars: dict[str, Any] = {}
 
     def moved(what: str, done: int, total: int) -> None:
         if what not in bars:
-            for bar in bars.values():
-                bar.close()
-            quiet = not shown or not sys.stderr.isatty()
-            bars[what] = tqdm(total=total, desc=what, disable=quiet, delay=1.0, leave=False, initial=done - 1)
+            for one in bars.values():
+                one.close()
+            bars[what] = bar(shown, total=total, desc=what, initial=done - 1)
         bars[what].update(done - bars[what].n)
 
     try:
         yield moved
     finally:
-        for bar in bars.values():
-            bar.close()
+        for one in bars.values():
+            one.close()
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def run(argv: list[str]) -> int:
     try:
         return _show(arguments, rest) if arguments.what == "show" else _run(arguments, rest)
     except KeyboardInterrupt:
-        return interrupted("recipe", argv)
+        return interrupted("recipe", argv, "--resume")
 
 
 def _list(arguments: _Arguments) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from hero_rl.cli.arguments import bar, overrides_of, processes_of
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from hero_rl.rollouts import Columns, RolloutReader
 
 __all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "settings_of"]
-
-_BLOCKS = ("rule", "verifier", "reward_model")
-_USUAL_TYPES = {"rule": "hero", "verifier": "math", "reward_model": "local"}
 
 
 @dataclass(kw_only=True)
@@ -84,21 +81,15 @@ def columns_of(arguments: RolloutArguments) -> Columns:
 @contextmanager
 def reading_bar(reader: RolloutReader, shown: bool) -> Iterator[Callable[[float], object]]:
     """A bar over the bytes of a file on a terminal, from one second on; hands out what is told of the position."""
-    with _bar(shown, total=reader.size, desc=reader.path.name, unit="B", unit_scale=True) as bar:
-        yield lambda position: bar.update(int(position) - bar.n)
+    with bar(shown, total=reader.size, desc=reader.path.name, unit="B", unit_scale=True) as shown_bar:
+        yield lambda position: shown_bar.update(int(position) - shown_bar.n)
 
 
 @contextmanager
 def counting_bar(total: int, what: str, shown: bool) -> Iterator[Callable[[], object]]:
     """A bar over so many things of one kind on a terminal, from one second on; hands out what is called after each."""
-    with _bar(shown, total=total, desc=what) as bar:
-        yield lambda: bar.update(1)
-
-
-def _bar(shown: bool, **settings: Any) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(**settings, disable=not shown or not sys.stderr.isatty(), delay=1.0, leave=False)
+    with bar(shown, total=total, desc=what) as shown_bar:
+        yield lambda: shown_bar.update(1)
 
 
 def settings_of(arguments: RolloutArguments, rest: list[str], verb: str) -> Rescoring:
@@ -107,27 +98,15 @@ def settings_of(arguments: RolloutArguments, rest: list[str], verb: str) -> Resc
     Raises:
         ConfigError: an unknown or wrong setting, under the name that the user gave.
     """
-    from pydantic import ValidationError
-
     from hero_rl.rescoring import Rescoring
-    from hero_rl.training.configs.policy import lay_over, parse_overrides
+    from hero_rl.settings import resolve
 
-    overrides = parse_overrides(rest)
-    for name in overrides:
-        if name.partition(".")[0] not in _BLOCKS or "." not in name:
-            raise ConfigError(f"--{name}: unknown argument; see hero {verb} --help")
+    overrides = overrides_of(rest, ("rule", "verifier", "reward_model"), verb)
     _refuse_both(arguments, overrides)
-    named = {name.partition(".")[0] for name in overrides}
-    blocks: dict[str, Any] = {block: {"type": kind} for block, kind in _USUAL_TYPES.items() if block in named}
-    processes = {name: getattr(arguments, name) for name in ("workers", "seconds", "memory_mb")}
-    try:
-        return Rescoring.model_validate(
-            lay_over(blocks, overrides)
-            | {"verifier_processes": processes}
-            | {name: getattr(arguments, name) for name in ("batch_groups", "max_missing")}
-        )
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(mistake, blocks) for mistake in error.errors())) from None
+    raw: dict[str, Any] = {name: getattr(arguments, name) for name in ("batch_groups", "max_missing")}
+    if any(name.startswith("verifier.") for name in overrides):
+        raw["verifier"] = {"type": "math"}
+    return resolve(raw | {"verifier_processes": processes_of(arguments)}, overrides, "--", Rescoring)
 
 
 def _refuse_both(arguments: RolloutArguments, overrides: dict[str, Any]) -> None:
@@ -138,15 +117,3 @@ def _refuse_both(arguments: RolloutArguments, overrides: dict[str, Any]) -> None
             raise ConfigError(
                 f"--{column}_column keeps what the file has, --{asked[0]} makes it anew; give one of them"
             )
-
-
-def _explain(mistake: Any, blocks: dict[str, Any]) -> str:
-    """One line a mistake, under the name that the user gave."""
-    block, *where = map(str, mistake["loc"])
-    if block == "verifier_processes":
-        block = ""
-    elif where and where[0] == blocks.get(block, {}).get("type"):
-        where = where[1:]  # pydantic names the member of a union, which no argument does
-    message = mistake["msg"].removeprefix("Value error, ")
-    message = "unknown setting" if mistake["type"] == "extra_forbidden" else message
-    return f"--{'.'.join(part for part in (block, *where) if part)}: {message}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hero_rl.cli.arguments import parse
+from hero_rl.cli.arguments import interrupted, parse
 from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, reading_bar, settings_of
 
 if TYPE_CHECKING:
@@ -63,9 +62,7 @@ def run(argv: list[str]) -> int:
         settings = settings_of(arguments, rest, "score")
         reader, found = _rescore(arguments, settings)
     except KeyboardInterrupt:
-        again = shlex.join(argument for argument in argv if argument != "--restart")
-        print(f"\ninterrupted; go on with: hero score {again}", file=sys.stderr)
-        return 130
+        return interrupted("score", argv)
     result = _result(found, settings, reader)
     if arguments.json:
         print(json.dumps(result | {"output": str(arguments.output)}))

@@ -41,7 +41,7 @@ def run(argv: list[str]) -> int:
     try:
         return with_engine(config, arguments)
     except KeyboardInterrupt:
-        return interrupted("sft", argv)
+        return interrupted("sft", argv, "--resume")
 
 
 def _with_trl(config: Any, arguments: RunArguments) -> int:

@@ -44,7 +44,7 @@ def run(argv: list[str]) -> int:
     try:
         return with_engine(config, arguments)
     except KeyboardInterrupt:
-        return interrupted("train", argv)
+        return interrupted("train", argv, "--resume")
 
 
 def _with_trl(config: Any, arguments: RunArguments) -> int:

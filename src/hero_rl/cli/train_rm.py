@@ -48,7 +48,7 @@ def run(argv: list[str]) -> int:
     try:
         result = train_reward_model(config, resume=arguments.resume, progress=not arguments.json)
     except KeyboardInterrupt:
-        return interrupted("train-rm", argv)
+        return interrupted("train-rm", argv, "--resume")
     if os.environ.get("RANK", "0") != "0":
         return 0
     if arguments.json:

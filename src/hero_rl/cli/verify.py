@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from hero_rl.cli.arguments import parse
+from hero_rl.cli.arguments import bar, overrides_of, parse, processes_of
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
     from hero_rl.rescoring.quality import Share
     from hero_rl.rescoring.verdicts import FileVerdicts
-    from hero_rl.verifiers import Pair, Processes, Verdict
+    from hero_rl.verifiers import Pair, Verdict
 
 __all__ = ["run"]
 
@@ -67,6 +67,9 @@ class _Arguments:
     output: Path | None = None
     """Write the rows with their verdicts to this file; an interrupted call goes on where it was."""
 
+    restart: bool = False
+    """Begin anew, whatever an interrupted call left."""
+
     wrong: int = 0
     """Show so many rows whose verdict is not their label; an abstention never is."""
 
@@ -89,7 +92,7 @@ def run(argv: list[str]) -> int:
     verifier = _verifier(rest)
     from hero_rl.verifiers import Pair, in_processes
 
-    running = in_processes(verifier, _processes(arguments))
+    running = in_processes(verifier, processes_of(arguments))
     one = arguments.reference is not None and arguments.completion is not None
     if (arguments.file is None) != one:
         raise ConfigError("give either a file or both --reference and --completion")
@@ -135,18 +138,6 @@ def _check_output(output: Path | None, source: Path) -> None:
         raise ConfigError(f"--output {output}: that is the input")
 
 
-def _processes(arguments: _Arguments) -> Processes:
-    from pydantic import ValidationError
-
-    from hero_rl.verifiers import Processes
-
-    try:
-        return Processes(workers=arguments.workers, seconds=arguments.seconds, memory_mb=arguments.memory_mb)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"--{first['loc'][0]}: {first['msg']}") from None
-
-
 def _one(verifier: Any, pair: Pair) -> Verdict:
     from hero_rl.verifiers import verdicts_of
 
@@ -154,35 +145,21 @@ def _one(verifier: Any, pair: Pair) -> Verdict:
 
 
 def _verifier(rest: list[str]) -> Any:
-    from pydantic import TypeAdapter, ValidationError
+    from hero_rl.rescoring import Rescoring
+    from hero_rl.settings import resolve
 
-    from hero_rl.training.configs.policy import lay_over, parse_overrides
-    from hero_rl.verifiers import AnyVerifier
-
-    overrides = parse_overrides(rest)
-    for name in overrides:
-        if not name.startswith("verifier."):
-            raise ConfigError(f"--{name}: unknown argument; see hero verify --help")
-    given = lay_over({"verifier": {"type": "math"}}, overrides)
-    try:
-        return TypeAdapter(AnyVerifier).validate_python(given["verifier"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(["--verifier", *map(str, first["loc"][1:])])
-        raise ConfigError(f"{name}: {first['msg']}") from None
+    overrides = overrides_of(rest, ("verifier",), "verify")
+    return resolve({"verifier": {"type": "math"}}, overrides, "--", Rescoring).verifier
 
 
 def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any) -> FileVerdicts:
-    from tqdm import tqdm
+    from hero_rl.rescoring.verdicts import PairColumns, verify_file
 
-    from hero_rl.rescoring.verdicts import Columns, verify_file
-
-    columns = Columns(
+    columns = PairColumns(
         arguments.reference_column, arguments.completion_column, arguments.question_column, arguments.label_column
     )
-    quiet = arguments.json or not sys.stderr.isatty()
-    with tqdm(unit="row", desc=path.name, disable=quiet, delay=1.0, leave=False) as bar:
-        return verify_file(path, verifier, columns, arguments.output, settings, bar.update)
+    with bar(not arguments.json, unit="row", desc=path.name) as shown:
+        return verify_file(path, verifier, columns, arguments.output, settings, arguments.restart, shown.update)
 
 
 def _print_one(verdict: Verdict, as_json: bool) -> None:

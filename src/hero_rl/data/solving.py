@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hero_rl.budget import FailureBudget
 from hero_rl.errors import GenerationError
 from hero_rl.files.partial import Partial
 from hero_rl.files.stages import Bars
@@ -52,14 +53,14 @@ def solve(
             bar(len(done))
             if len(done) < len(order):
                 with generator.build(sampling) as model:
-                    failed = 0
+                    budget = FailureBudget(max_missing, window=max(len(order), _FEW))
                     for made in model.generate(_requests(problems, sampling, done)):
-                        failed += made.text is None
-                        _refuse(failed, len(order), max_missing, made)
+                        if budget.add(int(made.text is None), 1):
+                            raise _too_many(budget, len(order), made)
                         if made.text is not None:
                             at, sample = order[made.key]
                             partial.add_batch([_line(problems[at], sample, made, model.model)], {"key": made.key})
-                        bar(len(partial.batches) + failed)
+                        bar(len(partial.batches) + budget.failed)
         write_lines(output, _in_order(partial, order))
         partial.remove()
 
@@ -84,12 +85,11 @@ def _line(problem: Problem, sample: int, made: Generated, model: str) -> bytes:
 def _in_order(partial: Partial, order: Mapping[str, tuple[int, int]]) -> Iterator[bytes]:
     """The rows in the order of the problems, whatever the order in which they came."""
     keys = [order[note["key"]] for note in partial.batches]
-    return (partial.row(place) for _, place in sorted(zip(keys, partial.places(), strict=True)))
+    return (partial.line(place) for _, place in sorted(zip(keys, partial.places(), strict=True)))
 
 
-def _refuse(failed: int, asked: int, max_missing: float, made: Generated) -> None:
-    if max_missing < 1 and made.failure and failed > max_missing * max(asked, _FEW):
-        raise GenerationError(
-            f"the generator failed on {failed} of {asked} requests, more than max_missing {max_missing:g} allows; the "
-            f"last: {made.failure}. What was written before is kept, and the same command goes on there"
-        )
+def _too_many(budget: FailureBudget, asked: int, made: Generated) -> GenerationError:
+    return GenerationError(
+        f"the generator failed on {budget.failed} of {asked} requests, more than max_missing {budget.share:g} allows; "
+        f"the last: {made.failure}. What was written before is kept, and the same command goes on there"
+    )

@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hero_rl.budget import FailureBudget
 from hero_rl.data.card import (
     Made,
     files_of,
@@ -122,11 +123,12 @@ def _decide(
         if hasattr(verifier, "__exit__"):
             stack.enter_context(verifier)  # pyright: ignore[reportArgumentType]
         checker = stack.enter_context(config.checker.build(config.sampling)) if config.checker else None
+        budget = FailureBudget(config.max_missing, window=AT_A_TIME)
         kept = sum(note["kept"] for note in partial.batches)
         rest = islice(candidates, sum(note["asked"] for note in partial.batches), None)
         bar(kept)
         while kept < config.size and (chunk := list(islice(rest, AT_A_TIME))):
-            rows = _decisions(chunk, config, verifier, checker)
+            rows = _decisions(chunk, config, verifier, checker, budget)
             kept += (now := sum(row["decision"] == "keep" for row in rows))
             partial.add_batch(list(map(_line, rows)), {"asked": len(rows), "kept": now})
             bar(kept)
@@ -135,12 +137,16 @@ def _decide(
 
 
 def _decisions(
-    chunk: Sequence[Problem], config: TextbookConfig, verifier: Verifier | BatchVerifier, checker: Generator | None
+    chunk: Sequence[Problem],
+    config: TextbookConfig,
+    verifier: Verifier | BatchVerifier,
+    checker: Generator | None,
+    budget: FailureBudget,
 ) -> list[dict[str, Any]]:
     """A row for each question: what was decided, by whom and why."""
     verdicts = _verdicts(chunk, config, verifier)
     unsure = [problem for problem, verdict in zip(chunk, verdicts, strict=True) if _word(verdict) is None]
-    opinions = dict(zip([p.id for p in unsure], _opinions(unsure, config, checker), strict=True))
+    opinions = dict(zip([p.id for p in unsure], _opinions(unsure, config, checker, budget), strict=True))
     rows = []
     for problem, verdict in zip(chunk, verdicts, strict=True):
         said = _word(verdict)
@@ -173,12 +179,14 @@ def _verdicts(
     return [found.get(problem.id) for problem in chunk]
 
 
-def _opinions(problems: Sequence[Problem], config: TextbookConfig, checker: Generator | None) -> list[Opinion]:
+def _opinions(
+    problems: Sequence[Problem], config: TextbookConfig, checker: Generator | None, budget: FailureBudget
+) -> list[Opinion]:
     if checker is None:
         return [Opinion(True, None, "")] * len(problems)
     opinions = ask(checker, problems, config.sampling.seed)
     failed = [opinion for opinion in opinions if opinion.why == "failed"]
-    if config.max_missing < 1 and len(failed) > config.max_missing * max(len(problems), AT_A_TIME):
+    if budget.add(len(failed), len(problems)):
         raise GenerationError(
             f"the checker failed on {len(failed)} of {len(problems)} questions, more than max_missing "
             f"{config.max_missing:g} allows; the last: {failed[-1].reply}. What it said before is kept, and the same "

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.files.partial import Partial
 from hero_rl.files.rows import Text
@@ -145,7 +146,7 @@ class _Judge:
 
     def __init__(self, verifier: Verifier | BatchVerifier, max_missing: float) -> None:
         self._verifier = verifier
-        self._max_missing = max_missing
+        self._budget = FailureBudget(max_missing, window=AT_A_TIME)
 
     def lines(self, found: Sequence[tuple[Rollout, Problem]]) -> list[bytes]:
         """The solutions as lines of a file of rollouts, their verdicts with them."""
@@ -156,11 +157,11 @@ class _Judge:
 
     def _refuse_failures(self, verdicts: Sequence[Verdict]) -> None:
         failures = Counter(verdict.reason.value for verdict in verdicts if verdict.reason in FAILURES)
-        if self._max_missing < 1 and failures.total() > self._max_missing * max(len(verdicts), AT_A_TIME):
+        if self._budget.add(failures.total(), len(verdicts)):
             said = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in failures.most_common())
             raise UnscorableError(
                 f"the verifier failed on {failures.total()} of {len(verdicts)} solutions ({said}), more than "
-                f"max_missing {self._max_missing:g} allows; what was judged before is kept, and the same command goes "
+                f"max_missing {self._budget.share:g} allows; what was judged before is kept, and the same command goes "
                 "on there"
             )
 

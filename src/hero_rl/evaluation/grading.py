@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from hero_rl.budget import FailureBudget
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
@@ -70,8 +71,7 @@ class Grader:
         self.name = name
         self._verifier = verifier
         self._scorer = Scorer(verifier)
-        self._max_missing = max_missing
-        self._heard = 0
+        self._budget = FailureBudget(max_missing, window=_AT_A_TIME)
 
     def grade(
         self, asked: Sequence[Wanted], responses: Responses, folder: Path, moved: Callable[[int], object]
@@ -151,14 +151,11 @@ class Grader:
 
     def _refuse_failures(self, grades: Sequence[Grade]) -> None:
         why = Counter(grade.reason for grade in grades if grade.reason in FAILURES)
-        self._heard += len(grades) - why.total()
-        if self._max_missing < 1 and (
-            why.total() > self._max_missing * max(len(grades), _AT_A_TIME) or not self._heard
-        ):
+        if self._budget.add(why.total(), len(grades)) or self._budget.in_vain:
             reasons = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in why.items())
             raise UnscorableError(
                 f"the {self.name.partition('-')[0]} failed on {why.total()} of {len(grades)} responses, more than "
-                f"--max_missing {self._max_missing:g} allows ({reasons}); the grades that it gave are kept, and the "
+                f"--max_missing {self._budget.share:g} allows ({reasons}); the grades that it gave are kept, and the "
                 "same command goes on there"
             )
 
@@ -197,7 +194,7 @@ class _Kept:
 
 def _kept(journal: Journal) -> _Kept:
     kept = _Kept()
-    for _, line in journal.lines:
+    for _, line in journal.items():
         if "counters" in line:
             kept.count(line)
         elif {"id", "of", "verdict", "reason", "answer"} <= line.keys():

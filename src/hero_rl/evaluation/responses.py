@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hero_rl.errors import ConfigError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.journal import Journal
 from hero_rl.files.whole import replacing
 from hero_rl.generation import Generated, GenerationRequest, seed_of
@@ -19,6 +19,8 @@ __all__ = ["FACTS", "Responses", "Wanted", "wanted"]
 
 FACTS = ("seed", "sample", "finish_reason", "tokens")
 """What is known of a response besides its text."""
+
+_KEYS = ("id", "prompt", "completion", *FACTS)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,12 @@ class Responses:
         self.path = path
         self._partial = path.with_name(path.name + ".partial")
         finished = path.exists() and not self._partial.exists()
-        self._journal = Journal(path if finished else self._partial, keys=("id", "prompt", "completion", *FACTS))
-        self._places = {row["id"]: offset for offset, row in self._journal.lines}
-        self._journal.lines.clear()
+        self._journal = Journal(path if finished else self._partial)
+        try:
+            self._places = {row["id"]: place for place, row in self._journal.items(_KEYS)}
+        except DataError:
+            self._journal.close()
+            raise
 
     def __contains__(self, response: str) -> bool:
         return response in self._places

@@ -1,78 +1,99 @@
-"""A file of JSON lines that is only ever appended to, so that a killed run loses no line that it had finished."""
+"""A file of lines that is only ever appended to, so that a killed call loses no line that it had finished."""
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hero_rl.errors import DataError
+from hero_rl.errors import ConfigError, DataError
 
 __all__ = ["Journal"]
 
 
 class Journal:
-    """Appends lines, and gives back those that are whole; a last one that a kill cut short is cut off.
+    """Appends lines and gives them back by their place; a last one that a kill cut short is cut off.
 
     Attributes:
         path: the file; its folder is made.
-        lines: offset and content of the lines that were there, in their order.
+
+    Args:
+        path: the file.
+        begins: what a file of this kind begins with; one that begins with something else is refused.
 
     Raises:
-        DataError: a line before the last is damaged, which no kill does, or lacks a key; names file and line.
+        ConfigError: the file cannot be opened, is of another kind, or another process is writing it.
     """
 
-    def __init__(self, path: Path, keys: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, begins: bytes = b"") -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b")
-        self.lines: list[tuple[int, dict[str, Any]]] = []
-        self._end = 0
-        self._file.seek(0)
         try:
-            for number, line in enumerate(self._file, start=1):
-                self._take(line, number, keys)
-        except DataError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+        try:
+            self._lock(begins)
+        except ConfigError:
             self._file.close()
             raise
+        self._end = sum(len(line) for line in self._lines() if line.endswith(b"\n"))
         self._file.truncate(self._end)
 
-    def _take(self, line: bytes, number: int, keys: Sequence[str]) -> None:
-        row = _whole(line)
-        if row is None and line.endswith(b"\n"):
-            raise DataError(f"{self.path}:{number}: not a JSON object; put the line right, or take it out")
-        if row is None:
-            return
-        if missing := [key for key in keys if key not in row]:
-            raise DataError(f"{self.path}:{number}: no {missing[0]!r}; put the line right, or take it out")
-        self.lines.append((self._end, row))
-        self._end += len(line)
+    def _lock(self, begins: bytes) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(f"{self.path}: another process is writing it") from None
+        self._file.seek(0)
+        if not begins.startswith(self._file.read(len(begins))):
+            raise ConfigError(f"{self.path} is in the way: it is no file of an interrupted call")
+
+    def _lines(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        return iter(self._file)
 
     def append(self, lines: Iterable[bytes]) -> list[int]:
         """Append lines, their ends included; returns where each begins."""
-        offsets, text = [], bytearray()
+        places, text = [], bytearray()
         for line in lines:
-            offsets.append(self._end + len(text))
+            places.append(self._end + len(text))
             text += line
         self._file.write(text)
         self._file.flush()  # to the system, which outlives this process
         self._end += len(text)
-        return offsets
+        return places
 
-    def at(self, offset: int) -> dict[str, Any]:
-        """The line that begins there."""
-        self._file.seek(offset)
-        return json.loads(self._file.readline())
+    def items(self, keys: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Place and content of every line, each of them a JSON object with these keys.
+
+        Raises:
+            DataError: one is not, which no kill does; names file and line.
+        """
+        place = 0
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            missing = [key for key in keys if key not in row] if isinstance(row, dict) else []
+            if not isinstance(row, dict) or missing:
+                said = f"no {missing[0]!r}" if missing else "not a JSON object"
+                raise DataError(f"{self.path}:{number}: {said}; put the line right, or take it out")
+            yield place, row
+            place += len(line)
+
+    def line(self, place: int) -> bytes:
+        """The line that begins at a place."""
+        self._file.seek(place)
+        return self._file.readline()
+
+    def at(self, place: int) -> dict[str, Any]:
+        """The JSON object on the line that begins at a place."""
+        return json.loads(self.line(place))
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-def _whole(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) else None

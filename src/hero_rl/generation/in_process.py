@@ -15,41 +15,29 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from hero_rl.checkpoints import Checkpoint
 from hero_rl.errors import ConfigError
 from hero_rl.files.rows import Text
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
-from hero_rl.settings import Block
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
 
 
-class TransformersGeneratorConfig(Block):
+class TransformersGeneratorConfig(Checkpoint):
     """Where a model comes from and how it runs.
 
     Attributes:
         path: folder, or name on the Hugging Face hub, of a causal language model.
-        revision: branch, tag or commit on the hub.
-        trust_remote_code: run Python code that comes with the checkpoint. Off unless you say so.
-        dtype: of the weights; `auto` is what the checkpoint was saved in.
-        device: `auto` is the GPU if there is one, else the CPU.
-        attention: `auto` is transformers' choice; else the name of an implementation, such as `sdpa`.
         batch_size: completions that are written at one time; halved for good where memory runs out.
         chat: put the prompt through the model's chat template, a text as a user's message; else the text as it stands.
         chat_template: a Jinja template in the place of the tokenizer's own.
     """
 
     type: Literal["transformers"] = "transformers"
-    path: str
-    revision: str | None = None
-    trust_remote_code: bool = False
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: str = "auto"
-    attention: Annotated[str, Field(min_length=1)] = "auto"
     batch_size: Annotated[int, Field(gt=0)] = 16
     chat: bool = True
     chat_template: str | None = None
@@ -65,8 +53,11 @@ class TransformersGeneratorConfig(Block):
         Raises:
             ConfigError: there is no such model, or no chat template for `chat`.
         """
-        _check_folder(self.path)
-        model, tokenizer = _loaded(self)
+        from transformers import AutoModelForCausalLM
+
+        model, tokenizer = self._load(AutoModelForCausalLM, "causal language model", "generator.")
+        if self.chat_template is not None:
+            tokenizer.chat_template = self.chat_template
         return TransformersGenerator(model, tokenizer, sampling, self.path, self.batch_size, self.chat)
 
 
@@ -228,49 +219,6 @@ class TransformersGenerator:
         """Whether a text that ends a completion is in it; it may be that of a special token."""
         text = self._tokenizer.decode(tokens) if self.sampling.stop else ""
         return any(stop in text for stop in self.sampling.stop)
-
-
-def _check_folder(path: str) -> None:
-    folder = Path(path).expanduser()
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        inside = folder / "model"
-        hint = f"; did you mean {inside}?" if (inside / "config.json").is_file() else ""
-        raise ConfigError(f"generator.path: {path} holds no model: it has no config.json{hint}")
-    if not folder.is_dir() and (path.startswith(("/", ".", "~")) or folder.exists()):
-        raise ConfigError(f"generator.path: {path}: no such folder")
-
-
-def _loaded(config: TransformersGeneratorConfig) -> tuple[Any, Any]:
-    """Model, on its device, and tokenizer."""
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    source = {"revision": config.revision, "trust_remote_code": config.trust_remote_code}
-    attention = {} if config.attention == "auto" else {"attn_implementation": config.attention}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(config.path, **source)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            config.path, dtype=config.dtype, output_loading_info=True, **source, **attention
-        )
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
-        raise ConfigError(f"generator.path: no model can be loaded from {config.path}: {error}") from error
-    model, loading = loaded
-    if loading["missing_keys"]:
-        # Transformers fills what a checkpoint lacks with random numbers, and the texts would be as random.
-        missing = ", ".join(sorted(loading["missing_keys"])[:5])
-        raise ConfigError(
-            f"generator.path: {config.path} is no causal language model's: the checkpoint lacks {missing}"
-        )
-    if config.chat_template is not None:
-        tokenizer.chat_template = config.chat_template
-    device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return model.to(device), tokenizer
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"generator.device: {device!r} is not to be had here: {error}") from None
 
 
 def _ends_of(model: Any, tokenizer: Any) -> set[int]:

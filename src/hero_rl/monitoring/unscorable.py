@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-
+from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 
 __all__ = ["UnscorableWindow"]
@@ -14,13 +13,12 @@ _WINDOW = 256  # rollouts over which the share is taken: one bad prompt must not
 class UnscorableWindow:
     """Keeps count of the last 256 rollouts, or of the last batch if that is larger.
 
-    Attributes:
+    Args:
         most: the share of them that may be unscorable.
     """
 
     def __init__(self, most: float) -> None:
-        self.most = most
-        self._recent: deque[tuple[int, int]] = deque()
+        self._budget = FailureBudget(most, _WINDOW)
 
     def add(self, lost: int, total: int, about: str) -> None:
         """Take in one batch.
@@ -33,12 +31,9 @@ class UnscorableWindow:
         Raises:
             UnscorableError: the share is too large.
         """
-        self._recent.append((lost, total))
-        while sum(size for _, size in self._recent) - self._recent[0][1] >= _WINDOW:
-            self._recent.popleft()
-        all_lost, seen = (sum(column) for column in zip(*self._recent, strict=True))
-        if seen >= _WINDOW and all_lost / seen > self.most:
+        too_many = self._budget.add(lost, total)
+        if too_many and self._budget.asked >= _WINDOW:
             raise UnscorableError(
-                f"{all_lost} of the last {seen} rollouts could not be scored, more than max_unscorable = "
-                f"{self.most:.0%}; {about}"
+                f"{self._budget.failed} of the last {self._budget.asked} rollouts could not be scored, more than "
+                f"max_unscorable = {self._budget.share:.0%}; {about}"
             )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from hero_rl.rules import Rule
 
-__all__ = ["Finding", "Settings", "verl_findings"]
+__all__ = ["Finding", "NestedSettings", "verl_findings"]
 
 _GROUP_RELATIVE = ("grpo", "grpo_vectorized", "grpo_passk", "rloo", "rloo_vectorized")
 
@@ -45,7 +45,7 @@ def verl_findings(config: Mapping[str, Any], *, rule: Rule, own_reward_model: bo
         rule: the rule of the run.
         own_reward_model: whether the block `hero.reward_model` names one.
     """
-    settings = Settings(config)
+    settings = NestedSettings(config)
     return [
         *_on_the_trainer(settings),
         *_on_the_advantage(settings, rule),
@@ -54,7 +54,7 @@ def verl_findings(config: Mapping[str, Any], *, rule: Rule, own_reward_model: bo
     ]
 
 
-class Settings:
+class NestedSettings:
     """Nested mappings, read by dotted name."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Settings:
         return default if node is None else node
 
 
-def _on_the_trainer(settings: Settings) -> Iterator[Finding]:
+def _on_the_trainer(settings: NestedSettings) -> Iterator[Finding]:
     if not settings.get("trainer.use_v1", True):
         yield Finding("error", "trainer.use_v1", "HERO works in verl's v1 trainer alone: set it to true")
     mode = settings.get("trainer.v1.trainer_mode", "sync")
@@ -80,7 +80,7 @@ def _on_the_trainer(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", "critic.enable", "HERO's advantages do not come from a critic, which would train idly")
 
 
-def _on_the_advantage(settings: Settings, rule: Rule) -> Iterator[Finding]:
+def _on_the_advantage(settings: NestedSettings, rule: Rule) -> Iterator[Finding]:
     estimator = settings.get("algorithm.adv_estimator", "gae")
     divides = settings.get("algorithm.norm_adv_by_std_in_grpo", True)
     if estimator != "hero":
@@ -112,7 +112,7 @@ def _on_the_advantage(settings: Settings, rule: Rule) -> Iterator[Finding]:
         )
 
 
-def _on_the_reward(settings: Settings) -> Iterator[Finding]:
+def _on_the_reward(settings: NestedSettings) -> Iterator[Finding]:
     name = settings.get("reward.reward_manager.name", "naive")
     path = str(settings.get("reward.reward_manager.module.path", ""))
     source = settings.get("reward.reward_manager.source", "register")
@@ -125,7 +125,7 @@ def _on_the_reward(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _on_the_reward_model(settings: Settings, rule: Rule, own: bool) -> Iterator[Finding]:
+def _on_the_reward_model(settings: NestedSettings, rule: Rule, own: bool) -> Iterator[Finding]:
     pooled = settings.get("reward.reward_model.enable", False)
     if rule.needs_score and not own and not pooled:
         yield Finding(
@@ -148,13 +148,13 @@ def _on_the_reward_model(settings: Settings, rule: Rule, own: bool) -> Iterator[
         )
 
 
-def _type_of(settings: Settings) -> str:
+def _type_of(settings: NestedSettings) -> str:
     """The kind of `hero.reward_model`, behind its cache if it has one."""
     kind = settings.get("hero.reward_model.type", "local")
     return settings.get("hero.reward_model.inner.type", "local") if kind == "cached" else kind
 
 
-def _on_the_pool(settings: Settings) -> Iterator[Finding]:
+def _on_the_pool(settings: NestedSettings) -> Iterator[Finding]:
     """A reward model that verl itself serves."""
     if not settings.get("reward.reward_model.enable_resource_pool", False):
         yield Finding(

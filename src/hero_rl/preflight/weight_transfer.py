@@ -16,7 +16,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from hero_rl.preflight.verl import Finding, Settings
+from hero_rl.preflight.verl import Finding, NestedSettings
 
 __all__ = ["transfer_findings"]
 
@@ -37,7 +37,7 @@ def transfer_findings(config: Mapping[str, Any], *, offline: bool = False) -> It
         config: verl's, as nested mappings; what it does not name is taken to be verl's default.
         offline: read it from a folder alone.
     """
-    settings = Settings(config)
+    settings = NestedSettings(config)
     vllm = _vllm()
     path = settings.get("actor_rollout_ref.model.path")
     if settings.get("actor_rollout_ref.rollout.name") != "vllm" or (vllm and vllm < _REFUSING):

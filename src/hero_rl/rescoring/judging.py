@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
@@ -46,7 +46,7 @@ class Judge:
         self.verifier = verifier
         self.reward_model = reward_model
         self.max_missing = max_missing
-        self._answered: Counter[str] = Counter()
+        self._budgets: dict[str, FailureBudget] = {}
         self._scorer = Scorer(verifier or _Silent(), reward_model)
 
     @property
@@ -80,9 +80,8 @@ class Judge:
             self._refuse("verifier failed on", unjudged, len(rows), self.verifier)
 
     def _refuse(self, what: str, failed: int, asked: int, part: Any) -> None:
-        self._answered[what] += asked - failed
-        too_many = failed > self.max_missing * max(asked, _FEW) or not self._answered[what]
-        if self.max_missing < 1 and too_many:
+        budget = self._budgets.setdefault(what, FailureBudget(self.max_missing, _FEW))
+        if budget.add(failed, asked) or budget.in_vain:
             counters = getattr(part, "counters", {})
             said = ", ".join(f"{name.replace('_', ' ')} {int(count)}" for name, count in counters.items() if count)
             raise UnscorableError(

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
+from hero_rl.files.partial import Partial
 from hero_rl.files.rows import Place, as_text, read_rows
 from hero_rl.files.rows import field as column_of
+from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 
-__all__ = ["Columns", "FileVerdicts", "verify_file"]
+__all__ = ["FileVerdicts", "PairColumns", "verify_file"]
 
 _AT_A_TIME = 256
 _REFERENCES = ("reference", "gold")
@@ -26,7 +28,7 @@ _COMPLETIONS = ("completion", "response", "answer")
 
 
 @dataclass(frozen=True)
-class Columns:
+class PairColumns:
     """Where a file keeps what is compared.
 
     Attributes:
@@ -79,9 +81,10 @@ class FileVerdicts:
 def verify_file(
     path: Path,
     verifier: Verifier | BatchVerifier,
-    columns: Columns,
+    columns: PairColumns,
     output: Path | None = None,
     settings: Any = None,
+    restart: bool = False,
     progress: Callable[[int], object] = lambda rows: None,
 ) -> FileVerdicts:
     """Judge every row of a file.
@@ -94,25 +97,44 @@ def verify_file(
             `verdict_answer`; with a cascade also `rule_verdict` and `judge_verdict`. It appears whole or not at all:
             rows are collected in a file of the same name and `.partial`, from which the same call goes on after an
             interruption.
-        settings: what else the verdicts depend on, as JSON; a partial file of other settings is begun anew.
+        settings: what else the verdicts depend on, as JSON.
+        restart: begin anew, whatever an interrupted call left.
         progress: called with the number of rows that were just done.
 
     Raises:
+        ConfigError: what an interrupted call left is of another file, or of other columns or settings.
         DataError: a row lacks a column or holds no text there; the message names file and row. Nothing is written.
     """
     found = FileVerdicts()
     rows = _checked_rows(path, columns, found)
     head = {"input": _identity(path), "columns": vars(columns), "settings": settings}
-    with _Output(output, head) as kept:
-        while chunk := list(islice(rows, _AT_A_TIME)):
-            done = kept.verdicts(len(found.verdicts), len(chunk))
-            rest = chunk[len(done) :]
-            fresh, opinions = _judge(verifier, [pair for _, pair in rest]) if rest else ([], [])
-            kept.write([{**row, **said} for (row, _), said in zip(rest, opinions, strict=True)], fresh)
-            found.verdicts += [*done, *fresh]
-            progress(len(chunk))
-        if not found.verdicts:
-            raise DataError(f"{path}: no rows")
+    with Partial(output, head, restart) if output else nullcontext() as partial:
+        kept = [
+            Verdict.of(Reason(reason), answer)
+            for note in (partial.batches if partial else ())
+            for reason, answer in note["verdicts"]
+        ]
+        try:
+            while chunk := list(islice(rows, _AT_A_TIME)):
+                done = kept[len(found.verdicts) : len(found.verdicts) + len(chunk)]
+                rest = chunk[len(done) :]
+                fresh, opinions = _judge(verifier, [pair for _, pair in rest]) if rest else ([], [])
+                if partial and rest:
+                    judged = zip(rest, opinions, fresh, strict=True)
+                    lines = [_line({**row, **said}, verdict) for (row, _), said, verdict in judged]
+                    partial.add_batch(lines, {"verdicts": [[each.reason.value, each.answer] for each in fresh]})
+                found.verdicts += [*done, *fresh]
+                progress(len(chunk))
+            if not found.verdicts:
+                raise DataError(f"{path}: no rows")
+        except DataError:
+            if partial:
+                partial.remove()
+            raise
+        if partial and output:
+            with replacing(output) as file:
+                file.writelines(partial.rows())
+            partial.remove()
     return found
 
 
@@ -138,7 +160,7 @@ def _value(verdict: Verdict | None) -> float | None:
     return None if verdict is None or verdict.abstained else verdict.value
 
 
-def _checked_rows(path: Path, columns: Columns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
+def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
     """Each row with its pair; labels and places are noted on the way."""
     labelled: bool | None = None
     for place, row in read_rows(path):
@@ -174,70 +196,6 @@ def _label(value: Any, column: str, place: Place) -> bool:
     raise DataError(f"{place}: {column!r} must be 0, 1, true or false, not {value!r}")
 
 
-class _Output:
-    """The file that verdicts are written to, and what an interrupted call left of it."""
-
-    def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
-        self._path = path
-        self._head = head
-        self._kept: list[Verdict] = []
-
-    def __enter__(self) -> _Output:
-        if self._path is not None:
-            self._partial = self._path.with_name(self._path.name + ".partial")
-            self._resume()
-            self._file = self._partial.open("a", encoding="utf-8")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self._path is None:
-            return
-        self._file.close()
-        if kind is None:
-            self._finish()
-        elif kind is DataError:
-            self._partial.unlink(missing_ok=True)
-
-    def verdicts(self, start: int, count: int) -> list[Verdict]:
-        """Those of the rows from `start` on that are there already."""
-        return self._kept[start : start + count]
-
-    def write(self, rows: Sequence[dict[str, Any]], verdicts: Sequence[Verdict]) -> None:
-        """Append rows with their verdicts."""
-        if self._path is None:
-            return
-        for row, verdict in zip(rows, verdicts, strict=True):
-            said = {
-                "verdict": _value(verdict),
-                "verdict_reason": verdict.reason.value,
-                "verdict_answer": verdict.answer,
-            }
-            self._file.write(json.dumps({**row, **said}, ensure_ascii=False, default=str) + "\n")
-        self._file.flush()
-
-    def _resume(self) -> None:
-        """Keep what whole lines a partial file of the same call has."""
-        lines = self._partial.read_bytes().split(b"\n")[:-1] if self._partial.exists() else []
-        good = [json.dumps(self._head).encode()]
-        if lines[:1] == good:
-            for line in lines[1:]:
-                try:
-                    row = json.loads(line)
-                    self._kept.append(Verdict.of(Reason(row["verdict_reason"]), row["verdict_answer"]))
-                except (ValueError, KeyError, TypeError):
-                    break
-                good.append(line)
-        temporary = self._partial.with_name(self._partial.name + ".new")
-        temporary.write_bytes(b"\n".join(good) + b"\n")
-        os.replace(temporary, self._partial)
-
-    def _finish(self) -> None:
-        """Take the head off and give the file its name."""
-        assert self._path is not None
-        whole = self._partial.with_name(self._partial.name + ".new")
-        with self._partial.open("rb") as source, whole.open("wb") as target:
-            source.readline()
-            while block := source.read(2**20):
-                target.write(block)
-        os.replace(whole, self._path)
-        self._partial.unlink()
+def _line(row: dict[str, Any], verdict: Verdict) -> bytes:
+    said = {"verdict": _value(verdict), "verdict_reason": verdict.reason.value, "verdict_answer": verdict.answer}
+    return json.dumps({**row, **said}, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace") + b"\n"

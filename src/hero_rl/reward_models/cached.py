@@ -14,8 +14,8 @@ import json
 import logging
 import sqlite3
 import struct
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -96,9 +96,9 @@ class CachedRewardModel:
     A score is filed under the SHA-256 of the key and the conversation's canonical JSON, as its float32 bits. NaN is
     never filed: what failed is tried again. A conversation that is no JSON is scored each time.
 
-    The file is SQLite with a write-ahead log, opened anew for each call: threads, forks and other processes may use it
-    at one time, and one that is killed leaves whole scores only. Where reading or writing fails (disk full, locked for
-    a minute), the scores come from the reward model and the failure is counted.
+    The file is SQLite, opened anew for each call: threads, forks and other processes may use it at one time, and one
+    that is killed leaves whole scores only. Where reading or writing fails (disk full, locked for a minute), the scores
+    come from the reward model and the failure is counted.
 
     Attributes:
         inner: the reward model.
@@ -143,7 +143,8 @@ class CachedRewardModel:
         if asked:
             fresh = _checked(self.inner.score([conversations[row] for _, row in asked]), len(asked))
             found = {name: score for (name, _), score in zip(asked, fresh, strict=True)}
-            self._write({name: score for name, score in found.items() if isinstance(name, bytes) and score == score})
+            if filed := {name: score for name, score in found.items() if isinstance(name, bytes) and score == score}:
+                self._write(filed)
             known.update(found)
         scores = torch.tensor([known[name] for name in names], dtype=torch.float32)
         self._counts.add(hits=len(names) - len(asked), misses=len(asked), missing=int(scores.isnan().sum()))
@@ -159,36 +160,31 @@ class CachedRewardModel:
 
     def _read(self, names: list[bytes]) -> dict[bytes, float]:
         known: dict[bytes, float] = {}
-        try:
-            with closing(_connect(self.path, "rw")) as connection:
-                for name in dict.fromkeys(names):
-                    found = connection.execute("SELECT score FROM scores WHERE name = ?", (name,)).fetchone()
-                    if found is not None:
-                        known[name] = struct.unpack("<f", found[0])[0]
-        except sqlite3.OperationalError as error:
-            self._failed("read", error)
-        except (sqlite3.DatabaseError, struct.error) as error:
-            raise ConfigError(_damaged(self.path, error)) from None
+        with self._survives("read"), _opened(self.path) as connection:
+            for name in dict.fromkeys(names):
+                found = connection.execute("SELECT score FROM scores WHERE name = ?", (name,)).fetchone()
+                if found is not None:
+                    known[name] = struct.unpack("<f", found[0])[0]
         return known
 
     def _write(self, scores: Mapping[bytes, float]) -> None:
-        if not scores:
-            return
         rows = [(name, struct.pack("<f", score)) for name, score in scores.items()]
-        try:
-            with closing(_connect(self.path, "rw")) as connection, connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
-        except sqlite3.OperationalError as error:
-            self._failed("written", error)
-        except sqlite3.DatabaseError as error:
-            raise ConfigError(_damaged(self.path, error)) from None
+        with self._survives("written"), _opened(self.path) as connection:
+            connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?)", rows)
 
-    def _failed(self, done: str, error: Exception) -> None:
-        self._counts.add(cache_failures=1)
-        if not self._failure_logged:
-            _logger.warning("the scores in %s cannot be %s (logged once, counted always): %s", self.path, done, error)
-        self._failure_logged = True
+    @contextmanager
+    def _survives(self, done: str) -> Iterator[None]:
+        """Counts what the file fails at, and logs the first; a damaged one is an error."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            self._counts.add(cache_failures=1)
+            if not self._failure_logged:
+                said = "the scores in %s cannot be %s (logged once, counted always): %s"
+                _logger.warning(said, self.path, done, error)
+            self._failure_logged = True
+        except (sqlite3.DatabaseError, struct.error) as error:
+            raise ConfigError(_damaged(self.path, error)) from None
 
 
 def key_of(
@@ -214,16 +210,12 @@ def _checked(scores: Any, rows: int) -> list[float]:
     return given.where(given.isfinite(), torch.nan).tolist()
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+@contextmanager
+def _opened(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+    """A connection for one transaction, which waits a minute for others."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(address, uri=True, timeout=_SECONDS_FOR_OTHERS, isolation_level=None)
-    try:
-        # With a write-ahead log, a killed process loses nothing by this and a power cut the last scores at most.
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+    with closing(sqlite3.connect(address, uri=True, timeout=_SECONDS_FOR_OTHERS)) as connection, connection:
+        yield connection
 
 
 def _damaged(path: Path, error: object) -> str:
@@ -232,18 +224,19 @@ def _damaged(path: Path, error: object) -> str:
 
 def _prepare(path: Path) -> None:
     """Make the file, or make sure that it is one of ours, whole and writable."""
-    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
-
-    # SQLite does not wait for others while the kind of log is changed.
-    retrying = Retrying(
-        retry=retry_if_exception_type(_Locked),
-        stop=stop_after_delay(_SECONDS_FOR_OTHERS),
-        wait=wait_random(0.01, 0.1),
-        reraise=True,
-    )
     try:
-        with closing(_connect(path, "rwc")) as connection:
-            retrying(_make_ours, connection, path)
+        with _opened(path, "rwc") as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            owner = tuple(
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+            )
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if owner == (0, 0) and not tables:
+                connection.execute("CREATE TABLE scores (name BLOB PRIMARY KEY, score BLOB NOT NULL) WITHOUT ROWID")
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            elif owner != (_APPLICATION, _VERSION):
+                raise ConfigError(_damaged(path, "it is another program's, or another version's"))
             said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
         raise ConfigError(f"path: the file of scores {path} cannot be opened and written: {error}") from None
@@ -251,41 +244,3 @@ def _prepare(path: Path) -> None:
         raise ConfigError(_damaged(path, error)) from None
     if said != "ok":
         raise ConfigError(_damaged(path, said))
-
-
-class _Locked(sqlite3.OperationalError):
-    """Another process is at it."""
-
-
-def _make_ours(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        if _is_new(connection, path):
-            connection.execute("PRAGMA journal_mode = WAL")
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if _is_new(connection, path):
-                connection.execute("CREATE TABLE scores (name BLOB PRIMARY KEY, score BLOB NOT NULL) WITHOUT ROWID")
-                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise _Locked(str(error)) from None
-        raise
-
-
-def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is empty.
-
-    Raises:
-        ConfigError: it is another program's, or another version's.
-    """
-    # In one statement, hence at one moment.
-    owner, version, tables = connection.execute(
-        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),"
-        " (SELECT count(*) FROM sqlite_master)"
-    ).fetchone()
-    if (owner, version, tables) == (0, 0, 0):
-        return True
-    if (owner, version) != (_APPLICATION, _VERSION):
-        raise ConfigError(_damaged(path, "it is another program's, or another version's"))
-    return False

@@ -67,7 +67,7 @@ class GenerativeRewardModelConfig(InProcessConfig):
         """
         from transformers import AutoModelForCausalLM
 
-        model, tokenizer = self._load(AutoModelForCausalLM)
+        model, tokenizer = self._load(AutoModelForCausalLM, "causal language model")
         return GenerativeRewardModel(
             model,
             tokenizer,

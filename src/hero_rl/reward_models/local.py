@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from hero_rl.checkpoints import refuse_no_model
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.heads import Classifier, OwnCode, check_one_label
-from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel, check_checkpoint
+from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel
 from hero_rl.reward_models.rendering import Renderer, own_limit
 
 __all__ = ["LocalRewardModel", "LocalRewardModelConfig"]
@@ -39,7 +40,9 @@ class LocalRewardModelConfig(InProcessConfig):
         own = _own_class(self.path, self.revision)
         if own and not self.trust_remote_code:
             raise ConfigError(f"trust_remote_code: {self.path} needs Python code of its own; if you trust it, say true")
-        model, tokenizer = self._load(getattr(transformers, own or "AutoModelForSequenceClassification"))
+        model, tokenizer = self._load(
+            getattr(transformers, own or "AutoModelForSequenceClassification"), "reward model"
+        )
         if not own:
             check_one_label(model.config.num_labels, self.path)
         return LocalRewardModel(
@@ -87,7 +90,7 @@ def _own_class(path: str, revision: str | None) -> str | None:
     """The transformers class that loads the checkpoint by code of its own; None where transformers knows its class."""
     import transformers
 
-    check_checkpoint(path)
+    refuse_no_model(path)
     config, _ = transformers.PreTrainedConfig.get_config_dict(path, revision=revision)
     offered = config.get("auto_map") or {}
     if any(hasattr(transformers, name) for name in config.get("architectures") or ()):

@@ -19,7 +19,7 @@ from hero_rl.preflight.advantage_functions import AdvantageFunction, trl_advanta
 from hero_rl.preflight.probing import Names, advantages_of_rewards, advantages_of_rule, probe
 from hero_rl.preflight.verl import Finding, verl_findings
 from hero_rl.preflight.weight_transfer import transfer_findings
-from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.reward_models import AnyRewardModel, check_servers
 from hero_rl.rules import Hero
 from hero_rl.settings import lay_over, read_yaml, resolve
 from hero_rl.trainers.verl.settings import HeroSettings
@@ -126,19 +126,11 @@ def _on_references(config: VerlTrainConfig) -> Iterator[Finding]:
 
 def _on_server(block: AnyRewardModel | None, offline: bool) -> Iterator[Finding]:
     """A server that squeezes its scores, has other labels or does not answer."""
-    if isinstance(block, CachedRewardModelConfig):
-        block = block.inner
-    if offline or not isinstance(block, RemoteRewardModelConfig):
-        return
-    model = None
-    try:
-        model = block.load()
-        model.check()
-    except (ConfigError, OSError) as error:
-        yield Finding("error", "reward_model", str(error))
-    finally:
-        if model is not None:
-            model.close()
+    if not offline:
+        try:
+            check_servers(block)
+        except ConfigError as error:
+            yield Finding("error", "reward_model", str(error).removeprefix("reward_model: "))
 
 
 def _on_trl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:

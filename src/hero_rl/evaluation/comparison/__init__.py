@@ -10,16 +10,16 @@ from hero_rl.evaluation.comparison.latex import as_latex
 from hero_rl.evaluation.comparison.markdown import as_markdown
 from hero_rl.evaluation.comparison.paper import PAPER_TABLES, paper_rows
 from hero_rl.evaluation.comparison.runs import BenchmarkRun, Run, read_runs
-from hero_rl.evaluation.comparison.table import Cell, Comparison, Row, compare
+from hero_rl.evaluation.comparison.table import Entry, MethodComparison, Row, compare
 from hero_rl.evaluation.comparison.values import Column
 
 __all__ = [
     "PAPER_TABLES",
     "BenchmarkRun",
-    "Cell",
     "Column",
-    "Comparison",
     "Curve",
+    "Entry",
+    "MethodComparison",
     "Row",
     "Run",
     "as_latex",

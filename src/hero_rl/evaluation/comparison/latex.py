@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from itertools import groupby
 
-from hero_rl.evaluation.comparison.table import Cell, Comparison, Row
+from hero_rl.evaluation.comparison.table import Entry, MethodComparison, Row
 from hero_rl.evaluation.comparison.values import Column
 
 __all__ = ["as_latex"]
@@ -25,7 +25,7 @@ _SPECIAL = {
 _HEADS = {"easy": "Easy to verify", "hard": "Hard to verify"}
 
 
-def as_latex(comparison: Comparison) -> str:
+def as_latex(comparison: MethodComparison) -> str:
     r"""A `table*` for a document that has `\usepackage{booktabs}`: intervals below their numbers, notes below all.
 
     Names are escaped; letters that a plain LaTeX has none of lose their accents or become a question mark.
@@ -59,7 +59,7 @@ def as_latex(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _heads(comparison: Comparison) -> list[str]:
+def _heads(comparison: MethodComparison) -> list[str]:
     groups = [(kind, len(list(columns))) for kind, columns in groupby(comparison.columns, lambda c: c.kind)]
     spans = [rf"\multicolumn{{{count}}}{{c}}{{{_HEADS[kind]}}}" for kind, count in groups]
     rules, start = [], 2
@@ -86,7 +86,7 @@ def _row(row: Row) -> list[str]:
     return lines
 
 
-def _number(cell: Cell | None) -> str:
+def _number(cell: Entry | None) -> str:
     if cell is None or cell.estimate.value is None:
         return "--"
     number = f"{100 * cell.estimate.value:.1f}"
@@ -95,7 +95,7 @@ def _number(cell: Cell | None) -> str:
     return said + (rf"\rlap{{$^{{{cell.mark.replace('*', chr(92) + 'ast')}}}$}}" if cell.mark else "")
 
 
-def _interval(cell: Cell | None) -> str:
+def _interval(cell: Entry | None) -> str:
     if cell is None or cell.estimate.low is None or cell.estimate.high is None:
         return ""
     return rf"{{\scriptsize {100 * cell.estimate.low:.1f}--{100 * cell.estimate.high:.1f}}}"

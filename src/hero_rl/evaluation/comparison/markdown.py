@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hero_rl.evaluation.comparison.table import Cell, Comparison
+from hero_rl.evaluation.comparison.table import Entry, MethodComparison
 
 __all__ = ["as_markdown"]
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~"} | {"\n": " ", "\r": " "})
 
 
-def as_markdown(comparison: Comparison) -> str:
+def as_markdown(comparison: MethodComparison) -> str:
     """The table and its notes; names are escaped."""
     heads = [_text(column.label) for column in comparison.columns]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
@@ -19,7 +19,7 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n\n" + "\n".join(f"- {_text(note)}" for note in comparison.notes) + "\n"
 
 
-def _cell(cell: Cell | None) -> str:
+def _cell(cell: Entry | None) -> str:
     if cell is None or cell.estimate.value is None:
         return "–"
     number = f"{100 * cell.estimate.value:.1f}"

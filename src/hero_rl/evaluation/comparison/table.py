@@ -14,14 +14,14 @@ from hero_rl.evaluation.comparison.runs import Run
 from hero_rl.evaluation.comparison.values import KINDS, Column, Values, columns_of, common_problems
 from hero_rl.evaluation.statistics import Estimate, PairedTest, holm
 
-__all__ = ["LEVELS", "Cell", "Comparison", "Row", "compare", "last_steps"]
+__all__ = ["LEVELS", "Entry", "MethodComparison", "Row", "compare", "last_steps"]
 
 LEVELS = ((0.01, "**"), (0.05, "*"))
 """Corrected p-values below which a mark is set, the stronger first."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class Entry:
     """One number of the table, as a share.
 
     Attributes:
@@ -55,12 +55,12 @@ class Row:
     """
 
     name: str
-    cells: tuple[Cell | None, ...]
+    cells: tuple[Entry | None, ...]
     run: Run | None = None
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MethodComparison:
     """The table.
 
     Attributes:
@@ -108,7 +108,7 @@ def _row_data(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     }
 
 
-def _cell_data(cell: Cell) -> dict[str, Any]:
+def _cell_data(cell: Entry) -> dict[str, Any]:
     test = cell.test and {
         "difference": cell.test.difference.to_dict(),
         "p_value": cell.test.p_value,
@@ -127,7 +127,7 @@ def compare(
     common: bool = False,
     paper: str | None = None,
     seed: int = 0,
-) -> Comparison:
+) -> MethodComparison:
     """Make the table: of each method's runs the one with the last step.
 
     Args:
@@ -160,7 +160,7 @@ def compare(
     corrected = _corrected(tests, columns)
     against = None if reference is None else reference.name
     count = len(corrected)
-    return Comparison(
+    return MethodComparison(
         metric=metric,
         columns=tuple(columns),
         rows=(*_rows(shown, estimates, tests, columns, corrected), *_paper(paper, columns)),
@@ -216,11 +216,11 @@ def _rows(
     highest = [_highest(column) for column in zip(*estimates, strict=True)]
     rows = []
     for place, (run, numbers, row_tests) in enumerate(zip(shown, estimates, tests, strict=True)):
-        cells: list[Cell | None] = []
+        cells: list[Entry | None] = []
         for column, number, test, most in zip(columns, numbers, row_tests, highest, strict=True):
             p_value = corrected.get((place, column.benchmarks))
             best = number is not None and _shown(number) == most
-            cells.append(None if number is None else Cell(number, best, test, p_value))
+            cells.append(None if number is None else Entry(number, best, test, p_value))
         rows.append(Row(run.name, tuple(cells), run))
     return rows
 
@@ -242,6 +242,6 @@ def _paper(table: str | None, columns: Sequence[Column]) -> list[Row]:
     for name, averages in paper_rows(table).items() if table else ():
         by_kind = dict(zip(KINDS, averages, strict=True))
         shares = [round(by_kind[column.kind] / 100, 3) if column.is_average else None for column in columns]
-        cells = [None if share is None else Cell(Estimate(share)) for share in shares]
+        cells = [None if share is None else Entry(Estimate(share)) for share in shares]
         rows.append(Row(name, tuple(cells)))
     return rows

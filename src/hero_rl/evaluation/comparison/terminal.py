@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hero_rl.evaluation.comparison.table import Cell, Comparison
+from hero_rl.evaluation.comparison.table import Entry, MethodComparison
 
 __all__ = ["print_comparison"]
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
+def print_comparison(comparison: MethodComparison, console: Console) -> None:
     """Numbers with their intervals below them, then the notes."""
     for places in _pieces(comparison, console.width):
         console.print(_table(comparison, places))
@@ -22,7 +22,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text(note), style="dim", highlight=False)
 
 
-def _pieces(comparison: Comparison, width: int) -> list[list[int]]:
+def _pieces(comparison: MethodComparison, width: int) -> list[list[int]]:
     """Places of the columns that stand side by side."""
     places = list(range(len(comparison.columns)))
     if _width(comparison, places) <= width:
@@ -37,11 +37,11 @@ def _pieces(comparison: Comparison, width: int) -> list[list[int]]:
     return pieces
 
 
-def _width(comparison: Comparison, places: Sequence[int]) -> int:
+def _width(comparison: MethodComparison, places: Sequence[int]) -> int:
     return Console(width=10_000).measure(_table(comparison, places)).maximum
 
 
-def _table(comparison: Comparison, places: Sequence[int]) -> Table:
+def _table(comparison: MethodComparison, places: Sequence[int]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold", collapse_padding=True)
     table.add_column(comparison.metric, no_wrap=False)
     for place in places:
@@ -62,7 +62,7 @@ def _table(comparison: Comparison, places: Sequence[int]) -> Table:
     return table
 
 
-def _cell(cell: Cell | None) -> Text:
+def _cell(cell: Entry | None) -> Text:
     if cell is None or cell.estimate.value is None:
         return Text("–  ", style="dim")
     # Two places for the mark, so that numbers stand under each other.

@@ -13,13 +13,12 @@ import ray
 
 from hero_rl.errors import ConfigError
 from hero_rl.preflight import transfer_findings, verl_findings
-from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.trainers.verl.settings import HeroSettings, plain
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["check_endpoint", "check_nodes", "check_settings"]
+__all__ = ["check_nodes", "check_settings"]
 
 _SECONDS_TO_ANSWER = 300.0  # a worker's start and its import of verl, on a slow file system
 
@@ -54,21 +53,6 @@ def check_nodes() -> None:
     wrong = [f"node {address}: {problem}" for address, problem in said.items() if problem]
     if wrong:
         raise ConfigError("\n".join(["hero-rl is not active in Ray's workers:", *wrong]))
-
-
-def check_endpoint(reward_model: Any) -> None:
-    """Have the servers of a remote reward model score a few texts, if it is one.
-
-    Raises:
-        ConfigError: they do not answer, or give no raw logits; see `RemoteRewardModel.check`.
-    """
-    inner = reward_model.inner if isinstance(reward_model, CachedRewardModelConfig) else reward_model
-    if isinstance(inner, RemoteRewardModelConfig):
-        model = inner.load()
-        try:
-            model.check()
-        finally:
-            model.close()
 
 
 def plugin_problem() -> str:

@@ -24,10 +24,11 @@ from hero_rl.errors import AlarmError, ConfigError
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
+from hero_rl.reward_models import check_servers
 from hero_rl.rules import State
 from hero_rl.signals import Shaped
 from hero_rl.trainers.state import read_state, state_metrics, write_state
-from hero_rl.trainers.verl.checks import check_endpoint, check_nodes, check_settings
+from hero_rl.trainers.verl.checks import check_nodes, check_settings
 from hero_rl.trainers.verl.estimator import Handover, handed_over
 from hero_rl.trainers.verl.facts import columns_of, counted, described, for_validation
 from hero_rl.trainers.verl.reward_models import served_by_verl
@@ -56,7 +57,7 @@ class HeroSyncTrainer(PPOTrainerSync):
     def __init__(self, config: DictConfig) -> None:
         self.hero = read_settings(config)
         check_settings(config, self.hero)
-        check_endpoint(self.hero.reward_model)
+        check_servers(self.hero.reward_model)
         check_nodes()
         self.rule = self.hero.rule
         self.rule_state: State = self.rule.init()
@@ -71,7 +72,7 @@ class HeroSyncTrainer(PPOTrainerSync):
         """Check the reward model that verl serves, which is up by now, before the first rollout."""
         address = self.reward_loop_manager.reward_router_address
         if address is not None:
-            check_endpoint(served_by_verl(self.config.reward.reward_model, address))
+            check_servers(served_by_verl(self.config.reward.reward_model, address))
         super().on_init_end()
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:

@@ -11,13 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import (
-    AnyRewardModel,
-    CachedRewardModel,
-    LocalRewardModelConfig,
-    RemoteRewardModel,
-    RewardModel,
-)
+from hero_rl.reward_models import AnyRewardModel, LocalRewardModelConfig, load_and_check
 from hero_rl.trainers.state import STATE_FILE
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
 from hero_rl.training.configs.policy import TrainConfig
@@ -29,7 +23,6 @@ from hero_rl.training.trl.loading import (
     load_tokenizer,
     lora_config,
     model_arguments,
-    named,
     refuse_missing_folder,
     register_models,
 )
@@ -122,22 +115,10 @@ def _path_of(reward_model: AnyRewardModel | None) -> str:
     return reward_model.path if isinstance(reward_model, LocalRewardModelConfig) else ""
 
 
-def _loaded(reward_model: AnyRewardModel | None) -> RewardModel | None:
-    """The reward model, ready to score; servers that cannot serve as one are refused here, before any training."""
-    if reward_model is None:
-        return None
-    with named("reward_model"):
-        model = reward_model.load()
-    inner = model.inner if isinstance(model, CachedRewardModel) else model
-    if isinstance(inner, RemoteRewardModel):
-        inner.check()
-    return model
-
-
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
     config = run.config
     tokenizer = load_tokenizer(config.model, padding_side="left", truncation_side="left")
-    reward_model = _loaded(config.reward_model)
+    reward_model = load_and_check(config.reward_model) if config.reward_model else None
     if config.data.chat and tokenizer.chat_template is None:
         raise ConfigError(
             f"{config.model.path} has no chat template; give one as model.chat_template, or "

@@ -30,7 +30,7 @@ from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason
 from hero_rl.verifiers.processes.counting import Complaints, Counters
 from hero_rl.verifiers.processes.worker import Died, Garbled, NotLoaded, NotStarted, Silent, Stage, Worker
 
-__all__ = ["Check", "Limits", "Pool", "Said"]
+__all__ = ["Check", "Pool", "PoolLimits", "Said"]
 
 _SECONDS_TO_START = 60.0
 _PAUSES_BETWEEN_STARTS = (0.2, 1.0)
@@ -66,7 +66,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Limits:
+class PoolLimits:
     """What one check may take.
 
     Attributes:
@@ -124,7 +124,7 @@ class Pool:
     """
 
     def __init__(
-        self, payload: bytes, control: Stage, limits: Limits, most: int, counters: Counters, complaints: Complaints
+        self, payload: bytes, control: Stage, limits: PoolLimits, most: int, counters: Counters, complaints: Complaints
     ) -> None:
         self.control: Stage = control
         self.limits = limits

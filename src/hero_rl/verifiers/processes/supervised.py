@@ -27,7 +27,7 @@ from typing import Any
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import Pair, StagedVerifier, Verdict, Verifier
 from hero_rl.verifiers.processes.counting import Complaints, Counters, Memory
-from hero_rl.verifiers.processes.pool import Check, Limits, Pool, Said
+from hero_rl.verifiers.processes.pool import Check, Pool, PoolLimits, Said
 from hero_rl.verifiers.processes.worker import Stage, spawning
 
 __all__ = ["Supervised"]
@@ -226,7 +226,7 @@ class Supervised:
     def _workers(self) -> Pool:
         with self._lock:
             if self._pool is None:
-                limits = Limits(self.seconds, self.memory_mb, bool(getattr(self.verifier, "hang_is_wrong", False)))
+                limits = PoolLimits(self.seconds, self.memory_mb, bool(getattr(self.verifier, "hang_is_wrong", False)))
                 control: Stage = "judge" if self._staged else "verify"
                 # Nothing in it refers to this object, so that it is freed, and ends its workers, when nobody needs it.
                 self._pool = Pool(self._payload(), control, limits, self.workers, self._counters, self._complaints)
