@@ -174,6 +174,7 @@ TABLES = {
             (r"2\sqrt{2} \approx 2.83", r"\sqrt{8}"),
             (r"x = \frac{15}{11} \approx 1.36", r"x=\frac{15}{11}"),
             (r"\pi\approx 3.14", "3.14"),
+            (r"\frac{737}{39}", r"\frac{737}{39}\;\text{(about }18.9\text{ cards)}"),
             (r"\frac{737}{39}", r"\frac{737}{39} \approx 18.897"),
             (r"\sqrt{2} (≈ 1.41)", "1.41"),
             (r"\ln 2 \text{ (approximately 0.693)}", r"\ln 2"),
@@ -514,6 +515,38 @@ TABLES = {
             ("１２", "21"),
             (r"3\\pi", "3"),
             ("10<sup>-3</sup>", "10-3"),
+        ],
+    ),
+    "inequalities in several letters": (
+        [
+            ("a+b-c+d<0", "a+b<c-d"),
+            ("a<b", "b>a"),
+            ("x+y<1", "2x+2y<2"),
+            ("x+y<1", "-x-y>-1"),
+            (r"x+y \le 1", r"1 \ge x+y"),
+        ],
+        [
+            ("a+b-c+d<0", "a+b>c-d"),
+            ("a<b", "b<a"),
+            (r"a \le b", "a<b"),
+            ("x+y<1", "-x-y<-1"),
+            ("x+y<1", "2x+2y<1"),
+        ],
+    ),
+    "other layouts of values": (
+        [
+            (r"2^6 \cdot 3^5", "2^6 3^5"),
+            (r"\{1,2\}", r"\{1,2,1+1\}"),
+            (r"-b\pm\sqrt{b^2-4ac}", r"-(b\pm\sqrt{b^2-4ac})"),
+            (r"(-\infty,1) \text{ or } (2,\infty)", "x<1 or x>2"),
+            (r"\sec x", r"\frac{1}{\cos x}"),
+        ],
+        [
+            (r"2^6 \cdot 3^5", "2^6 3^4"),
+            (r"\{1,2\}", r"\{1,2,3\}"),
+            (r"-b\pm\sqrt{b^2-4ac}", r"b\pm\sqrt{b^2+4ac}"),
+            (r"(-\infty,1) \text{ or } (2,\infty)", "1<x<2"),
+            (r"\sec x", r"\frac{1}{\sin x}"),
         ],
     ),
 }  # fmt: skip

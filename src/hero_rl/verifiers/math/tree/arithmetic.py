@@ -14,6 +14,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Percent,
     PlusMinus,
     Power,
+    Product,
     Quantity,
     Quotient,
     Sum,
@@ -139,7 +140,7 @@ class Arithmetic(Commands):
             return True
         if token.kind == "word":
             return token.prose and token.text in ("e", "i")
-        if token.text == "(" and (self.ahead().text in ("mod", "bmod", "base") or self.holds_condition()):
+        if token.text == "(" and (self.ahead().text in _OPENING_REMARKS or self.holds_condition()):
             return False
         if token.kind == "sign":
             return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
@@ -157,7 +158,8 @@ class Arithmetic(Commands):
                 top = self.numeral()
                 self.take()
                 return self.mixed(left, Quotient(top, self.numeral()))
-            if not isinstance(left, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
+            last = left.factors[-1] if isinstance(left, Product) else left
+            if not isinstance(last, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
                 raise Unreadable("two numbers side by side")
         right = self.factor()
         if isinstance(left, Number) and isinstance(right, Quotient):
@@ -281,6 +283,7 @@ class Arithmetic(Commands):
         return Quantity(node, name)
 
 
+_OPENING_REMARKS = frozenset({"mod", "bmod", "base", "about", "approximately", "approx", "roughly"})
 _OF_LETTERS = frozenset({"is", "are", "odd", "even"})  # they say something of a letter before them
 _COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}
 

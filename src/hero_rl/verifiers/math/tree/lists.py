@@ -11,6 +11,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Node,
     Product,
     Qualified,
+    Quantity,
     Ratio,
     Relation,
     Sequence,
@@ -110,6 +111,8 @@ class Lists(Arithmetic):
                     inside = self.listing()
                     conditions += inside.items if isinstance(inside, Sequence) else [inside]
                 self.expect(")")
+            elif self.at("(") and self.ahead().text.lower() in _ABOUT:
+                node = Relation((node, self.about()), ("~",))
             elif is_whole(node) and self.states_base():
                 node = self.in_base(str(node.value))
             elif self.at_qualifier() and not isinstance(node, Words):
@@ -123,6 +126,14 @@ class Lists(Arithmetic):
                 self.position += 4  # "is the only solution"
             else:
                 return node
+
+    def about(self) -> Node:
+        """The rounded value in a bracket: "(about 18.9 cards)"."""
+        self.take()
+        self.take()
+        node = self.product()
+        self.expect(")")
+        return node.value if isinstance(node, Quantity) else node
 
     def states_base(self) -> bool:
         """Whether "base 5", "in base 5" or "(base 5)" follows."""
@@ -378,6 +389,7 @@ def _as_tuple(group: Node) -> Node:
 
 
 _PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
+_ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})
 _LONGEST_CONDITION = 60
 _CONDITIONING = frozenset({"<", ">", "<=", ">=", "!=", "le", "ge", "ne", "in"})
 
