@@ -174,7 +174,20 @@ class Writer:
         if self.draw.random() < 0.9:
             return Part(self.draw.choice("xxxynkabAeiC"), [])
         return Part(
-            self.draw.choice((r"\pi ", r"\infty ", r"\mathbb{R}", r"\mathbb{Z}", r"\emptyset ", r"\theta ")), []
+            self.draw.choice(
+                (
+                    r"\pi ",
+                    r"\infty ",
+                    r"\mathbb{R}",
+                    r"\mathbb{Z}",
+                    r"\emptyset ",
+                    r"\theta ",
+                    r"\angle ABC",
+                    r"\overline{AB}",
+                    r"\triangle A",
+                )
+            ),
+            [],
         )
 
     def words(self) -> Part:
@@ -218,6 +231,9 @@ class Writer:
         return self.of(self.draw.choice((r"\0^\circ", r"\0^{\circ}", r"\0\circ", r"\0^\circ C", r"\0 degrees")))
 
     def based(self) -> Part:
+        if self.draw.random() < 0.5:
+            stated = (r"21 \text{ in base } 5", r"21 \text{ (base 5)}", r"21_{\text{five}}", r"\0 (about 2.5 cards)")
+            return self.of(self.draw.choice(stated))
         return self.of(self.draw.choice((r"\0_{\0}", r"12_\0", r"(\0)_{\0}", r"1\0_{36}")))
 
     def repeated(self) -> Part:
