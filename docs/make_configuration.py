@@ -23,7 +23,7 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -39,10 +39,14 @@ from hero_rl.training import (
 )
 from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
 
-HEAD = """# Configuration of `hero train`
+HEAD = """# Configuration
 
-Written by `python docs/make_configuration.py` from the models that check a configuration. Unknown keys are refused,
-with the nearest known name. Any setting can be overridden on the command line by its dotted name: `--rule.alpha 0.05`.
+Every setting of the verbs that take a configuration, written by `python docs/make_configuration.py` from the models
+that check it. Unknown keys are refused, with the nearest known name. Any setting can be overridden on the command line
+by its dotted name: `--rule.type gated_hero`.
+
+## Configuration of `hero train`
+
 `engine` says which library trains, `trl` (the usual one) or `verl`: the blocks mean the same in both, and the block of
 that name holds the library's own arguments.
 
@@ -66,10 +70,10 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    ("rule", [Hero, GatedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+    ("rule", [Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
 ]
 
-SFT_HEAD = """# Configuration of `hero sft`
+SFT_HEAD = """## Configuration of `hero sft`
 
 Checked and overridden in the same way; the cold start of the paper: [recipes](../guides/recipes.md).
 """
@@ -80,7 +84,7 @@ SFT_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("data", [DemonstrationConfig]),
 ]
 
-REWARD_HEAD = """# Configuration of `hero train-rm`
+REWARD_HEAD = """## Configuration of `hero train-rm`
 
 Checked and overridden in the same way; what it does: [reward models](../guides/reward_models.md).
 """
@@ -91,7 +95,7 @@ REWARD_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("data", [RewardDataConfig]),
 ]
 
-SERVICE_HEAD = """# Configuration of `hero serve`
+SERVICE_HEAD = """## Configuration of `hero serve`
 
 Checked and overridden in the same way; every setting has a default. `verifier`, `verifier_processes`, `reward_model`
 and `rule` are the blocks of `hero train`. What it does: [signals and rewards over HTTP](../guides/service.md).
@@ -103,7 +107,7 @@ SERVICE_BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("limits", [Limits]),
 ]
 
-DATA_HEAD = """# Configuration of `hero data`
+DATA_HEAD = """## Configuration of `hero data`
 
 Checked and overridden in the same way; `verifier` and `verifier_processes` are the blocks of `hero train`, `generator`
 and `sampling` those of `hero eval`. What is made: [data](../guides/data.md).
@@ -117,7 +121,7 @@ DATA_KINDS: list[tuple[str, type[BaseModel]]] = [
     ("`problems`, and each of `benchmarks`", ProblemSource),
 ]
 
-EVAL_HEAD = """# Configuration of `hero eval`
+EVAL_HEAD = """## Configuration of `hero eval`
 
 Checked and overridden in the same way; `verifier`, `verifier_processes` and `judge` (of type `judge`) are the blocks of
 `hero train`. What it does: [evaluation](../guides/evaluation.md).
@@ -196,10 +200,10 @@ def sections(blocks: list[tuple[str, list[type[BaseModel]]]]) -> list[str]:
     """One part a block and model."""
     parts = []
     for block, models in blocks:
-        parts.append(f"## `{block}`\n" if block else "## Top level\n")
+        parts.append(f"### `{block}`\n" if block else "### Top level\n")
         for model in models:
             for key in {"type", "engine"} & model.model_fields.keys():
-                parts.append(f"### `{key}: {typing.get_args(model.model_fields[key].annotation)[0]}`\n")
+                parts.append(f"#### `{key}: {typing.get_args(model.model_fields[key].annotation)[0]}`\n")
             summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
             parts.append(f"{summary}\n\n{table(model)}\n")
     return parts
@@ -210,7 +214,7 @@ def data_sections() -> list[str]:
     parts = []
     for heading, model in DATA_KINDS:
         summary = (inspect.getdoc(model) or "").partition("Attributes:")[0].strip()
-        parts.append(f"## {heading}\n\n{summary}\n\n{table(model)}\n")
+        parts.append(f"### {heading}\n\n{summary}\n\n{table(model)}\n")
     return parts
 
 

@@ -71,6 +71,7 @@ RUNS = {
     "make demo": lambda _: made_by("demo").strip().endswith(".venv/bin/hero demo") or pytest.fail("make demo"),
     "make test": lambda _: "pytest" in made_by("test") or pytest.fail("make test"),
     "make lint": lambda _: "pyright" in made_by("lint") or pytest.fail("make lint"),
+    "make docs": lambda _: "mkdocs build --strict" in made_by("docs") or pytest.fail("make docs"),
     "make install": lambda _: made_by("install"),
     ".venv/bin/python examples/tiny_models.py runs/tiny": lambda tmp: shell(
         [sys.executable, "examples/tiny_models.py", tmp], cwd=ROOT

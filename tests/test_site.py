@@ -13,14 +13,15 @@ import torch
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModelConfig, RemoteRewardModelConfig
-from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.scoring import Scorer
 from hero_rl.signals import Signals
+from hero_rl.trainers.auditing import Auditor
 from hero_rl.trainers.state import state_metrics
-from hero_rl.verifiers import Cascade, JudgeVerifier, MathVerifier, Supervised
+from hero_rl.verifiers import Cascade, ExactVerifier, JudgeVerifier, MathVerifier, Supervised
 
 ROOT = Path(__file__).parents[1]
-RULES = [Hero(), GatedHero(), VerifierOnly(), RewardModelOnly(), WeightedSum(), Gdpo()]
+RULES = [Hero(), GatedHero(), AuditedHero(), VerifierOnly(), RewardModelOnly(), WeightedSum(), Gdpo()]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,14 @@ def test_the_site_builds(tmp_path):
     assert "HeroGRPOTrainer" in api and "max_unscorable" in api
 
 
+def test_the_paper_index_leads_to_code():
+    page = (ROOT / "docs" / "science" / "paper.md").read_text()
+    rows = [row.split("|") for row in re.findall(r"^\| (.+) \|$", page, re.M)]
+    named = {path for row in rows if len(row) == 4 for path in re.findall(r"`([a-z_]+/[a-z_/.]*)`", row[2])}
+    assert len(named) > 15
+    assert not [path for path in named if not (ROOT / "src" / "hero_rl" / path).exists()]
+
+
 def on_the_page():
     """The names in the first column of the page's tables."""
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
@@ -54,13 +63,18 @@ def on_the_page():
 
 def logged_by_the_core():
     signals = Signals(
-        verdict=torch.tensor([1.0, 0.0]), score=torch.tensor([2.0, 1.0]), group=torch.zeros(2, dtype=torch.long)
+        verdict=torch.tensor([1.0, 0.0]),
+        score=torch.tensor([2.0, 1.0]),
+        group=torch.zeros(2, dtype=torch.long),
+        domain=("DOMAIN", "DOMAIN"),
     )
     names = set()
     for rule in RULES:
         before = rule.init()
         shaped, after = rule.update(signals, before)
         names |= batch_metrics(signals, shaped).keys() | state_metrics(before, after).keys()
+    auditor = Auditor(AuditedHero(), ExactVerifier())
+    names |= auditor.metrics(signals.verdict == 1, signals.verdict).keys()
     return names | Watch().batch(signals, 0.5)[0].keys()
 
 
