@@ -56,7 +56,7 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     return by.compare(reference, answer.value)
 
 
-_UNIT_LETTERS = frozenset({*"mghlsJNWVKA", "Omega"})
+_UNIT_LETTERS = frozenset({*"mghlsJNWV", "Omega"})
 
 
 def _with_unit_letter(node: Node) -> Node:

@@ -39,11 +39,13 @@ _CHOSEN = re.compile(
 
 
 def is_choice(expected: str, said: str) -> bool:
-    """Whether the answer is the reference's letter with what stands behind it: `(B) 5`.
+    """Whether the answer is the reference's letter, in lower case or with what stands behind it: `(B) 5`.
 
     Safe: no other choice may be named.
     """
     letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
+    if letter is not None and letter[1] != "C" and said.strip("().") == letter[1].lower():
+        return True  # "a" is a way to write choice A; C and c may be two constants
     if letter is None or chosen is None or letter[1] != chosen[1]:
         return False
     names_others = len(re.findall(r"(?<![A-Za-z\\])[A-J](?![A-Za-z])", said)) > 1
