@@ -18,7 +18,7 @@ from hero_rl.verifiers.math.text.boxes import find_boxes, list_of_boxes
 from hero_rl.verifiers.math.text.prose import closing_answer, stated_answer
 from hero_rl.verifiers.math.text.spelling import respell
 
-__all__ = ["MAX_READ", "alternatives", "repaired"]
+__all__ = ["MAX_READ", "alternatives", "repaired", "states_about"]
 
 MAX_READ = 4000
 """Characters of a reference's answer that are read."""
@@ -126,6 +126,11 @@ _OPENS_REMARK = re.compile(r"(?:[\s({,;~]|\\left|\\text\w*|\\[ ,;:!(]|\\q?quad|\
 _HAS_VALUE = re.compile(r"\d|\\(?:pi|sqrt|d?frac|ln|log)|\be\b")
 
 
+def states_about(text: str) -> bool:
+    """Whether a text gives a rounded value behind a sign or a word for "about"."""
+    return _ABOUT.search(text) is not None
+
+
 def _rounded_tail(text: str) -> tuple[str, ...]:
     r"""Both values of `\frac{15}{11} \approx 1.36`; none where a text ends otherwise.
 
@@ -153,7 +158,8 @@ because bmatrix
 """
 _BY_SIGN: dict[str, list[str]] = {}
 for _name in _COMMANDS.split():
-    _BY_SIGN.setdefault(_name[0], []).append(_name[1:])
+    # Text is for words, so a tab before ext{13} may be anything.
+    _BY_SIGN.setdefault(_name[0], []).append(_name[1:] + (r"(?=\s*\{+[^{}\d]*[A-Za-z])" if _name == "text" else ""))
 _EATEN = {"\x0c": "f", "\t": "t", "\r": "r", "\x08": "b", "\x07": "a", "\x0b": "v", "\n": "n"}
 _ESCAPE = re.compile(
     "|".join(

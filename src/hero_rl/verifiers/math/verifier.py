@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
 from hero_rl.verifiers.math.readings import is_computable, plain_number, readings, reads, respelled
-from hero_rl.verifiers.math.references import MAX_READ, alternatives
+from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
 from hero_rl.verifiers.math.rules.matching import Strictness
 from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, read_choice, same_choices, same_prose
@@ -100,7 +100,10 @@ class MathVerifier(BaseModel):
             if reason is not None:
                 return reason
             said = respelled(without_outer_braces(answer or ""))
-            return _best(self._reason(expected, said) for expected in alternatives(reference))
+            texts = alternatives(reference)
+            # Where both sides give a rounded value, the two must agree on it as well.
+            rounded = [text for text in texts if states_about(text)] if states_about(said) else []
+            return _best(self._reason(expected, said) for expected in rounded or texts)
 
     def _blamed(self, reference: str, error: Exception) -> Reason:
         """What an answer gets that the rules failed on: 0 where they work on the reference, else an abstention.

@@ -34,8 +34,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     symbols,
 )
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
-from hero_rl.verifiers.math.values.equality import constant_ratio, constant_value, same_formula
-from hero_rl.verifiers.math.values.evaluation import as_fraction
+from hero_rl.verifiers.math.values.equality import constant_ratio, same_formula
 from hero_rl.verifiers.math.values.rounding import as_decimal
 
 __all__ = ["Statement", "equations", "is_equation", "is_label", "labelled_value", "read_statement"]
@@ -125,20 +124,8 @@ def read_statement(node: Node, trusted: bool) -> Statement | None:
 
 
 def _is_remark(exact: Node, about: list[Node]) -> bool:
-    """Whether what stands behind "about" is a decimal near an exact value: a remark, and no second answer."""
-    decimals = [as_decimal(part) for part in about]
-    value = constant_value(exact)
-    place = None if value is None else as_fraction(value)
-    if as_decimal(exact) is not None or None in decimals:
-        return False
-    return place is None or all(
-        abs(decimal.value - place) <= max(abs(place) * _NEAR, Fraction(1) / 10**decimal.places)
-        for decimal in decimals
-        if decimal is not None
-    )
-
-
-_NEAR = Fraction(1, 20)  # a remark may be rough, but speaks of the same number
+    """Whether what stands behind "about" is a decimal beside an exact value: a remark, and no second answer."""
+    return as_decimal(exact) is None and all(as_decimal(part) is not None for part in about)
 
 
 def is_label(node: Node) -> bool:
