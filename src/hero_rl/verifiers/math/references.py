@@ -14,8 +14,10 @@ import json
 import re
 from functools import lru_cache
 
-from hero_rl.verifiers.math.text.boxes import find_boxes, list_of_boxes
-from hero_rl.verifiers.math.text.prose import closing_answer, stated_answer
+from hero_rl.verifiers.math.text.boxes import find_boxes
+from hero_rl.verifiers.math.text.extraction import stated_answer
+from hero_rl.verifiers.math.text.prose import closing_answer
+from hero_rl.verifiers.math.text.series import list_of_frames, series_start
 from hero_rl.verifiers.math.text.spelling import respell
 
 __all__ = ["MAX_READ", "alternatives", "repaired", "states_about"]
@@ -103,7 +105,7 @@ def _stated(text: str) -> str:
         # A formula around a box (x = \boxed{2}) is part of what a short reference says.
         if len(boxes) == 1 and len(text) <= _LONG and _LABEL_OF_BOX.fullmatch(text[: boxes[0].start]):
             return text.replace(r"\boxed", "", 1)
-        return list_of_boxes(text, boxes)
+        return list_of_frames(text, boxes, series_start(text, boxes))
     if match := _GSM8K.search(text):
         return match[1]
     if tags := _TAGGED.findall(text):
