@@ -309,8 +309,8 @@ def test_maths_with_a_timeout():
     scored = Scorer(MathVerify(seconds=1), Lengths()).score(
         ["p"] * 3, [r"\boxed{9}", r"\boxed{8}", r"\boxed{9^{9^{9^9}}}"], ["9"] * 3
     )
-    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.TIMED_OUT]
-    assert scored.counters["verifier/timed_out"] == 1.0
+    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.TOO_SLOW]
+    assert scored.counters["verifier/abstained"] == 0.0
     assert scored.verifier_seconds >= 0.9
 
 

@@ -25,9 +25,9 @@ from hero_rl.background import Background
 from hero_rl.errors import HeroError
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, blamed
 
-__all__ = ["Scored", "Scorer"]
+__all__ = ["Scored", "Scorer", "says_nothing"]
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class Scored:
 
     Attributes:
         verdict: (B,) float32 on the CPU: 1 correct, 0 incorrect, NaN abstained.
-        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model.
+        score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model. With one, minus
+            infinity where the completion is empty: there is nothing to score, and that is the policy's doing.
         reasons: why each verdict is what it is.
         answers: the final answers that the verifier extracted, None where it has none.
         seconds: wall-clock time of each row's check.
@@ -81,9 +82,10 @@ class Scorer:
 
     The verifier runs in the calling thread (some need the main thread's signals), the reward model at the same time in
     a thread of its own. A verifier that takes batches gets the whole batch, with the question: a prompt's text, or its
-    last user message. One that raises makes its row, or its batch, abstain (`Reason.CRASHED`); a reward model that
-    raises makes the batch's scores NaN; each is logged with its traceback the first time. A part that says it can
-    never work (an error of `hero_rl.errors`) ends the call.
+    last user message. One that raises on a row gives it 0 if it does not raise on the reference itself, else an
+    abstention (`Reason.CRASHED`); one that raises on a batch makes it abstain. A reward model that raises makes the
+    batch's scores NaN. Each is logged with its traceback the first time. A part that says it can never work (an error
+    of `hero_rl.errors`) ends the call.
 
     On an interrupt (Ctrl-C) or an error of the verifier, the reward model is called off: requests to an endpoint end at
     once, a model in this process after the forward pass that it is in. For any other the call waits a second at most.
@@ -189,15 +191,16 @@ class Scorer:
         return verdicts
 
     def _verify_one(self, reference: str, completion: str) -> Verdict:
+        assert isinstance(self.verifier, Verifier)
         start = time.perf_counter()
         try:
-            assert isinstance(self.verifier, Verifier)
             verdict = self.verifier.verify(reference, completion)
         except HeroError:
             raise
-        except Exception:
-            self._log_once("verifier", "the verifier raised; its row abstains")
-            return Verdict.of(Reason.CRASHED, seconds=time.perf_counter() - start)
+        except Exception as error:
+            self._log_once("verifier", "the verifier raised on a row")
+            reason = blamed(self.verifier, reference, error)
+            return Verdict.of(reason, seconds=time.perf_counter() - start)
         _check_kind(verdict)
         return verdict
 
@@ -219,12 +222,19 @@ class Scorer:
             score = missing
         else:
             score = _checked(raw, len(prompts))
+        empty = torch.tensor([says_nothing(completion) for completion in completions])
+        score = score.masked_fill(empty, -torch.inf)
         return score, time.perf_counter() - start
 
     def _log_once(self, part: str, message: str) -> None:
         if part not in self._logged:
             _logger.exception("%s (logged once, counted always)", message)
         self._logged.add(part)
+
+
+def says_nothing(completion: str | Sequence[Message]) -> bool:
+    """Whether a completion, or its last assistant message, holds nothing but white space."""
+    return not _answer_text(completion).strip()
 
 
 def _check_kind(verdict: Any) -> None:

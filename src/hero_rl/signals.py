@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 __all__ = ["Shaped", "Signals"]
@@ -22,17 +22,20 @@ class Signals:
     Attributes:
         verdict: (B,) the verifier's word: 1 correct, 0 incorrect, NaN abstained (an infrastructure failure or an
             unreadable reference; never the policy's doing).
-        score: (B,) the reward model's raw logit, NaN where it is missing.
+        score: (B,) the reward model's raw logit, NaN where it is missing. Minus infinity may be given where there was
+            nothing to score, as of an empty completion: the policy's doing. It becomes NaN here, and `empty` says why.
         group: (B,) integer id of the prompt.
         domain: B names, the domain of each rollout's prompt, for rules that trust a reward model by domain; None where
             all are of one.
         audit: (B,) a second, better verifier's word on the few rollouts that a rule chose for it (1, 0), NaN on all
             others and where it failed; None where nobody was asked.
+        empty: (B,) whether the missing score is the policy's doing; for rules, which put such a rollout last where
+            they treat other missing scores as neutral.
 
     Raises:
         TypeError: an argument is not a tensor of the right kind.
-        ValueError: shapes or devices differ, a verdict is outside {0, 1, NaN}, a score is infinite, or a group is of
-            two domains.
+        ValueError: shapes or devices differ, a verdict is outside {0, 1, NaN}, a score is plus infinity, or a group is
+            of two domains.
     """
 
     verdict: Float[Tensor, " B"]
@@ -40,9 +43,11 @@ class Signals:
     group: Int[Tensor, " B"]
     domain: tuple[str, ...] | None = None
     audit: Float[Tensor, " B"] | None = None
+    empty: Bool[Tensor, " B"] = None  # pyright: ignore[reportAssignmentType]  (always one, once it is made)
 
     def __post_init__(self) -> None:
         self._check_kinds()
+        self._tell_empty_ones()
         self._check_values()
         self._check_domains()
 
@@ -63,6 +68,13 @@ class Signals:
                 raise TypeError(f"{name} must be floating point, not {value.dtype}")
         if self.group.is_floating_point() or self.group.is_complex() or self.group.dtype == torch.bool:
             raise TypeError(f"group must hold integers, not {self.group.dtype}")
+
+    def _tell_empty_ones(self) -> None:
+        empty = self.score == -torch.inf
+        if self.empty is not None:
+            empty = empty | self.empty
+        object.__setattr__(self, "empty", empty)
+        object.__setattr__(self, "score", self.score.masked_fill(empty, torch.nan))
 
     def _check_values(self) -> None:
         for name, words in (("verdict", self.verdict), ("audit", self.audit)):

@@ -111,8 +111,9 @@ def test_two_ranks_and_a_resumption(engines, models, tmp_path):
         assert step["hero/sigma_bar"] == pytest.approx(read.sigma_bar, rel=1e-12)
         assert step["actor/grad_norm"] > 1e-3
         assert step["training/rollout_actor_probs_pearson_corr"] > 0.99
-        # With the weights of the step before, the rollouts' probabilities would be those of another policy.
-        assert step["training/rollout_probs_diff_max"] < 0.01
+        # The actor rounds to bfloat16. The weights of the step before are another policy, whose probabilities differ by
+        # tenths: a step here changes much.
+        assert step["training/rollout_probs_diff_max"] < 0.05
         state = after
     saved = json.loads((run / "checkpoints" / "global_step_2" / STATE_FILE).read_text())
     assert saved["state"]["sigma_bar"] == pytest.approx(steps[2]["hero/sigma_bar"], rel=1e-12)

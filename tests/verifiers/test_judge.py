@@ -295,6 +295,24 @@ def test_replies_of_general_verifier(server, judge_of, reply, reason):
     assert judge_of(preset="general-verifier").verify("4", "4").reason is reason
 
 
+def test_a_candidate_that_keeps_the_judge_from_its_verdict_is_wrong(server, judge_of):
+    server.script = [says(lambda prompt: "I will not say." if "say nothing" in prompt else "Verdict: correct")]
+    judge = judge_of()
+    verdicts = judge.verify_batch([("4", "say nothing"), ("4", "4"), ("4", "say nothing!"), ("5", "5")])
+    assert [verdict.value for verdict in verdicts] == [0.0, 1.0, 0.0, 1.0]
+    assert verdicts[0].reason is verdicts[2].reason is Reason.UNREADABLE_ANSWER
+    # The reference as a candidate was asked about anyway, and is not asked about again.
+    assert len(server.posts) == 4
+    assert judge.verify("4", "say nothing, again").value == 0.0
+    assert len(server.posts) == 5
+
+
+def test_a_judge_that_gives_no_verdict_on_the_reference_either_abstains(server, judge_of):
+    server.script = [says("I never say.")]
+    assert judge_of().verify("4", "say nothing").reason is Reason.JUDGE_UNREADABLE
+    assert len(server.posts) == 2
+
+
 def test_a_reply_that_was_cut_off_is_no_verdict(server, judge_of):
     server.script = [says("Verdict: correct", finish="length")]
     assert judge_of().verify("4", "4").reason is Reason.JUDGE_UNREADABLE

@@ -1,7 +1,6 @@
 import contextlib
 import json
 import logging
-import math
 import signal
 import subprocess
 import sys
@@ -70,11 +69,10 @@ def test_a_long_completion_keeps_its_end():
     assert MathVerify(max_characters=9).verify("5", r"\boxed{7} \boxed{5}").value == 1.0
 
 
-def test_a_comparison_that_times_out_abstains(caplog):
+def test_a_comparison_that_takes_too_long_is_the_answers_doing():
     start = time.perf_counter()
     verdict = MathVerify(seconds=1).verify("9", POWER_TOWER)
-    assert verdict.reason is Reason.TIMED_OUT
-    assert math.isnan(verdict.value)
+    assert (verdict.value, verdict.reason) == (0.0, Reason.TOO_SLOW)
     assert verdict.answer == "9^{9^{9^9}}"
     assert 0.9 < verdict.seconds <= time.perf_counter() - start
 
@@ -105,12 +103,34 @@ def test_equal_texts_need_no_algebra(monkeypatch):
     assert MathVerify(seconds=1).verify("5", r"\boxed{5}").reason is Reason.MATCHED_EXACTLY
 
 
-def test_an_exception_in_a_comparison_abstains(monkeypatch):
-    def crash(*_, **__):
+@pytest.mark.parametrize("fault", ["raise", "compute"])
+def test_a_comparison_that_fails_on_the_reference_too_abstains(monkeypatch, fault):
+    def fail(*_, **__):
+        while fault == "compute":
+            pass
         raise KeyError("inside")
 
-    monkeypatch.setattr("math_verify.grader.sympy_expr_eq", crash)
-    assert MathVerify().verify("5", r"\boxed{6}").reason is Reason.CRASHED
+    monkeypatch.setattr("math_verify.grader.sympy_expr_eq", fail)
+    expected = Reason.CRASHED if fault == "raise" else Reason.TIMED_OUT
+    assert MathVerify(seconds=0.3).verify("5", r"\boxed{6}").reason is expected
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("raise", Reason.UNREADABLE_ANSWER), ("compute", Reason.TOO_SLOW)])
+def test_a_comparison_that_fails_on_the_answer_alone_is_wrong(monkeypatch, fault, reason):
+    from math_verify import grader
+
+    real = grader.sympy_expr_eq
+
+    def fail(gold, answer, *rest, **more):
+        while "6" in str(answer) and fault == "compute":
+            pass
+        if "6" in str(answer):
+            raise KeyError("inside")
+        return real(gold, answer, *rest, **more)
+
+    monkeypatch.setattr("math_verify.grader.sympy_expr_eq", fail)
+    verdict = MathVerify(seconds=0.5).verify("5", r"\boxed{6}")
+    assert (verdict.value, verdict.reason) == (0.0, reason)
 
 
 def test_an_exception_while_reading_the_answer_is_the_policys(monkeypatch):

@@ -58,7 +58,7 @@ class RolloutArguments:
     """Groups of a batch where there are no steps; a step is a batch."""
 
     workers: int | None = None
-    """Processes that verify; one for each core unless told otherwise."""
+    """Processes that verify; as many as its share of the cores unless told otherwise."""
 
     seconds: float = 1.0
     """Time limit of one check."""

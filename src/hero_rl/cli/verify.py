@@ -74,7 +74,7 @@ class _Arguments:
     """Show so many rows whose verdict is not their label; an abstention never is."""
 
     workers: int | None = None
-    """Processes that check; one for each core unless told otherwise."""
+    """Processes that check; as many as its share of the cores unless told otherwise."""
 
     seconds: float = 1.0
     """Time limit of one check."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hero_rl.diagnosis.telling import TellingRollouts, Word, excerpt, plain
@@ -38,6 +38,7 @@ class RolloutLog:
         group: (B,) int64: 0 .. S-1, unique over the file.
         length: (B,) float64: characters of the completion.
         label: (B,) float64: known correctness; NaN where there is none.
+        empty: (B,) whether the missing score is that of an empty completion.
         starts: first rollout of each batch.
         steps: optimiser step of each batch; None in files without.
     """
@@ -47,6 +48,7 @@ class RolloutLog:
     group: Int[Tensor, " B"]
     length: Float[Tensor, " B"]
     label: Float[Tensor, " B"]
+    empty: Bool[Tensor, " B"]
     starts: Sequence[int]
     steps: Sequence[int | None]
 
@@ -61,7 +63,7 @@ class RolloutLog:
     @cached_property
     def signals(self) -> Signals:
         """The whole file as one batch."""
-        return Signals(self.verdict, self.score, self.group)
+        return Signals(self.verdict, self.score, self.group, empty=self.empty)
 
     def slices(self) -> Iterator[slice]:
         """Where each batch lies."""
@@ -123,7 +125,9 @@ class Collector:
         """What was taken in so far."""
         columns = {name: torch.from_numpy(np.array(column)) for name, column in self._columns.items()}
         group = torch.from_numpy(np.array(self._group, dtype=np.int64))
-        return RolloutLog(**columns, group=group, starts=tuple(self._starts), steps=tuple(self._steps))
+        empty = columns["score"] == -torch.inf
+        columns["score"] = columns["score"].masked_fill(empty, torch.nan)
+        return RolloutLog(**columns, empty=empty, group=group, starts=tuple(self._starts), steps=tuple(self._steps))
 
 
 def _float(value: float | None) -> float:

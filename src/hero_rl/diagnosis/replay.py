@@ -43,7 +43,9 @@ def replay(log: RolloutLog, rule: Rule) -> Replay:
     state = rule.init()
     parts = []
     for part in [slice(0, len(log))] if _sees_groups_only(rule) else log.slices():
-        shaped, state = rule.update(Signals(log.verdict[part], log.score[part], log.group[part]), state)
+        shaped, state = rule.update(
+            Signals(log.verdict[part], log.score[part], log.group[part], empty=log.empty[part]), state
+        )
         parts.append((shaped.advantage, shaped.weight, shaped.sigma))
     advantage, weight, sigma = (torch.cat(column) for column in zip(*parts, strict=True))
     return Replay(advantage, weight, sigma, state)

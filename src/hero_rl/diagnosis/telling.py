@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class TellingRollouts:
 
 
 def _score(word: Word, verdict: float) -> float | None:
-    return word.score if word.verdict == verdict else None
+    return word.score if word.verdict == verdict and word.score != -math.inf else None
 
 
 def _extremity(kind: Kind, candidate: Candidate) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
-from hero_rl.scoring import Scored, Scorer
+from hero_rl.scoring import Scored, Scorer, says_nothing
 from hero_rl.verifiers import FAILURES, BatchVerifier, Pair, Reason, Verdict, Verifier
 
 __all__ = ["Judge", "Judged"]
@@ -20,7 +21,7 @@ class Judged(NamedTuple):
 
     Attributes:
         verdict: 1.0, 0.0 or None.
-        score: the raw logit or None.
+        score: the raw logit or None; minus infinity for an empty completion that has none, where others have one.
         reason: the verifier's; None where the file's verdict was kept.
         answer: the final answer that the verifier extracted.
     """
@@ -57,13 +58,15 @@ class Judge:
     def judge(self, rollouts: Sequence[Rollout]) -> dict[str, Any]:
         """Judge some rollouts; returns `rows`, one `Judged` each, and the number of `truncated` conversations."""
         if self.idle:
-            return {"rows": [Judged(rollout.verdict, rollout.score) for rollout in rollouts], "truncated": 0}
+            kept = zip(rollouts, _kept_scores(rollouts), strict=True)
+            return {"rows": [Judged(rollout.verdict, score) for rollout, score in kept], "truncated": 0}
         scored = self._scorer.score(
             [rollout.prompt for rollout in rollouts],
             [rollout.completion for rollout in rollouts],
             [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
         )
-        rows = [self._row(n, rollout, scored) for n, rollout in enumerate(rollouts)]
+        kept = zip(rollouts, _kept_scores(rollouts), strict=True)
+        rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
         return {"rows": rows, "truncated": int(scored.counters["reward_model/truncated"])}
 
     def refuse_failures(self, rows: Sequence[Judged]) -> None:
@@ -89,8 +92,8 @@ class Judge:
                 f"{f' ({said})' if said else ''}"
             )
 
-    def _row(self, n: int, rollout: Rollout, scored: Scored) -> Judged:
-        score = rollout.score if self.reward_model is None else _or_none(scored.score[n].item())
+    def _row(self, n: int, rollout: Rollout, kept: float | None, scored: Scored) -> Judged:
+        score = kept if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
             return Judged(rollout.verdict, score)
         return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
@@ -104,6 +107,16 @@ class _Silent:
 
     def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
         return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(pairs)
+
+
+def _kept_scores(rollouts: Sequence[Rollout]) -> list[float | None]:
+    """The file's scores as the scorer would give them; where there are none at all, there was no reward model."""
+    if all(rollout.score is None for rollout in rollouts):
+        return [None] * len(rollouts)
+    return [
+        -math.inf if rollout.score is None and says_nothing(rollout.completion) else rollout.score
+        for rollout in rollouts
+    ]
 
 
 def _or_none(value: float) -> float | None:

@@ -5,7 +5,7 @@
     1.0
 
 A number that is missing is None here and null in files. NaN means the same, so that it is read as None and written as
-null; an infinite number is an error.
+null, as is the score of an empty completion, minus infinity; an infinite number that is read is an error.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Rollout:
         """The rollout as one flat row: the fields in a fixed order, then the other columns."""
         row = {name: getattr(self, name) for name in FIELDS}
         for name in NUMBERS:
-            row[name] = None if row[name] is None or math.isnan(row[name]) else float(row[name])
+            row[name] = None if row[name] is None or not math.isfinite(row[name]) else float(row[name])
         return row | dict(self.extra)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -102,7 +103,7 @@ class AuditedHero(GatedHero):
         if not self.correct or signals.audit is None:
             return signals
         verdict = torch.where(signals.audit.isnan(), signals.verdict, signals.audit.to(signals.verdict))
-        return Signals(verdict, signals.score, signals.group, signals.domain)
+        return replace(signals, verdict=verdict, audit=None)
 
     def _audited(self, signals: Signals, groups: Groups, state: AuditedState) -> tuple[Evidence, dict[str, Evidence]]:
         """The evidence of the audits after a batch, over all and by domain."""

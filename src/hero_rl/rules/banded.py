@@ -105,8 +105,8 @@ def banded_reward(
 
     The half-widths of the bands are of the batch, or each rollout's own.
 
-    A rollout whose score is missing sits in the middle of its band. The value of an unscorable rollout is 0 and means
-    nothing.
+    A rollout whose score is missing sits in the middle of its band; at its bottom where that is the policy's doing. The
+    value of an unscorable rollout is 0 and means nothing.
     """
     score = signals.score.double()
     correct = signals.verdict == 1
@@ -115,6 +115,6 @@ def banded_reward(
     low = strata.spread(strata.min(score, present))
     high = strata.spread(strata.max(score, present))
     z = ((score - low) / (high - low + eps)).where(high > low, 0.0 if singleton == "floor" else 0.5)
-    z = z.where(present, 0.5)
+    z = z.where(present, 0.5).masked_fill(signals.empty, 0.0)
     banded = torch.where(correct, 1 - beta + 2 * beta * z, -alpha + 2 * alpha * z)
     return banded.where(~signals.verdict.isnan(), 0)

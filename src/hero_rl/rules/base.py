@@ -16,7 +16,7 @@ from torch import Tensor
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["Rule", "State", "score_spread"]
+__all__ = ["Rule", "State", "score_spread", "with_lowest"]
 
 Eps = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -78,6 +78,14 @@ def score_spread(
     known = groups.count(present) >= 2
     constant = groups.max(score, present) == groups.min(score, present)
     return groups.std(score, present, correction=0).where(known & ~constant, 0), known
+
+
+def with_lowest(
+    score: Float[Tensor, " B"], groups: Groups, present: Bool[Tensor, " B"], empty: Bool[Tensor, " B"]
+) -> Float[Tensor, " B"]:
+    """The scores, with its group's lowest present one where a completion is empty; NaN in a group without any."""
+    lowest = groups.spread(groups.min(score, present))
+    return torch.where(empty & lowest.isfinite(), lowest, score)
 
 
 def shaped_like(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
 from hero_rl.rules.groups import Groups, normalise
 from hero_rl.signals import Shaped, Signals
 
@@ -17,7 +17,8 @@ class Gdpo(Settings):
     """Sum of the group-standardised verdict and the group-standardised score, then divided by the batch's spread.
 
     The same computation as TRL's `multi_objective_aggregation="normalize_then_sum"`. Each standardised signal has mean
-    zero in its group, so that no further centring is needed. A missing score adds 0.
+    zero in its group, so that no further centring is needed. A missing score adds 0, that of an
+    empty completion is the group's lowest.
 
     Attributes:
         verdict_weight: factor of the standardised verdict.
@@ -37,6 +38,8 @@ class Gdpo(Settings):
         scorable = ~verdict.isnan()
         present = scorable & ~score.isnan()
         sigma, _ = score_spread(score, groups, present)
+        score = with_lowest(score, groups, present, signals.empty)
+        present = scorable & ~score.isnan()
         reward = self.verdict_weight * normalise(verdict, groups, scorable, "group", self.eps)
         reward = reward + self.score_weight * normalise(score, groups, present, "group", self.eps)
         counted = reward[scorable]

@@ -30,7 +30,7 @@ def shape(
 
     Args:
         verdict: (B,) 1 or True correct, 0 or False incorrect, NaN or None abstained.
-        score: (B,) raw reward-model scores, NaN or None where missing.
+        score: (B,) raw reward-model scores, NaN or None where missing, minus infinity where the completion is empty.
         group: (B,) prompt ids, integers or strings.
         rule: any combination rule.
         domain: (B,) names, for rules that trust a reward model by domain.

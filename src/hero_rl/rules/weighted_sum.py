@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
 from hero_rl.rules.groups import Groups, Scale, normalise
 from hero_rl.signals import Shaped, Signals
 
@@ -16,8 +17,8 @@ __all__ = ["WeightedSum"]
 class WeightedSum(Settings):
     """Reward = weight * verdict + (1 - weight) * score.
 
-    Where a score is missing, the mean of the group's present scores stands in: no evidence either way. In a group
-    with none, the score's part is dropped.
+    Where a score is missing, the mean of the group's present scores stands in: no evidence either way; and the lowest,
+    where that is the policy's doing. In a group with none, the score's part is dropped.
 
     Attributes:
         weight: share of the verdict (the paper tries 0.1, 0.5 and 0.9).
@@ -44,6 +45,7 @@ class WeightedSum(Settings):
         if self.squash == "sigmoid":
             score = (score / self.temperature).sigmoid()
         filled = score.where(present, groups.spread(groups.mean(score, present)))
+        filled = torch.where(signals.empty, with_lowest(score, groups, present, signals.empty).nan_to_num(), filled)
         reward = self.weight * verdict + (1 - self.weight) * filled
         advantage = normalise(reward, groups, scorable, self.scale, self.eps)
         return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma)), state

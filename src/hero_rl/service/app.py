@@ -220,6 +220,7 @@ def _batch(rows: Sequence[Signal | GivenRollout], groups: Sequence[int]) -> Sign
         verdict=torch.tensor([_nan_if_null(row.verdict) for row in rows], dtype=torch.float64),
         score=torch.tensor([_nan_if_null(row.score) for row in rows], dtype=torch.float64),
         group=torch.tensor(groups, dtype=torch.long),
+        empty=torch.tensor([row.empty for row in rows], dtype=torch.bool),
     )
 
 

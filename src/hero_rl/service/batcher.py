@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -103,6 +104,8 @@ class Batcher:
 def _signals(scored: Scored) -> list[Signal]:
     columns = (scored.verdict.tolist(), scored.score.tolist(), scored.reasons, scored.answers, scored.seconds)
     return [
-        Signal(verdict=verdict, score=score, reason=reason.value, answer=answer, seconds=seconds)
+        Signal(
+            verdict=verdict, score=score, reason=reason.value, answer=answer, seconds=seconds, empty=score == -math.inf
+        )
         for verdict, score, reason, answer, seconds in zip(*columns, strict=True)
     ]

@@ -143,6 +143,7 @@ class Signal(_Strict):
         reason: why the verdict is what it is, for example `mismatch` or `timed_out`.
         answer: the final answer that the verifier read.
         seconds: time of the check; 0 where it had been made before.
+        empty: whether the score is missing as the completion is empty.
     """
 
     verdict: Number
@@ -150,6 +151,7 @@ class Signal(_Strict):
     reason: str
     answer: str | None
     seconds: float
+    empty: bool = False
 
 
 _SIGNAL: dict[str, Any] = {
@@ -186,11 +188,13 @@ class GivenRollout(_Strict):
         group: what the rollouts of one prompt share.
         verdict: 1 or true, 0 or false, null for abstained.
         score: raw logit, null if missing.
+        empty: whether the score is missing as the completion is empty, which ranks it last.
     """
 
     group: GroupId
     verdict: Verdict | None
     score: Finite | None = None
+    empty: bool = False
 
 
 class ShapeRequest(_Strict):
@@ -235,6 +239,7 @@ class ShapedRollout(_Strict):
         reason: as in a signal; null where the verdict was given.
         answer: as in a signal.
         seconds: as in a signal.
+        empty: as in a signal.
         reward: the shaped reward; null for a rollout that the rule can make none of.
         advantage: what the policy gradient sees; 0 where the rollout is unscorable or its group says nothing.
         weight: the prompt's weight.
@@ -246,6 +251,7 @@ class ShapedRollout(_Strict):
     reason: str | None = None
     answer: str | None = None
     seconds: float | None = None
+    empty: bool = False
     reward: Number
     advantage: Number
     weight: Number

@@ -60,10 +60,10 @@ class GroupByGroup:
 
         Args:
             verdict: (N,) 1 correct, 0 incorrect, NaN or None abstained.
-            score: (N,) raw reward-model scores, NaN or None where missing.
+            score: (N,) raw reward-model scores, NaN or None where missing, minus infinity of an empty completion.
 
         Raises:
-            ValueError: the two differ in length, a verdict is outside {0, 1, NaN} or a score is infinite.
+            ValueError: the two differ in length, a verdict is outside {0, 1, NaN} or a score is plus infinity.
         """
         signals = Signals(_column(verdict), _column(score), torch.zeros(len(verdict), dtype=torch.long))
         shaped, _ = self.rule.update(signals, self.state)

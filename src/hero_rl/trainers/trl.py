@@ -226,7 +226,7 @@ class HeroMixin(ExactResume):
             self._refuse_unscorable(shaped, scored)
             self.rule_state = state
         self._shaped = signals, shaped
-        return columns
+        return columns.where(columns.isfinite(), torch.nan)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -337,7 +337,7 @@ class HeroMixin(ExactResume):
             if signals.audit is not None:
                 columns["audit"] = self._local(signals.audit, count).tolist()
             columns |= {"prompt": prompts, "completion": completions}
-            columns |= {"verdict": scored.verdict.tolist(), "score": scored.score.tolist()}
+            columns |= {"verdict": scored.verdict.tolist(), "score": self._local(signals.score, count).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             self._rollouts = gather_object(rows)
 

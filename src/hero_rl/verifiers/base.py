@@ -23,6 +23,7 @@ __all__ = [
     "StagedVerifier",
     "Verdict",
     "Verifier",
+    "blamed",
     "reason_of",
     "verdicts_of",
 ]
@@ -203,6 +204,18 @@ class StagedVerifier(Verifier, Protocol):
     def judge(self, reference: str, answer: str | None) -> Verdict:
         """The verdict on an extracted answer; may take long, or for ever."""
         ...
+
+
+def blamed(verifier: Verifier, reference: str, error: Exception) -> Reason:
+    """What an answer gets on which a verifier raised: 0 where the control gets its verdicts, else an abstention."""
+    for completion in (reference, rf"\boxed{{{NOBODYS_ANSWER}}}"):
+        try:
+            verdict = verifier.verify(reference, completion)
+        except Exception:
+            return Reason.CRASHED
+        if math.isnan(verdict.value):
+            return verdict.reason
+    return reason_of(error)
 
 
 def reason_of(error: BaseException) -> Reason:

@@ -18,7 +18,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
@@ -45,6 +45,7 @@ __all__ = ["JudgeVerifier"]
 
 _logger = logging.getLogger(__name__)
 
+_CONTROLS_KEPT = 4096
 _NO_OPTIONS = {"model", "messages", "prompt", "stream", "n"}
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -241,7 +242,8 @@ class JudgeVerifier(BaseModel):
 
         An empty completion is 0 and an empty reference an abstention, both without a call. The judge's reply must end
         with exactly one of the verdicts it was asked for, and hold no other one; only what follows its last `</think>`
-        is read. Else the row abstains, as it does where no usable reply came. Equal checks are asked once.
+        is read. Else the row is 0 (`UNREADABLE_ANSWER`) if the judge does give a verdict on the reference in the
+        candidate's place, and abstains if not, as it does where no usable reply came. Equal checks are asked once.
 
         Raises:
             ConfigError: no verdict can ever come: the server denies (see above), lists no model or several where none
@@ -250,6 +252,7 @@ class JudgeVerifier(BaseModel):
         checks = [self._check(Pair(*pair)) for pair in pairs]
         asked = list(dict.fromkeys(check for check in checks if isinstance(check, _Check)))
         found = dict(zip(asked, self._ask(asked), strict=True))
+        self._blame(found)
         return [Verdict.of(check) if isinstance(check, Reason) else found[check] for check in checks]
 
     @property
@@ -294,6 +297,25 @@ class JudgeVerifier(BaseModel):
         question = pair.question.strip() or preset.no_question
         candidate = _DELIMITER.sub(r"\g<0> ", ending if answer is None else answer)
         return _Check(question, pair.reference.strip(), candidate, answer)
+
+    def _blame(self, found: dict[_Check, Verdict]) -> None:
+        """Make a 0 of each unreadable reply that is the candidate's doing.
+
+        It is where the judge does give a verdict on the reference itself as the candidate: then it can be read, and a
+        text that keeps it from its verdict must not escape a 0 by that.
+        """
+        known = self._state.here().controls
+        controls = {check: self._check(Pair(check.reference, check.reference, check.question)) for check in found}
+        known.update({check: not found[check].abstained for check, control in controls.items() if check == control})
+        lost = [check for check, verdict in found.items() if verdict.reason is Reason.JUDGE_UNREADABLE]
+        asked = list(dict.fromkeys(controls[check] for check in lost if controls[check] not in known))
+        asked = [control for control in asked if isinstance(control, _Check)]
+        known.update({each: not verdict.abstained for each, verdict in zip(asked, self._ask(asked), strict=True)})
+        for check in lost:
+            if known.get(controls[check]):
+                found[check] = replace(found[check], value=0.0, reason=Reason.UNREADABLE_ANSWER)
+        while len(known) > _CONTROLS_KEPT:
+            del known[next(iter(known))]
 
     def _ask(self, checks: Sequence[_Check]) -> list[Verdict]:
         if not checks:
@@ -437,6 +459,8 @@ class _State(Session):
         self.model: str | None = None
         self.replied = False
         self.denials = Denials()
+        self.controls: dict[_Check | Reason, bool] = {}
+        """Checks of references as their own candidates -> whether the judge had a verdict."""
 
 
 @dataclass

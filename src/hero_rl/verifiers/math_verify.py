@@ -5,10 +5,10 @@ r"""The math-verify library as a verifier, in process, with its silent failures 
     1.0
 
 Left alone, math-verify answers "different" after a timeout or an exception of its own, and a timeout that strikes while
-Python runs a callback that drops exceptions (a garbage collection's, say) is lost for good. Here failures are
-abstentions and the alarm insists. Two limits stay, and only a process that can be killed lifts them: the alarm is the
-SIGALRM signal, which works in the main thread of a POSIX process alone, and which cannot interrupt one long operation
-inside the C interpreter.
+Python runs a callback that drops exceptions (a garbage collection's, say) is lost for good. Here an answer on which it
+fails is wrong if it does not fail on the reference itself, and the alarm insists. Two limits stay, and only a process
+that can be killed lifts them: the alarm is the SIGALRM signal, which works in the main thread of a POSIX process alone,
+and which cannot interrupt one long operation inside the C interpreter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import Reason, Verdict
+from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
 
 __all__ = ["MathVerify"]
 
@@ -34,6 +34,7 @@ _logger = logging.getLogger(__name__)
 _DELIMITED = re.compile(r"(?<!\\)\$|\\[(\[]|\\boxed\b|\\fbox\b|\\begin\{(?:equation|align)")
 _REFERENCES_CACHED = 4096
 _SECONDS_BETWEEN_ALARMS = 1.0
+_PATIENCE = 10.0  # times the limit that a step may take by the clock
 
 Result = TypeVar("Result")
 
@@ -50,7 +51,8 @@ class MathVerify(BaseModel):
     as 3. The other spelling is tried where the first says nothing.
 
     Attributes:
-        seconds: time limit of each step: reading the reference (once, it is cached), reading the answer, comparing.
+        seconds: limit of the processor time of each step: reading the reference (once, it is cached), reading the
+            answer, comparing; ten times as much by the clock.
             With a limit, a call outside the main thread abstains (`Reason.CRASHED`). None sets no limit and runs in
             any thread; the caller must then be able to end a check that never ends.
         max_characters: only this many characters at the completion's end are read.
@@ -65,8 +67,8 @@ class MathVerify(BaseModel):
     def verify(self, reference: str, completion: str) -> Verdict:
         """Judge one completion.
 
-        Abstains for an unreadable reference, a timeout, an exception inside math-verify or, with a time limit, outside
-        the main thread. An answer that math-verify cannot read is 0, whether it says so or raises.
+        Abstains for an unreadable reference, where a step fails on the reference as well, and, with a time limit,
+        outside the main thread. An answer that math-verify cannot read, takes too long for or raises on is 0.
         """
         start = time.perf_counter()
         reason, answer = self._judge(reference, completion)
@@ -79,15 +81,31 @@ class MathVerify(BaseModel):
         answer: Parsed = ()
         try:
             expected = _within(self.seconds, lambda: _parse_reference(reference))
-            if not expected:
-                return Reason.REFERENCE_UNREADABLE, None
+        except _OutOfTime:
+            return Reason.TIMED_OUT, None
+        if not expected:
+            return Reason.REFERENCE_UNREADABLE, None
+        try:
             answer = _within(self.seconds, lambda: self._parse_answer(completion))
             return _within(self.seconds, lambda: _compare(expected, answer)), _text(answer)
+        except MemoryError:
+            raise  # what this process can still do is for its owner to say
+        except (_OutOfTime, Exception) as error:
+            _logger.warning("math-verify failed on an answer to %.200r: %.200r", reference, error)
+            return self._blamed(expected, error), _text(answer)
+
+    def _blamed(self, expected: Parsed, error: BaseException) -> Reason:
+        """What an answer gets on which a step failed: 0 if the same steps work on the reference, else an abstention."""
+        if isinstance(error, _OutOfTime) and error.waited:
+            return Reason.TIMED_OUT
+        try:
+            for formulas in (_formulas(expected), _formulas(self._parse_answer(rf"\boxed{{{NOBODYS_ANSWER}}}"))):
+                _within(self.seconds, lambda other=formulas: _compare_formulas(_formulas(expected), other))
         except _OutOfTime:
-            return Reason.TIMED_OUT, _text(answer)
-        except Exception as error:
-            _logger.warning("math-verify raised %.200r on reference %.200r", error, reference)
-            return Reason.CRASHED, _text(answer)
+            return Reason.TIMED_OUT
+        except Exception:
+            return Reason.CRASHED
+        return Reason.TOO_SLOW if isinstance(error, _OutOfTime) else reason_of(error)
 
     def _parse_answer(self, completion: str) -> Parsed:
         from latex2sympy2_extended import NormalizationConfig
@@ -110,7 +128,15 @@ class MathVerify(BaseModel):
 
 
 class _OutOfTime(BaseException):
-    """The alarm struck. Not an `Exception`, since math-verify and sympy catch those on its way."""
+    """The alarm struck. Not an `Exception`, since math-verify and sympy catch those on its way.
+
+    Attributes:
+        waited: whether the time went by on the clock alone, so that nothing is known of the work.
+    """
+
+    def __init__(self, waited: bool) -> None:
+        super().__init__()
+        self.waited = waited
 
 
 def _within(seconds: float | None, step: Callable[[], Result]) -> Result:
@@ -118,15 +144,20 @@ def _within(seconds: float | None, step: Callable[[], Result]) -> Result:
     if seconds is None:
         return step()
 
+    cpu, clock = time.thread_time(), time.monotonic()
+
     def expire(*_: Any) -> None:
-        raise _OutOfTime
+        worked = time.thread_time() - cpu >= seconds
+        if worked or time.monotonic() - clock >= _PATIENCE * seconds:
+            raise _OutOfTime(waited=not worked)
 
     previous_handler = signal.signal(signal.SIGALRM, expire)
     previous_alarm = signal.getitimer(signal.ITIMER_REAL)
     try:
         try:
             # Again and again, for an exception raised in a finalizer or a garbage collection is lost.
-            signal.setitimer(signal.ITIMER_REAL, seconds, _SECONDS_BETWEEN_ALARMS)
+            # And it strikes early where this thread has not had the processor for so long.
+            signal.setitimer(signal.ITIMER_REAL, seconds, min(seconds, _SECONDS_BETWEEN_ALARMS))
             return step()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

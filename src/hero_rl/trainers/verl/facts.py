@@ -2,7 +2,7 @@
 
 verl carries a rollout's facts as `extra_fields["reward_extra_info"]`: one flat dict, the same names in every one.
 
-    verdict, score    the signals; NaN where there is none
+    verdict, score    the signals; NaN where there is none, minus infinity as the score of an empty completion
     reason, answer    the verifier's
     error             why no rollout can be scored as things are set; empty where all is well
     verifier/..., reward_model/...
@@ -88,4 +88,4 @@ def for_validation(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def _null_for_nan(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
+    return None if value is None or not math.isfinite(value) else value

@@ -20,8 +20,8 @@ class Processes(BaseModel):
     """The processes that a rule runs in; see `Supervised`.
 
     Attributes:
-        workers: most of them; None takes one for each core.
-        seconds: wall-clock limit of one check, from its start.
+        workers: most of them; None takes this process's share of the cores.
+        seconds: limit of one check's processor time.
         memory_mb: limit of each one's address space in MiB.
     """
 

@@ -212,7 +212,7 @@ class Supervised:
             future.result()  # raises if one raised; then the others may not be done
         for row, future in asked:
             (said,) = future.result()
-            row.take(said, "judged")
+            row.take(said, "judged", row.check.text if self._staged else None)
             if self._staged:
                 self._remember(row)
 
@@ -282,13 +282,12 @@ class _Row:
     own_source: str = ""
     own_failure: str = ""
 
-    def take(self, said: Said, source: str) -> None:
-        """Take what a worker said of it; one that lost its worker could not say what the answer was."""
+    def take(self, said: Said, source: str, known: str | None = None) -> None:
+        """Take what a worker said of it; one that lost its worker could not say the answer that may be known."""
         assert said.reason is not None
         self.own_source, self.own_failure = source, said.failed
         self.seconds += said.seconds
-        known = self.check.text if source == "judged" and said.failed else None
-        self.verdict = Verdict.of(said.reason, said.answer if known is None else known)
+        self.verdict = Verdict.of(said.reason, known if said.failed else said.answer)
 
     def share(self, verdict: Verdict) -> None:
         """Take a remembered verdict, which costs no time."""
