@@ -44,7 +44,7 @@ MAY_IMPORT = {
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "pages"},
     "problems": {"settings", "files", "verifiers"},
-    "generation": {"checkpoints", "background", "clients", "files", "settings"},
+    "generation": {"checkpoints", "background", "clients", "files", "settings", "verifiers"},
     "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
         "budget",

@@ -11,7 +11,7 @@ import torch
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.scoring import Scorer
-from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Supervised, Verdict
+from hero_rl.verifiers import ExactVerifier, MathVerifier, MathVerify, Reason, Supervised, Verdict
 
 
 class Lengths:
@@ -356,3 +356,42 @@ def test_a_verifier_that_can_never_judge_ends_the_call():
 def test_a_batch_of_the_wrong_kind_is_refused(verdicts, error):
     with pytest.raises(error, match="the verifier returned"):
         Scorer(Batches(verdicts=verdicts)).score(["a"], ["1"], ["1"])
+
+
+CUT_OFF = "Maybe \\boxed{7}. Wait, let me check that once more: 3 + 4 is"
+CLOSED = "Maybe \\boxed{8}.</think>It is \\boxed{7}."
+OPENING_PROMPTS = [
+    "<|User|>What is 3+4?<|Assistant|><think>\n",
+    "<|im_start|>user\nPut it in <think> </think> first.<|im_end|>\n<|im_start|>assistant\n<think>\nOkay, ",
+    [{"role": "user", "content": "3+4?"}, {"role": "assistant", "content": "<think>"}],
+]
+OTHER_PROMPTS = [
+    "<|im_start|>user\nBegin with <think> and end it.<|im_end|>\n<|im_start|>assistant\n",
+    "<|im_start|>assistant\n<think>\n\n</think>\n\n",
+    "What is 3+4?",
+    [{"role": "user", "content": "3+4? Think in <think>"}],
+]
+
+
+@pytest.mark.parametrize("verifier", [MathVerifier(), MathVerify(), ExactVerifier(marker="so ")])
+def test_a_thought_that_the_prompt_opened_must_end(verifier):
+    cut_off, closed = CUT_OFF + " so 7", CLOSED + " so 7"
+    for prompt in OPENING_PROMPTS:
+        scored = Scorer(verifier).score([prompt, prompt], [cut_off, closed], ["7", "7"])
+        assert scored.verdict.tolist() == [0, 1], prompt
+        assert scored.reasons[0] is Reason.NO_ANSWER
+    for prompt in OTHER_PROMPTS:
+        assert Scorer(verifier).score([prompt], ["It is \\boxed{7}, so 7"], ["7"]).verdict.tolist() == [1], prompt
+
+
+def test_a_trainer_that_knows_the_template_says_so():
+    prompt = [{"role": "user", "content": "3+4?"}]
+    said = [[{"role": "assistant", "content": text}] for text in (CUT_OFF, CLOSED)]
+    taken_out = [{"role": "assistant", "content": "It is \\boxed{7}.", "reasoning_content": "Maybe 8."}]
+    scorer = Scorer(MathVerifier(), Lengths())
+    scored = scorer.score([prompt] * 3, [*said, taken_out], ["7"] * 3, in_thought=[True] * 3)
+    assert scored.verdict.tolist() == [0, 1, 1]
+    assert scorer.reward_model.seen[0][-1]["content"] == CUT_OFF  # which reads what was written
+    assert scorer.score([prompt], said[:1], ["7"]).verdict.tolist() == [1]
+    with pytest.raises(ValueError, match="in_thought has 1"):
+        scorer.score([prompt] * 2, said, ["7"] * 2, in_thought=[True])

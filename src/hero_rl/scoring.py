@@ -26,6 +26,7 @@ from hero_rl.errors import HeroError
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, blamed
+from hero_rl.verifiers.math.text.thinking import after_thinking, in_thought_text, leaves_in_thought
 
 __all__ = ["Scored", "Scorer", "says_nothing"]
 
@@ -110,6 +111,7 @@ class Scorer:
         prompts: Sequence[str | Sequence[Message]],
         completions: Sequence[str | Sequence[Message]],
         references: Sequence[str],
+        in_thought: Sequence[bool] | None = None,
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -118,18 +120,21 @@ class Scorer:
             completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
                 the last assistant message, the reward model prompt and completion as one conversation.
             references: what the verifier compares with.
+            in_thought: of each completion, whether it begins inside of a thought that its chat template opened, so that
+                only what follows the thought's end is judged. What a prompt's own text shows needs no word here.
 
         Raises:
-            ValueError: the three differ in length, or the reward model returned anything but B scores, or the verifier
+            ValueError: these differ in length, or the reward model returned anything but B scores, or the verifier
                 anything but B verdicts.
             TypeError: the verifier returned no `Verdict`.
             HeroError: verifier or reward model can never do their part: workers do not start, an endpoint refuses.
         """
-        _check_lengths(prompts=prompts, completions=completions, references=references)
+        in_thought = [False] * len(prompts) if in_thought is None else in_thought
+        _check_lengths(prompts=prompts, completions=completions, references=references, in_thought=in_thought)
         counted_before = self._counted()
         pairs = [
-            Pair(reference, _answer_text(completion), _question(prompt))
-            for prompt, completion, reference in zip(prompts, completions, references, strict=True)
+            Pair(reference, _answer_text(completion, began or _leaves_in_thought(prompt)), _question(prompt))
+            for prompt, completion, reference, began in zip(prompts, completions, references, in_thought, strict=True)
         ]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
@@ -279,12 +284,26 @@ def _question(prompt: str | Sequence[Message]) -> str:
     return _text(next(asked, {}).get("content"))
 
 
-def _answer_text(completion: str | Sequence[Message]) -> str:
-    """The text of the completion's last assistant message; empty if it has none."""
+def _leaves_in_thought(prompt: str | Sequence[Message]) -> bool:
+    """Whether a prompt's text, or an assistant message that it ends with, ends inside of a thought."""
+    if isinstance(prompt, str):
+        return leaves_in_thought(prompt)
+    last = prompt[-1] if prompt else {}
+    return last.get("role") == "assistant" and after_thinking(_text(last.get("content"))) is None
+
+
+def _answer_text(completion: str | Sequence[Message], began_in_thought: bool = False) -> str:
+    """The text of the completion's last assistant message, its thought as it began; empty if it has none."""
     if isinstance(completion, str):
-        return completion
-    said = (message for message in reversed(completion) if message.get("role") == "assistant")
-    return _text(next(said, {}).get("content"))
+        return in_thought_text(completion, began_in_thought)
+    turns = [message for message in completion if message.get("role") == "assistant"]
+    said = turns[-1] if turns else {}
+    # The template opens the thought of the first turn; a server or a parser may have taken it out of the text.
+    begins = began_in_thought and len(turns) == 1 and not any(said.get(name) for name in _THOUGHTS)
+    return in_thought_text(_text(said.get("content")), begins)
+
+
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
 
 def _text(content: str | Sequence[Message] | None) -> str:

@@ -50,6 +50,7 @@ from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
+from hero_rl.verifiers.math.text.thinking import leaves_in_thought
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
 
@@ -185,6 +186,7 @@ class HeroMixin(ExactResume):
         self._rollout_files = RolloutFiles(args.rollouts_dir, args.rollouts_kept) if args.rollouts_dir else None
         self._rollouts: list[dict[str, Any]] = []
         self._window = UnscorableWindow(args.max_unscorable)
+        self._template_opens_thought: bool | None = None
         super().__init__(
             model=model,
             reward_funcs=[_Column("verifier"), _Column("reward_model")],
@@ -209,7 +211,7 @@ class HeroMixin(ExactResume):
             (B, 2) verdict and score of all ranks, NaN where missing: what TRL logs and writes as reward columns.
         """
         references = self._references(inputs)
-        scored = self.scorer.score(prompts, completions, references)
+        scored = self.scorer.score(prompts, completions, references, self._in_thought(prompts))
         device = self.accelerator.device
         columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
         group = self._group_ids(references)
@@ -244,6 +246,24 @@ class HeroMixin(ExactResume):
     def _mode(self) -> str:
         return "train" if self.model.training else "eval"
 
+    def _in_thought(self, prompts: list) -> list[bool]:
+        """Of each completion, whether the chat template opened a thought at the end of its prompt, as some do."""
+        if not any(isinstance(prompt, list) for prompt in prompts):
+            return [False] * len(prompts)  # the prompt's own text shows it
+        if self._template_opens_thought is None:
+            processing: Any = self.processing_class
+            kwargs: dict[str, Any] = self.args.chat_template_kwargs or {}
+            tokenizer = getattr(processing, "tokenizer", processing)
+            rendered = processing.apply_chat_template(
+                [{"role": "user", "content": "?"}],
+                tokenize=False,
+                add_generation_prompt=True,
+                **kwargs,
+            )
+            is_shown = "</think>" not in tokenizer.all_special_tokens  # which are not in the completion's text
+            self._template_opens_thought = is_shown and leaves_in_thought(rendered)
+        return [self._template_opens_thought and prompt[-1].get("role") != "assistant" for prompt in prompts]
+
     def _references(self, inputs: list[dict[str, Any]]) -> list[str]:
         column = self.args.reference_column
         for row in inputs:
@@ -261,7 +281,9 @@ class HeroMixin(ExactResume):
     ) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(self._local(drawn, len(references)), prompts, completions, references)
+        verdict = auditor.verdicts(
+            self._local(drawn, len(references)), prompts, completions, references, self._in_thought(prompts)
+        )
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)
@@ -336,7 +358,7 @@ class HeroMixin(ExactResume):
         if self._rollout_files is not None:
             if signals.audit is not None:
                 columns["audit"] = self._local(signals.audit, count).tolist()
-            columns |= {"prompt": prompts, "completion": completions}
+            columns |= {"prompt": prompts, "completion": completions, "in_thought": self._in_thought(prompts)}
             columns |= {"verdict": scored.verdict.tolist(), "score": self._local(signals.score, count).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             self._rollouts = gather_object(rows)

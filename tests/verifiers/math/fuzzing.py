@@ -199,7 +199,9 @@ class Writer:
         return self.of(self.draw.choice((r"\0 \0", r"\0 \cdot \0", r"\0*\0", r"\0 \times -\0", r"(\0)(\0)", r"\0(\0)")))
 
     def quotient(self) -> Part:
-        return self.of(self.draw.choice((r"\frac{\0}{\0}", r"\0/\0", r"\0 \div \0", r"\frac\0\0", r"\0 \0/\0")))
+        return self.of(
+            self.draw.choice((r"\frac{\0}{\0}", r"\0/\0", r"\0 \div \0", r"\frac\0\0", r"\0 \0/\0", r"2 1/\0", "2 1/3"))
+        )
 
     def power(self) -> Part:
         return self.of(self.draw.choice((r"\0^{\0}", r"\0^\0", r"\0**\0", r"(\0)^{-\0}", r"\0^{\0^{\0}}")))

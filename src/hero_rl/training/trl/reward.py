@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, set_see
 from trl import RewardConfig
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import write_json
 from hero_rl.reward_models.rendering import Renderer, own_limit
 from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
@@ -135,7 +135,7 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     if main:  # only now: a model that cannot be loaded leaves no run behind
         write_records(config)
         record = run.counts | {"fingerprint": _fingerprint(run)}
-        write_whole(folder / "pairs.json", json.dumps(record, indent=2))
+        write_json(folder / "pairs.json", record)
     PartialState().wait_for_everyone()
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -146,7 +146,7 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     trainer.save_model(str(folder / "model"))
     result = RewardResult(folder / "model", run.counts, accuracy)
     if main:
-        write_whole(folder / "result.json", json.dumps(asdict(result) | {"model": str(result.model)}, indent=2))
+        write_json(folder / "result.json", asdict(result) | {"model": str(result.model)})
     return result
 
 
