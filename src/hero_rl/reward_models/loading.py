@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models.base import RewardModel
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModelConfig
@@ -62,10 +63,8 @@ def ready(reward_model: RewardModel | _Config | str) -> RewardModel:
 
 
 def _loaded(config: _Config) -> RewardModel:
-    try:
+    with loading("reward_model"):
         return config.load()
-    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
-        raise ConfigError(f"reward_model: {error}") from None
 
 
 def _server_of(model: RewardModel) -> RemoteRewardModel | None:

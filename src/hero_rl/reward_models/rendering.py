@@ -17,6 +17,7 @@ from typing import Any, Literal
 from hero_rl.errors import ConfigError
 from hero_rl.files.messages import foreign_parts, plain_message, text_of_content
 from hero_rl.files.rows import short
+from hero_rl.foreign import rendered
 from hero_rl.reward_models.base import Conversation
 
 __all__ = ["OtherParts", "Renderer", "Tokens", "own_limit"]
@@ -146,7 +147,7 @@ class Renderer:
         return _MARK not in written[0] and _MARK in written[1]
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(messages, tokenize=False)
+        return rendered(self.tokenizer, messages)
 
     def _bare_tokens(self, text: str, mark: str) -> Tokens:
         if self._control is None or not self._control.search(text):
