@@ -17,15 +17,16 @@ MAY_IMPORT = {
     "budget": set(),
     "background": set(),
     "files": set(),
+    "foreign": set(),
     "pages": set(),
     "signals": set(),
     "settings": set(),
-    "checkpoints": {"settings"},
+    "checkpoints": {"settings", "foreign"},
     "clients": {"background"},
     # the library
     "rules": {"signals"},
     "verifiers": {"signals", "files", "clients"},
-    "reward_models": {"checkpoints", "signals", "background", "clients", "files"},
+    "reward_models": {"checkpoints", "signals", "background", "clients", "files", "foreign"},
     "scoring": {"signals", "background", "verifiers", "reward_models"},
     "rollouts": {"files", "signals"},
     "monitoring": {"budget", "signals", "rules"},
@@ -44,7 +45,7 @@ MAY_IMPORT = {
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "pages"},
     "problems": {"settings", "files", "verifiers"},
-    "generation": {"checkpoints", "background", "clients", "files", "settings", "verifiers"},
+    "generation": {"checkpoints", "background", "clients", "files", "foreign", "settings", "verifiers"},
     "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
         "budget",
@@ -72,6 +73,7 @@ MAY_IMPORT = {
     "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
     "training": {
         "files",
+        "foreign",
         "problems",
         "settings",
         "rollouts",

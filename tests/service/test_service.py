@@ -323,6 +323,40 @@ def test_clients_that_leave_give_their_place_back(service):
     wait_until(lambda: service.metric('hero_requests_total{path="/v1/signals",status="499"}') >= LIMITS["requests"])
 
 
+def test_two_lengths_close_the_connection(service):
+    with service.connect() as connection:
+        connection.sendall(
+            head(service, "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n" + head(service)
+        )
+        said = read_all(connection)
+    assert said.split()[1] == b"400" and said.count(b"HTTP/1.1") == 1
+
+
+def test_a_client_that_closes_its_side_gets_its_answer_and_one_address_not_all_places():
+    config = {"token_env": "HERO_TEST_TOKEN", "limits": {"requests": 6, "peer_requests": 4, "body_seconds": 30.0}}
+    with running(obedient(config), TOKEN, HERO_TEST_TOKEN=TOKEN) as service:
+        body = json.dumps({"rollouts": [{"prompt": "p", "completion": "do:sleep 0.5", "reference": "x"}]}).encode()
+        with service.connect() as connection:
+            connection.sendall(head(service, f"Content-Length: {len(body)}") + body)
+            connection.shutdown(socket.SHUT_WR)
+            assert read_all(connection).split()[1] == b"200"
+        with service.connect() as connection:  # the rest of this one never comes
+            connection.sendall(head(service, "Content-Length: 1000") + b"{")
+            connection.shutdown(socket.SHUT_WR)
+            assert read_all(connection) == b""
+        wait_until(lambda: service.metric("hero_requests_in_flight") == 0)
+        holding = [service.connect() for _ in range(4)]
+        for connection in holding:
+            connection.sendall(head(service, "Content-Length: 1000") + b"{")
+        wait_until(lambda: service.metric("hero_requests_in_flight") == 4)
+        said = service.signals("x")
+        assert said.status_code == 429 and "one address" in said.json()["detail"]
+        assert said.headers["retry-after"] == "1"
+        for connection in holding:
+            connection.close()
+        wait_until(lambda: service.signals("x").status_code == 200)
+
+
 def wait_until(true, seconds=30):
     deadline = time.monotonic() + seconds
     while not true():

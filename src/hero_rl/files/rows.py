@@ -26,6 +26,7 @@ Text: TypeAlias = str | Sequence[Mapping[str, Any]]
 AS_JSON = b"hero.json"
 """Mark in the metadata of a Parquet column whose cells are JSON text."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _AT_A_TIME = 256  # rows of a Parquet file that are held as Python objects
 _BUFFER = 1 << 20  # bytes of a Parquet column that are read ahead; left to itself, Arrow takes whole row groups
 
@@ -81,14 +82,14 @@ def _json_rows(path: Path, moved: Callable[[int], object]) -> PlacedRows:
                 moved(raw.tell())
                 if line.strip():
                     place = Place(path, number)
-                    yield place, _parsed(line, place)
+                    yield place, _parsed(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line, place)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{path}:{number + 1}: the compressed data is damaged or ends too soon: {error}") from None
 
 
 def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_constant)
+        row = json.loads(line.decode("utf-8"), parse_constant=_constant, object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
     except json.JSONDecodeError as error:
@@ -100,6 +101,14 @@ def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{place}: an object is expected, not {type(row).__name__}")
     return row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
 
 
 def _constant(name: str) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import rendered
 from hero_rl.reward_models.base import Conversation, Message
 from hero_rl.reward_models.heads import NextToken
 from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel
@@ -135,7 +136,7 @@ class _Asking(Renderer):
     """Ends with what opens the assistant's turn."""
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return rendered(self.tokenizer, messages, add_generation_prompt=True)
 
 
 def _one_token(tokenizer: Any, name: str, word: str) -> int:

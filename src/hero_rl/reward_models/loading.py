@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models.base import RewardModel
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModelConfig
@@ -26,10 +26,8 @@ def load_and_check(
     Raises:
         ConfigError: it cannot be loaded, or does not give what a reward model gives.
     """
-    try:
+    with loading("reward_model"):
         model = config.load()
-    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
-        raise ConfigError(f"reward_model: {error}") from None
     inner = model.inner if isinstance(model, CachedRewardModel) else model
     if isinstance(inner, RemoteRewardModel):
         if stack is not None:

@@ -35,6 +35,7 @@ from hero_rl.clients.engine import (
     with_retries,
 )
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models.base import Conversation, Scores
 from hero_rl.reward_models.protocols import PROTOCOLS, Number
 from hero_rl.reward_models.rendering import Renderer, Tokens, own_limit
@@ -147,7 +148,8 @@ class RemoteRewardModelConfig(BaseModel):
         from transformers import AutoConfig, AutoTokenizer
 
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
-        tokenizer = AutoTokenizer.from_pretrained(self.tokenizer, **source)
+        with loading(f"tokenizer: none can be loaded from {self.tokenizer}"):
+            tokenizer = AutoTokenizer.from_pretrained(self.tokenizer, **source)
         try:
             model_config = AutoConfig.from_pretrained(self.tokenizer, **source)
         except (OSError, ValueError):  # a tokenizer without a model, or with one that transformers does not know

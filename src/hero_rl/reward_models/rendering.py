@@ -16,6 +16,7 @@ from typing import Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.files.rows import short
+from hero_rl.foreign import rendered
 from hero_rl.reward_models.base import Conversation
 
 __all__ = ["Renderer", "Tokens", "own_limit"]
@@ -105,7 +106,7 @@ class Renderer:
         return self._piecewise(text, mark)  # a template writes its own special tokens, the first one too
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(messages, tokenize=False)
+        return rendered(self.tokenizer, messages)
 
     def _bare_tokens(self, text: str, mark: str) -> Tokens:
         if self._control is None or not self._control.search(text):

@@ -19,10 +19,12 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.trl.fit import fit
 from hero_rl.training.trl.loading import (
+    check_template,
     checked_arguments,
     load_tokenizer,
     lora_config,
     model_arguments,
+    named,
     refuse_missing_folder,
     register_models,
 )
@@ -124,20 +126,23 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
             f"{config.model.path} has no chat template; give one as model.chat_template, or "
             "set data.chat to false to send plain text"
         )
+    if config.data.chat:
+        check_template(tokenizer, run.train_dataset[0]["prompt"])
     _, kind = _TRAINERS[config.algorithm]
-    trainer = kind(
-        model=config.model.path,
-        verifier=in_processes(config.verifier, config.verifier_processes),
-        reward_model=reward_model,
-        rule=config.rule,
-        auditor=in_processes(config.auditor, config.verifier_processes) if config.auditor is not None else None,
-        args=run.arguments,
-        train_dataset=run.train_dataset,
-        eval_dataset=run.eval_dataset,
-        processing_class=tokenizer,
-        callbacks=callbacks,
-        peft_config=lora_config(config.peft),
-    )
+    with named("model.path"):
+        trainer = kind(
+            model=config.model.path,
+            verifier=in_processes(config.verifier, config.verifier_processes),
+            reward_model=reward_model,
+            rule=config.rule,
+            auditor=in_processes(config.auditor, config.verifier_processes) if config.auditor is not None else None,
+            args=run.arguments,
+            train_dataset=run.train_dataset,
+            eval_dataset=run.eval_dataset,
+            processing_class=tokenizer,
+            callbacks=callbacks,
+            peft_config=lora_config(config.peft),
+        )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     return trainer
