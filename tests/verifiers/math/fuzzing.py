@@ -230,7 +230,19 @@ class Writer:
         return self.of(self.draw.choice((r"\0\%", r"\0 percent", r"\0 %")))
 
     def degrees(self) -> Part:
-        return self.of(self.draw.choice((r"\0^\circ", r"\0^{\circ}", r"\0\circ", r"\0^\circ C", r"\0 degrees")))
+        return self.of(
+            self.draw.choice(
+                (
+                    r"\0^\circ",
+                    r"\0^{\circ}",
+                    r"30^\circ \0'",
+                    r"30^\circ 15^{\prime}",
+                    r"\0\circ",
+                    r"\0^\circ C",
+                    r"\0 degrees",
+                )
+            )
+        )
 
     def based(self) -> Part:
         if self.draw.random() < 0.5:
@@ -244,6 +256,16 @@ class Writer:
         return self.of(rf"\{command}_{{{ends}}}^{{\0}} {body}")
 
     def quantity(self) -> Part:
+        if self.draw.random() < 0.3:
+            several = (
+                r"1 h \0 min",
+                "2 h 30 m",
+                r"2\text{ hours }\0\text{ minutes}",
+                "90 min",
+                r"5\,m\,s^{\0}",
+                r"\0\,m/s",
+            )
+            return self.of(self.draw.choice(several))
         unit = self.draw.choice(
             (r"\text{ cm}", " " + self.draw.choice(WORDS), r"\mathrm{m}/\mathrm{s}^{\0}", " dollars")
         )

@@ -17,6 +17,7 @@ from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, 
 from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
 from hero_rl.verifiers.math.rules.statements import equations
+from hero_rl.verifiers.math.rules.times import durations
 from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
 
 __all__ = ["Strictness", "compare", "unframed"]
@@ -67,6 +68,7 @@ _RULES = (
     constants,
     qualified,
     plus_minus,
+    durations,
     regions,
     sequences,
     equations,
