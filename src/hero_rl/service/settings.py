@@ -66,8 +66,15 @@ class OpenRLHF(BaseModel):
         "<|endoftext|>",
         "<|eot_id|>",
         "<|end_of_text|>",
+        "<|end|>",
+        "<|return|>",
+        "<|end▁of▁sentence|>",
+        "<\uff5cend▁of▁sentence\uff5c>",
+        "<|end of sentence|>",
+        "<end_of_turn>",
         "</s>",
         "<eos>",
+        "[EOS]",
     )
 
 
