@@ -364,6 +364,12 @@ def test_a_batch_of_the_wrong_kind_is_refused(verdicts, error):
         Scorer(Batches(verdicts=verdicts)).score(["a"], ["1"], ["1"])
 
 
+def test_any_of_several_references_is_right():
+    scored = Scorer(ExactVerifier()).score(["2 + 2 ="] * 3, ["4", "four", "5"], [["4", "four"], ["4", "four"], ["4"]])
+    assert scored.verdict.tolist() == [1, 1, 0]
+    assert scored.counters["verifier/abstained"] == 0
+
+
 CUT_OFF = "Maybe \\boxed{7}. Wait, let me check that once more: 3 + 4 is"
 CLOSED = "Maybe \\boxed{8}.</think>It is \\boxed{7}."
 OPENING_PROMPTS = [

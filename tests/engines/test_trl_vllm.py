@@ -38,7 +38,7 @@ def config(models, tmp_path):
                 "num_generations": 4,
                 "per_device_train_batch_size": 12,
                 "max_completion_length": 12,
-                "learning_rate": 3e-3,
+                "learning_rate": 3e-4,
                 "save_strategy": "no",
                 "bf16": False,
                 "use_cpu": True,

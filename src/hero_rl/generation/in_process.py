@@ -22,6 +22,7 @@ from pydantic import Field
 from hero_rl.checkpoints import Checkpoint
 from hero_rl.errors import ConfigError
 from hero_rl.files.rows import Text
+from hero_rl.foreign import loading, rendered
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
@@ -161,7 +162,8 @@ class TransformersGenerator:
                 raise ConfigError("generator.chat: a prompt of chat messages needs it on")
             return self._tokenizer(prompt)["input_ids"]
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        with loading("generator.chat_template: it fails on a prompt"):
+            text = rendered(self._tokenizer, messages, add_generation_prompt=True)
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template writes its own
 
     def _template_opens_thought(self) -> bool:

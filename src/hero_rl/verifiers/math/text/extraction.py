@@ -20,14 +20,12 @@ from hero_rl.verifiers.math.text.series import list_of_frames, series_start
 from hero_rl.verifiers.math.text.thinking import after_thinking, own_turn
 from hero_rl.verifiers.math.text.touching import AROUND, is_denied, sign_behind, touched
 
-__all__ = ["extract_answer", "read_reference"]
+__all__ = ["extract_answer", "stated_answer"]
 
 MAX_CHARACTERS = 20_000
 """Only this many characters at the end of a completion, or of its turn, are looked at."""
 
 _ESCAPED_BOX = "\\\\boxed"
-_LONG_REFERENCE = 200
-_LABEL_OF_BOX = re.compile(r"[\s$\\(\[]*[\w\\\s]{0,12}(?:=|\\in)\s*")
 _DEEPEST = 4
 _SHORTEST_ANNOUNCEMENT = len("answer: 7")
 _MARKS_A_VALUE = re.compile(r"\d|\\|\$")
@@ -125,16 +123,3 @@ def stated_answer(text: str) -> str | None:
     """What the last announcement in a text announces."""
     announcement = last_announcement(text)
     return _announced(announcement, 0) if announcement else None
-
-
-def read_reference(reference: str) -> str:
-    """The answer in a reference: its boxed or stated answer if it is a whole solution, else all of it."""
-    reference = reference[-MAX_CHARACTERS:].replace(_ESCAPED_BOX, r"\boxed")
-    boxes, _ = find_boxes(reference)
-    is_long = len(reference) > _LONG_REFERENCE
-    if not boxes:
-        return (stated_answer(reference) or reference) if is_long else reference
-    # A formula around a box (x = \boxed{2}) is part of what a short reference says.
-    if len(boxes) == 1 and not is_long and _LABEL_OF_BOX.fullmatch(reference[: boxes[0].start]):
-        return reference.replace(r"\boxed", "", 1)
-    return list_of_frames(reference, boxes, series_start(reference, boxes))
