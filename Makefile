@@ -46,6 +46,10 @@ test-engines: $(ENGINES_INSTALLED) ## run the tests on the real verl and vLLM, o
 	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
 	  tests/verl tests/engines --durations=20 -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
+chaos: $(INSTALLED) ## kill runs, tear files, fill disks, and write docs/benchmarks/chaos.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos.py > chaos.tmp
+	mv chaos.tmp docs/benchmarks/chaos.md
+
 lint: $(INSTALLED) ## check style, types and docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -53,7 +53,7 @@ def once(head: Classifier, rollouts: list) -> torch.Tensor:
         cache = DynamicCache(config=model.config)
         model.base_model(input_ids=torch.tensor([prompt]), past_key_values=cache, use_cache=True)
         cache.batch_repeat_interleave(len(completions))
-        ids, mask = padded(completions, head.pad_id, "right")
+        ids, mask = padded(completions, head.pad_id or 0, "right")  # masked, so that any will do
         whole = torch.cat([torch.ones(len(completions), len(prompt), dtype=torch.long), mask], dim=1)
         positions = (len(prompt) + torch.arange(ids.shape[1])).expand_as(ids)
         hidden = model.base_model(

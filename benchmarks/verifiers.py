@@ -133,6 +133,51 @@ def quality_table(name: str, rows: list[dict[str, Any]], judged: dict[str, list[
     return [*lines, ""]
 
 
+# Sources of graders_dev.jsonl that nobody looked at while the rules were written; only their totals were.
+LEFT_OUT = {"STACK-Units", "lambda-feedback", "math-verify-issues", "qwen-tora-graders", "rl-frameworks", "sieval"}
+
+
+def kinds_table(data: Path) -> list[str]:
+    """Recall and false positives by test suite: those that were built on, and those that were left out."""
+    rows = [row for row in read(data / "graders_dev.jsonl") if not row.get("ambiguous")]
+    lines = [
+        "### Test suites of other graders (`graders_dev.jsonl`), by kind\n",
+        "| verifier | kind | pairs | recall | false positives |",
+        "|---|---|---:|---:|---:|",
+    ]
+    judged = {name: judge(verifier, rows) for name, verifier in list(verifiers().items())[:2]}
+    kinds = sorted({row["source"] for row in rows}, key=lambda kind: (kind in LEFT_OUT, kind))
+    groups = [("all built on", set(kinds) - LEFT_OUT), ("all left out", LEFT_OUT), *((kind, {kind}) for kind in kinds)]
+    for name, verdicts in judged.items():
+        for kind, sources in groups:
+            chosen = [place for place, row in enumerate(rows) if row["source"] in sources]
+            found = quality_of([verdicts[place] for place in chosen], [rows[place] for place in chosen])
+            mark = " (left out)" if sources <= LEFT_OUT and len(sources) == 1 else ""
+            lines.append(
+                f"| {name} | {kind}{mark} | {len(chosen)} | {percent(found.recall)} | "
+                f"{percent(found.false_positive_rate)} |"
+            )
+    return [*lines, ""]
+
+
+def audit_table() -> list[str]:
+    """The public audit `reward-doctor`, where it is installed."""
+    if not importlib.util.find_spec("reward_doctor"):
+        return []
+    from reward_doctor import audit  # pyright: ignore[reportMissingImports]
+
+    lines = ["### The audit reward-doctor\n", "| verifier | wrong accepted | right refused |", "|---|---:|---:|"]
+    for name, verifier in verifiers().items():
+
+        def reward(completion: str, reference: str, verifier: Any = verifier) -> float:
+            return float(Unstaged(verifier).verify(reference, completion).value == 1)
+
+        found = audit(reward)
+        right, wrong = len(found.should_accept), len(found.should_reject)
+        lines.append(f"| {name} | {len(found.false_positives)} of {wrong} | {len(found.false_negatives)} of {right} |")
+    return [*lines, ""]
+
+
 def disagreements(rows: list[dict[str, Any]], verdicts: list[Verdict]) -> list[str]:
     lines = ["| row | label | gold | answer | what is believed |", "|---|---:|---|---|---|"]
     for row, verdict in zip(rows, verdicts, strict=True):
@@ -226,6 +271,7 @@ def page(data: Path, limit: int | None) -> str:
         if name == "hardverify_dev.jsonl":
             lines += ["Where the verifier and the label differ:\n"]
             lines += disagreements(rows, judged["hero_rl MathVerifier"])
+    lines += [*kinds_table(data), *audit_table()]
     return "\n".join(lines)
 
 

@@ -76,6 +76,8 @@ assert shaped.advantage.argmax() == 0
         ("trl", "import hero_rl; hero_rl.HeroRLOOConfig", "trl"),
         ("trl", "from hero_rl.cli import main; main(['train', {smoke!r}])", "trl"),
         ("accelerate", "from hero_rl import HeroGRPOTrainer", "trl"),  # the first that a bare environment lacks
+        ("trl", "from hero_lab.cli import main; main(['demo', '--tiny'])", "trl"),
+        ("matplotlib", "from hero_lab.cli import main; main(['demo', '--tiny'])", "report"),
         ("matplotlib", "from hero_rl.cli import main; main(['diagnose', {rollouts!r}, '-o', 'report.html'])", "report"),
         ("fastapi", "from hero_rl.cli import main; main(['serve'])", "serve"),
     ],

@@ -11,7 +11,7 @@ import torch
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.scoring import Scorer
-from hero_rl.verifiers import ExactVerifier, MathVerify, Reason, Supervised, Verdict
+from hero_rl.verifiers import ExactVerifier, MathVerifier, MathVerify, Reason, Supervised, Verdict
 
 
 class Lengths:
@@ -43,8 +43,11 @@ class Returns:
 
 
 class Raises:
+    def __init__(self, on=("bad",)):
+        self.on = on
+
     def verify(self, reference, completion):
-        if completion == "bad":
+        if completion in self.on:
             raise RuntimeError("broken")
         return Verdict.of(Reason.MATCHED_EXACTLY)
 
@@ -153,13 +156,15 @@ def test_messages_are_concatenated_as_they_are():
     assert judge.seen == [[*prompt, picture, {"role": "assistant", "content": "a"}]]
 
 
-def test_a_verifier_that_raises_abstains_for_its_row_and_is_logged_once(caplog):
-    scorer = Scorer(Raises())
+@pytest.mark.parametrize(("broken", "reason"), [("bad", Reason.UNREADABLE_ANSWER), ("bad r", Reason.CRASHED)])
+def test_a_verifier_that_raises_is_tried_on_the_reference_and_logged_once(caplog, broken, reason):
+    """One that can judge the reference raises of the answer's doing; one that cannot is broken itself."""
+    scorer = Scorer(Raises(broken.split()))
     for _ in range(2):
         scored = scorer.score(["p"] * 3, ["good", "bad", "bad"], ["r"] * 3)
-        assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.CRASHED, Reason.CRASHED]
-        assert scored.verdict.isnan().tolist() == [False, True, True]
-        assert (scored.counters["verifier/crashed"], scored.counters["verifier/abstained"]) == (2.0, 2.0)
+        assert scored.reasons == [Reason.MATCHED_EXACTLY, reason, reason]
+        crashes = 2.0 * (reason is Reason.CRASHED)
+        assert (scored.counters["verifier/crashed"], scored.counters["verifier/abstained"]) == (crashes, crashes)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "broken" in caplog.text
 
@@ -204,7 +209,8 @@ def test_signals_are_what_was_said_with_the_groups(group):
     scored = Scorer(ExactVerifier(), Lengths()).score(["p"] * 3, ["a", "bb", ""], ["a", "a", ""])
     signals = scored.signals(group)
     torch.testing.assert_close(signals.verdict, torch.tensor([1.0, 0.0, math.nan]), equal_nan=True)
-    assert signals.score.tolist() == [1.0, 2.0, 0.0]
+    assert signals.score.tolist()[:2] == [1.0, 2.0]
+    assert signals.empty.tolist() == [False, False, True]
     assert signals.group.tolist() == [7, -1, 7]
 
 
@@ -356,3 +362,48 @@ def test_a_verifier_that_can_never_judge_ends_the_call():
 def test_a_batch_of_the_wrong_kind_is_refused(verdicts, error):
     with pytest.raises(error, match="the verifier returned"):
         Scorer(Batches(verdicts=verdicts)).score(["a"], ["1"], ["1"])
+
+
+def test_any_of_several_references_is_right():
+    scored = Scorer(ExactVerifier()).score(["2 + 2 ="] * 3, ["4", "four", "5"], [["4", "four"], ["4", "four"], ["4"]])
+    assert scored.verdict.tolist() == [1, 1, 0]
+    assert scored.counters["verifier/abstained"] == 0
+
+
+CUT_OFF = "Maybe \\boxed{7}. Wait, let me check that once more: 3 + 4 is"
+CLOSED = "Maybe \\boxed{8}.</think>It is \\boxed{7}."
+OPENING_PROMPTS = [
+    "<|User|>What is 3+4?<|Assistant|><think>\n",
+    "<|im_start|>user\nPut it in <think> </think> first.<|im_end|>\n<|im_start|>assistant\n<think>\nOkay, ",
+    [{"role": "user", "content": "3+4?"}, {"role": "assistant", "content": "<think>"}],
+]
+OTHER_PROMPTS = [
+    "<|im_start|>user\nBegin with <think> and end it.<|im_end|>\n<|im_start|>assistant\n",
+    "<|im_start|>assistant\n<think>\n\n</think>\n\n",
+    "What is 3+4?",
+    [{"role": "user", "content": "3+4? Think in <think>"}],
+]
+
+
+@pytest.mark.parametrize("verifier", [MathVerifier(), MathVerify(), ExactVerifier(marker="so ")])
+def test_a_thought_that_the_prompt_opened_must_end(verifier):
+    cut_off, closed = CUT_OFF + " so 7", CLOSED + " so 7"
+    for prompt in OPENING_PROMPTS:
+        scored = Scorer(verifier).score([prompt, prompt], [cut_off, closed], ["7", "7"])
+        assert scored.verdict.tolist() == [0, 1], prompt
+        assert scored.reasons[0] is Reason.NO_ANSWER
+    for prompt in OTHER_PROMPTS:
+        assert Scorer(verifier).score([prompt], ["It is \\boxed{7}, so 7"], ["7"]).verdict.tolist() == [1], prompt
+
+
+def test_a_trainer_that_knows_the_template_says_so():
+    prompt = [{"role": "user", "content": "3+4?"}]
+    said = [[{"role": "assistant", "content": text}] for text in (CUT_OFF, CLOSED)]
+    taken_out = [{"role": "assistant", "content": "It is \\boxed{7}.", "reasoning_content": "Maybe 8."}]
+    scorer = Scorer(MathVerifier(), Lengths())
+    scored = scorer.score([prompt] * 3, [*said, taken_out], ["7"] * 3, in_thought=[True] * 3)
+    assert scored.verdict.tolist() == [0, 1, 1]
+    assert scorer.reward_model.seen[0][-1]["content"] == CUT_OFF  # which reads what was written
+    assert scorer.score([prompt], said[:1], ["7"]).verdict.tolist() == [1]
+    with pytest.raises(ValueError, match="in_thought has 1"):
+        scorer.score([prompt] * 2, said, ["7"] * 2, in_thought=[True])

@@ -1,9 +1,10 @@
-"""HERO in prime-rl: a custom advantage function over the verdicts and scores that the environment put in its metrics.
+"""HERO in prime-rl: an algorithm in the place of its GRPO, over the verdicts and scores in the environment's metrics.
 
-    [orchestrator.algo]
-    type = "custom"
-    import_path = "hero_prime_rl.advantages"
-    kwargs = { groups_per_batch = 64, folder = "outputs/hero" }
+prime-rl has no hook for this: its algorithms are a closed set, named in its own code. So this takes one line in a
+checkout, at the end of `src/prime_rl/orchestrator/algo/__init__.py`, with this folder on PYTHONPATH; then run `type =
+"grpo"`:
+
+    from hero_prime_rl import HeroAlgorithm; ALGORITHM_CLASSES["grpo"] = HeroAlgorithm
 
 What it relies on in prime-rl, and what it leaves out: docs/guides/frameworks.md.
 """
@@ -11,17 +12,26 @@ What it relies on in prime-rl, and what it leaves out: docs/guides/frameworks.md
 from functools import cache
 from typing import Any
 
+from prime_rl.orchestrator.algo.base import iter_trainable_traces  # pyright: ignore[reportMissingImports]
+from prime_rl.orchestrator.algo.grpo import GRPOAlgorithm  # pyright: ignore[reportMissingImports]
+from prime_rl.orchestrator.algo.routing import assign_advantages  # pyright: ignore[reportMissingImports]
+
 from hero_rl import Hero
 from hero_rl.trainers.group_by_group import GroupByGroup
 
 
 @cache
-def shaper(groups_per_batch: int, folder: str | None, **rule: Any) -> GroupByGroup:
-    return GroupByGroup(Hero(**rule), groups_per_batch=groups_per_batch, folder=folder)
+def shaper() -> GroupByGroup:
+    return GroupByGroup(Hero(), groups_per_batch=64, folder="outputs/hero")
 
 
-def advantages(group: list[Any], groups_per_batch: int, folder: str | None = None, **rule: Any) -> list[float]:
-    """One advantage a rollout, the prompt's weight in it; prime-rl spreads each over the rollout's own tokens."""
-    verdict = [rollout.metrics.get("verdict") for rollout in group]
-    score = [rollout.metrics.get("score") for rollout in group]
-    return shaper(groups_per_batch, folder, **rule).shape(verdict, score).advantage.tolist()
+class HeroAlgorithm(GRPOAlgorithm):
+    """GRPO whose advantages are HERO's, the prompt's weight in them; `length_penalty` has no effect."""
+
+    async def score_group(self, episodes: list[Any]) -> None:
+        """One advantage a trace, which prime-rl gives to each token that the policy sampled."""
+        traces = [trace for _, trace in iter_trainable_traces(episodes)]
+        verdict = [trace.metrics.get("verdict") for trace in traces]
+        score = [trace.metrics.get("score") for trace in traces]
+        for trace, advantage in zip(traces, shaper().shape(verdict, score).advantage.tolist(), strict=True):
+            assign_advantages(trace, advantage)

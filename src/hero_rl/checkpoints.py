@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.settings import Block
 
 __all__ = ["Checkpoint", "refuse_no_model"]
@@ -44,38 +45,34 @@ class Checkpoint(Block):
         Raises:
             ConfigError: there is no such model, it lacks weights or a tokenizer, or cannot run as it is told to.
         """
-        from safetensors import SafetensorError
         from transformers import AutoTokenizer
 
         device = _device(self.device, block)
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
         refuse_no_model(self.path, block)
-        try:
+        with loading(f"{block}path: no model can be loaded from {self.path}: its tokenizer"):
             tokenizer = AutoTokenizer.from_pretrained(self.path, **source)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"{block}path: no model can be loaded from {self.path}: its tokenizer: {error}"
-            ) from error
         if not tokenizer("yes, 1", add_special_tokens=False)["input_ids"]:
             raise ConfigError(f"{block}path: {self.path} has no tokenizer; save it into the model's folder")
         attention = {} if self.attention == "auto" else {"attn_implementation": self.attention}
-        try:
-            model, loading = auto_class.from_pretrained(
-                self.path, dtype=self.dtype, output_loading_info=True, **source, **attention
-            )
-        except (ImportError, ValueError) as error:
-            if not attention:
-                raise ConfigError(f"{block}path: no {kind} can be loaded from {self.path}: {error}") from error
-            raise ConfigError(f"{block}attention: {self.path} does not load with {self.attention}: {error}") from error
-        except (OSError, SafetensorError) as error:
-            raise ConfigError(f"{block}path: no model can be loaded from {self.path}: {error}") from error
+        with loading(f"{block}path: no model can be loaded from {self.path}"):
+            try:
+                model, found = auto_class.from_pretrained(
+                    self.path, dtype=self.dtype, output_loading_info=True, **source, **attention
+                )
+            except (ImportError, ValueError) as error:
+                if not attention:
+                    raise ConfigError(f"{block}path: no {kind} can be loaded from {self.path}: {error}") from error
+                raise ConfigError(
+                    f"{block}attention: {self.path} does not load with {self.attention}: {error}"
+                ) from error
         if "flash" in self.attention and str(model.dtype) == "torch.float32":
             raise ConfigError(
                 f"{block}attention: {self.attention} needs dtype bfloat16 or float16; the weights are float32"
             )
-        if loading["missing_keys"]:
+        if found["missing_keys"]:
             # Transformers fills what a checkpoint lacks with random numbers, and what it says would be as random.
-            missing = ", ".join(sorted(loading["missing_keys"]))
+            missing = ", ".join(sorted(found["missing_keys"]))
             raise ConfigError(f"{block}path: {self.path} is no trained {kind}: the checkpoint lacks {missing}")
         return model.to(device), tokenizer
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["named"]
+from importlib.util import find_spec
+
+__all__ = ["named", "require"]
 
 _EXTRAS = {
     **dict.fromkeys(["trl", "accelerate", "datasets", "pandas", "pyarrow", "peft", "requests"], "trl"),
@@ -16,3 +18,14 @@ def named(error: ModuleNotFoundError) -> ModuleNotFoundError:
     """The error with the command that installs what is missing, where one of the extras does."""
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
     return ModuleNotFoundError(f"{error}; pip install 'hero-rl[{extra}]'", name=error.name) if extra else error
+
+
+def require(*packages: str) -> None:
+    """Raise for the first package that is not installed, where it would be missed only after minutes of work.
+
+    Raises:
+        ModuleNotFoundError: with the package's name.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)

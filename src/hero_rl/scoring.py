@@ -23,9 +23,11 @@ from torch import Tensor
 
 from hero_rl.background import Background
 from hero_rl.errors import HeroError
+from hero_rl.files.messages import plain_message, text_of_content
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, blamed
+from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, best_of, blamed
+from hero_rl.verifiers.math.text.thinking import after_thinking, in_thought_text, leaves_in_thought
 
 __all__ = ["Scored", "Scorer", "says_nothing"]
 
@@ -109,7 +111,8 @@ class Scorer:
         self,
         prompts: Sequence[str | Sequence[Message]],
         completions: Sequence[str | Sequence[Message]],
-        references: Sequence[str],
+        references: Sequence[str | Sequence[str]],
+        in_thought: Sequence[bool] | None = None,
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -117,28 +120,36 @@ class Scorer:
             prompts: text, which becomes one user message, or chat messages.
             completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
                 the last assistant message, the reward model prompt and completion as one conversation.
-            references: what the verifier compares with.
+            references: what the verifier compares with: text, or several texts of which any one is right.
+            in_thought: of each completion, whether it begins inside of a thought that its chat template opened, so that
+                only what follows the thought's end is judged. What a prompt's own text shows needs no word here.
 
         Raises:
-            ValueError: the three differ in length, or the reward model returned anything but B scores, or the verifier
+            ValueError: these differ in length, or the reward model returned anything but B scores, or the verifier
                 anything but B verdicts.
             TypeError: the verifier returned no `Verdict`.
             HeroError: verifier or reward model can never do their part: workers do not start, an endpoint refuses.
         """
-        _check_lengths(prompts=prompts, completions=completions, references=references)
+        in_thought = [False] * len(prompts) if in_thought is None else in_thought
+        _check_lengths(prompts=prompts, completions=completions, references=references, in_thought=in_thought)
         counted_before = self._counted()
-        pairs = [
-            Pair(reference, _answer_text(completion), _question(prompt))
-            for prompt, completion, reference in zip(prompts, completions, references, strict=True)
+        checks = [
+            [
+                Pair(reference, _answer_text(completion, began or _leaves_in_thought(prompt)), _question(prompt))
+                for reference in _alternatives(given)
+            ]
+            for prompt, completion, given, began in zip(prompts, completions, references, in_thought, strict=True)
         ]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
             scoring.start()
-            verdicts, verifier_seconds = self._verify(pairs)
+            every, verifier_seconds = self._verify([pair for row in checks for pair in row])
             score, reward_model_seconds = scoring.result()
         except BaseException:
             scoring.call_off()
             raise
+        said = iter(every)
+        verdicts = [best_of([next(said) for _ in row]) for row in checks]
         reasons = [verdict.reason for verdict in verdicts]
         return Scored(
             verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),
@@ -260,15 +271,11 @@ def _checked(raw: Any, rows: int) -> Scores:
 def _conversation(prompt: str | Sequence[Message], completion: str | Sequence[Message]) -> Conversation:
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     said = [{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion
-    return [_flat(message) for message in (*asked, *said)]
+    return [plain_message(message) for message in (*asked, *said)]
 
 
-def _flat(message: Message) -> Message:
-    """The message with a list of text blocks joined, as text models' templates expect; other content as it is."""
-    content = message.get("content")
-    if not isinstance(content, str) and content and all(block.get("type") == "text" for block in content):
-        return {**message, "content": _text(content)}
-    return message
+def _alternatives(reference: str | Sequence[str]) -> Sequence[str]:
+    return [reference] if isinstance(reference, str) else reference or [""]
 
 
 def _question(prompt: str | Sequence[Message]) -> str:
@@ -276,19 +283,26 @@ def _question(prompt: str | Sequence[Message]) -> str:
     if isinstance(prompt, str):
         return prompt
     asked = (message for message in reversed(prompt) if message.get("role") == "user")
-    return _text(next(asked, {}).get("content"))
+    return text_of_content(next(asked, {}).get("content"))
 
 
-def _answer_text(completion: str | Sequence[Message]) -> str:
-    """The text of the completion's last assistant message; empty if it has none."""
+def _leaves_in_thought(prompt: str | Sequence[Message]) -> bool:
+    """Whether a prompt's text, or an assistant message that it ends with, ends inside of a thought."""
+    if isinstance(prompt, str):
+        return leaves_in_thought(prompt)
+    last = prompt[-1] if prompt else {}
+    return last.get("role") == "assistant" and after_thinking(text_of_content(last.get("content"))) is None
+
+
+def _answer_text(completion: str | Sequence[Message], began_in_thought: bool = False) -> str:
+    """The text of the completion's last assistant message, its thought as it began; empty if it has none."""
     if isinstance(completion, str):
-        return completion
-    said = (message for message in reversed(completion) if message.get("role") == "assistant")
-    return _text(next(said, {}).get("content"))
+        return in_thought_text(completion, began_in_thought)
+    turns = [message for message in completion if message.get("role") == "assistant"]
+    said = turns[-1] if turns else {}
+    # The template opens the thought of the first turn; a server or a parser may have taken it out of the text.
+    begins = began_in_thought and len(turns) == 1 and not any(said.get(name) for name in _THOUGHTS)
+    return in_thought_text(text_of_content(said.get("content")), begins)
 
 
-def _text(content: str | Sequence[Message] | None) -> str:
-    """The text of a message's content: a string, a list of typed blocks, or None (a mere tool call)."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "".join(block.get("text", "") for block in content if block.get("type") == "text")
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")

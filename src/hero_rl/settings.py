@@ -24,7 +24,16 @@ AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe types, and `1e-6` a number as in YAML 1.2; PyYAML takes it for text without a point."""
+    """YAML's safe types, no key twice, and `1e-6` a number as in YAML 1.2; PyYAML takes it for text without a point."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        said: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in said:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+                said.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -68,11 +77,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         ConfigError: the file cannot be read, or holds no mapping; names the file.
     """
     try:
-        raw = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        raw = yaml.load(Path(path).read_text(encoding="utf-8-sig"), _Loader)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deep") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a mapping of settings is expected, not {type(raw).__name__}")
     return raw
@@ -110,8 +121,8 @@ def parse_overrides(arguments: list[str]) -> dict[str, Any]:
             value = queue.pop(0)
         try:
             overrides[name[2:].replace("-", "_")] = yaml.load(value, _Loader)
-        except yaml.YAMLError:
-            raise ConfigError(f"{name}: {value!r} is not a value") from None
+        except (yaml.YAMLError, RecursionError):
+            raise ConfigError(f"{name}: {value[:60]!r} is not a value") from None
     return overrides
 
 

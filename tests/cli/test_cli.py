@@ -97,6 +97,20 @@ def test_mistakes_end_with_code_2_and_their_place_before_a_model_loads(config, a
     assert not Path(settings["output_dir"]).exists(), "a run that never began left its folder behind"
 
 
+@pytest.mark.parametrize(("bad", "code"), [(0, 0), (1, 0), (99, 1)])
+def test_a_check_names_references_that_cannot_be_read(config, tmp_path, bad, code, capsys):
+    settings = yaml.safe_load(config.read_text())
+    path = tmp_path / "references.jsonl"
+    rows = [{"problem": "1 + 1", "answer": str(number)} for number in range(8)]
+    rows += [{"problem": "why?", "answer": f"{number}: as drawn (in b"} for number in range(bad)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    os.chdir(ROOT)
+    words = ["--data.train", str(path), "--model.path", str(tmp_path), "--check"]
+    assert main(["train", str(config), *words]) == code, settings
+    said = capsys.readouterr().err
+    assert ("cannot be read by the verifier" in said) == bool(bad) and ("error: " in said) == bool(code)
+
+
 def test_a_missing_package_is_named_with_the_extra_that_brings_it():
     code = "import sys; sys.modules['trl'] = None; import hero_rl; hero_rl.HeroGRPOTrainer"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

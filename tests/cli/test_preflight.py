@@ -115,3 +115,19 @@ def test_a_configuration_for_verl_is_known_as_one_of_hero_train(tmp_path, capsys
         path.write_text(yaml.safe_dump(settings | {"rule": {"type": "hero", "alpha": 0.9, "beta": 0.9}}))
         assert main(["preflight", str(path)]) == 1
         assert "alpha + beta must be below 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("bad", "level", "code"), [(0, None, 0), (1, "warning", 0), (9, "error", 1)])
+def test_references_that_cannot_be_read(ask, tmp_path, bad, level, code):
+    rows = [{"problem": "1 + 1", "answer": str(number)} for number in range(4)]
+    rows += [{"problem": "why?", "answer": f"it {'very ' * number}much depends; see (b"} for number in range(bad)]
+    (tmp_path / "problems.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said, _, found = ask(HERO)
+    assert said == code and [row[:2] for row in found] == ([(level, "data.reference_column")] if level else [])
+    assert not bad or "it much depends" in found[0][2]
+
+
+def test_data_that_cannot_be_read_is_an_error(ask, tmp_path):
+    (tmp_path / "problems.jsonl").write_text('{"problem": "1 + 1", "solution": "2"}\n')
+    code, _, found = ask(HERO)
+    assert code == 1 and found[0][:2] == ("error", "settings") and "answer" in found[0][2]

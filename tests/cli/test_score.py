@@ -186,3 +186,12 @@ def test_help_says_what_is_read(capsys):
     with pytest.raises(SystemExit):
         main(["score", "--help"])
     assert "hero score rollouts.jsonl shaped.jsonl" in capsys.readouterr().out
+
+
+def test_the_command_line_knows_every_format():
+    from typing import get_args
+
+    from hero_rl.cli.rollout_arguments import _Format
+    from hero_rl.rollouts.layouts import FORMATS
+
+    assert get_args(_Format) == FORMATS

@@ -47,6 +47,9 @@ TIMED_OUT = [ReasonCount(reason="timed_out", verdict=None, count=40)]
 
 # name -> (numbers that make it fire, numbers close by that do not)
 CASES = {
+    "few_groups": ({"groups__total": 29}, {"groups__total": 30}),
+    "too_easy": ({"groups__all_correct": 36}, {"groups__all_correct": 35}),
+    "too_hard": ({"groups__all_incorrect": 36}, {"groups__all_incorrect": 35}),
     "lonely_groups": ({"source__group_size": (1, 1.0, 3)}, {"source__group_size": (1, 2.0, 3)}),
     "no_scores": ({"source__missing_scores": 480}, {"source__missing_scores": 479}),
     "starved_groups": ({"starvation__starved": 12}, {"starvation__starved": 11}),
@@ -156,7 +159,7 @@ def test_a_suggestion_is_not_hidden_by_what_stays_as_it_is():
 
 
 def test_what_asks_for_a_change_comes_first():
-    many = changed(**CASES["few_mixed"][0], **CASES["reward_model_dominates"][0], **CASES["tied_scores"][0])
+    many = changed(**CASES["reward_model_dominates"][0], **CASES["tied_scores"][0])
     levels = [finding.level for finding in findings(many)]
     assert levels[0] == "act" and levels == sorted(levels, key=("act", "look", "good").index)
 
@@ -205,3 +208,27 @@ def test_limits_are_told_in_the_documents():
     for check in CHECKS:
         assert f"`{check.__name__}`" in page
     assert LIMITS
+
+
+def test_the_obvious_comes_before_what_rests_on_it():
+    easy = changed(**CASES["too_easy"][0], **CASES["few_mixed"][0], **CASES["reward_model_dominates"][0])
+    assert [finding.name for finding in findings(easy)][:3] == ["too_easy", "few_mixed", "reward_model_dominates"]
+
+
+def test_few_groups_are_no_reason_to_change_anything():
+    few = findings(changed(**CASES["few_groups"][0], **CASES["reward_model_dominates"][0]))
+    assert few[0].name == "few_groups" and [f.name for f in few if f.level == "act"] == ["few_groups"]
+
+
+def test_settings_in_the_words_of_each_trainer():
+    from hero_rl.diagnosis.trainers import trl_lines, verl_line
+
+    settings = {"rule.alpha": 0.05, "reward_model.dtype": "float32", "trl.num_generations": 8}
+    assert trl_lines(settings) == [
+        "rule=Hero(alpha=0.05)",
+        "reward_model=LocalRewardModelConfig(path=..., dtype='float32')",
+        "args=HeroGRPOConfig(num_generations=8)",
+    ]
+    assert verl_line(settings) == (
+        "+hero.rule.alpha=0.05 +hero.reward_model.dtype=float32 actor_rollout_ref.rollout.n=8"
+    )

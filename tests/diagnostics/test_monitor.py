@@ -108,7 +108,7 @@ def test_a_constant_reference_is_not_divided_by_zero():
 def test_what_a_batch_shows():
     verdict, score = torch.tensor([1.0, 0.0, math.nan, 1.0]), torch.tensor([3.0, math.nan, -1.0, 1.0])
     seen = observe(Signals(verdict, score, torch.zeros(4, dtype=torch.long)), auroc=0.7)
-    assert seen == (1.0, 0.7, pytest.approx(2 / 3), 0.25, -1.0, 3.0, -1.0, 3.0)
+    assert seen == (1.0, 0.7, pytest.approx(2 / 3), 0.25, -1.0, 3.0, -1.0, 3.0, 0.25)
     nothing = observe(Signals(torch.zeros(0), torch.zeros(0), torch.zeros(0, dtype=torch.long)), math.nan)
     assert all(map(math.isnan, nothing))
 
@@ -139,3 +139,12 @@ def test_a_watch_says_which_alarm_ends_the_run_and_refuses_one_that_is_not():
     assert watch.state.held_out == (pytest.approx(0.3),) and metrics["hero/alarm/unscorable"] == 1.0
     with pytest.raises(ConfigError, match="there is no alarm 'hack'"):
         Watch(["hack"])
+
+
+def test_missing_scores_are_an_alarm_where_there_is_a_reward_model():
+    lost = Signals(torch.tensor([1.0, 0.0]), torch.tensor([math.nan, math.nan]), torch.tensor([0, 0]))
+    assert follow([observe(lost, math.nan)] * 2)[0][-1] == {"missing"}
+    assert follow([observe(lost, math.nan, scored=False)] * 50)[0][-1] == set()
+    half = Signals(torch.tensor([1.0, 0.0]), torch.tensor([math.nan, 0.5]), torch.tensor([0, 0]))
+    fine = Signals(torch.tensor([1.0, 0.0]), torch.tensor([0.1, 0.5]), torch.tensor([0, 0]))
+    assert "missing" not in follow([observe(half, math.nan), *[observe(fine, math.nan)] * 9] * 9)[0][-1]

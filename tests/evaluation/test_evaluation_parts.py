@@ -10,15 +10,15 @@ from pydantic import ValidationError
 
 from hero_rl.errors import DataError
 from hero_rl.evaluation import EvalConfig
-from hero_rl.evaluation.grading import Grade
+from hero_rl.evaluation.grading import Grade, _judged_text
 from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers
-from hero_rl.evaluation.responses import Responses, wanted
+from hero_rl.evaluation.responses import Responses, Wanted, wanted
 from hero_rl.evaluation.settings import judge_identity, verifier_identity
 from hero_rl.files.journal import Journal
 from hero_rl.generation import Generated, OpenAIGeneratorConfig
 from hero_rl.problems import Problem
 from hero_rl.rollouts import read_rollouts
-from hero_rl.verifiers import JudgeVerifier
+from hero_rl.verifiers import JudgeVerifier, MathVerifier
 
 PROBLEM = Problem("p", "q", "1/2", "s", "q")
 
@@ -130,6 +130,20 @@ def test_who_grades():
             EvalConfig(benchmarks=wrong)
     with pytest.raises(ValidationError, match="twice"):
         EvalConfig(benchmarks={"math500": {}}, seeds=[1, 1])
+
+
+def test_a_response_is_judged_in_the_thought_that_it_never_left():
+    def judged(prompt, text, finish_reason):
+        asked = Wanted(Problem("p", prompt, "7", "s", "3+4?"), seed=0, sample=0)
+        return (
+            MathVerifier().verify("7", _judged_text(asked, {"completion": text, "finish_reason": finish_reason})).value
+        )
+
+    thought = "Maybe \\boxed{7}. Wait, let me check"
+    assert judged("3+4?<think>", thought, "stop") == 0.0
+    assert judged([{"role": "user", "content": "3+4?"}], thought, "length") == 0.0
+    assert judged("3+4?<think>", thought + "</think>\\boxed{7}", "length") == 1.0
+    assert judged("3+4?", "\\boxed{7}.\n\nNow ", "length") == 1.0
 
 
 def test_what_a_grade_and_a_response_depend_on():

@@ -225,22 +225,51 @@ def test_openrlhf_a_failed_sample_keeps_nobody_waiting(monkeypatch, scorer, fail
     assert executor.groups == {}
 
 
-# prime-rl: the group's rollouts with their metrics, one advantage each.
+# prime-rl: the episodes of a group, whose traces are annotated in place.
+
+
+def prime_rl_modules(assigned):
+    """Of prime_rl.orchestrator.algo at commit 559b4477: what the subclass takes from it."""
+
+    class GRPOAlgorithm:
+        async def finalize_group(self, episodes):
+            await self.score_group(episodes)
+
+    def iter_trainable_traces(episodes):
+        for episode in episodes:
+            for trace in episode.traces:
+                if trace.ok and trace.agent.trainable and any(any(node.mask) for node in trace.nodes):
+                    yield episode, trace
+
+    return {
+        "prime_rl__orchestrator__algo__base": {"iter_trainable_traces": iter_trainable_traces},
+        "prime_rl__orchestrator__algo__grpo": {"GRPOAlgorithm": GRPOAlgorithm},
+        "prime_rl__orchestrator__algo__routing": {
+            "assign_advantages": lambda trace, value: assigned.append((trace, value))
+        },
+    }
+
+
+def episode(metrics, ok=True):
+    node = SimpleNamespace(mask=[False, True])
+    trace = SimpleNamespace(metrics=metrics, ok=ok, agent=SimpleNamespace(trainable=True), nodes=[node])
+    return SimpleNamespace(traces=[trace])
 
 
 def test_prime_rl_gets_the_rule_s_advantages(monkeypatch, scorer, tmp_path):
-    example = load("hero_prime_rl", monkeypatch)
-    rule = Hero(alpha=0.05, beta=0.05)
-    write_state(tmp_path, rule, HeroState(sigma_bar=1.5), MonitorState())
-    settings = {"groups_per_batch": len(GROUPS), "folder": str(tmp_path), "alpha": 0.05, "beta": 0.05}
-    made = []
+    assigned = []
+    example = load("hero_prime_rl", monkeypatch, **prime_rl_modules(assigned))
+    write_state(tmp_path, RULE, HeroState(sigma_bar=1.5), MonitorState())
+    shaper = GroupByGroup(RULE, groups_per_batch=len(GROUPS), folder=str(tmp_path))
+    monkeypatch.setattr(example, "shaper", lambda: shaper)
     for prompt, (reference, completions) in GROUPS.items():
         scored = scorer.score([prompt] * len(completions), completions, [reference] * len(completions))
-        rollouts = [
-            SimpleNamespace(metrics={"score": score} if math.isnan(verdict) else {"verdict": verdict, "score": score})
-            for verdict, score in zip(scored.verdict.tolist(), scored.score.tolist(), strict=True)
+        columns = zip(scored.verdict.tolist(), scored.score.tolist(), strict=True)
+        episodes = [
+            episode({"score": score} if math.isnan(verdict) else {"verdict": verdict, "score": score})
+            for verdict, score in columns
         ]
-        made += example.advantages(rollouts, **settings)
-    expected, after = whole_batch(scorer, HeroState(sigma_bar=1.5), rule)
-    assert made == pytest.approx(expected.advantage.tolist(), abs=1e-6)
-    assert read_state(tmp_path, rule)[0].sigma_bar == pytest.approx(after.sigma_bar)
+        asyncio.run(example.HeroAlgorithm().finalize_group([*episodes, episode({}, ok=False)]))
+    expected, after = whole_batch(scorer, HeroState(sigma_bar=1.5))
+    assert [value for _, value in assigned] == pytest.approx(expected.advantage.tolist(), abs=1e-6)
+    assert read_state(tmp_path, RULE)[0].sigma_bar == pytest.approx(after.sigma_bar)

@@ -53,6 +53,20 @@ def test_a_completion_depends_on_its_own_seed_and_on_no_batch(policy):
     assert sum(texts(made(policy, other))[key] == alone[key] for key in alone) < 3
 
 
+def test_a_thought_that_the_template_opens_begins_the_text(policy):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(policy)
+    texts_of = {}
+    for ending in ("", "<think>\n", "<think>\n\n</think>\n"):
+        tokenizer.chat_template = "{{ messages[-1]['content'] }}" + ending
+        model = AutoModelForCausalLM.from_pretrained(policy)
+        with TransformersGenerator(model, tokenizer, Sampling(max_tokens=4), "tiny") as generator:
+            texts_of[ending] = [one.text for one in generator.generate(asked(2))]
+    assert all(text.startswith("<think>") for text in texts_of["<think>\n"])
+    assert not any("<think>" in text for ending in ("", "<think>\n\n</think>\n") for text in texts_of[ending])
+
+
 def test_the_global_random_state_is_left_alone(policy):
     torch.manual_seed(7)
     first = texts(made(policy, asked(4)))

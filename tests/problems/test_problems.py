@@ -207,3 +207,25 @@ def test_presets_are_complete_and_pinned():
     assert [name for name, preset in PRESETS.items() if preset.revision is None] == ["openmathreasoning"]
     with pytest.raises(ValueError, match="path needs a preset"):
         ProblemSource(dataset="x.jsonl", path="y.jsonl")
+
+
+def in_verls_schema(**more):
+    extra = {"split": "train", "index": 3}
+    return {"prompt": [{"role": "user", "content": "2 + 2 ="}], "extra_info": extra, **more}
+
+
+@pytest.mark.parametrize("settings", [{}, {"reference_column": "reward_model.ground_truth"}])
+def test_verls_schema_is_read_without_a_word(tmp_path, settings):
+    rows = [in_verls_schema(reward_model={"style": "rule", "ground_truth": "4"})]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for source in (jsonl(tmp_path, *rows), str(tmp_path / "a.parquet")):
+        (problem,) = read(source, id_column="extra_info.index", keep_columns=["extra_info.split"], **settings)
+        assert (problem.reference, problem.id) == ("4", "3")
+        assert problem.extra == {"extra_info.split": "train"}
+
+
+def test_a_column_that_is_no_object_does_not_hold_the_reference(tmp_path):
+    (problem,) = read(jsonl(tmp_path, in_verls_schema(reward_model="some/model", answer="4")))
+    assert problem.reference == "4"
+    with pytest.raises(DataError, match=r"no column 'reward_model\.ground_truth'"):
+        read(jsonl(tmp_path, in_verls_schema(reward_model="m")), reference_column="reward_model.ground_truth")

@@ -20,7 +20,9 @@ from hero_rl.reward_models import LocalRewardModel, LocalRewardModelConfig, Rewa
 
 CHATS = [chat(f"What is {n} + {n}?", "It is " + "so " * (7 * n % 40) + str(2 * n)) for n in range(12)]
 CHATS.append(CHATS[3])
-ZERO = dict.fromkeys(["missing", "truncated", "nonfinite", "unrenderable", "unfit", "out_of_memory"], 0)
+ZERO = dict.fromkeys(
+    ["missing", "truncated", "nonfinite", "unrenderable", "unfit", "out_of_memory", "parts_left_out"], 0
+)
 
 
 def reward_model(template=None, **settings):
@@ -57,13 +59,27 @@ def test_the_score_is_the_raw_logit_of_the_last_token(template):
     torch.testing.assert_close(judge.score([CHATS[5]]), expected, atol=1e-5, rtol=0)
 
 
-def test_eos_as_padding_reads_the_token_before_it_alone_and_in_batches():
-    with_pad, without = reward_model(TEMPLATE), reward_model(TEMPLATE, pad=False)
-    assert without.model.config.pad_token_id == EOS
+@torch.inference_mode()
+def unpadded(judge):
+    """What transformers itself makes of each conversation, alone."""
+    return torch.cat([judge.model(torch.tensor([tokens])).logits[:, 0] for tokens in judge._tokenize(CHATS)])
+
+
+@pytest.mark.parametrize("pad", [True, False])
+def test_without_padding_in_the_configuration_the_very_last_token_is_read(pad):
+    judge = LocalRewardModel(model(), tokenizer(TEMPLATE, pad=pad))
+    expected = unpadded(LocalRewardModel(model(), tokenizer(TEMPLATE, pad=pad)))
+    torch.testing.assert_close(judge.score(CHATS), expected, atol=1e-5, rtol=0)
+    alone = torch.cat([judge.score([conversation]) for conversation in CHATS])
+    torch.testing.assert_close(judge.score(CHATS), alone, atol=1e-5, rtol=0)
+
+
+def test_eos_as_the_configuration_s_padding_reads_the_token_before_it_alone_and_in_batches():
+    judge = LocalRewardModel(model(pad_token_id=EOS), tokenizer(TEMPLATE))
     cut = TEMPLATE.replace("<eos>{% endfor %}", "{% if not loop.last %}<eos>{% endif %}{% endfor %}")
-    ends_before_eos = reward_model(cut)
-    torch.testing.assert_close(without.score(CHATS), ends_before_eos.score(CHATS), atol=1e-5, rtol=0)
-    assert not torch.allclose(without.score(CHATS), with_pad.score(CHATS), atol=1e-3)
+    ends_before_eos = LocalRewardModel(model(pad_token_id=EOS), tokenizer(cut))
+    torch.testing.assert_close(judge.score(CHATS), unpadded(judge), atol=1e-5, rtol=0)
+    torch.testing.assert_close(judge.score(CHATS), ends_before_eos.score(CHATS), atol=1e-5, rtol=0)
 
 
 def test_learned_positions_do_not_count_padding_on_the_left():
@@ -179,11 +195,11 @@ def test_the_models_padding_token_is_kept():
     assert judge._head.pad_id == 7
 
 
-def test_no_token_to_pad_with_is_refused():
+def test_a_tokenizer_without_special_tokens_scores_too():
     words = tokenizer(pad=False)
     words.eos_token = None
-    with pytest.raises(ConfigError, match="padding"):
-        LocalRewardModel(model(), words)
+    judge = LocalRewardModel(model(), words)
+    torch.testing.assert_close(judge.score(CHATS), unpadded(judge), atol=1e-5, rtol=0)
 
 
 SMALL = {"vocab_size": 259, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_labels": 1}
@@ -228,9 +244,8 @@ def test_one_that_cannot_be_tokenized_costs_no_other_its_score(template):
     judge = reward_model(template)
     broken = [{"role": "assistant", "content": 7}]
     scores = judge.score([CHATS[0], broken, chat("half", "\ud83d"), CHATS[1]])
-    missing = {None: [False, True, False, False], TEMPLATE: [False] * 4}[template]
-    assert scores.isnan().tolist() == missing
-    assert judge.counters["unrenderable"] == sum(missing)
+    assert scores.isnan().tolist() == [False, True, False, False]
+    assert judge.counters["unrenderable"] == 1
     torch.testing.assert_close(scores[[0, 3]], reward_model(template).score(CHATS[:2]), atol=1e-5, rtol=0)
 
 

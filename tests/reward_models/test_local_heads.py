@@ -127,7 +127,7 @@ def test_causal_models_pad_on_the_right_and_need_no_mask():
     judge = LocalRewardModel(qwen2(), tokenizer(TEMPLATE, side="left"))
     inputs = judge._head._padded([[5, 6], [7]])
     assert set(inputs) == {"input_ids"}
-    assert inputs["input_ids"].tolist() == [[5, 6], [7, judge._head.pad_id]]
+    assert inputs["input_ids"].tolist() == [[5, 6], [7, judge.model.config.pad_token_id]]
     torch.testing.assert_close(judge.score(CHATS), one_by_one(judge), atol=1e-5, rtol=0)
 
 

@@ -122,7 +122,8 @@ def test_a_token_that_is_not_special_stays_one():
 
 
 def test_control_tokens_anywhere_in_a_message_are_text():
-    template = "{% for m in messages %}{{ m.name }}: {{ m.content[0].text }} {{ m.calls | tojson }}</s>{% endfor %}"
+    said = "{{ m.name }}: {{ m.content[0].text }} {{ m.calls | default([]) | tojson }}</s>"
+    template = "{% for m in messages %}" + said + "{% endfor %}"
     words = trained(byte_level(), template)
     message = {
         "role": "assistant",
@@ -181,3 +182,47 @@ def test_a_limit_without_room_is_refused():
 def test_a_pickled_copy_renders_alike():
     renderer = Renderer(WORDS["bytes"])
     assert rendered(pickle.loads(pickle.dumps(renderer)), chat("a", "</s>")) == rendered(renderer, chat("a", "</s>"))
+
+
+PARTS = [{"type": "text", "text": "1 + 1"}, {"type": "text", "text": " = 2"}]
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}|{% endfor %}",
+        "{% for m in messages %}{{ m.role }}: {% for p in m.content %}{{ p.text }}{% endfor %}|{% endfor %}",
+    ],
+    ids=["text", "parts"],
+)
+def test_parts_of_text_are_what_their_text_is(template):
+    renderer = Renderer(trained(byte_level(), template))
+    as_parts = [{"role": "user", "content": PARTS}, {"role": "assistant", "content": None}]
+    as_text = [{"role": "user", "content": "1 + 1 = 2"}, {"role": "assistant", "content": ""}]
+    first, second, third = rendered(renderer, as_parts, as_text, [as_parts[0], {"role": "assistant"}])
+    assert first == second == third
+    assert renderer.tokenizer.decode(first) == "user: 1 + 1 = 2|assistant: |"
+
+
+def test_a_part_that_is_no_text_is_refused_or_left_out_and_counted(caplog):
+    words = trained(byte_level(), "{% for m in messages %}{{ m.content }}{% endfor %}")
+    shown = [{"role": "user", "content": [IMAGE, *PARTS]}, {"role": "assistant", "content": "yes"}]
+    assert rendered(Renderer(words), shown) == [[]]
+    assert "'image_url', which is no text" in caplog.text
+    renderer = Renderer(words, other_parts="leave_out")
+    (tokens,) = rendered(renderer, shown)
+    assert words.decode(tokens) == "1 + 1 = 2yes" and renderer.left_out == 1
+
+
+@pytest.mark.parametrize("arguments", ['{"x": 1}', {"x": 1}])
+def test_a_tool_call_s_arguments_are_an_object_to_the_template(arguments):
+    template = (
+        "{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls[0].function.arguments | tojson }}{% endif %}"
+        "{{ m.content }}{% endfor %}"
+    )
+    words = trained(byte_level(), template)
+    call = {"type": "function", "function": {"name": "add", "arguments": arguments}}
+    asks = {"role": "assistant", "content": None, "tool_calls": [call]}
+    (tokens,) = rendered(Renderer(words), [{"role": "user", "content": "q"}, asks, {"role": "tool", "content": "2"}])
+    assert words.decode(tokens) == 'q{"x": 1}2'

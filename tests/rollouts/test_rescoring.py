@@ -257,6 +257,21 @@ def test_verdicts_come_from_the_file_or_from_a_verifier(path, tmp_path):
     assert alone.summary["groups"]["unjudged"] == 12 and alone.summary["unscorable"]["reasons"] == {"no_score": 4}
 
 
+def test_a_thought_that_was_cut_off_has_no_answer():
+    cut_off = "Maybe \\boxed{7}. Wait, let me check that once more: 3 + 4 is"
+    rows = [
+        rollout(0, completion=cut_off, reference="7", prompt="<|Assistant|><think>\n"),
+        rollout(0, completion=cut_off, reference="7", extra={"in_thought": True}),
+        rollout(0, completion=cut_off, reference="7", extra={"finish_reason": "length"}),
+        rollout(0, completion=cut_off + "</think>\\boxed{7}", reference="7", extra={"in_thought": True}),
+        rollout(0, completion="It is \\boxed{7}.\n\nProblem 2", reference="7", extra={"finish_reason": "length"}),
+        rollout(0, completion=cut_off, reference="7", extra={"finish_reason": "stop", "in_thought": False}),
+    ]
+    judged = Judge(MathVerifier(), None).judge(rows)["rows"]
+    assert [row.verdict for row in judged] == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    assert {row.reason for row in judged[:3]} == {"no_answer"}
+
+
 def test_the_account_of_a_file(path, tmp_path):
     summary = rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring()).summary
     found = list(read_rollouts(tmp_path / "out.jsonl"))

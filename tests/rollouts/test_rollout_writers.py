@@ -118,8 +118,8 @@ def test_nothing_is_half_written(tmp_path, suffix):
         DataError, match=r"x: 'score' cannot be written: Out of range float|x: 'score' cannot be written"
     ):
         write_rollouts(path, [Rollout("new", "c", id="x", score=math.inf)])
-    with pytest.raises(DataError, match=r"x: 'raw' cannot be written: JSON has no bytes"):
-        write_rollouts(path, [Rollout("new", "c", id="x", extra={"raw": b""})])
+    with pytest.raises(DataError, match=r"x: 'raw' cannot be written: JSON has no set"):
+        write_rollouts(path, [Rollout("new", "c", id="x", extra={"raw": set()})])
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 

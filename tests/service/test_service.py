@@ -151,6 +151,51 @@ def test_openrlhf(service):
     assert other.status_code == 422 and other.json()["detail"][0]["loc"] == ["body", "query", 0]
 
 
+def test_openrlhf_s_prompts_that_lost_their_beginning(service):
+    prompt = "<|im_start|>user\nWhat is 3 + 4, and why?<|im_end|>\n<|im_start|>assistant\n"
+    queries = {
+        "4, and why?<|im_end|>\n<|im_start|>assistant\nx<|im_end|>": 1.0,
+        "and why?<|im_end|> <|im_start|>assistant x<|return|>": 1.0,  # decoding changed the white space
+        "assistant\ny": 0.0,
+    }
+    asked = {"query": [*queries], "prompts": [prompt] * 3, "labels": ["x"] * 3}
+    assert service.post("/openrlhf", asked).json()["scores"] == [*queries.values()]
+    other = {"query": ["What is 3?x"], "prompts": [prompt], "labels": ["x"]}
+    assert service.post("/openrlhf", other).status_code == 422
+
+
+@pytest.mark.parametrize("ending", ["", "<|im_end|>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<|return|>", "[EOS]"])
+def test_slime_posts_one_rollout_at_a_time(service, ending):
+    said = service.post("/slime", {"prompt": "3 + 4 =", "response": f"x{ending}", "label": "x"}).json()
+    assert (said["verdict"], said["score"], said["reason"]) == (1.0, 1.0, "matched_exactly")
+    chat = {"prompt": [{"role": "user", "content": "3 + 4"}], "response": "y", "label": None}
+    assert service.post("/slime", chat).json()["verdict"] in (0.0, None)
+
+
+def test_references_that_are_numbers_or_several(service):
+    def of(*references):
+        rows = [{"prompt": "p", "completion": "7", "reference": one} for one in references]
+        return [row["verdict"] for row in service.post("/v1/signals", {"rollouts": rows}).json()["rollouts"]]
+
+    assert of(7, ["x", "7"], [7], 8, ["x", "y"]) == [1, 1, 1, 0, 0]
+
+
+def test_messages_with_tool_calls_and_parts(service):
+    call = {"id": "1", "type": "function", "function": {"name": "times", "arguments": '{"a": 3}'}}
+    completion = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "12"},
+        {"role": "assistant", "content": [{"type": "text", "text": "x"}]},
+    ]
+    rollout = {"prompt": "3 * 4", "completion": completion, "reference": "x"}
+    (row,) = service.post("/v1/signals", {"rollouts": [rollout]}).json()["rollouts"]
+    assert (row["verdict"], row["score"]) == (1.0, 1.0)
+    image = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
+    assert service.post("/v1/signals", {"rollouts": [rollout | {"prompt": image}]}).status_code == 422
+    long = [completion[0] | {"tool_calls": [call | {"id": "1" * 5001}]}]
+    assert service.post("/v1/signals", {"rollouts": [rollout | {"completion": long}]}).status_code == 422
+
+
 def test_the_examples_of_its_own_description_work(service):
     description = service.client.get("/openapi.json").json()
     asked = 0
@@ -162,7 +207,7 @@ def test_the_examples_of_its_own_description_work(service):
                 for example in schema["examples"]:
                     assert service.post(path, {**example}).status_code in (200, 429)
                     asked += 1
-    assert asked == 4
+    assert asked == 5
 
 
 @pytest.mark.parametrize(
@@ -321,6 +366,40 @@ def test_clients_that_leave_give_their_place_back(service):
     wait_until(lambda: service.metric("hero_requests_in_flight") == 0)
     assert service.signals("x").status_code == 200
     wait_until(lambda: service.metric('hero_requests_total{path="/v1/signals",status="499"}') >= LIMITS["requests"])
+
+
+def test_two_lengths_close_the_connection(service):
+    with service.connect() as connection:
+        connection.sendall(
+            head(service, "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n" + head(service)
+        )
+        said = read_all(connection)
+    assert said.split()[1] == b"400" and said.count(b"HTTP/1.1") == 1
+
+
+def test_a_client_that_closes_its_side_gets_its_answer_and_one_address_not_all_places():
+    config = {"token_env": "HERO_TEST_TOKEN", "limits": {"requests": 6, "peer_requests": 4, "body_seconds": 30.0}}
+    with running(obedient(config), TOKEN, HERO_TEST_TOKEN=TOKEN) as service:
+        body = json.dumps({"rollouts": [{"prompt": "p", "completion": "do:sleep 0.5", "reference": "x"}]}).encode()
+        with service.connect() as connection:
+            connection.sendall(head(service, f"Content-Length: {len(body)}") + body)
+            connection.shutdown(socket.SHUT_WR)
+            assert read_all(connection).split()[1] == b"200"
+        with service.connect() as connection:  # the rest of this one never comes
+            connection.sendall(head(service, "Content-Length: 1000") + b"{")
+            connection.shutdown(socket.SHUT_WR)
+            assert read_all(connection) == b""
+        wait_until(lambda: service.metric("hero_requests_in_flight") == 0)
+        holding = [service.connect() for _ in range(4)]
+        for connection in holding:
+            connection.sendall(head(service, "Content-Length: 1000") + b"{")
+        wait_until(lambda: service.metric("hero_requests_in_flight") == 4)
+        said = service.signals("x")
+        assert said.status_code == 429 and "one address" in said.json()["detail"]
+        assert said.headers["retry-after"] == "1"
+        for connection in holding:
+            connection.close()
+        wait_until(lambda: service.signals("x").status_code == 200)
 
 
 def wait_until(true, seconds=30):

@@ -8,6 +8,7 @@ import pandas
 import pytest
 import torch
 import trl
+from datasets import Dataset
 from packaging.version import Version
 from parts import LoudnessModel, ParityVerifier, completions_at, config, loudness, parity, prompts, trainer
 from transformers import set_seed
@@ -17,6 +18,7 @@ import hero_rl
 from hero_rl.errors import CheckpointError, ConfigError, DataError, UnscorableError
 from hero_rl.rules import Gdpo, Hero, HeroState, VerifierOnly, WeightedSum
 from hero_rl.trainers.trl import STATE_FILE, HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
+from hero_rl.verifiers import Reason, Verdict
 
 
 def verdicts(completions, **_):
@@ -382,13 +384,34 @@ def test_a_scale_that_the_rule_overrules_is_pointed_out(policy, tmp_path, caplog
     assert "scale_rewards='batch' has no effect" in caplog.text
 
 
-def test_a_reference_that_is_no_text_is_refused(policy, tmp_path):
+class Heard:
+    """Keeps what it is given to judge."""
+
+    def __init__(self):
+        self.completions = []
+
+    def verify(self, reference, completion):
+        self.completions.append(completion)
+        return Verdict.of(Reason.MISMATCH)
+
+
+@pytest.mark.parametrize(("ending", "began"), [("<think>\n", True), ("<think>\n\n</think>\n\n", False), ("", False)])
+def test_the_template_tells_whether_a_completion_begins_in_a_thought(policy, tmp_path, ending, began):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(policy)
+    tokenizer.chat_template = "{{ messages[-1]['content'] }}" + ending
+    asked = [{"prompt": [{"role": "user", "content": f"{n} plus {n}?"}], "answer": str(2 * n)} for n in range(4)]
+    heard = Heard()
     run = HeroGRPOTrainer(
         model=str(policy),
-        verifier=ParityVerifier(),
-        reward_model=LoudnessModel(),
-        args=config(output_dir=str(tmp_path)),
-        train_dataset=prompts(6).map(lambda row: {"answer": None}),
+        verifier=heard,
+        rule=VerifierOnly(),
+        args=config(output_dir=str(tmp_path), max_steps=1),
+        train_dataset=Dataset.from_list(asked),
+        processing_class=tokenizer,
     )
-    with pytest.raises(DataError, match="column 'answer' must hold text in every row"):
-        run.train()
+    heard.completions.clear()  # the references are judged by themselves when the trainer is made
+    run.train()
+    assert heard.completions
+    assert all(text.startswith("<think>") is began for text in heard.completions)

@@ -97,3 +97,11 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_a_name_that_is_neither_file_nor_reachable_dataset():
     with pytest.raises(DataError, match=r"nobody/nothing .neither a file here nor a dataset"):
         load("nobody/nothing")
+
+
+def test_a_dotted_name_reaches_into_objects(tmp_path):
+    row = {"prompt": [{"role": "user", "content": "2 + 2"}], "reward_model": {"ground_truth": "4", "style": "rule"}}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "rows.parquet")
+    for source in (jsonl(tmp_path, row), str(tmp_path / "rows.parquet")):
+        (found,) = load(source, reference_column="reward_model.ground_truth")
+        assert found == {"prompt": row["prompt"], "reward_model.ground_truth": "4"}

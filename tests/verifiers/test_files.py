@@ -6,7 +6,7 @@ import pytest
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.quality import Share, measure_quality
 from hero_rl.rescoring.verdicts import PairColumns, verify_file
-from hero_rl.verifiers import ExactVerifier, Reason, Verdict
+from hero_rl.verifiers import ExactVerifier, MathVerifier, Reason, Verdict
 
 
 def write(path, rows):
@@ -49,6 +49,18 @@ def test_verdicts_labels_and_output(tmp_path):
     assert written[0] == rows[0] | {"verdict": 1, "verdict_reason": "matched_exactly", "verdict_answer": "4"}
     assert written[2]["verdict"] is None
     assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_a_row_tells_that_its_thought_was_cut_off(tmp_path):
+    said = "Maybe \\boxed{7}. Wait, let me check"
+    rows = [
+        {"gold": "7", "response": said, "prompt": "<|Assistant|><think>"},
+        {"gold": "7", "response": said, "finish_reason": "length"},
+        {"gold": "7", "response": said, "prompt": "3+4?", "finish_reason": "stop"},
+    ]
+    found = verify_file(write(tmp_path / "a.jsonl", rows), MathVerifier(), PairColumns(), tmp_path / "out.jsonl")
+    assert [verdict.value for verdict in found.verdicts] == [0.0, 0.0, 1.0]
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])["response"] == said
 
 
 def test_a_bare_answer_is_put_into_a_box(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from hero_rl.verifiers import AnyVerifier, ExactVerifier, MathVerify, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import best_of
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -40,3 +41,19 @@ def test_verifiers_are_picklable_configuration_blocks(verifier):
 def test_a_misspelt_setting_is_refused():
     with pytest.raises(ValidationError, match="markr"):
         TypeAdapter(AnyVerifier).validate_python({"type": "exact", "markr": "A"})
+
+
+@pytest.mark.parametrize(
+    ("reasons", "best"),
+    [
+        ([Reason.MISMATCH, Reason.MATCHED_BY_VALUE], Reason.MATCHED_BY_VALUE),
+        ([Reason.TIMED_OUT, Reason.MATCHED_EXACTLY], Reason.MATCHED_EXACTLY),
+        ([Reason.MISMATCH, Reason.TIMED_OUT], Reason.TIMED_OUT),
+        ([Reason.REFERENCE_UNREADABLE, Reason.MISMATCH], Reason.MISMATCH),
+        ([Reason.REFERENCE_UNREADABLE, Reason.REFERENCE_UNREADABLE], Reason.REFERENCE_UNREADABLE),
+    ],
+)
+def test_the_best_word_of_several_references(reasons, best):
+    verdicts = [Verdict.of(reason, "7", seconds=0.25) for reason in reasons]
+    for order in (verdicts, verdicts[::-1]):
+        assert best_of(order) == Verdict.of(best, "7", seconds=0.5)

@@ -152,6 +152,16 @@ def test_an_abstention_stays_one(config, tiny, tokenizer):
     assert right["verdict"] == 1.0
 
 
+def test_a_thought_that_the_prompt_opened_must_end(config, tiny, tokenizer):
+    worker = RewardLoopWorker(config({"+hero.verifier.type": "math", "+hero.verifier.marker": None}), None)
+    asked = [data_of(tokenizer, "4", [said]) for said in (r"so \boxed{4}. Wait", r"so 5</think>\boxed{4}")]
+    for data in asked:
+        data.batch["prompts"] = tokenizer("asked <think>", return_tensors="pt").input_ids
+    facts = run(worker, *asked, data_of(tokenizer, "4", [r"so \boxed{4}. Wait"]))
+    assert [one["verdict"] for one in facts] == [0.0, 1.0, 1.0]
+    assert facts[0]["reason"] == "no_answer"
+
+
 def test_a_row_without_a_reference_says_so(config, tokenizer):
     worker = RewardLoopWorker(config({}), None)
     (facts,) = run(worker, data_of(tokenizer, None, ["#### 4"]))

@@ -20,6 +20,8 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
 def _start() -> None:
     # Ctrl-C reaches the workers too: the parent says so, and a traceback of each would bury its word.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    # oneDNN keeps a kernel for every length of text that it meets: tens of MB a run, in a process of many runs.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
     import torch
 
     # Models this small lose time with more threads, and much of it when the cores are shared.

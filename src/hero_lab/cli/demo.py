@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
+from hero_rl.extras import require
 
 __all__ = ["run"]
 
@@ -81,6 +82,7 @@ def run(argv: list[str]) -> int:
     from hero_lab.arena.page import print_table, write_image, write_page
 
     settings = _settings(arguments, rest)
+    require("trl", "matplotlib")  # needed once the models are made
     console = None if arguments.json else Console(stderr=True)
     out = arguments.out or Path("runs/demo-tiny" if arguments.tiny else "runs/demo")
     folder = out / settings.arm.regime

@@ -12,6 +12,7 @@ import tyro
 
 from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError, DataError, HeroError
+from hero_rl.extras import require
 
 __all__ = ["run"]
 
@@ -114,6 +115,7 @@ def _text(path: Path) -> str:
 
 
 def _run(arguments: _Arguments) -> dict[str, Path]:
+    require("trl", "pandas", "pyarrow")  # needed once the models are made
     from rich.console import Console
 
     from hero_lab.arena.arms import ArmSettings

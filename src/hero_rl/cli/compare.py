@@ -98,7 +98,7 @@ def run(argv: list[str]) -> int:
 def _write(arguments: _Arguments, comparison: MethodComparison, runs: list[Run]) -> list[Path]:
     from hero_rl.evaluation.comparison import as_latex, as_markdown, curves_of
     from hero_rl.evaluation.comparison.curves import write_curves
-    from hero_rl.files.whole import replacing
+    from hero_rl.files.whole import write_whole
 
     # What may be refused comes before anything is written.
     same = {"metric": arguments.metric, "common": arguments.common, "seed": arguments.seed}
@@ -106,8 +106,7 @@ def _write(arguments: _Arguments, comparison: MethodComparison, runs: list[Run])
     written = []
     for path, words in ((arguments.markdown, as_markdown), (arguments.latex, as_latex)):
         if path is not None:
-            with replacing(path) as file:
-                file.write(words(comparison).encode())
+            write_whole(path, words(comparison))
             written.append(path)
     if arguments.curves is not None:
         written += write_curves(panels, arguments.curves, arguments.metric)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _EPILOG = """
-ROLLOUTS is JSON Lines (also gzipped) or Parquet, or a folder of them: rollouts of hero train, TRL's completions, verl's
-dumps, or one prompt a row with a list of completions.
+ROLLOUTS is JSON Lines (also gzipped) or Parquet, or a folder of them: rollouts of hero train, of TRL, verl, prime-rl,
+NeMo-RL, open-instruct or slime, samples of evaluations, or one prompt a row with a list of completions.
 
 Verdicts, scores and the base rule as in hero score: --verifier.NAME VALUE and --reward_model.NAME VALUE have them made
 anew, --rule.NAME VALUE sets HERO, which the other rules are compared with.
@@ -91,7 +91,9 @@ def _diagnose(arguments: _Arguments, rest: list[str]) -> Diagnosis:
         check_output(arguments.output)
     grid = parse_sweep(arguments.sweep, settings.rule)
     transformers_logging.disable_progress_bar()
-    reader, label = labelled_reader(arguments.input, columns_of(arguments), arguments.format, settings)
+    reader, label = labelled_reader(
+        arguments.input, columns_of(arguments), arguments.format, settings, arguments.tokenizer
+    )
     with reading_bar(reader, shown=not arguments.json) as moved:
         collected, source = collect(reader, label, settings, moved)
     with counting_bar(replays(grid), "replaying", shown=not arguments.json) as done:

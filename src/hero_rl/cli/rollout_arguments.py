@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "settings_of"]
 
+_Format = Literal[
+    "rollouts",
+    "trl",
+    "verl",
+    "grouped",
+    "verifiers",
+    "traces",
+    "nemo_rl",
+    "open_instruct",
+    "slime",
+    "openrlhf",
+    "lm_eval",
+    "lighteval",
+    "gsm8k",
+]
+
 
 @dataclass(kw_only=True)
 class RolloutArguments:
@@ -27,8 +43,11 @@ class RolloutArguments:
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
     """File or folder of rollouts."""
 
-    format: Literal["rollouts", "trl", "verl", "grouped"] | None = None
-    """Whose columns IN has; told from its first row unless given."""
+    format: _Format | None = None
+    """Whose rows IN has; told from its first row unless given."""
+
+    tokenizer: str | None = None
+    """Folder or Hub name of the policy's tokenizer, for files that hold token ids."""
 
     prompt_column: str | None = None
     """Column of the prompt."""

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _EPILOG = """
-IN is JSON Lines (also gzipped) or Parquet, or a folder of them: rollouts of hero train, TRL's completions, verl's
-dumps, or one prompt a row with a list of completions. OUT ends in .jsonl, .jsonl.gz or .parquet.
+IN is JSON Lines (also gzipped) or Parquet, or a folder of them: rollouts of hero train, of TRL, verl, prime-rl,
+NeMo-RL, open-instruct or slime, samples of evaluations, or one prompt a row with a list of completions. OUT ends in
+.jsonl, .jsonl.gz or .parquet.
 
 Verdicts: --verifier.NAME VALUE has them made anew; else the file's own are kept; a file without any gets the maths
 verifier. Scores: --reward_model.path has them made anew; else the file's own are kept. The rule: --rule.NAME VALUE.
@@ -78,7 +79,7 @@ def _rescore(arguments: _Arguments, settings: Rescoring) -> tuple[RolloutReader,
     from hero_rl.rescoring import rescore
     from hero_rl.rollouts import RolloutReader
 
-    reader = RolloutReader(arguments.input, columns_of(arguments), arguments.format)
+    reader = RolloutReader(arguments.input, columns_of(arguments), arguments.format, arguments.tokenizer)
     transformers_logging.disable_progress_bar()
     with reading_bar(reader, shown=not arguments.json) as moved:
         return reader, rescore(reader, arguments.output, settings, arguments.restart, moved)
@@ -93,6 +94,7 @@ def _result(found: Rescored, settings: Rescoring, reader: RolloutReader) -> dict
         "scores_from": found.scores_from,
         "format": reader.layout.format,
         "resumed_rows": found.resumed,
+        "passed_over": dict(reader.passed_over),
         "files_left_out": [str(file) for file in reader.left_out],
         "note": _note(found, settings),
     }
@@ -152,7 +154,8 @@ def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:
 
 def _left_out(result: dict[str, Any]) -> list[str]:
     count = len(result["files_left_out"])
-    return [f"{count} files that are not of training left out; give them by name"] if count else []
+    said = [f"{count} files that are not of training left out; give them by name"] if count else []
+    return said + [f"{rows:,} rows left out: {why}" for why, rows in result["passed_over"].items()]
 
 
 def _percent(share: float | None) -> str:

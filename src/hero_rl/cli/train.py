@@ -53,7 +53,7 @@ def _with_trl(config: Any, arguments: RunArguments) -> int:
 
         prepared = check(config)
         print(f"{arguments.config}: good; {len(prepared.train_dataset)} training prompts", file=sys.stderr)
-        return 0
+        return _on_references(config, prepared.train_dataset)
     from hero_rl.training.trl.policy import train
 
     model = train(config, resume=arguments.resume, progress=not arguments.json)
@@ -69,6 +69,16 @@ def _with_verl(config: Any, arguments: RunArguments) -> int:
         if checked.data:
             said[0] += f"; {len(checked.data['train'])} training prompts"
         print("\n".join(said), file=sys.stderr)
-        return 0
+        return _on_references(config, checked.data["train"]) if checked.data else 0
     checkpoints = train_with_verl(config, resume=arguments.resume, quiet=arguments.json)
     return finished(arguments, {"checkpoints": checkpoints, "output_dir": config.output_dir})
+
+
+def _on_references(config: Any, dataset: Any) -> int:
+    """Say which references cannot be read; exit code 1 where so many that the run would stop."""
+    from hero_rl.training.references import reference_findings
+
+    found = reference_findings(config, dataset[config.data.reference_column])
+    for finding in found:
+        print(finding, file=sys.stderr)
+    return int(any(finding.level == "error" for finding in found))

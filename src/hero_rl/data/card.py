@@ -15,7 +15,8 @@ import yaml
 import hero_rl.verifiers
 from hero_rl.errors import ConfigError
 from hero_rl.files.lock import only_writer
-from hero_rl.files.stages import read_json, sha256, write_json, write_text
+from hero_rl.files.stages import read_json, sha256
+from hero_rl.files.whole import write_json, write_whole
 from hero_rl.verifiers import AnyVerifier
 
 __all__ = [
@@ -106,8 +107,8 @@ def write_card(folder: Path, title: str, account: Mapping[str, Any], sections: S
         sections: heading and Markdown of each part of the page.
     """
     parts = [f"# {title}\n", *(f"## {heading}\n\n{text.strip()}\n" for heading, text in sections)]
-    write_text(folder / "config.yaml", yaml.safe_dump(account["settings"], sort_keys=False))
-    write_text(folder / "card.md", "\n".join(parts))
+    write_whole(folder / "config.yaml", yaml.safe_dump(account["settings"], sort_keys=False))
+    write_whole(folder / "card.md", "\n".join(parts))
     write_json(folder / "card.json", account)
 
 

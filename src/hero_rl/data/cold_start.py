@@ -23,7 +23,9 @@ from hero_rl.data.settings import ColdStartConfig
 from hero_rl.data.verifying import Matching, identity_of, text_of, verify_solutions
 from hero_rl.data.writing import write_demonstrations
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.stages import Bars, no_bars, stage, write_jsonl
+from hero_rl.files.rows import short
+from hero_rl.files.stages import Bars, no_bars, stage
+from hero_rl.files.whole import write_jsonl
 from hero_rl.problems import Problem, ProblemSource, draw, read_problems
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.verifiers import AnyVerifier, MathVerifier
@@ -123,6 +125,8 @@ def _verified(
 
 def _problem_of(solution: Rollout) -> Problem:
     """The problem that a row of rollouts is of."""
+    if solution.reference is not None and not isinstance(solution.reference, str):
+        raise DataError(f"{solution.place}: the reference must be one answer, not {short(solution.reference)}")
     source = solution.place.file.name.partition(".")[0] if solution.place else ""
     return Problem(
         id=str(solution.group),

@@ -35,7 +35,8 @@ from hero_rl.data.splitting import REGIMES, split, verdict_of
 from hero_rl.data.verifying import Matching, identity_of, judged_rows, verify_solutions
 from hero_rl.data.writing import write_problems
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.stages import Bars, no_bars, stage, write_jsonl
+from hero_rl.files.stages import Bars, no_bars, stage
+from hero_rl.files.whole import write_jsonl
 from hero_rl.problems import Problem, ProblemReader
 from hero_rl.problems.decontamination import BenchmarkIndex, Overlap, same_text
 from hero_rl.rollouts import RolloutReader

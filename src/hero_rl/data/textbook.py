@@ -37,7 +37,8 @@ from hero_rl.data.settings import TextbookConfig
 from hero_rl.errors import DataError, GenerationError
 from hero_rl.files.partial import Partial
 from hero_rl.files.rows import read_rows
-from hero_rl.files.stages import Bars, no_bars, stage, write_jsonl
+from hero_rl.files.stages import Bars, no_bars, stage
+from hero_rl.files.whole import write_jsonl
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader, rank
 from hero_rl.rollouts.writers import write_lines

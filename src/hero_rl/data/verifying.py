@@ -12,6 +12,7 @@ from typing import Any
 
 from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
+from hero_rl.files.messages import text_of_content
 from hero_rl.files.partial import Partial
 from hero_rl.files.rows import Text
 from hero_rl.files.stages import Bars
@@ -47,7 +48,7 @@ def text_of(text: Text) -> str:
     if isinstance(text, str):
         return text
     users = [message for message in text if message.get("role") == "user"]
-    return str((users or list(text) or [{}])[-1].get("content") or "")
+    return text_of_content((users or list(text) or [{}])[-1].get("content"))
 
 
 class Matching:

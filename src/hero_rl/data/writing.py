@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
-from hero_rl.files.stages import open_folder, write_jsonl
-from hero_rl.files.whole import replacing
+from hero_rl.files.stages import open_folder
+from hero_rl.files.whole import replacing, write_jsonl
 from hero_rl.problems import Problem
 
 __all__ = ["write_demonstrations", "write_problems"]

@@ -17,7 +17,7 @@ from hero_rl.diagnosis.labels import label_check
 from hero_rl.diagnosis.log import Collector, RolloutLog
 from hero_rl.diagnosis.numbers import Diagnosis, Histogram, Mass, ReasonCount, Source, Telling, Width
 from hero_rl.diagnosis.ranking import overlap, ranking
-from hero_rl.diagnosis.replay import Replay, mass_shares, replay, rules_by_scale
+from hero_rl.diagnosis.replay import Replay, earned, mass_shares, replay, rules_by_scale
 from hero_rl.diagnosis.sweep import sweep
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.telling import excerpt
@@ -146,7 +146,7 @@ def _scores(log: RolloutLog) -> dict[Any, Histogram]:
 def _masses(log: RolloutLog, table: GroupTable, rule: Hero, progress: Callable[[], object]) -> list[Mass]:
     masses = []
     for name, scale, other in rules_by_scale(rule):
-        advantage = replay(log, other).advantage
+        advantage = replay(log, other, earned(log, other)).advantage
         held = table.groups.sum(advantage.abs(), torch.ones_like(advantage, dtype=torch.bool))
         masses.append(Mass(rule=name, scale=scale, groups=int((held > 0).sum()), **mass_shares(advantage, table)))
         progress()

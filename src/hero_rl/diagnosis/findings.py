@@ -18,6 +18,8 @@ from hero_rl.diagnosis.wording import change, number, of, percent, within
 __all__ = ["CHECKS", "LIMITS", "findings", "suggested"]
 
 LIMITS = {
+    "few_groups": 30,  # judged groups
+    "one_kind": 0.6,  # share of judged groups
     "starved": 0.2,  # share of judged groups
     "uniform_mass": 0.5,  # share of |advantage|
     "scale_gain": 0.1,  # difference of such shares
@@ -46,6 +48,10 @@ _CASCADE = {
     "verifier.rule": {"type": "math"},
     "verifier.judge": {"type": "judge", "url": "http://localhost:8000"},
 }
+# The obvious, and what is not to be known, before any judgement that rests on it.
+_FIRST = {"few_groups": 0, "too_easy": 1, "too_hard": 1, "few_mixed": 2}
+_LEVELS = ("act", "look", "good")
+_CERTAIN = ("few_groups", "lonely_groups", "no_scores")  # facts, however few groups there are
 _NARROW = 0.05  # the paper's narrower alpha and beta; the study's cells below it lose HERO's gain
 _GATED = {"rule.type": "gated_hero"}
 
@@ -55,7 +61,13 @@ def findings(diagnosis: Diagnosis) -> list[Finding]:
     found = [finding for check in CHECKS if (finding := check(diagnosis)) is not None]
     if all(finding.level == "good" for finding in found):
         found.append(_nothing())
-    return sorted(found, key=lambda finding: ("act", "look", "good").index(finding.level))
+    if found[0].name == "few_groups":  # what rests on a handful of groups is no reason to change anything
+        found = [finding if finding.name in _CERTAIN else _doubted(finding) for finding in found]
+    return sorted(found, key=lambda finding: (_FIRST.get(finding.name, 3), _LEVELS.index(finding.level)))
+
+
+def _doubted(finding: Finding) -> Finding:
+    return finding.model_copy(update={"level": "look"}) if finding.level == "act" else finding
 
 
 def suggested(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -111,6 +123,48 @@ def lonely_groups(d: Diagnosis) -> Finding | None:
         advice="Group-relative training needs several rollouts of a prompt. If there are, name their column with "
         "--group_column; else generate more.",
         settings={"trl.num_generations": 8},
+        section="groups",
+    )
+
+
+def few_groups(d: Diagnosis) -> Finding | None:
+    """So few groups that no share of them means much: said before anything that rests on them."""
+    judged = _judged(d)
+    if judged >= LIMITS["few_groups"]:
+        return None
+    return Finding(
+        name="few_groups",
+        level="act",
+        title=f"Too few groups to know: {judged:,}",
+        evidence=f"Shares and means of fewer than {LIMITS['few_groups']:g} judged groups move by chance, so that all "
+        "that follows is a hint.",
+        advice="Read more rollouts: several steps, or a folder of them.",
+        section="groups",
+    )
+
+
+def too_easy(d: Diagnosis) -> Finding | None:
+    """Most prompts are always solved: there is little left to learn from them."""
+    return _one_kind(d, d.groups.all_correct, "correct", "too_easy", "easy", "harder")
+
+
+def too_hard(d: Diagnosis) -> Finding | None:
+    """Most prompts are never solved."""
+    return _one_kind(d, d.groups.all_incorrect, "incorrect", "too_hard", "hard", "easier")
+
+
+def _one_kind(d: Diagnosis, count: int, kind: str, name: str, what: str, wanted: str) -> Finding | None:
+    judged = _judged(d)
+    if not judged or count / judged < LIMITS["one_kind"]:
+        return None
+    return Finding(
+        name=name,
+        level="act",
+        title=f"The prompts are too {what} for this policy: {percent(count / judged)} of the groups are all {kind}",
+        evidence=f"Of {judged:,} groups {count:,} are all {kind} and {d.groups.mixed:,} mixed. No rule makes as "
+        "much of them as other prompts would.",
+        advice=f"Change the prompts: take {wanted} ones, with some right and some wrong answers each. If that is "
+        "surprising, look at the references and the verifier first.",
         section="groups",
     )
 
@@ -531,7 +585,10 @@ def falling_verdict(d: Diagnosis) -> Finding | None:
 
 
 CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
+    few_groups,
     lonely_groups,
+    too_easy,
+    too_hard,
     no_scores,
     reward_model_dominates,
     misranks,

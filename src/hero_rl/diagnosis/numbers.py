@@ -75,7 +75,9 @@ class Source(_Numbers):
 
     Attributes:
         path: the file or folder.
-        format: whose columns they are.
+        format: whose rows they are.
+        columns: field -> the column that it was read from.
+        passed_over: why -> how many rows were no rollouts.
         verdicts_from, scores_from, labels_from: columns or models; None for labels that there are none of.
         rows, batches: rollouts, and the batches that a rule sees one at a time.
         group_size: least, median and greatest number of rollouts of a group.
@@ -88,6 +90,8 @@ class Source(_Numbers):
 
     path: str
     format: str
+    columns: dict[str, str] = {}
+    passed_over: dict[str, int] = {}
     verdicts_from: str
     scores_from: str
     labels_from: str | None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hero_rl.diagnosis.log import RolloutLog
     from hero_rl.diagnosis.table import GroupTable
 
-__all__ = ["Replay", "gated", "mass_shares", "replay", "rules_by_scale"]
+__all__ = ["Replay", "earned", "gated", "mass_shares", "replay", "rules_by_scale"]
 
 _SCALES = ("none", "group", "batch")
 
@@ -38,9 +38,9 @@ class Replay:
     state: Any
 
 
-def replay(log: RolloutLog, rule: Rule) -> Replay:
-    """Shape every batch in order; the rule's state passes from one to the next."""
-    state = rule.init()
+def replay(log: RolloutLog, rule: Rule, state: Any = None) -> Replay:
+    """Shape every batch in order; the rule's state passes from one to the next, from `state` or its first one on."""
+    state = rule.init() if state is None else state
     parts = []
     for part in [slice(0, len(log))] if _sees_groups_only(rule) else log.slices():
         shaped, state = rule.update(
@@ -54,6 +54,14 @@ def replay(log: RolloutLog, rule: Rule) -> Replay:
 def _sees_groups_only(rule: Rule) -> bool:
     """Whether a group's result depends on no other group, so that batches make no difference."""
     return isinstance(rule, (VerifierOnly, RewardModelOnly, WeightedSum)) and rule.scale != "batch"
+
+
+def earned(log: RolloutLog, rule: Rule) -> Any:
+    """The state to replay a rule from: for the gated one, the trust that the whole log would earn.
+
+    From its own beginning, with no trust, it would be the verifier alone on the single batch that most files are.
+    """
+    return replay(log, rule).state.model_copy(update={"sigma_bar": None}) if isinstance(rule, GatedHero) else None
 
 
 def rules_by_scale(hero: Hero) -> list[tuple[str, str | None, Rule]]:

@@ -10,12 +10,13 @@ import yaml
 from hero_rl.diagnosis.figures import draw
 from hero_rl.diagnosis.findings import suggested
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
+from hero_rl.diagnosis.trainers import blocks_of, trl_lines, verl_line
 from hero_rl.diagnosis.wording import change, decimal, number, of, percent, within
 from hero_rl.errors import ConfigError
 from hero_rl.files.whole import replacing
 from hero_rl.pages import KIND_COLOURS, render
 
-__all__ = ["RULE_NAMES", "check_output", "report", "settings_yaml", "write_report"]
+__all__ = ["LEVELS", "RULE_NAMES", "check_output", "report", "rule_name", "settings_yaml", "write_report"]
 
 RULE_NAMES = {
     "hero": "HERO",
@@ -26,6 +27,9 @@ RULE_NAMES = {
     "gdpo": "GDPO",
 }
 """How the rules are called in tables."""
+
+LEVELS = {"act": "change", "look": "look", "good": "fine"}
+"""How the levels of findings are called."""
 
 _SCRIPT = """
 for (const button of document.querySelectorAll("button[data-copy]")) {
@@ -69,8 +73,8 @@ def report(diagnosis: Diagnosis) -> str:
         d=diagnosis,
         drawings=draw(diagnosis),
         settings=settings_yaml(diagnosis),
-        levels={"act": "change", "look": "look", "good": "good"},
-        rule_names=RULE_NAMES,
+        levels=LEVELS,
+        rule_name=lambda rule: rule_name(diagnosis, rule),
         colours=KIND_COLOURS,
         kinds=("mixed", "all_correct", "all_incorrect", "unjudged"),
         sections=_sections(diagnosis),
@@ -122,9 +126,15 @@ def settings_yaml(diagnosis: Diagnosis) -> str:
 
 
 def finding_settings(finding: Finding) -> str:
-    """One finding's settings, as a configuration of `hero train` has them."""
-    blocks: dict[str, dict] = {}
-    for name, value in finding.settings.items():
-        block, _, setting = name.partition(".")
-        blocks.setdefault(block, {})[setting] = value
-    return yaml.safe_dump(blocks, sort_keys=False).rstrip()
+    """One finding's settings in the words of each trainer, to paste."""
+    in_file = yaml.safe_dump(blocks_of(finding.settings), sort_keys=False).rstrip()
+    in_script = "\n".join(trl_lines(finding.settings))
+    return (
+        f"# hero train\n{in_file}\n\n# TRL: HeroGRPOTrainer(...)\n{in_script}\n\n# verl\n{verl_line(finding.settings)}"
+    )
+
+
+def rule_name(diagnosis: Diagnosis, rule: str) -> str:
+    """How a rule is called in tables; the gated one with the trust that it was replayed with."""
+    earned = f", trust {diagnosis.ranking.trust:.2f} as earned here" if rule == "gated_hero" else ""
+    return RULE_NAMES[rule] + earned

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from hero_rl.files.messages import text_of_content
+from hero_rl.files.rows import Reference
 from hero_rl.rollouts import Rollout
 from hero_rl.rollouts.record import Text
 
@@ -116,7 +118,7 @@ def _candidate(rollout: Rollout, word: Word, counts: Sequence[int]) -> Candidate
         step=rollout.step,
         prompt=excerpt(_question(rollout.prompt), _PROMPT),
         completion=excerpt(plain(rollout.completion), _COMPLETION),
-        reference=None if rollout.reference is None else excerpt(rollout.reference, _SHORT),
+        reference=None if rollout.reference is None else excerpt(_spelled(rollout.reference), _SHORT),
         answer=None if word.answer is None else excerpt(word.answer, _SHORT),
         reason=None if word.reason is None else excerpt(word.reason, _SHORT),
         score=word.score,
@@ -125,11 +127,15 @@ def _candidate(rollout: Rollout, word: Word, counts: Sequence[int]) -> Candidate
     )
 
 
+def _spelled(reference: Reference) -> str:
+    return reference if isinstance(reference, str) else " or ".join(reference)
+
+
 def plain(text: Text) -> str:
     """Text, or the contents of chat messages one after the other."""
     if isinstance(text, str):
         return text
-    return "\n".join(_content(message.get("content")) for message in text)
+    return "\n".join(text_of_content(message.get("content")) for message in text)
 
 
 def _question(prompt: Text) -> str:
@@ -138,13 +144,6 @@ def _question(prompt: Text) -> str:
         return prompt
     asked = [message for message in prompt if message.get("role") == "user"]
     return plain(asked[-1:] or prompt)
-
-
-def _content(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, list) else []
-    return "".join(str(block.get("text", "")) for block in blocks if isinstance(block, dict))
 
 
 def excerpt(text: str, length: int) -> str:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from hero_rl.diagnosis.numbers import Diagnosis, Mass
-from hero_rl.diagnosis.report import RULE_NAMES
+from hero_rl.diagnosis.numbers import Diagnosis, Finding, Mass
+from hero_rl.diagnosis.report import LEVELS, RULE_NAMES, rule_name
 from hero_rl.diagnosis.telling import excerpt
+from hero_rl.diagnosis.trainers import flat, trl_lines, verl_line
 from hero_rl.diagnosis.wording import DASH, decimal, number, of, percent, within
 
 __all__ = ["print_diagnosis"]
 
 _COLOURS = {"act": "bold red", "look": "bold yellow", "good": "bold green"}
-_WORDS = {"act": "change", "look": "look", "good": "good"}
 _KINDS = ("mixed", "all_correct", "all_incorrect", "unjudged")
 
 
@@ -31,20 +30,20 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
         console.print(_sweep(diagnosis))
         console.print()
     for finding in diagnosis.findings:
-        head = Text.assemble((f"{_WORDS[finding.level]:<7}", _COLOURS[finding.level]), (finding.title, "bold"))
+        head = Text.assemble((f"{LEVELS[finding.level]:<7}", _COLOURS[finding.level]), (finding.title, "bold"))
         console.print(head)
-        settings = ", ".join(_flat(finding.settings))
-        for line in (finding.evidence, finding.advice, settings and f"--> {settings}"):
+        for line in (finding.evidence, finding.advice, *_to_paste(finding)):
             if line:
                 console.print(Padding(Text(excerpt(line, 600)), (0, 0, 0, 7)))
 
 
-def _flat(settings: dict[str, Any], before: str = "") -> Iterator[str]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name} {value}"
+def _to_paste(finding: Finding) -> Iterator[str]:
+    """The settings in the words of each trainer."""
+    if finding.settings:
+        overrides = verl_line(finding.settings)
+        yield f"--> TRL         {', '.join(trl_lines(finding.settings))}"
+        yield f"    verl        {overrides}"
+        yield f"    hero train  {' '.join(f'--{name} {value}' for name, value in flat(finding.settings))}"
 
 
 def _table(*heads: str) -> Table:
@@ -67,7 +66,8 @@ def _groups(d: Diagnosis) -> Table:
 
 def _mass(d: Diagnosis) -> Table:
     table = _table("advantage mass in uniform groups", "scale none", "group", "batch")
-    for rule, said in RULE_NAMES.items():
+    for rule in RULE_NAMES:
+        said = rule_name(d, rule)
         by_scale = {mass.scale: _uniform(mass) for mass in d.mass if mass.rule == rule}
         if None in by_scale:
             table.add_row(f"{said} (divides by the batch's)", "", "", by_scale[None])
@@ -86,6 +86,7 @@ def _numbers(d: Diagnosis) -> Table:
     table = _table("rollouts", "")
     weight = d.weights[d.rule.sigma]
     rows = {
+        "columns": ", ".join(d.source.columns.values()) or DASH,
         "rollouts, in batches": f"{d.source.rows:,}, {d.source.batches:,}",
         "correct": percent(d.source.verdict_mean),
         "without verdict, without score": f"{d.source.abstained:,}, {d.source.missing_scores:,}",

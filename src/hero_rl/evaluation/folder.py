@@ -14,7 +14,7 @@ from hero_rl.errors import ConfigError
 from hero_rl.evaluation.settings import EvalConfig
 from hero_rl.files.environment import environment
 from hero_rl.files.lock import only_writer
-from hero_rl.files.whole import replacing
+from hero_rl.files.whole import write_json, write_whole
 from hero_rl.settings import read_yaml, resolve
 
 __all__ = ["RunFolder", "read_config"]
@@ -145,26 +145,15 @@ class RunFolder:
         """Write the settings, the versions, and, unless nothing is to be written, what writes the responses."""
         if config.generator is not None and not rescore:
             files = _model_files(config) or self._writer().get("files")
-            self.write_json(_WRITER, {"settings": config.write_identity(), "files": files})
+            write_json(self.path / _WRITER, {"settings": config.write_identity(), "files": files})
         settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        self.write("config.yaml", settings.encode())
-        self.write_json("environment.json", environment())
+        write_whole(self.path / "config.yaml", settings)
+        write_json(self.path / "environment.json", environment())
 
     def _writer(self) -> dict[str, Any]:
         """What wrote the responses that are there; empty where that is not known."""
         record = self.path / _WRITER
         return json.loads(record.read_text()) if record.exists() else {}
-
-    def write_json(self, name: str, content: Any) -> None:
-        """Write a file of JSON, whole or not at all."""
-        self.write(name, json.dumps(content, indent=2).encode() + b"\n")
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all."""
-        path = self.path / name
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as file:
-            file.write(content)
 
 
 def _model_files(config: EvalConfig) -> dict[str, list[int]] | None:

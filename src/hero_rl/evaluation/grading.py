@@ -20,6 +20,7 @@ from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer
 from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
+from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought, thinks_to_the_end
 
 __all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
@@ -119,7 +120,7 @@ class Grader:
         journal: Journal,
         kept: _Kept,
     ) -> dict[str, Grade]:
-        texts = {each.id: responses.row(each)["completion"] for each in chunk}
+        texts = {each.id: _judged_text(each, responses.row(each)) for each in chunk}
         marks = {each.id: _mark(each, texts[each.id]) for each in chunk}
         places = {each.id: (each.id, marks[each.id]) for each in chunk}
         grades = {name: kept.grades[place] for name, place in places.items() if place in kept.grades}
@@ -200,6 +201,13 @@ def _kept(journal: Journal) -> _Kept:
         elif {"id", "of", "verdict", "reason", "answer"} <= line.keys():
             kept.grades[line["id"], line["of"]] = Grade(line["verdict"], line["reason"], line["answer"])
     return kept
+
+
+def _judged_text(asked: Wanted, row: Mapping[str, Any]) -> str:
+    """A response, in the thought that it never left where its prompt or its end says so."""
+    prompt, text = asked.problem.prompt, row["completion"]
+    began = isinstance(prompt, str) and leaves_in_thought(prompt)
+    return in_thought_text(text, began or (row["finish_reason"] == "length" and thinks_to_the_end(text)))
 
 
 def _mark(asked: Wanted, completion: str) -> str:

@@ -9,7 +9,6 @@ again: with another verifier or another judge, the same call grades them anew.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -23,6 +22,7 @@ from hero_rl.evaluation.grading import Grade, Grader, open_grader
 from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers, problem_rows
 from hero_rl.evaluation.responses import FACTS, Responses, Wanted, wanted
 from hero_rl.evaluation.settings import EvalConfig
+from hero_rl.files.whole import write_json, write_jsonl
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader
 from hero_rl.rollouts import Rollout
@@ -118,7 +118,7 @@ class _Run:
             numbers = self._benchmark(name)
             result["benchmarks"][name] = numbers
             result["model"] = self._model
-            self.folder.write_json("result.json", result)
+            write_json(self.folder.result, result)
         return result
 
     @property
@@ -148,7 +148,8 @@ class _Run:
             groups = list(_by_problem(asked, responses, graded, self._extract))
             responses.finish(_rollouts(groups, responses, self._step))
         rows = problem_rows(groups)
-        self.folder.write(f"problems/{name}.jsonl", b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+        self.folder.problems(name).parent.mkdir(exist_ok=True)
+        write_jsonl(self.folder.problems(name), rows)
         grader = self._graders[self.config.graders(benchmark)[0]].name
         return benchmark_numbers(self.config, benchmark, groups, judge) | {"grader": grader}
 

@@ -10,7 +10,7 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,31 @@ from typing import Any, TypeAlias
 
 from hero_rl.errors import DataError
 
-__all__ = ["AS_JSON", "Place", "Text", "as_text", "field", "is_messages", "read_rows", "short", "without_nulls"]
+__all__ = [
+    "AS_JSON",
+    "Place",
+    "Reference",
+    "Text",
+    "as_reference",
+    "as_text",
+    "field",
+    "is_messages",
+    "outermost",
+    "read_rows",
+    "short",
+    "without_nulls",
+]
 
 Text: TypeAlias = str | Sequence[Mapping[str, Any]]
 """Text, or chat messages with at least `role` and `content`."""
 
+Reference: TypeAlias = str | Sequence[str]
+"""The right answer as text, or several texts of which any one is right."""
+
 AS_JSON = b"hero.json"
 """Mark in the metadata of a Parquet column whose cells are JSON text."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _AT_A_TIME = 256  # rows of a Parquet file that are held as Python objects
 _BUFFER = 1 << 20  # bytes of a Parquet column that are read ahead; left to itself, Arrow takes whole row groups
 
@@ -57,7 +74,7 @@ def read_rows(
 
     Args:
         path: the file.
-        columns: all that is wanted of a Parquet file; none for all.
+        columns: all that is wanted of a Parquet file, whole columns of dotted names; none for all.
         moved: told how many of the file's bytes are read, before each row.
 
     Yields:
@@ -81,14 +98,14 @@ def _json_rows(path: Path, moved: Callable[[int], object]) -> PlacedRows:
                 moved(raw.tell())
                 if line.strip():
                     place = Place(path, number)
-                    yield place, _parsed(line, place)
+                    yield place, _parsed(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line, place)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{path}:{number + 1}: the compressed data is damaged or ends too soon: {error}") from None
 
 
 def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_constant)
+        row = json.loads(line.decode("utf-8"), parse_constant=_constant, object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
     except json.JSONDecodeError as error:
@@ -100,6 +117,14 @@ def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{place}: an object is expected, not {type(row).__name__}")
     return row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
 
 
 def _constant(name: str) -> None:
@@ -115,12 +140,15 @@ def _parquet_rows(path: Path, columns: Sequence[str], moved: Callable[[int], obj
     try:
         with pyarrow.parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as table:
             total, schema = table.metadata.num_rows, table.schema_arrow
-            for column in columns:
-                if column not in schema.names:
+            wanted = {column: outermost(column, schema.names) for column in columns}
+            for column, whole in wanted.items():
+                if whole not in schema.names:
                     raise DataError(f"{path}: no column {column!r}; it has {sorted(schema.names)}")
             as_json = {field.name for field in schema if field.metadata and AS_JSON in field.metadata}
             messages = {field.name for field in schema if is_messages(field.type)}
-            for batch in table.iter_batches(batch_size=_AT_A_TIME, columns=list(columns) or None):
+            for batch in table.iter_batches(
+                batch_size=_AT_A_TIME, columns=list(dict.fromkeys(wanted.values())) or None
+            ):
                 for row in batch.to_pylist():
                     number += 1
                     moved(size * number // total)
@@ -155,11 +183,26 @@ def without_nulls(messages: list[Any] | None) -> list[Any] | None:
     ]
 
 
-def field(row: dict[str, Any], column: str, place: Place | str) -> Any:
-    """A row's value in a column; a `DataError` that lists the columns where it has none of that name."""
-    if column not in row:
-        raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
-    return row[column]
+def field(row: Mapping[str, Any], column: str, place: Place | str) -> Any:
+    """A row's value in a column, or, where a dotted name is no column's, in the objects that the columns hold.
+
+    Raises:
+        DataError: there is none of that name; the message lists what there is.
+    """
+    if column in row:
+        return row[column]
+    outer, dot, inner = column.partition(".")
+    if dot and isinstance(row.get(outer), Mapping):
+        try:
+            return field(row[outer], inner, place)
+        except DataError as error:
+            raise DataError(f"{error} in {outer!r}") from None
+    raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
+
+
+def outermost(column: str, names: Collection[str]) -> str:
+    """The column that a dotted name reaches into; a column's own name is that column."""
+    return column if column in names else column.partition(".")[0]
 
 
 def as_text(value: Any, column: str, place: Place | str) -> str:
@@ -171,6 +214,27 @@ def as_text(value: Any, column: str, place: Place | str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{place}: {column!r} must be text or a number, not {short(value)}")
     return value
+
+
+def as_reference(value: Any, column: str, place: Place | str) -> Reference | None:
+    """Text, a number as text, or a list of these, any one of which is right; None where there is none.
+
+    Raises:
+        DataError: anything else; the message names column and place.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return str(value if value % 1 else int(value))
+    if isinstance(value, (list, tuple)) and not any(isinstance(one, (list, tuple)) for one in value):
+        several = [as_reference(one, column, place) for one in value]
+        known = [one for one in several if isinstance(one, str)]
+        return known if len(known) > 1 else next(iter(known), None)
+    raise DataError(f"{place}: {column!r} must be text, a number, a list of such or null, not {short(value)}")
 
 
 def short(value: Any) -> str:

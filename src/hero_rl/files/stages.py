@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from hero_rl.errors import ConfigError
-from hero_rl.files.whole import replacing
+from hero_rl.files.whole import write_json
 
 __all__ = [
     "Bars",
@@ -23,9 +23,6 @@ __all__ = [
     "read_json",
     "sha256",
     "stage",
-    "write_json",
-    "write_jsonl",
-    "write_text",
 ]
 
 Bars: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[float], object]]]
@@ -84,35 +81,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    with replacing(path) as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as JSON Lines, whole or not at all; returns how many there were."""
-    count = 0
-    with replacing(path) as file:
-        for row in rows:
-            file.write(_line(row))
-            count += 1
-    return count
-
-
-def _line(row: Mapping[str, Any]) -> bytes:
-    text = json.dumps(row, ensure_ascii=False, allow_nan=False)
-    try:
-        return text.encode() + b"\n"
-    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8, but an escape
-        return json.dumps(row).encode() + b"\n"
 
 
 def sha256(path: Path) -> str:

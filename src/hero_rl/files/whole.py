@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import fcntl
 import glob
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from hero_rl.errors import ConfigError
 
-__all__ = ["real", "replacing", "write_whole"]
+__all__ = ["real", "replacing", "write_json", "write_jsonl", "write_whole"]
 
 
 @contextmanager
@@ -44,7 +45,30 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 def write_whole(path: Path, text: str) -> None:
     """Write a text so that a reader, or a crash, never meets half of it."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_whole` of a value as JSON."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows as JSON Lines, whole or not at all; returns how many there were."""
+    count = 0
+    with replacing(path) as file:
+        for row in rows:
+            file.write(_line(row))
+            count += 1
+    return count
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair has no UTF-8, but an escape
+        return json.dumps(row).encode() + b"\n"
 
 
 def real(path: Path) -> Path:

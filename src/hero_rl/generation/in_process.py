@@ -22,7 +22,9 @@ from pydantic import Field
 from hero_rl.checkpoints import Checkpoint
 from hero_rl.errors import ConfigError
 from hero_rl.files.rows import Text
+from hero_rl.foreign import loading, rendered
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
+from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
 
@@ -94,6 +96,7 @@ class TransformersGenerator:
         self._eos = _ends_of(model, tokenizer)
         self._pad = _padding(tokenizer, self._eos)
         self._context = getattr(model.config, "max_position_embeddings", None)
+        self._opens_thought = chat and self._template_opens_thought()
         _own_settings(model, self._eos, self._pad)
 
     def generate(self, requests: Iterable[GenerationRequest]) -> Iterator[Generated]:
@@ -159,8 +162,16 @@ class TransformersGenerator:
                 raise ConfigError("generator.chat: a prompt of chat messages needs it on")
             return self._tokenizer(prompt)["input_ids"]
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        with loading("generator.chat_template: it fails on a prompt"):
+            text = rendered(self._tokenizer, messages, add_generation_prompt=True)
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template writes its own
+
+    def _template_opens_thought(self) -> bool:
+        """Whether the template ends its prompts with a thought's opening, which then begins what the model wrote."""
+        asked = [{"role": "user", "content": "?"}]
+        text = self._tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        # A special token is left out of the text, so that a closed thought would look open.
+        return "</think>" not in self._tokenizer.all_special_tokens and leaves_in_thought(text)
 
     def _room(self, tokens: Sequence[int]) -> int:
         """Tokens that a completion of this prompt may have."""
@@ -213,7 +224,8 @@ class TransformersGenerator:
         text = self._tokenizer.decode(tokens, skip_special_tokens=True)
         places = [at for at in map(text.find, self.sampling.stop) if at >= 0]
         reason = "stop" if stopped or end is not None else "length"
-        return Generated(key, text[: min(places, default=len(text))], reason, len(tokens), seconds)
+        text = in_thought_text(text[: min(places, default=len(text))], self._opens_thought)
+        return Generated(key, text, reason, len(tokens), seconds)
 
     def _has_stop(self, tokens: list[int]) -> bool:
         """Whether a text that ends a completion is in it; it may be that of a special token."""

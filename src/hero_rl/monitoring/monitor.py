@@ -29,6 +29,7 @@ ALARMS: Mapping[str, str] = {
     "range": "more than a twentieth of the scores lie outside what the first batches held: the reward model is asked "
     "about texts unlike those",
     "unscorable": "many rollouts have no verdict: the verifier fails, or cannot read the references",
+    "missing": "many rollouts have no score: the reward model or its server fails, and the verifier alone is left",
 }
 """What each alarm says."""
 
@@ -47,6 +48,7 @@ class Observation(NamedTuple):
         high: the score that a twentieth lie above.
         least: the lowest score.
         most: the highest.
+        missing: share of rollouts without a score.
     """
 
     score: float
@@ -57,10 +59,17 @@ class Observation(NamedTuple):
     high: float = math.nan
     least: float = math.nan
     most: float = math.nan
+    missing: float = math.nan
 
 
-def observe(signals: Signals, auroc: float) -> Observation:
-    """What a batch of signals shows; `auroc` is `batch_metrics`' `hero/rm_auroc`."""
+def observe(signals: Signals, auroc: float, scored: bool = True) -> Observation:
+    """What a batch of signals shows.
+
+    Args:
+        signals: the batch.
+        auroc: `batch_metrics`' `hero/rm_auroc`.
+        scored: whether there is a reward model, whose scores can be missing.
+    """
     score = signals.score[~signals.score.isnan()].double().sort().values
     return Observation(
         score=signals.score.double().nanmean().item(),
@@ -71,6 +80,7 @@ def observe(signals: Signals, auroc: float) -> Observation:
         high=_at(score, 0.95),
         least=_at(score, 0.0),
         most=_at(score, 1.0),
+        missing=signals.score.isnan().double().mean().item() if scored and len(signals) else math.nan,
     )
 
 
@@ -108,6 +118,7 @@ class MonitorState(BaseModel):
         bounded: how many batches they are of.
         outside: share of late batches whose scores lie outside, a running mean.
         unscorable: share of late rollouts without a verdict, a running mean.
+        missing: share of late rollouts without a score, a running mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -120,17 +131,18 @@ class MonitorState(BaseModel):
     bounded: int = 0
     outside: float = 0.0
     unscorable: float = 0.0
+    missing: float = 0.0
 
 
 class RunMonitor(BaseModel):
-    """Four alarms over the batches of a run; `ALARMS` says what each means.
+    """Five alarms over the batches of a run; `ALARMS` says what each means.
 
     Score and AUROC have a one-sided CUSUM chart each (Page, 1954), upwards and downwards: the first `reference` values
     set the series' mean and standard deviation; after them a chart accumulates how much further than `slack` each value
     lies, and never falls below 0. The alarm `ranking` is on while the AUROC's is over `threshold`; `hacking` while both
     are and the verdict rate's slope over the last `window` batches is no longer clearly positive (t below 2), or the
-    last held-out accuracy is not the best of the last five. `range` and `unscorable` are running means (decay 0.9) over
-    a limit.
+    last held-out accuracy is not the best of the last five. `range`, `unscorable` and `missing` are running means
+    (decay 0.9) over a limit.
 
     How often they come on in runs where nothing is wrong, simulated and real: docs/benchmarks/monitor.md.
 
@@ -141,6 +153,7 @@ class RunMonitor(BaseModel):
         window: batches over which the verdict rate has to rise.
         outside: share of batches with a twentieth of their scores outside the reference's that counts.
         unscorable: share of rollouts without a verdict that counts.
+        missing: share of rollouts without a score that counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -151,6 +164,7 @@ class RunMonitor(BaseModel):
     window: Annotated[int, Field(ge=10)] = 50
     outside: Annotated[float, Field(gt=0, lt=1)] = 0.5
     unscorable: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    missing: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
     def update(self, state: MonitorState, seen: Observation) -> tuple[dict[str, bool], MonitorState]:
         """Take in one batch of training; returns which alarms are on, and the next state."""
@@ -164,6 +178,7 @@ class RunMonitor(BaseModel):
             bounded=bounded,
             outside=_smoothed(state.outside, self._lies_outside(state, seen)),
             unscorable=_smoothed(state.unscorable, seen.unscorable),
+            missing=_smoothed(state.missing, seen.missing),
         )
         ranking = state.auroc.level > self.threshold
         alarms = {
@@ -171,6 +186,7 @@ class RunMonitor(BaseModel):
             "ranking": ranking,
             "range": state.outside > self.outside,
             "unscorable": state.unscorable > self.unscorable,
+            "missing": state.missing > self.missing,
         }
         return alarms, state
 

@@ -20,23 +20,25 @@ class Watch:
         monitor: says which alarms are on.
         state: what it remembers; goes into checkpoints.
         stop_on: names of the alarms that end the run.
+        scored: whether the run has a reward model, whose scores can be missing.
 
     Raises:
         ConfigError: there is no such alarm.
     """
 
-    def __init__(self, stop_on: Sequence[str] = ()) -> None:
+    def __init__(self, stop_on: Sequence[str] = (), scored: bool = True) -> None:
         for name in stop_on:
             if name not in ALARMS:
                 raise ConfigError(f"stop_on_alarm: there is no alarm {name!r}; known: {', '.join(ALARMS)}")
         self.monitor, self.state, self.stop_on = RunMonitor(), MonitorState(), tuple(stop_on)
+        self.scored = scored
         self._warned: set[str] = set()
         self._evaluated: list[float] = []
 
     def batch(self, signals: Signals, auroc: float) -> tuple[dict[str, float], str | None]:
         """Take in a batch of training; returns the alarms as metrics, and the first that ends the run."""
         self.settle()
-        alarms, self.state = self.monitor.update(self.state, observe(signals, auroc))
+        alarms, self.state = self.monitor.update(self.state, observe(signals, auroc, self.scored))
         warn_once(alarms, self._warned)
         metrics = {f"hero/alarm/{name}": float(on) for name, on in alarms.items() if name != "hacking"}
         metrics["hero/hacking_alarm"] = float(alarms["hacking"])

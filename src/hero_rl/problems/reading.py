@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
-from hero_rl.files.rows import Place, Text, as_text, field, read_rows, short
+from hero_rl.files.rows import Place, Text, as_text, field, outermost, read_rows, short
 from hero_rl.problems.hub import commit_of, hub_dataset, hub_rows, is_file
 from hero_rl.problems.presets import Preset
 from hero_rl.problems.record import Problem
@@ -38,6 +38,7 @@ _USUAL = Preset(
         "final_answer",
         "ground_truth",
         "gold",
+        "reward_model.ground_truth",
         "answer",
         "solution",
     ),
@@ -82,7 +83,8 @@ class ProblemReader:
         self.path = self._file()
         self.name = source.dataset if self.path is None or source.preset else self.path.name.partition(".")[0]
         self.size = self.path.stat().st_size if self.path else None
-        self._columns = self._choose(self._names())
+        self._top = self._first_row()
+        self._columns = self._choose(self._top)
 
     def __iter__(self) -> Iterator[Problem]:
         self.counts = Counter(rows=0, other=0, duplicates=0, empty_answers=0, problems=0, drawn=0)
@@ -145,19 +147,19 @@ class ProblemReader:
         split = self.source.split or self.preset.split
         return hub_dataset(self._hub_id, name, split, self.revision, streaming=True, columns=columns)
 
-    def _names(self) -> list[str]:
-        """The columns of the source."""
+    def _first_row(self) -> dict[str, Any]:
+        """The columns of the source, with the values of its first row where that is at hand."""
         if self.path:
             with closing(read_rows(self.path)) as rows:
                 for _, row in rows:
-                    return list(row)
+                    return row
             raise DataError(f"{self.path}: no rows")
         dataset = self._dataset()
-        return list(dataset.column_names or next(iter(dataset.take(1)), {}))
+        return dict.fromkeys(dataset.column_names) if dataset.column_names else next(iter(dataset.take(1)), {})
 
-    def _choose(self, names: list[str]) -> _Columns:
+    def _choose(self, names: dict[str, Any]) -> _Columns:
         def one(asked: str | None, usual: tuple[str, ...], what: str) -> str:
-            found = [name for name in ([asked] if asked else usual) if name in names]
+            found = [name for name in ([asked] if asked else usual) if _holds(names, name, asked is not None)]
             if not found:
                 wanted = repr(asked) if asked else f"of {', '.join(map(repr, usual))}"
                 raise DataError(f"{self.path or self._hub_id}: no column {wanted} for {what}; it has {sorted(names)}")
@@ -177,7 +179,7 @@ class ProblemReader:
     def _rows(self) -> Iterator[tuple[Place | str, dict[str, Any]]]:
         chosen = self._columns
         some = (chosen.prompt, chosen.reference, chosen.id, chosen.context, *chosen.keep, *self.where)
-        columns = list(dict.fromkeys(column for column in some if column))
+        columns = list(dict.fromkeys(outermost(column, self._top) for column in some if column))
         if self.path:
             yield from read_rows(self.path, columns, self.progress)
             return
@@ -241,7 +243,7 @@ class ProblemReader:
             reference=reference,
             source=self.name,
             question=question,
-            extra={column: row.get(column) for column in chosen.keep},
+            extra={column: field(row, column, place) for column in chosen.keep if outermost(column, row) in row},
             place=place,
         )
 
@@ -270,6 +272,14 @@ class ProblemReader:
 def read_problems(source: ProblemSource) -> Iterator[Problem]:
     """Stream the problems of a source; raises as `ProblemReader`."""
     return iter(ProblemReader(source))
+
+
+def _holds(row: dict[str, Any], column: str, asked: bool) -> bool:
+    """Whether there is such a column; a dotted name that was asked for is looked up in each row."""
+    if asked or column in row:
+        return outermost(column, row) in row
+    outer, _, inner = column.partition(".")
+    return isinstance(row.get(outer), dict) and inner in row[outer]
 
 
 def _messages(value: Any, column: str, place: Place | str) -> list[dict[str, str]]:

@@ -26,7 +26,7 @@ _LABELS = ("label", "labels")
 
 
 def labelled_reader(
-    path: Path, columns: Columns, format: Format | None, settings: Rescoring
+    path: Path, columns: Columns, format: Format | None, settings: Rescoring, tokenizer: str | None = None
 ) -> tuple[RolloutReader, str | None]:
     """Open a file whose labels may stand beside its verdicts.
 
@@ -39,10 +39,12 @@ def labelled_reader(
     Raises:
         ConfigError: a column that was asked for is not there.
     """
-    reader = RolloutReader(path, replace(columns, label=None), format)
+    reader = RolloutReader(path, replace(columns, label=None), format, tokenizer)
     verdict = reader.layout.source.get("verdict")
     if columns.label is not None:
-        reader_of_labels = RolloutReader(path, replace(columns, verdict=None), format)  # it refuses a wrong name
+        reader_of_labels = RolloutReader(
+            path, replace(columns, verdict=None), format, tokenizer
+        )  # it refuses a wrong name
         if verdict in (None, columns.label) and settings.verifier is None:
             return reader_of_labels, None
         return reader, columns.label
@@ -86,6 +88,8 @@ def collect(
     return collected, {
         "path": str(reader.path),
         "format": reader.layout.format,
+        "columns": dict(reader.layout.source),
+        "passed_over": dict(reader.passed_over),
         "verdicts_from": verdicts_from(reader, judged.verifier),
         "scores_from": scores_from(reader, settings),
         "labels_from": None if label_column is None else f"column {label_column}",

@@ -12,6 +12,7 @@ from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
 from hero_rl.scoring import Scored, Scorer, says_nothing
 from hero_rl.verifiers import FAILURES, BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.math.text.thinking import thinks_to_the_end
 
 __all__ = ["Judge", "Judged"]
 
@@ -64,6 +65,7 @@ class Judge:
             [rollout.prompt for rollout in rollouts],
             [rollout.completion for rollout in rollouts],
             [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
+            [_began_in_thought(rollout) for rollout in rollouts],
         )
         kept = zip(rollouts, _kept_scores(rollouts), strict=True)
         rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
@@ -97,6 +99,14 @@ class Judge:
         if self.verifier is None:
             return Judged(rollout.verdict, score)
         return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
+
+
+def _began_in_thought(rollout: Rollout) -> bool:
+    """Whether a file says that a completion never left its thought: by a column of its own, or since it was cut off."""
+    if isinstance(said := rollout.extra.get("in_thought"), bool):
+        return said
+    cut_off = rollout.extra.get("finish_reason") == "length"
+    return cut_off and isinstance(rollout.completion, str) and thinks_to_the_end(rollout.completion)
 
 
 _FEW = 128  # of fewer, a few that have nothing to score must not end the call

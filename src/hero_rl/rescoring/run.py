@@ -104,7 +104,7 @@ def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | No
     stats = [(file, file.stat()) for file in reader.files]
     return {
         "input": [[str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in stats],
-        "layout": [reader.layout.format, dict(reader.layout.source)],
+        "layout": [reader.layout.format, dict(reader.layout.source), reader.tokenizer],
         "rule": settings.rule.model_dump(mode="json"),
         "verifier": verifier.model_dump(mode="json") if verifier else None,
         "time or memory limit": settings.verifier_processes.model_dump(exclude={"workers"}),

@@ -19,6 +19,7 @@ from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
 from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought, thinks_to_the_end
 
 __all__ = ["FileVerdicts", "PairColumns", "verify_file"]
 
@@ -179,8 +180,16 @@ def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iter
         expected = column_of(row, reference, place)
         expected = expected if expected == "" else as_text(expected, reference, place)  # the verifier abstains on ""
         found.references.append(expected)
+        text = _in_its_thought(text, row)
         question = row.get(columns.question)
         yield row, Pair(expected, text, question if isinstance(question, str) else "")
+
+
+def _in_its_thought(text: str, row: dict[str, Any]) -> str:
+    """A completion in the thought that it never left, where the row's prompt or its end says so."""
+    prompt = row.get("prompt")
+    began = isinstance(prompt, str) and leaves_in_thought(prompt)
+    return in_thought_text(text, began or (row.get("finish_reason") == "length" and thinks_to_the_end(text)))
 
 
 def _first(names: Sequence[str], row: dict[str, Any], place: Place) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModel, GenerativeRewardModelConfig
-from hero_rl.reward_models.loading import check_servers, load_and_check
+from hero_rl.reward_models.loading import check_servers, load_and_check, ready
 from hero_rl.reward_models.local import LocalRewardModel, LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
@@ -27,6 +27,7 @@ __all__ = [
     "Scores",
     "check_servers",
     "load_and_check",
+    "ready",
 ]
 
 AnyRewardModel: TypeAlias = Annotated[

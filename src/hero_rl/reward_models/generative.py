@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import rendered
 from hero_rl.reward_models.base import Conversation, Message
 from hero_rl.reward_models.heads import NextToken
 from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel
-from hero_rl.reward_models.rendering import Renderer, Tokens, own_limit
+from hero_rl.reward_models.rendering import OtherParts, Renderer, Tokens, own_limit
 
 __all__ = ["GenerativeRewardModel", "GenerativeRewardModelConfig"]
 
@@ -76,6 +77,7 @@ class GenerativeRewardModelConfig(InProcessConfig):
             no=self.no,
             token_budget=self.token_budget,
             max_tokens=self.max_tokens,
+            other_parts=self.other_parts,
         )
 
 
@@ -93,6 +95,7 @@ class GenerativeRewardModel(InProcessRewardModel):
         prompt: what the model is asked, with {question} and {answer} in it.
         yes: the word for a good answer.
         no: the word for a bad one.
+        other_parts: see `Renderer`.
 
     Raises:
         ConfigError: a word is not one token, or both are the same; the prompt lacks a place; or there is no token to
@@ -109,6 +112,7 @@ class GenerativeRewardModel(InProcessRewardModel):
         no: str = "No",
         token_budget: int | None = None,
         max_tokens: int | None = None,
+        other_parts: OtherParts = "refuse",
     ) -> None:
         _check_places(prompt)
         self.prompt = prompt
@@ -116,17 +120,18 @@ class GenerativeRewardModel(InProcessRewardModel):
         if ids[0] == ids[1]:
             raise ConfigError(f"yes and no are the same token, {yes!r}")
         limit = own_limit(model.config, tokenizer) if max_tokens is None else max_tokens
-        super().__init__(NextToken(model, tokenizer, *ids), _Asking(tokenizer, limit), token_budget)
+        super().__init__(NextToken(model, tokenizer, *ids), _Asking(tokenizer, limit, other_parts), token_budget)
 
     def _tokenize(self, conversations: Sequence[Conversation]) -> list[Tokens]:
         return super()._tokenize([self._question(conversation) for conversation in conversations])
 
     def _question(self, conversation: Conversation) -> list[Message]:
         """The prompt about a conversation as a user's message; nothing where there is no answer."""
-        if not conversation or not conversation[-1].get("content"):
+        conversation = self._renderer.plain(conversation)
+        if not conversation or not conversation[-1]["content"]:
             return []
         asked = (message for message in reversed(conversation[:-1]) if message.get("role") == "user")
-        parts = {"question": next(asked, {}).get("content") or "", "answer": conversation[-1]["content"]}
+        parts = {"question": next(asked, {"content": ""})["content"], "answer": conversation[-1]["content"]}
         # At once, so that an answer that spells "{question}" stays as it is.
         return [{"role": "user", "content": _PLACES.sub(lambda place: parts[place[1]], self.prompt)}]
 
@@ -135,7 +140,7 @@ class _Asking(Renderer):
     """Ends with what opens the assistant's turn."""
 
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return rendered(self.tokenizer, messages, add_generation_prompt=True)
 
 
 def _one_token(tokenizer: Any, name: str, word: str) -> int:

@@ -28,7 +28,7 @@ class Head:
 
     Attributes:
         model: a model of transformers, in eval mode.
-        pad_id: the token to pad with.
+        pad_id: the token to pad with; None takes one that ends no sequence, so that the last token is read.
         side: "left" or "right", where padding goes.
         masks: whether the model needs to be told what is padding.
         packs: whether sequences lie end to end in one row instead.
@@ -37,7 +37,7 @@ class Head:
     masks = True
     packs = False
 
-    def __init__(self, model: Any, pad_id: int, side: str) -> None:
+    def __init__(self, model: Any, pad_id: int | None, side: str) -> None:
         self.model = model.eval()
         self.pad_id = pad_id
         self.side = side
@@ -55,7 +55,7 @@ class Head:
         return scores.float().cpu()
 
     def _padded(self, sequences: Sequence[Tokens]) -> dict[str, Any]:
-        ids, mask = padded(sequences, self.pad_id, self.side)
+        ids, mask = padded(sequences, self._padding(sequences), self.side)
         inputs = {"input_ids": ids}
         if self.masks:
             inputs["attention_mask"] = mask
@@ -63,6 +63,14 @@ class Head:
             # Left alone, learned positions would count the padding in front.
             inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)
         return {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
+
+    def _padding(self, sequences: Sequence[Tokens]) -> int:
+        if self.pad_id is not None:
+            return self.pad_id
+        ends = {sequence[-1] for sequence in sequences}
+        free = next(token for token in range(len(ends) + 1) if token not in ends)
+        _set_padding(self.model, free)
+        return free
 
     def _read_padded(self, sequences: Sequence[Tokens], inputs: dict[str, Any]) -> Tensor:
         raise NotImplementedError
@@ -74,18 +82,20 @@ class Head:
 class Classifier(Head):
     """A one-label `...ForSequenceClassification`, whose logit is that of the last token that is not padding.
 
+    A model whose configuration names no padding reads the last token, whatever it is, end-of-sequence too.
+
     Where every layer attends to earlier tokens only, padding comes last and needs no mask, without which attention has
     faster kernels. Of other models it is tried out on which side padding leaves a score alone: encoders read the first
     token, some decoders the last.
 
     Raises:
-        ConfigError: the model has not exactly one label, or there is no token to pad with.
+        ConfigError: the model has not exactly one label.
     """
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         check_one_label(model.config.num_labels, type(model).__name__)
         causal = _is_causal(model)
-        super().__init__(model, settle_padding(model, tokenizer), "right")
+        super().__init__(model, _own_padding(model), "right")
         self.masks = not causal
         if not causal:
             self._try_sides(tokenizer)
@@ -182,9 +192,21 @@ def settle_padding(model: Any, tokenizer: Any) -> int:
     # A checkpoint's own configuration may lack what it never needed.
     for pad_id in (getattr(config, "pad_token_id", None), tokenizer.pad_token_id, tokenizer.eos_token_id):
         if pad_id is not None:
-            config.pad_token_id = model.config.pad_token_id = pad_id
+            _set_padding(model, pad_id)
             return pad_id
     raise ConfigError("neither model nor tokenizer has a padding or an end-of-sequence token")
+
+
+def _own_padding(model: Any) -> int | None:
+    """The padding that the model's configuration names, for the whole model where it is one part's alone."""
+    pad_id = getattr(model.config.get_text_config(), "pad_token_id", None)
+    if pad_id is not None:
+        _set_padding(model, pad_id)
+    return pad_id
+
+
+def _set_padding(model: Any, pad_id: int) -> None:
+    model.config.get_text_config().pad_token_id = model.config.pad_token_id = pad_id
 
 
 def check_one_label(labels: int, name: str) -> None:
@@ -197,7 +219,7 @@ def check_one_label(labels: int, name: str) -> None:
         raise ConfigError(f"{name} has {labels} labels; a reward model here has exactly one")
 
 
-def _last(sequences: Sequence[Tokens], pad_id: int) -> list[int]:
+def _last(sequences: Sequence[Tokens], pad_id: int | None) -> list[int]:
     """Where, in one row of all of them, each sequence has its last token that is not padding, as pooling has it."""
     places, start = [], 0
     for sequence in sequences:

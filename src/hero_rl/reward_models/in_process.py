@@ -14,7 +14,7 @@ from hero_rl.errors import ConfigError
 from hero_rl.reward_models.base import Conversation, Scores
 from hero_rl.reward_models.batching import MicroBatches
 from hero_rl.reward_models.heads import Head
-from hero_rl.reward_models.rendering import Renderer, Tokens
+from hero_rl.reward_models.rendering import OtherParts, Renderer, Tokens
 
 __all__ = ["InProcessConfig", "InProcessRewardModel"]
 
@@ -33,10 +33,13 @@ class InProcessConfig(Checkpoint):
         token_budget: tokens in one forward pass, padding included; one longer conversation goes alone. None is 16,384
             on a GPU and 2,048 on a CPU. Halved for good where memory runs out.
         max_tokens: a longer conversation loses its middle; None is the model's own limit.
+        other_parts: a conversation with a part that is no text, an image say, has no score ("refuse"), or that of its
+            text, and the parts are counted ("leave_out").
     """
 
     token_budget: Annotated[int, Field(gt=0)] | None = None
     max_tokens: Annotated[int, Field(gt=1)] | None = None
+    other_parts: OtherParts = "refuse"
 
 
 class InProcessRewardModel:
@@ -80,9 +83,11 @@ class InProcessRewardModel:
         """Rows counted since the object was made: missing, truncated, nonfinite, unrenderable, unfit, out_of_memory.
 
         `unrenderable`: those of the missing rows that the chat template failed on or that came out empty. `unfit`:
-        those that did not fit in memory, each alone. `out_of_memory` counts no rows but forward passes that failed.
+        those that did not fit in memory, each alone. `out_of_memory` counts no rows but forward passes that failed,
+        `parts_left_out` parts of messages that are no text.
         """
-        return dict(self._counters) | dict(self._micro_batches.counters)
+        left_out = {"parts_left_out": self._renderer.left_out}
+        return dict(self._counters) | dict(self._micro_batches.counters) | left_out
 
     def score(self, conversations: Sequence[Conversation]) -> Scores:
         """Scores (B,), float32 on the CPU, in input order; NaN where there is none, by a reason that is counted."""

@@ -1,4 +1,4 @@
-"""From a configuration block to a reward model that is ready to score, and is put away in the end."""
+"""From what a user names to a reward model that is ready to score."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from contextlib import ExitStack
 from typing import Any
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models.base import RewardModel
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModelConfig
 from hero_rl.reward_models.local import LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
-__all__ = ["check_servers", "load_and_check"]
+__all__ = ["check_servers", "load_and_check", "ready"]
+
+_Config = LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig
 
 
 def load_and_check(
-    config: LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig,
-    stack: ExitStack | None = None,
+    config: _Config,
+    stack: ExitStack,
 ) -> RewardModel:
     """Load a reward model; servers that cannot serve as one are refused here. The stack ends what it holds open.
 
@@ -26,16 +29,47 @@ def load_and_check(
     Raises:
         ConfigError: it cannot be loaded, or does not give what a reward model gives.
     """
-    try:
-        model = config.load()
-    except (OSError, ValueError) as error:  # what transformers raises for a folder that is no model
-        raise ConfigError(f"reward_model: {error}") from None
-    inner = model.inner if isinstance(model, CachedRewardModel) else model
-    if isinstance(inner, RemoteRewardModel):
-        if stack is not None:
-            stack.callback(inner.close)
-        inner.check()
+    model = _loaded(config)
+    server = _server_of(model)
+    if server is not None:
+        stack.callback(server.close)
+        server.check()
     return model
+
+
+def ready(reward_model: RewardModel | _Config | str) -> RewardModel:
+    """A reward model that can score now: servers have been asked, and what is not loaded yet is.
+
+    Args:
+        reward_model: one, or its settings, or the folder or Hub name of a one-label sequence classifier.
+
+    Raises:
+        ConfigError: it cannot be loaded, or its servers do not give what a reward model gives, or the text is the URL
+            of a server, of which more has to be known.
+    """
+    if isinstance(reward_model, str):
+        if reward_model.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"reward_model: {reward_model} is a server, whose model's tokenizer has to be known: "
+                f'RemoteRewardModelConfig(urls="{reward_model}", tokenizer="nvidia/AceMath-7B-RM"), from '
+                "hero_rl.reward_models, with the folder or Hub name of the model that it serves"
+            )
+        reward_model = LocalRewardModelConfig(path=reward_model)
+    model = _loaded(reward_model) if isinstance(reward_model, _Config) else reward_model
+    server = _server_of(model)
+    if server is not None:
+        server.check()
+    return model
+
+
+def _loaded(config: _Config) -> RewardModel:
+    with loading("reward_model"):
+        return config.load()
+
+
+def _server_of(model: RewardModel) -> RemoteRewardModel | None:
+    inner = model.inner if isinstance(model, CachedRewardModel) else model
+    return inner if isinstance(inner, RemoteRewardModel) else None
 
 
 def check_servers(config: Any) -> None:

@@ -13,7 +13,7 @@ from hero_rl.checkpoints import refuse_no_model
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.heads import Classifier, OwnCode, check_one_label
 from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel
-from hero_rl.reward_models.rendering import Renderer, own_limit
+from hero_rl.reward_models.rendering import OtherParts, Renderer, own_limit
 
 __all__ = ["LocalRewardModel", "LocalRewardModelConfig"]
 
@@ -46,7 +46,12 @@ class LocalRewardModelConfig(InProcessConfig):
         if not own:
             check_one_label(model.config.num_labels, self.path)
         return LocalRewardModel(
-            model, tokenizer, token_budget=self.token_budget, max_tokens=self.max_tokens, own_code=bool(own)
+            model,
+            tokenizer,
+            token_budget=self.token_budget,
+            max_tokens=self.max_tokens,
+            own_code=bool(own),
+            other_parts=self.other_parts,
         )
 
 
@@ -56,9 +61,9 @@ class LocalRewardModel(InProcessRewardModel):
     A conversation goes through the tokenizer's own chat template; without one the contents are joined as they stand,
     nothing between them. Control tokens that a message spells are text; see `Renderer`. The score is the raw logit.
 
-    The padding token is the model's, else the tokenizer's, else its end-of-sequence token, and is set in the model's
-    configuration: transformers reads the logit at the last token that is not padding. With end-of-sequence as padding
-    that is the last token before it, for one conversation as for a batch.
+    The padding token is the model's, at whose last other token transformers reads the logit: with end-of-sequence as
+    padding that is the last token before it. A model whose configuration names none is read at the very last token, as
+    it reads itself without padding. A score is the same for one conversation as in a batch.
 
     Attributes:
         model: the classifier, in eval mode.
@@ -67,9 +72,10 @@ class LocalRewardModel(InProcessRewardModel):
         max_tokens: the longest sequence the model is given; a longer one loses its middle, so that the prompt's start
             and the completion's ending stay. None: no limit is known.
         own_code: whether the model's class came with the checkpoint; see `OwnCode` for where its score is read.
+        other_parts: see `Renderer`.
 
     Raises:
-        ConfigError: the model has not exactly one label, or there is no token to pad with.
+        ConfigError: the model has not exactly one label, or, where its class came with it, nothing to pad with.
     """
 
     def __init__(
@@ -80,10 +86,11 @@ class LocalRewardModel(InProcessRewardModel):
         token_budget: int | None = None,
         max_tokens: int | None = None,
         own_code: bool = False,
+        other_parts: OtherParts = "refuse",
     ) -> None:
         head = (OwnCode if own_code else Classifier)(model, tokenizer)
         limit = own_limit(model.config, tokenizer) if max_tokens is None else max_tokens
-        super().__init__(head, Renderer(tokenizer, limit), token_budget)
+        super().__init__(head, Renderer(tokenizer, limit, other_parts), token_budget)
 
 
 def _own_class(path: str, revision: str | None) -> str | None:

@@ -35,9 +35,10 @@ from hero_rl.clients.engine import (
     with_retries,
 )
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import loading
 from hero_rl.reward_models.base import Conversation, Scores
 from hero_rl.reward_models.protocols import PROTOCOLS, Number
-from hero_rl.reward_models.rendering import Renderer, Tokens, own_limit
+from hero_rl.reward_models.rendering import OtherParts, Renderer, Tokens, own_limit
 from hero_rl.reward_models.servers import Server, Servers, Unfit
 
 __all__ = ["RemoteRewardModel", "RemoteRewardModelConfig"]
@@ -89,6 +90,8 @@ class RemoteRewardModelConfig(BaseModel):
         api_key_env: name of the environment variable that holds the key; None sends none.
         max_tokens: a longer conversation loses its middle; None is the model's own limit. Set it to the servers'
             (vLLM's `--max-model-len`) where that is lower, since they refuse longer ones.
+        other_parts: a conversation with a part that is no text, an image say, has no score ("refuse"), or that of its
+            text, and the parts are counted ("leave_out").
         batch_size: conversations in one request.
         concurrency: requests at one time to each URL, whatever the number of calling threads.
         seconds: time limit of one request, from connecting to the last byte.
@@ -114,6 +117,7 @@ class RemoteRewardModelConfig(BaseModel):
     model: Annotated[str, Field(min_length=1)] | None = None
     api_key_env: Annotated[str, Field(min_length=1)] | None = None
     max_tokens: Annotated[int, Field(gt=1)] | None = None
+    other_parts: OtherParts = "refuse"
     batch_size: Annotated[int, Field(gt=0)] = 16
     concurrency: Annotated[int, Field(gt=0)] = 8
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 120.0
@@ -147,7 +151,8 @@ class RemoteRewardModelConfig(BaseModel):
         from transformers import AutoConfig, AutoTokenizer
 
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
-        tokenizer = AutoTokenizer.from_pretrained(self.tokenizer, **source)
+        with loading(f"tokenizer: none can be loaded from {self.tokenizer}"):
+            tokenizer = AutoTokenizer.from_pretrained(self.tokenizer, **source)
         try:
             model_config = AutoConfig.from_pretrained(self.tokenizer, **source)
         except (OSError, ValueError):  # a tokenizer without a model, or with one that transformers does not know
@@ -188,7 +193,7 @@ class RemoteRewardModel:
 
     def __init__(self, config: RemoteRewardModelConfig, tokenizer: Any, *, max_tokens: int | None = None) -> None:
         self.config = config
-        self._renderer = Renderer(tokenizer, max_tokens)
+        self._renderer = Renderer(tokenizer, max_tokens, config.other_parts)
         self._state = _State()
 
     @property
@@ -206,11 +211,13 @@ class RemoteRewardModel:
         """Totals since the object was made.
 
         Rows: `missing` (NaN for any reason), and of these `nonfinite` (the server's number was NaN or infinite) and
-        `unrenderable` (the chat template failed, or nothing came out); `truncated`. Requests: `timeouts` (attempts
+        `unrenderable` (the chat template failed, or nothing came out); `truncated`. Parts of messages that are no text:
+        `parts_left_out`. Requests: `timeouts` (attempts
         without a whole reply in time), `denied` (attempts that a URL denied, or for which it gave other scores of the
         fixed texts than it should), `retries` (further attempts), `failed_requests` (those that brought no scores).
         """
-        return {name: int(total) for name, total in self._state.counts.totals.items()}
+        counted = {name: int(total) for name, total in self._state.counts.totals.items()}
+        return counted | {"parts_left_out": self._renderer.left_out}
 
     def score(self, conversations: Sequence[Conversation]) -> Scores:
         """Raw logits (B,), float32 on the CPU, in input order; NaN for what could not be scored.

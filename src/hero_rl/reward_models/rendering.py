@@ -12,13 +12,18 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from hero_rl.errors import ConfigError
+from hero_rl.files.messages import foreign_parts, plain_message, text_of_content
 from hero_rl.files.rows import short
+from hero_rl.foreign import rendered
 from hero_rl.reward_models.base import Conversation
 
-__all__ = ["Renderer", "Tokens", "own_limit"]
+__all__ = ["OtherParts", "Renderer", "Tokens", "own_limit"]
+
+OtherParts = Literal["refuse", "leave_out"]
+"""What becomes of a message's parts that are no text."""
 
 _logger = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ _NO_LIMIT = 10**9
 
 # Of the private use area: no text means anything by it.
 _MARK = "\ue000"
+_MARK_IN_PARTS = [{"type": "text", "text": _MARK}]
 
 # Their positions count from after the padding's, so that fewer are left than there are.
 _OFFSET_POSITIONS = {
@@ -56,23 +62,30 @@ class Renderer:
         tokenizer: a transformers tokenizer.
         max_tokens: a longer sequence loses its middle, so that the prompt's start and the completion's ending stay;
             None: no limit is known.
+        other_parts: whether a conversation with a part that is no text, an image say, has no score, or that of its
+            text.
+        left_out: parts that were left out so far.
 
     Raises:
         ConfigError: max_tokens leaves no room for a start and an ending.
     """
 
-    def __init__(self, tokenizer: Any, max_tokens: int | None = None) -> None:
+    def __init__(self, tokenizer: Any, max_tokens: int | None = None, other_parts: OtherParts = "refuse") -> None:
         if max_tokens is not None and max_tokens < 2:
             raise ConfigError(f"max_tokens is {max_tokens}; it must leave room for a start and an ending")
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
+        self.other_parts = other_parts
+        self.left_out = 0
         self._control = _pattern_of(tokenizer)
         self._failure_logged = False
+        self._takes_parts = self._template_takes_parts()
 
     def tokenize(self, conversations: Sequence[Conversation]) -> tuple[list[Tokens], int]:
         """One sequence a conversation, empty where there is nothing to score, and the number of those cut to the limit.
 
-        Nothing to score: no messages, no text but control tokens, or a conversation that the template fails on.
+        Nothing to score: no messages, no text but control tokens, a part that is no text, or a conversation that the
+        template fails on.
 
         Raises:
             TypeError: something is no conversation at all.
@@ -87,25 +100,54 @@ class Renderer:
         cut = [self._cut(sequence) for sequence in sequences]
         return cut, sum(len(whole) != len(part) for whole, part in zip(sequences, cut, strict=True))
 
+    def plain(self, conversation: Conversation) -> Conversation:
+        """The messages with text for their contents; none where a part is no text and that is refused."""
+        messages = [plain_message(message) for message in conversation]
+        others = [kind for message in messages for kind in foreign_parts(message.get("content"))]
+        if not others:
+            return messages
+        if self.other_parts == "refuse":
+            said = "no score where a part is of type %r, which is no text (other_parts: leave_out scores the rest)"
+            self._log_once(said, others[0])
+            return []
+        self.left_out += len(others)
+        return [{**message, "content": text_of_content(message.get("content"))} for message in messages]
+
+    def _log_once(self, said: str, what: object) -> None:
+        if not self._failure_logged:
+            _logger.warning(f"{said} (logged once)", what)
+        self._failure_logged = True
+
     def _tokens(self, conversation: Conversation) -> Tokens:
         """The tokens of one conversation; none where anything about it fails, so that it costs no other its score."""
         try:
+            conversation = self.plain(conversation)
             return self._rendered(conversation) if conversation else []
         except Exception as error:  # a template is a program with failures of its own, such as for two users in a row
-            if not self._failure_logged:
-                _logger.warning("the reward model's template or tokenizer fails (logged once): %r", error)
-            self._failure_logged = True
+            self._log_once("the reward model's template or tokenizer fails: %r", error)
             return []
 
     def _rendered(self, conversation: Conversation) -> Tokens:
         mark = _mark_not_in(conversation)
         if not self.tokenizer.chat_template:
-            return self._bare_tokens(_whole("".join(message.get("content") or "" for message in conversation)), mark)
+            return self._bare_tokens(_whole("".join(message["content"] for message in conversation)), mark)
+        if self._takes_parts:
+            conversation = [{**said, "content": [{"type": "text", "text": said["content"]}]} for said in conversation]
         text = self._render([self._marked(dict(message), mark) for message in conversation])
         return self._piecewise(text, mark)  # a template writes its own special tokens, the first one too
 
+    def _template_takes_parts(self) -> bool:
+        """Whether the template writes the text of a list of parts, and not that of plain text."""
+        if not self.tokenizer.chat_template:
+            return False
+        try:
+            written = [self._render([{"role": "user", "content": form}]) for form in (_MARK, _MARK_IN_PARTS)]
+        except Exception:  # such as for a conversation without an answer: most take text
+            return False
+        return _MARK not in written[0] and _MARK in written[1]
+
     def _render(self, messages: list[dict[str, Any]]) -> str:
-        return self.tokenizer.apply_chat_template(messages, tokenize=False)
+        return rendered(self.tokenizer, messages)
 
     def _bare_tokens(self, text: str, mark: str) -> Tokens:
         if self._control is None or not self._control.search(text):

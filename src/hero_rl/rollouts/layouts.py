@@ -1,4 +1,4 @@
-"""How the columns of each format become a rollout.
+"""How columns become a rollout.
 
     >>> from hero_rl.rollouts.layouts import Columns, layout_of
     >>> layout_of({"input": "1 + 1 =", "output": "2", "gts": "2", "score": 1.0, "step": 3}, Columns()).format
@@ -11,28 +11,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.rows import Place, short
+from hero_rl.files.rows import Place, as_reference, field, short
+from hero_rl.rollouts.formats import FOREIGN, Foreign
+from hero_rl.rollouts.formats.verl import parts_of
 from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
 from hero_rl.rollouts.values import (
     as_group,
     as_id,
     as_number,
-    as_reference,
     as_score,
+    as_sign_or_verdict,
     as_step,
     as_text,
     as_verdict,
     listed,
 )
 
-__all__ = ["FORMATS", "Columns", "Format", "Layout", "layout_of"]
+__all__ = ["FORMATS", "Columns", "Format", "Layout", "foreign_of", "layout_of"]
 
-Format = Literal["rollouts", "trl", "verl", "grouped"]
+Format = Literal[
+    "rollouts",
+    "trl",
+    "verl",
+    "grouped",
+    "verifiers",
+    "traces",
+    "nemo_rl",
+    "open_instruct",
+    "slime",
+    "openrlhf",
+    "lm_eval",
+    "lighteval",
+    "gsm8k",
+]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 Row = Mapping[str, Any]
@@ -63,7 +79,7 @@ class Columns:
     step: str | None = None
 
 
-_USUAL: dict[Format, dict[str, tuple[str, ...]]] = {
+_USUAL: dict[str, dict[str, tuple[str, ...]]] = {
     "rollouts": {
         "id": ("id",),
         "prompt": ("prompt",),
@@ -113,7 +129,7 @@ _USUAL: dict[Format, dict[str, tuple[str, ...]]] = {
         "advantage": ("advantages",),
         "step": ("step",),
     },
-}
+} | {name: {field: (field,) for field in one.fields} for name, one in FOREIGN.items()}
 _READ = {
     "prompt": as_text,
     "completion": as_text,
@@ -136,11 +152,13 @@ class Layout:
         format: name of the format.
         source: field -> its column, for the fields that the file has.
         absent: columns that the file does not have and that would be fields if it had.
+        verdict_was_named: whether the user named the verdict's column.
     """
 
     format: Format
     source: Mapping[str, str]
     absent: frozenset[str]
+    verdict_was_named: bool = False
 
     def rollouts(self, row: Row, place: Place, number: int) -> Iterator[Rollout]:
         """The rollouts of one row.
@@ -153,9 +171,6 @@ class Layout:
         Raises:
             DataError: a column is missing, or holds what it must not; the message names place and column.
         """
-        for column in self.source.values():
-            if column not in row:
-                raise DataError(f"{place}: no column {column!r}; it has {sorted(row)}")
         late = sorted(self.absent & row.keys())
         if late:
             raise DataError(f"{place}: column {late[0]!r} is not in the file's first row")
@@ -165,35 +180,38 @@ class Layout:
             yield self._one(row, place)
 
     def _one(self, row: Row, place: Place) -> Rollout:
-        values = {name: _READ[name](row[column], column, place) for name, column in self.source.items()}
+        values = {name: self._read(name)(field(row, c, place), c, place) for name, c in self.source.items()}
         if values.get("group") is None:
             values["group"] = self._group_of(values)
         return Rollout(**values, extra=self._extra(row), place=place)
 
+    def _read(self, name: str) -> Callable[[Any, str, Place], Any]:
+        """What reads a field: of a column that was named for the verdict, -1 is taken for 0."""
+        return as_sign_or_verdict if name == "verdict" and self.verdict_was_named else _READ[name]
+
     def _group_of(self, values: Mapping[str, Any]) -> str:
         """The group of a row that names none: verl's uid without its counters, else the prompt."""
-        uid = values.get("id") or ""
-        sample, *counters = uid.rsplit("_", 2)
-        if self.format == "verl" and len(counters) == 2 and all(counter.isdigit() for counter in counters):
-            return sample
+        parts = parts_of(values.get("id")) if self.format == "verl" else None
+        if parts is not None:
+            return parts[0]
         prompt = json.dumps(values["prompt"], sort_keys=True)
         return hashlib.sha256(prompt.encode()).hexdigest()[:16]
 
     def _of_group(self, row: Row, place: Place, number: int) -> Iterator[Rollout]:
         """One rollout for each completion of the row."""
-        completions = listed(row[self.source["completion"]], self.source["completion"], place)
+        completions = listed(field(row, self.source["completion"], place), self.source["completion"], place)
         count = len(completions)
         shared: dict[str, Any] = {"group": number}
         each: dict[str, list[Any]] = {}
         for name, column in self.source.items():
-            read = _READ[name]
+            read, value = self._read(name), field(row, column, place)
             if name in ("completion", *NUMBERS):
-                values = listed(row[column], column, place)
+                values = listed(value, column, place)
                 if len(values) != count:
                     raise DataError(f"{place}: {column!r} has {len(values)} entries for {count} completions")
                 each[name] = [read(value, f"{column}[{n}]", place) for n, value in enumerate(values)]
             else:
-                shared[name] = read(row[column], column, place)
+                shared[name] = read(value, column, place)
         shared["group"] = number if shared["group"] is None else shared["group"]
         name_of_row = shared.pop("id", None)
         extra = self._extra(row)
@@ -231,7 +249,7 @@ def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layou
     """
     for given in fields(Columns):
         column = getattr(columns, given.name)
-        if column is not None and column not in row:
+        if column is not None and not _has(row, column):
             raise ConfigError(f"no column {column!r} for the {given.name}; the file has {sorted(row)}")
     format = format or _guess(row, columns)
     source: dict[str, str] = {}
@@ -252,13 +270,28 @@ def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layou
         if name not in source:
             raise DataError(f"no column {_USUAL[format][name][0]!r} for the {name}; the file has {sorted(row)}")
     absent = {column for name, usual in _USUAL[format].items() if name not in source for column in usual} - row.keys()
-    return Layout(format, source, frozenset(absent))
+    return Layout(format, source, frozenset(absent), verdict_was_named=columns.verdict is not None)
+
+
+def _has(row: Row, column: str) -> bool:
+    try:
+        field(row, column, "")
+    except DataError:
+        return False
+    return True
+
+
+def foreign_of(row: Row, columns: Columns, format: Format | None = None) -> Foreign | None:
+    """The tool whose rows these are; None for a layout of columns, as a named column for completions says."""
+    if format is not None:
+        return FOREIGN.get(format)
+    return None if columns.completion else next((one for one in FOREIGN.values() if one.is_mine(row)), None)
 
 
 def _guess(row: Row, columns: Columns) -> Format:
     names = list(row)
     if columns.completion is not None:
-        return "grouped" if _is_list_of_texts(row.get(columns.completion)) else "rollouts"
+        return "grouped" if _is_list_of_texts(field(row, columns.completion, "")) else "rollouts"
     if "completions" in row:
         return "grouped"
     if names[:3] == ["step", "prompt", "completion"] and names[-1] == "advantage":

@@ -17,8 +17,8 @@ __all__ = [
     "as_group",
     "as_id",
     "as_number",
-    "as_reference",
     "as_score",
+    "as_sign_or_verdict",
     "as_step",
     "as_text",
     "as_verdict",
@@ -79,6 +79,11 @@ def as_verdict(value: Any, column: str, place: Place) -> float | None:
     raise _wrong(value, column, place, "0, 1, true, false or null")
 
 
+def as_sign_or_verdict(value: Any, column: str, place: Place) -> float | None:
+    """A verdict, or -1 for incorrect, as rewards of +1 and -1 have it."""
+    return 0.0 if not isinstance(value, bool) and value == -1 else as_verdict(value, column, place)
+
+
 def as_step(value: Any, column: str, place: Place) -> int | None:
     """A whole number; floats are what a column of them with a gap in it is read as."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -102,19 +107,6 @@ def as_id(value: Any, column: str, place: Place) -> str | None:
     """Text, or a whole number as text, or None."""
     value = as_group(value, column, place)
     return None if value is None else str(value)
-
-
-def as_reference(value: Any, column: str, place: Place) -> str | None:
-    """Text, or a number as text; None where there is none."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return str(value if value % 1 else int(value))
-    raise _wrong(value, column, place, "text, a number or null")
 
 
 def listed(value: Any, column: str, place: Place) -> list[Any]:

@@ -3,11 +3,12 @@
     write_rollouts("judged.parquet", read_rollouts("runs/a/rollouts"))
 
 What is read back equals what was written: numbers bit for bit, NaN as null. JSON Lines (also gzipped) and Parquet, told
-apart by suffix.
+apart by suffix. JSON has no bytes, so these become base 64.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime
 import decimal
 import gzip
@@ -110,6 +111,8 @@ def _plain(value: Any) -> Any:
     """What JSON has for a value of another library: numpy's, and the types that Parquet files hold."""
     if isinstance(value, (datetime.date, datetime.time, decimal.Decimal, uuid.UUID)):
         return str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"JSON has no {type(value).__name__}")

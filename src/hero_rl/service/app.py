@@ -34,9 +34,10 @@ from hero_rl.service.messages import (
     Signal,
     SignalsRequest,
     SignalsResponse,
+    SlimeRequest,
 )
 from hero_rl.service.metrics import Metrics
-from hero_rl.service.openrlhf import NotIts, groups_of, response_of, rollouts_of
+from hero_rl.service.openrlhf import NotIts, groups_of, response_of, rollouts_of, without_end
 from hero_rl.service.runs import NoPlace, Runs
 from hero_rl.service.settings import Limits, ServiceConfig
 from hero_rl.signals import Shaped, Signals
@@ -86,6 +87,7 @@ def endpoints(config: ServiceConfig, batcher: Batcher, metrics: Metrics) -> Fast
     app.add_api_route("/v1/signals", service.signals, response_model=SignalsResponse, tags=["signals"], **answering)
     app.add_api_route("/v1/shape", service.shape, response_model=ShapeResponse, tags=["rewards"], **answering)
     app.add_api_route("/openrlhf", service.openrlhf, response_model=OpenRLHFResponse, tags=["rewards"], **answering)
+    app.add_api_route("/slime", service.slime, response_model=Signal, tags=["signals"], **answering)
     app.add_api_route(
         "/v1/runs/{run}",
         service.forget,
@@ -170,6 +172,16 @@ class _Service:
         signals = await self._signals(rollouts)
         shaped, _ = self._config.rule.update(_batch(signals, groups), self._config.rule.init())  # pyright: ignore
         return response_of(signals, shaped)
+
+    async def slime(self, request: SlimeRequest) -> Signal:
+        """Slime's remote reward model: the signals of one rollout, of which `--reward-key` names one, `verdict` say."""
+        rollout = Rollout(
+            prompt=request.prompt, completion=request.response, reference="" if request.label is None else request.label
+        )
+        _check_texts([rollout], self._config.limits)
+        prompt, completion, reference = rollout.texts
+        (signal,) = await self._signals([(prompt, without_end(completion, self._config.openrlhf.end_texts), reference)])
+        return signal
 
     async def forget(self, run: str) -> Response:
         """Forget the state that is kept of a run."""

@@ -15,7 +15,7 @@ from hero_rl.service.messages import Signal
 
 __all__ = ["Batcher"]
 
-Texts = tuple[Any, Any, str]
+Texts = tuple[Any, Any, str | list[str]]
 """Prompt, completion and reference."""
 
 

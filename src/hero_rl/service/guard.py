@@ -10,6 +10,7 @@ import asyncio
 import json
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -64,6 +65,7 @@ class Guard:
         self._metrics = metrics
         self._paths = paths
         self._in_flight = 0
+        self._of_peer: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -93,18 +95,28 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         self._check_who(scope["path"], headers)
+        if b"content-length" in headers and b"transfer-encoding" in headers:
+            # What stands before this service may have believed the other of them, and take the rest for a request.
+            raise _Refused(400, "Content-Length beside Transfer-Encoding", {"connection": "close"})
         if scope["path"] in _FREE:
             await self._app(scope, receive, send)
             return
         if self._in_flight >= self._limits.requests:
             raise _Refused(429, "as many requests as may be are being answered", {"retry-after": "1"})
+        peer = (scope.get("client") or ("",))[0]
+        if self._of_peer[peer] >= self._limits.peer_requests:
+            raise _Refused(429, "as many requests as one address may have are being answered", {"retry-after": "1"})
         self._in_flight += 1
+        self._of_peer[peer] += 1
         self._metrics.in_flight.inc()
         try:
             body = await self._read(headers, receive)
             await self._while_there(receive, lambda after: self._app(scope, _replayed(body, after), send))
         finally:
             self._in_flight -= 1
+            self._of_peer[peer] -= 1
+            if not self._of_peer[peer]:
+                del self._of_peer[peer]
             self._metrics.in_flight.dec()
 
     def _check_who(self, path: str, headers: dict[bytes, bytes]) -> None:

@@ -5,6 +5,7 @@ A verdict is 1 correct, 0 incorrect, null abstained; a score is the reward model
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     WithJsonSchema,
     model_validator,
 )
@@ -35,6 +37,8 @@ __all__ = [
     "Signal",
     "SignalsRequest",
     "SignalsResponse",
+    "SlimeRequest",
+    "reference_text",
 ]
 
 
@@ -81,13 +85,39 @@ class _Strict(BaseModel):
         return _few_names(value)
 
 
+class TextPart(_Strict):
+    """A part of a message that is text."""
+
+    type: Literal["text"]
+    text: str
+
+
 class ChatMessage(_Strict):
-    """One chat message."""
+    """One chat message, as the API of chat completions has it.
 
-    role: Literal["system", "user", "assistant", "tool"]
-    content: str
+    Attributes:
+        content: text, parts that are text, or null beside tool calls.
+        tool_calls: what an assistant calls; only a reward model's chat template reads them.
+        tool_call_id: the call that a tool's message answers.
+        name: of a tool or a user.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | Annotated[list[TextPart], Field(max_length=1024, fail_fast=True)] | None
+    tool_calls: Annotated[list[JsonValue], Field(max_length=256, fail_fast=True)] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @property
+    def length(self) -> int:
+        """Characters of all that it says."""
+        said = [self.content] if isinstance(self.content, str) else [part.text for part in self.content or ()]
+        more = [self.tool_call_id or "", self.name or "", json.dumps(self.tool_calls) if self.tool_calls else ""]
+        return sum(map(len, said + more))
 
 
+Answer = str | int | float
+Reference = Answer | Annotated[list[Answer], Field(max_length=64, fail_fast=True)]
 Text = str | Annotated[list[ChatMessage], Field(max_length=1024, fail_fast=True)]
 
 
@@ -97,30 +127,42 @@ class Rollout(_Strict):
     Attributes:
         prompt: text, or chat messages.
         completion: text, or chat messages, of which the last assistant's is judged.
-        reference: the right answer. Of an empty one the verifier has no opinion.
+        reference: the right answer, text or a number, or several of which any is right. Of an empty one the verifier
+            has no opinion.
     """
 
     prompt: Text
     completion: Text
-    reference: str
+    reference: Reference
 
     @property
     def lengths(self) -> dict[str, int]:
         """Characters of each text."""
-        return {name: _characters(getattr(self, name)) for name in ("prompt", "completion", "reference")}
+        texts = {name: _characters(getattr(self, name)) for name in ("prompt", "completion")}
+        reference = reference_text(self.reference)
+        return texts | {"reference": len(reference) if isinstance(reference, str) else sum(map(len, reference))}
 
     @property
-    def texts(self) -> tuple[Any, Any, str]:
+    def texts(self) -> tuple[Any, Any, str | list[str]]:
         """Prompt, completion and reference as a scorer takes them."""
-        return _plain(self.prompt), _plain(self.completion), self.reference
+        return _plain(self.prompt), _plain(self.completion), reference_text(self.reference)
+
+
+def reference_text(reference: Reference | None) -> str | list[str]:
+    """Numbers as text, null as none."""
+    if isinstance(reference, list):
+        return [str(one) for one in reference]
+    return "" if reference is None else str(reference)
 
 
 def _characters(text: Text) -> int:
-    return len(text) if isinstance(text, str) else sum(len(message.content) for message in text)
+    return len(text) if isinstance(text, str) else sum(message.length for message in text)
 
 
 def _plain(text: Text) -> str | list[dict[str, Any]]:
-    return text if isinstance(text, str) else [message.model_dump() for message in text]
+    if isinstance(text, str):
+        return text
+    return [message.model_dump(exclude_unset=True) for message in text]
 
 
 _EXAMPLE: dict[str, Any] = {"prompt": "1/4 + 1/4 =", "completion": "It is \\boxed{0.5}", "reference": "\\frac{1}{2}"}
@@ -302,7 +344,7 @@ class OpenRLHFRequest(_Strict):
 
     query: Annotated[list[str], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
     prompts: Annotated[list[str], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
-    labels: Annotated[list[str | int | float | None], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
+    labels: Annotated[list[Reference | None], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
 
     @model_validator(mode="after")
     def _one_length(self) -> OpenRLHFRequest:
@@ -326,6 +368,24 @@ class OpenRLHFResponse(_Strict):
     scores: list[Number]
     extra_logs: dict[str, list[float]]
     reasons: list[str]
+
+
+class SlimeRequest(_Strict):
+    """What slime sends to `--rm-url`: one rollout.
+
+    Attributes:
+        prompt: text, or chat messages.
+        response: what the policy wrote.
+        label: the reference; null for none.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"prompt": "1 + 1 =", "response": "\\boxed{2}", "label": "2"}]}
+    )
+
+    prompt: Text
+    response: str
+    label: Reference | None = None
 
 
 class Problem(_Strict):

@@ -178,12 +178,15 @@ class _Server(uvicorn.Server):
 class _Impatient(H11Protocol):
     """HTTP/1.1 whose connections end when the head of a request takes too long, or what follows an early answer does.
 
+    A client that closes its side after a request is answered too, if the answer does not take as long.
+
     Attributes:
         head_seconds: from the connection, or the first byte after an answer, to a whole head.
     """
 
     head_seconds = 10.0
     _clock: Any = None
+    _half_closed = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -199,6 +202,18 @@ class _Impatient(H11Protocol):
             self._stop_clock()
         elif self._clock is None:
             self._clock = self.loop.call_later(self.head_seconds, self._too_late)
+
+    def eof_received(self) -> bool:
+        """A client that has sent a whole request may be waiting for its answer still: it gets as long as a head."""
+        self._half_closed = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
+        if self._half_closed:
+            self.loop.call_later(self.head_seconds, self.transport.close)
+        return self._half_closed
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._half_closed:
+            self.transport.close()
 
     def _stop_clock(self) -> None:
         if self._clock is not None:

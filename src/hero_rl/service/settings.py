@@ -27,6 +27,7 @@ class Limits(BaseModel):
         groups: groups of one request; more are answered 422.
         characters: length of a prompt, a completion or a reference; a longer one is answered 422.
         requests: requests that are read or answered at the same time; a further one is answered 429.
+        peer_requests: of these, requests from one address; a further one is answered 429.
         connections: connections at the same time; on a further one requests are answered 503.
         seconds: time to answer a request that was read; after it, 504.
         body_seconds: time in which a request's head, and then its body, must arrive; after it the connection ends.
@@ -42,6 +43,7 @@ class Limits(BaseModel):
     groups: Count = 256
     characters: Count = 200_000
     requests: Count = 128
+    peer_requests: Count = 96
     connections: Count = 1024
     seconds: Seconds = 120.0
     body_seconds: Seconds = 10.0
@@ -64,8 +66,15 @@ class OpenRLHF(BaseModel):
         "<|endoftext|>",
         "<|eot_id|>",
         "<|end_of_text|>",
+        "<|end|>",
+        "<|return|>",
+        "<|end▁of▁sentence|>",
+        "<\uff5cend▁of▁sentence\uff5c>",
+        "<|end of sentence|>",
+        "<end_of_turn>",
         "</s>",
         "<eos>",
+        "[EOS]",
     )
 
 

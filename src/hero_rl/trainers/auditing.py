@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hero_rl.errors import ConfigError
+from hero_rl.files.rows import Reference
 from hero_rl.rules import AuditedHero, Rule, State
 from hero_rl.scoring import Scorer
 from hero_rl.signals import Signals
@@ -31,14 +32,20 @@ class Auditor:
         return torch.zeros(len(signals), dtype=torch.bool).index_fill(0, rows.cpu(), True)
 
     def verdicts(
-        self, drawn: Bool[Tensor, " b"], prompts: Sequence[Any], completions: Sequence[Any], references: list[str]
+        self,
+        drawn: Bool[Tensor, " b"],
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        references: Sequence[Reference],
+        in_thought: Sequence[bool] | None = None,
     ) -> Float[Tensor, " b"]:
         """The auditor's verdicts on those drawn of a part of the batch; NaN on the others and where it failed."""
-        rows = drawn.nonzero().flatten().tolist()
+        rows: list[int] = drawn.nonzero().flatten().tolist()
         verdict = torch.full((len(drawn),), torch.nan)
         if rows:
             asked, answered = ([column[row] for row in rows] for column in (prompts, completions))
-            verdict[rows] = self._scorer.score(asked, answered, [references[row] for row in rows]).verdict
+            began = None if in_thought is None else [in_thought[row] for row in rows]
+            verdict[rows] = self._scorer.score(asked, answered, [references[row] for row in rows], began).verdict
         return verdict
 
     def metrics(self, drawn: Bool[Tensor, " B"], audit: Float[Tensor, " B"]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hero_rl.errors import CheckpointError
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import write_json
 from hero_rl.monitoring import MonitorState
 from hero_rl.rules import Rule, State
 
@@ -43,7 +42,7 @@ def write_state(folder: str | Path, rule: Rule, state: State, monitor: MonitorSt
     folder.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {"rule": rule.model_dump(), "state": state.model_dump(), "monitor": monitor.model_dump()}
     record["processes"] = processes
-    write_whole(folder / STATE_FILE, json.dumps(record, indent=2))
+    write_json(folder / STATE_FILE, record)
 
 
 def read_state(folder: str | Path, rule: Rule) -> tuple[State, MonitorState]:

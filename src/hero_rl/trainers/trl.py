@@ -24,6 +24,7 @@ Works with TRL 1.8 to 1.16.
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,18 +39,21 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.rows import Reference, short
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
-from hero_rl.reward_models import LocalRewardModelConfig, RewardModel
+from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.auditing import Auditor, auditor_for
+from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable
 from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
+from hero_rl.verifiers.math.text.thinking import leaves_in_thought
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
 
@@ -76,7 +80,9 @@ class _HeroArguments:
     )
     stop_on_alarm: list[str] = field(
         default_factory=list,
-        metadata={"help": "Alarms that end training after their step: of hacking, ranking, range, unscorable."},
+        metadata={
+            "help": "Alarms that end training after their step: of hacking, ranking, range, unscorable, missing."
+        },
     )
     rollouts_dir: str | None = field(
         default=None,
@@ -131,17 +137,20 @@ class HeroMixin(ExactResume):
     Args:
         model: as in the trainer.
         verifier: judges each completion against its reference.
-        reward_model: scores each conversation; a string is the path or Hub id of a one-label sequence classifier.
+        reward_model: scores each conversation; settings are loaded, a string is the path or Hub id of a one-label
+            sequence classifier. Servers are asked for the scores of a few texts before anything heavy loads.
         rule: combines both; `Hero()` unless told otherwise.
         auditor: a second, better verifier, asked about the few rollouts that the rule `AuditedHero` draws in training.
         args: a `HeroGRPOConfig` or `HeroRLOOConfig`.
-        train_dataset: needs the columns `prompt` and `args.reference_column`.
+        train_dataset: needs the columns `prompt` and `args.reference_column`; a reference is text, a number, or a list
+            of these, any one of which is right.
         eval_dataset: the same, or a dict of such.
         **kwargs: everything else the trainer takes.
 
     Raises:
-        ConfigError: the rule needs a reward model and none is given, or there is another source of rewards.
-        DataError: a dataset lacks the reference column.
+        ConfigError: the rule needs a reward model and none is given, or a server of it does not answer as one, or there
+            is another source of rewards.
+        DataError: a dataset lacks a column, or a row has no reference.
     """
 
     args: Any
@@ -156,7 +165,7 @@ class HeroMixin(ExactResume):
         model: Any,
         *,
         verifier: Verifier | BatchVerifier,
-        reward_model: RewardModel | str | None = None,
+        reward_model: RewardModel | AnyRewardModel | str | None = None,
         rule: Rule | None = None,
         auditor: Verifier | BatchVerifier | None = None,
         args: Any,
@@ -171,20 +180,17 @@ class HeroMixin(ExactResume):
             raise TypeError(f"{type(self).__name__} takes verifier and reward_model in place of reward_funcs")
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
-        for name, dataset in _named_datasets(train_dataset, eval_dataset):
-            _check_column(name, dataset, args.reference_column, "reference_column")
-            if args.domain_column is not None:
-                _check_column(name, dataset, args.domain_column, "domain_column")
-        if isinstance(reward_model, str):
-            reward_model = LocalRewardModelConfig(path=reward_model).load()
-        self.scorer = Scorer(verifier, reward_model)
+        references = check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column)
+        warn_of_unreadable(references, verifier)
+        self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model))
         self.auditor = auditor_for(self.rule, auditor)
         self.rule_state = self.rule.init()
-        self.watch = Watch(args.stop_on_alarm)
+        self.watch = Watch(args.stop_on_alarm, scored=reward_model is not None)
         self._shaped: tuple[Signals, Shaped] | None = None
         self._rollout_files = RolloutFiles(args.rollouts_dir, args.rollouts_kept) if args.rollouts_dir else None
         self._rollouts: list[dict[str, Any]] = []
         self._window = UnscorableWindow(args.max_unscorable)
+        self._template_opens_thought: bool | None = None
         super().__init__(
             model=model,
             reward_funcs=[_Column("verifier"), _Column("reward_model")],
@@ -209,7 +215,7 @@ class HeroMixin(ExactResume):
             (B, 2) verdict and score of all ranks, NaN where missing: what TRL logs and writes as reward columns.
         """
         references = self._references(inputs)
-        scored = self.scorer.score(prompts, completions, references)
+        scored = self.scorer.score(prompts, completions, references, self._in_thought(prompts))
         device = self.accelerator.device
         columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
         group = self._group_ids(references)
@@ -244,12 +250,26 @@ class HeroMixin(ExactResume):
     def _mode(self) -> str:
         return "train" if self.model.training else "eval"
 
-    def _references(self, inputs: list[dict[str, Any]]) -> list[str]:
-        column = self.args.reference_column
-        for row in inputs:
-            if not isinstance(row.get(column), str):
-                raise DataError(f"column {column!r} must hold text in every row, not {row.get(column)!r}: {row}")
-        return [row[column] for row in inputs]
+    def _in_thought(self, prompts: list) -> list[bool]:
+        """Of each completion, whether the chat template opened a thought at the end of its prompt, as some do."""
+        if not any(isinstance(prompt, list) for prompt in prompts):
+            return [False] * len(prompts)  # the prompt's own text shows it
+        if self._template_opens_thought is None:
+            processing: Any = self.processing_class
+            kwargs: dict[str, Any] = self.args.chat_template_kwargs or {}
+            tokenizer = getattr(processing, "tokenizer", processing)
+            rendered = processing.apply_chat_template(
+                [{"role": "user", "content": "?"}],
+                tokenize=False,
+                add_generation_prompt=True,
+                **kwargs,
+            )
+            is_shown = "</think>" not in tokenizer.all_special_tokens  # which are not in the completion's text
+            self._template_opens_thought = is_shown and leaves_in_thought(rendered)
+        return [self._template_opens_thought and prompt[-1].get("role") != "assistant" for prompt in prompts]
+
+    def _references(self, inputs: list[dict[str, Any]]) -> list[Reference]:
+        return [reference_of(row, self.args.reference_column, f"a row ({short(row)})") for row in inputs]
 
     def _domains(self, inputs: list[dict[str, Any]]) -> tuple[str, ...] | None:
         """The domain of each gathered rollout, where a column names one."""
@@ -257,20 +277,22 @@ class HeroMixin(ExactResume):
         return None if column is None else tuple(gather_object([str(row[column]) for row in inputs]))
 
     def _audited(
-        self, auditor: Auditor, signals: Signals, prompts: list, completions: list, references: list[str]
+        self, auditor: Auditor, signals: Signals, prompts: list, completions: list, references: list[Reference]
     ) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(self._local(drawn, len(references)), prompts, completions, references)
+        verdict = auditor.verdicts(
+            self._local(drawn, len(references)), prompts, completions, references, self._in_thought(prompts)
+        )
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)
         return replace(signals, audit=audit)
 
-    def _group_ids(self, references: list[str]) -> Tensor:
+    def _group_ids(self, references: list[Reference]) -> Tensor:
         """Group of each gathered rollout: TRL lays the rollouts of one prompt side by side, across ranks too."""
         size: Any = self.num_generations if self._mode == "train" else self.num_generations_eval
-        marks = torch.tensor([crc32(r.encode()) for r in references], device=self.accelerator.device)
+        marks = torch.tensor([crc32(repr(r).encode()) for r in references], device=self.accelerator.device)
         marks = _gathered(marks).cpu()
         if len(marks) % size:
             raise DataError(f"a batch of {len(marks)} rollouts does not divide into groups of {size}")
@@ -312,7 +334,7 @@ class HeroMixin(ExactResume):
         self,
         prompts: list,
         completions: list,
-        references: list[str],
+        references: list[Reference],
         scored: Scored,
         signals: Signals,
         shaped: Shaped,
@@ -320,7 +342,7 @@ class HeroMixin(ExactResume):
         """Hand this rank's part to TRL's completions table, and gather ours if it is kept."""
         count = len(references)
         columns = {
-            "reference": references,
+            "reference": [r if isinstance(r, str) else json.dumps(r) for r in references],
             "answer": scored.answers,
             "reason": [reason.value for reason in scored.reasons],
             "group": self._local(signals.group, count).tolist(),
@@ -336,7 +358,7 @@ class HeroMixin(ExactResume):
         if self._rollout_files is not None:
             if signals.audit is not None:
                 columns["audit"] = self._local(signals.audit, count).tolist()
-            columns |= {"prompt": prompts, "completion": completions}
+            columns |= {"prompt": prompts, "completion": completions, "in_thought": self._in_thought(prompts)}
             columns |= {"verdict": scored.verdict.tolist(), "score": self._local(signals.score, count).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             self._rollouts = gather_object(rows)
@@ -408,19 +430,6 @@ def _gathered(values: Tensor) -> Tensor:
     """Rows of all ranks, in the order of ranks; the same on each."""
     everyone: Any = gather(values)
     return everyone
-
-
-def _named_datasets(train: Any, evaluation: Any) -> list[tuple[str, Any]]:
-    named = [("train_dataset", train)]
-    if isinstance(evaluation, dict):
-        return named + [(f"eval_dataset[{name!r}]", dataset) for name, dataset in evaluation.items()]
-    return [*named, ("eval_dataset", evaluation)]
-
-
-def _check_column(name: str, dataset: Any, column: str, setting: str) -> None:
-    known = getattr(dataset, "column_names", None)  # None too for a stream that does not say
-    if known is not None and column not in known:
-        raise DataError(f"{name} has no column {column!r} ({setting}); it has {sorted(known)}")
 
 
 def _with_leave_one_out(shaped: Shaped, group: Tensor) -> Shaped:

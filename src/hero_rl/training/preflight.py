@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hero_rl.errors import ConfigError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.preflight.advantage_functions import AdvantageFunction, trl_advantages, verl_advantages
 from hero_rl.preflight.probing import Names, advantages_of_rewards, advantages_of_rule, probe
 from hero_rl.preflight.verl import Finding, verl_findings
@@ -26,7 +26,9 @@ from hero_rl.trainers.verl.settings import HeroSettings
 from hero_rl.training.configs.policy import TrainConfig
 from hero_rl.training.configs.verl import VerlTrainConfig, flat
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.trl.policy import check, trl_arguments
+from hero_rl.training.references import reference_findings
+from hero_rl.training.rows.prompts import load_prompts
+from hero_rl.training.trl.policy import check
 from hero_rl.training.verl.command import findings, verl_settings
 
 __all__ = ["Preflight", "preflight"]
@@ -79,8 +81,8 @@ def _on_hero(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Fin
         return
     try:
         config = resolve(settings, {}, path, TrainConfig)
-        check(config)
-        rollouts = trl_arguments(config).num_generations or 1
+        run = check(config)
+        rollouts = run.arguments.num_generations or 1
     except (ConfigError, ValueError) as error:
         yield from (Finding("error", "settings", line) for line in str(error).splitlines())
         return
@@ -90,6 +92,7 @@ def _on_hero(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Fin
         yield Finding("warning", "trl.scale_rewards", "it has no effect: rule.scale takes its place")
     if config.rule.type == "verifier_only" and config.reward_model is not None:
         yield Finding("warning", "reward_model", "it is scored and logged, and no gradient depends on it")
+    yield from reference_findings(config, run.train_dataset[config.data.reference_column])
     yield from _on_server(config.reward_model, offline)
 
 
@@ -101,11 +104,24 @@ def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Itera
         yield from (Finding("error", "settings", line) for line in str(error).splitlines())
         return
     yield from findings(config)
+    yield from _on_references(config)
     yield from transfer_findings(verl_settings(config), offline=offline)
     rollouts = flat(config.verl).get("actor_rollout_ref.rollout.n", 1)
     if isinstance(config.rule, Hero) and isinstance(rollouts, int) and rollouts > 1:
         yield from probe(advantages_of_rule(rollouts, config.rule), rollouts, Names("rule.scale", "set it to none"))
     yield from _on_server(config.reward_model, offline)
+
+
+def _on_references(config: VerlTrainConfig) -> Iterator[Finding]:
+    """References in a local file that the verifier cannot read; nothing is fetched from the Hub for it."""
+    if config.data is None or not Path(config.data.train).is_file():
+        return
+    try:
+        dataset = load_prompts(config.data, "train")
+    except DataError as error:
+        yield Finding("error", "data.train", str(error))
+        return
+    yield from reference_findings(config, dataset[config.data.reference_column])
 
 
 def _on_server(block: AnyRewardModel | None, offline: bool) -> Iterator[Finding]:

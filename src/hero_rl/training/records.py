@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from hero_rl.errors import ConfigError
 from hero_rl.files.environment import environment
 from hero_rl.files.lock import only_writer
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import write_json, write_whole
 from hero_rl.training.configs.policy import TrainConfig
 from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
@@ -65,7 +65,7 @@ def write_records(config: AnyRun) -> None:
     folder = Path(config.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.yaml", yaml.safe_dump(config.model_dump(), sort_keys=False))
-    write_whole(folder / "environment.json", json.dumps(environment(seed=config.seed), indent=2))
+    write_json(folder / "environment.json", environment(seed=config.seed))
 
 
 def is_finished(checkpoint: Path, max_steps: int) -> bool:

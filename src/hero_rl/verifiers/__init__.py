@@ -12,6 +12,7 @@ from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.processes.running import Processes, in_processes
 from hero_rl.verifiers.processes.supervised import Supervised
+from hero_rl.verifiers.references import ReferenceCheck, check_references, reference_text
 
 __all__ = [
     "FAILURES",
@@ -27,11 +28,14 @@ __all__ = [
     "Pair",
     "Processes",
     "Reason",
+    "ReferenceCheck",
     "StagedVerifier",
     "Supervised",
     "Verdict",
     "Verifier",
+    "check_references",
     "in_processes",
+    "reference_text",
     "verdicts_of",
     "verify_math",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -23,6 +23,7 @@ __all__ = [
     "StagedVerifier",
     "Verdict",
     "Verifier",
+    "best_of",
     "blamed",
     "reason_of",
     "verdicts_of",
@@ -204,6 +205,23 @@ class StagedVerifier(Verifier, Protocol):
     def judge(self, reference: str, answer: str | None) -> Verdict:
         """The verdict on an extracted answer; may take long, or for ever."""
         ...
+
+
+def best_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """The word on one answer that was compared with several references, any of which is right.
+
+    Correct where one comparison says so; else the reason of one that failed, since it might have said so; else
+    incorrect. A reference that cannot be read counts where none can.
+    """
+    seconds = sum(verdict.seconds for verdict in verdicts)
+    best = min(verdicts, key=_openness)
+    return best if len(verdicts) == 1 else replace(best, seconds=seconds)
+
+
+def _openness(verdict: Verdict) -> int:
+    if verdict.reason is Reason.REFERENCE_UNREADABLE:
+        return 3
+    return 1 if verdict.abstained else 0 if verdict.value == 1 else 2
 
 
 def blamed(verifier: Verifier, reference: str, error: Exception) -> Reason:

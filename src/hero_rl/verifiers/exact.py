@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import Reason, Verdict
+from hero_rl.verifiers.math.text.thinking import after_thinking
 
 __all__ = ["ExactVerifier"]
 
@@ -22,7 +23,8 @@ class ExactVerifier(BaseModel):
 
     Attributes:
         marker: the answer is the text after the last marker, up to the end of the completion; a completion without
-            one has no answer. Searched for as it stands, spaces included. None takes the whole completion.
+            one has no answer, nor has a thought that never ends. Searched for as it stands, spaces included. None takes
+            the whole completion.
         max_characters: an answer longer than this is wrong without being compared.
         case_sensitive: whether "Paris" and "paris" differ.
     """
@@ -54,7 +56,7 @@ class ExactVerifier(BaseModel):
     def _answer(self, completion: str) -> str:
         if self.marker is None:
             return completion.strip()
-        _, found, answer = completion.rpartition(self.marker)
+        _, found, answer = (after_thinking(completion) or "").rpartition(self.marker)
         return answer.strip() if found else ""
 
     def _normal_form(self, text: str) -> str:

@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
+from hero_rl.verifiers.math.text.thinking import after_thinking
 
 __all__ = ["MathVerify"]
 
@@ -45,10 +46,10 @@ Parsed = tuple[Any, ...]
 class MathVerify(BaseModel):
     r"""Correct if math-verify holds the completion's final answer equal to the reference.
 
-    The answer is looked for after the last `</think>`: the last `\boxed{}`, else the last LaTeX formula that is
-    announced as the answer, as TRL's `accuracy_reward` does it. A reference with LaTeX delimiters or a box is read as
-    given; one without is read as one formula, as it would stand in a box, since math-verify reads a bare `3\sqrt{2}`
-    as 3. The other spelling is tried where the first says nothing.
+    The answer is looked for after the last thought, and nowhere if one never ends: the last `\boxed{}`, else the last
+    LaTeX formula that is announced as the answer, as TRL's `accuracy_reward` does it. A reference with LaTeX delimiters
+    or a box is read as given; one without is read as one formula, as it would stand in a box, since math-verify reads a
+    bare `3\sqrt{2}` as 3. The other spelling is tried where the first says nothing.
 
     Attributes:
         seconds: limit of the processor time of each step: reading the reference (once, it is cached), reading the
@@ -116,8 +117,10 @@ class MathVerify(BaseModel):
             boxed_match_priority=0,
             try_extract_without_anchor=False,
         )
-        # Cut before the search for the tag, so that the work is bounded whatever the length.
-        ending = completion[-self.max_characters :].rpartition("</think>")[2]
+        said = after_thinking(completion)
+        if said is None:
+            return ()
+        ending = said[-self.max_characters :]
         try:
             return _parse(ending, extraction_config=[boxed_first], extraction_mode="first_match")
         except Exception:

@@ -26,7 +26,8 @@ from typing import Any
 
 import hero_rl.verifiers.math.tree as tree
 from hero_rl.verifiers import MathVerifier, Reason
-from hero_rl.verifiers.math.readings import reads, respelled_reference
+from hero_rl.verifiers.math.readings import reads
+from hero_rl.verifiers.math.references import alternatives
 from hero_rl.verifiers.math.tree import formulas, tokens
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 
@@ -173,7 +174,20 @@ class Writer:
         if self.draw.random() < 0.9:
             return Part(self.draw.choice("xxxynkabAeiC"), [])
         return Part(
-            self.draw.choice((r"\pi ", r"\infty ", r"\mathbb{R}", r"\mathbb{Z}", r"\emptyset ", r"\theta ")), []
+            self.draw.choice(
+                (
+                    r"\pi ",
+                    r"\infty ",
+                    r"\mathbb{R}",
+                    r"\mathbb{Z}",
+                    r"\emptyset ",
+                    r"\theta ",
+                    r"\angle ABC",
+                    r"\overline{AB}",
+                    r"\triangle A",
+                )
+            ),
+            [],
         )
 
     def words(self) -> Part:
@@ -199,7 +213,9 @@ class Writer:
         return self.of(self.draw.choice((r"\0 \0", r"\0 \cdot \0", r"\0*\0", r"\0 \times -\0", r"(\0)(\0)", r"\0(\0)")))
 
     def quotient(self) -> Part:
-        return self.of(self.draw.choice((r"\frac{\0}{\0}", r"\0/\0", r"\0 \div \0", r"\frac\0\0", r"\0 \0/\0")))
+        return self.of(
+            self.draw.choice((r"\frac{\0}{\0}", r"\0/\0", r"\0 \div \0", r"\frac\0\0", r"\0 \0/\0", r"2 1/\0", "2 1/3"))
+        )
 
     def power(self) -> Part:
         return self.of(self.draw.choice((r"\0^{\0}", r"\0^\0", r"\0**\0", r"(\0)^{-\0}", r"\0^{\0^{\0}}")))
@@ -217,6 +233,9 @@ class Writer:
         return self.of(self.draw.choice((r"\0^\circ", r"\0^{\circ}", r"\0\circ", r"\0^\circ C", r"\0 degrees")))
 
     def based(self) -> Part:
+        if self.draw.random() < 0.5:
+            stated = (r"21 \text{ in base } 5", r"21 \text{ (base 5)}", r"21_{\text{five}}", r"\0 (about 2.5 cards)")
+            return self.of(self.draw.choice(stated))
         return self.of(self.draw.choice((r"\0_{\0}", r"12_\0", r"(\0)_{\0}", r"1\0_{36}")))
 
     def repeated(self) -> Part:
@@ -240,6 +259,15 @@ class Writer:
 
     def builder(self) -> Part:
         return self.of(self.draw.choice((r"\{\0 \mid \0\}", r"\{x : \0\}", r"\{x \in \mathbb{R} | x > \0\}")))
+
+    def qualified(self) -> Part:
+        forms = (
+            *(r"\0, x \in \mathbb{Z}", r"\0 (x > \0)", r"x+\0, x \ne \0", r"\0 \text{ for all } x \ge \0"),
+            *(r"x \equiv \0 \pmod 4", r"x \equiv 1, \0 (mod 4)", r"3 \mid x", r"x \text{ is odd}", r"\0 \text{ only}"),
+            *(r"\text{all integers } x > \0", r"\text{all real numbers except } \0", r"\0, where k is a constant"),
+            *(r"\mathbb{Z}_{>0}", r"x \in \mathbb{R}^+", r"\text{all } x > \0", r"\text{all integers x} > \0"),
+        )
+        return self.of(self.draw.choice(forms))
 
     def setoperation(self) -> Part:
         sign = self.draw.choice(("cup", "cap", "setminus"))
@@ -271,7 +299,7 @@ def pairs(seed: int) -> Iterator[tuple[str, str]]:
     while True:
         one = writer.answer()
         # A reference that cannot be read ends a check early, so most are drawn until one can be.
-        while writer.draw.random() < 0.95 and not reads(respelled_reference(str(one))):
+        while writer.draw.random() < 0.95 and not any(map(reads, alternatives(str(one)))):
             one = writer.answer()
         for _ in range(4):
             other = writer.redrawn(one) if writer.draw.random() < 0.6 else writer.answer()

@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from hero_rl.verifiers.math.rules.regions import is_region, region, same_region
+from hero_rl.verifiers.math.rules.intervals import same_region
+from hero_rl.verifiers.math.rules.regions import is_region, region
 from hero_rl.verifiers.math.text.spelling import key, respell
 from hero_rl.verifiers.math.tree.formulas import (
     Call,

@@ -14,29 +14,33 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Real
 from typing import Any, NamedTuple
 
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.protocol import DataProto
 
 from hero_rl.errors import DataError
+from hero_rl.files.rows import Reference, as_reference
 from hero_rl.reward_models import RewardModel
 from hero_rl.scoring import Scorer
 from hero_rl.trainers.verl.facts import Facts, facts_of, failed
 from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.settings import HeroSettings, read_settings
 from hero_rl.verifiers import Processes, in_processes
+from hero_rl.verifiers.math.text.thinking import leaves_in_thought
 
 __all__ = ["HeroRewardManager", "compute_score"]
 
+_END_OF_PROMPT = 64  # tokens
+
 
 class Item(NamedTuple):
-    """One rollout to score: chat messages, the text that was written, the reference."""
+    """One rollout to score: chat messages, the text that was written, the reference, whether it began in a thought."""
 
     prompt: list[dict[str, Any]]
     completion: str
-    reference: str
+    reference: Reference
+    in_thought: bool = False
 
 
 class HeroRewardManager(RewardManagerBase):
@@ -80,19 +84,27 @@ class HeroRewardManager(RewardManagerBase):
         return {"reward_score": facts["verdict"], "reward_extra_info": facts}
 
     def _item(self, row: Any) -> Item:
-        reference = row.non_tensor_batch.get("reward_model", {}).get("ground_truth")
-        if isinstance(reference, bool) or not isinstance(reference, (str, Real)):
-            raise DataError(f"reward_model.ground_truth must hold text or a number in every row, not {reference!r}")
+        given = row.non_tensor_batch.get("reward_model", {}).get("ground_truth")
+        plain = given.tolist() if hasattr(given, "tolist") else given  # verl's tables hold numpy's values
+        reference = as_reference(plain, "reward_model.ground_truth", "a row")
+        if reference is None:
+            raise DataError(f"reward_model.ground_truth must hold an answer in every row, not {given!r}")
         prompt = [dict(message) for message in row.non_tensor_batch["raw_prompt"]]
         # Outputs of one session are padded to one length, with an id that is an ordinary token for some tokenizers.
         response = row.batch["responses"][: int(row.non_tensor_batch["response_len"])]
         completion = self.tokenizer.decode(response, skip_special_tokens=True)
-        return Item(prompt, completion, str(reference))
+        return Item(prompt, completion, reference, self._began_in_thought(row))
+
+    def _began_in_thought(self, row: Any) -> bool:
+        """Whether the prompt as the policy read it ends with a thought's opening, of which the text shows the end."""
+        if "prompts" not in row.batch or "</think>" in self.tokenizer.all_special_tokens:
+            return False
+        return leaves_in_thought(self.tokenizer.decode(row.batch["prompts"][-_END_OF_PROMPT:]))
 
     def _score(self, items: list[Item]) -> list[Facts]:
         try:
-            prompts, completions, references = zip(*items, strict=True)
-            return facts_of(self.scorer.score(prompts, completions, references))
+            prompts, completions, references, in_thought = zip(*items, strict=True)
+            return facts_of(self.scorer.score(prompts, completions, references, in_thought))
         except Exception as error:
             return failed(error, len(items))
 

@@ -11,7 +11,6 @@ B is the number of rows, S that of sessions.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +20,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hero_rl.errors import ConfigError
+from hero_rl.rollouts.formats.verl import is_padding, parts_of
 from hero_rl.signals import Signals
 
 __all__ = ["Sessions", "sessions_of"]
-
-_PADDING = re.compile(r"pad[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def sessions_of(
     last: dict[int, tuple[int, int]] = {}  # the session's place -> its highest index and the row of that
     for row, (key, tag) in enumerate(zip(keys, tags, strict=True)):
         uid, session, index = _parts(key)
-        if tag.get("is_padding", False) or _PADDING.fullmatch(uid):
+        if tag.get("is_padding", False) or is_padding(uid):
             of_row.append(-1)
             continue
         number = numbers.setdefault((uid, session), len(numbers))
@@ -82,8 +80,10 @@ def sessions_of(
 
 
 def _parts(key: str) -> tuple[str, str, int]:
-    uid, session, index = key.rsplit("_", 2)
-    return uid, session, int(index)
+    parts = parts_of(key)
+    if parts is None:
+        raise ConfigError(f"a row's key is {key!r}, and not a prompt's uid, a session and an index")
+    return parts
 
 
 def _facts(key: str, extra_fields: Mapping[str, Any]) -> Mapping[str, Any]:

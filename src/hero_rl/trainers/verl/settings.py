@@ -28,7 +28,7 @@ class HeroSettings(Block):
         reward_model: scores them; none where verl serves one (`reward.reward_model.enable`), or the rule needs none.
         rule: combines both signals.
         max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
-        stop_on_alarm: alarms that end the run: of hacking, ranking, range, unscorable.
+        stop_on_alarm: alarms that end the run: of hacking, ranking, range, unscorable, missing.
     """
 
     verifier: AnyVerifier
@@ -36,7 +36,7 @@ class HeroSettings(Block):
     reward_model: AnyRewardModel | None = None
     rule: AnyRule = Hero()
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
-    stop_on_alarm: tuple[Literal["hacking", "ranking", "range", "unscorable"], ...] = ()
+    stop_on_alarm: tuple[Literal["hacking", "ranking", "range", "unscorable", "missing"], ...] = ()
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

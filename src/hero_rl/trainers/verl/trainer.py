@@ -73,7 +73,7 @@ class _HeroMixin(_Trainer):
         check_nodes()
         self.rule = self.hero.rule
         self.rule_state: State = self.rule.init()
-        self.watch = Watch(self.hero.stop_on_alarm)
+        self.watch = Watch(self.hero.stop_on_alarm, scored=self.rule.needs_score)
         self._window = UnscorableWindow(self.hero.max_unscorable)
         self._columns: dict[str, dict[str, Any]] = {}
         with open_dict(config):

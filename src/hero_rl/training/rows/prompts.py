@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import DataError
-from hero_rl.files.rows import Place, as_text, field, read_rows, short
+from hero_rl.files.rows import Place, as_text, field, outermost, read_rows, short
 from hero_rl.problems import hub_dataset, is_file
 from hero_rl.training.configs.policy import DataConfig, PromptConfig
 
@@ -78,7 +78,8 @@ def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[
 def _hub_rows(source: str, data: PromptConfig, split: str, columns: list[str]) -> Iterable[Any]:
     dataset = hub_dataset(source, data.name, split)
     known = dataset.column_names or []
-    return dataset.select_columns(columns) if set(columns) <= set(known) else dataset
+    wanted = list(dict.fromkeys(outermost(column, known) for column in columns))
+    return dataset.select_columns(wanted) if set(wanted) <= set(known) else dataset
 
 
 def as_prompt(value: Any, data: PromptConfig, place: Place | str) -> str | list[dict[str, str]]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import DAMAGED, loading, rendered
 from hero_rl.training.configs.policy import ModelConfig, did_you_mean
 
 __all__ = [
+    "check_template",
     "checked_arguments",
     "load_tokenizer",
     "lora_config",
@@ -29,9 +31,12 @@ __all__ = [
 def named(setting: str) -> Iterator[None]:
     """Turn a model that cannot be loaded into a `ConfigError` that names the setting."""
     try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"{setting}: {error}") from error
+        with loading(setting, DAMAGED):
+            yield
+    except RuntimeError as error:
+        if "ignore_mismatched_sizes" not in str(error):
+            raise
+        raise ConfigError(f"{setting}: the weights have other shapes than config.json says") from error
 
 
 def register_models() -> None:
@@ -52,13 +57,24 @@ def load_tokenizer(model: ModelConfig, **arguments: Any) -> Any:
     Raises:
         ConfigError: it cannot be loaded.
     """
-    with named("model.path"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            model.path, revision=model.revision, trust_remote_code=model.trust_remote_code, **arguments
-        )
+    source = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    with loading("model.path"):
+        AutoConfig.from_pretrained(model.path, **source)  # refuses a model that wants code of its own to be run
+    with loading("model.path: no tokenizer can be loaded"):
+        tokenizer = AutoTokenizer.from_pretrained(model.path, **source, **arguments)
     if model.chat_template is not None:
         tokenizer.chat_template = model.chat_template
     return tokenizer
+
+
+def check_template(tokenizer: Any, messages: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a chat template that fails on a conversation of the data, before a run meets it.
+
+    Raises:
+        ConfigError: it does, or makes too much of it.
+    """
+    with loading("model.chat_template: it fails on the first conversation"):
+        rendered(tokenizer, messages, add_generation_prompt=True)
 
 
 def model_arguments(model: ModelConfig) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import AnyRewardModel, LocalRewardModelConfig, load_and_check
+from hero_rl.reward_models import AnyRewardModel, LocalRewardModelConfig
 from hero_rl.trainers.state import STATE_FILE
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
 from hero_rl.training.configs.policy import TrainConfig
@@ -19,10 +19,12 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.trl.fit import fit
 from hero_rl.training.trl.loading import (
+    check_template,
     checked_arguments,
     load_tokenizer,
     lora_config,
     model_arguments,
+    named,
     refuse_missing_folder,
     register_models,
 )
@@ -118,26 +120,28 @@ def _path_of(reward_model: AnyRewardModel | None) -> str:
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
     config = run.config
     tokenizer = load_tokenizer(config.model, padding_side="left", truncation_side="left")
-    reward_model = load_and_check(config.reward_model) if config.reward_model else None
     if config.data.chat and tokenizer.chat_template is None:
         raise ConfigError(
             f"{config.model.path} has no chat template; give one as model.chat_template, or "
             "set data.chat to false to send plain text"
         )
+    if config.data.chat:
+        check_template(tokenizer, run.train_dataset[0]["prompt"])
     _, kind = _TRAINERS[config.algorithm]
-    trainer = kind(
-        model=config.model.path,
-        verifier=in_processes(config.verifier, config.verifier_processes),
-        reward_model=reward_model,
-        rule=config.rule,
-        auditor=in_processes(config.auditor, config.verifier_processes) if config.auditor is not None else None,
-        args=run.arguments,
-        train_dataset=run.train_dataset,
-        eval_dataset=run.eval_dataset,
-        processing_class=tokenizer,
-        callbacks=callbacks,
-        peft_config=lora_config(config.peft),
-    )
+    with named("model.path"):
+        trainer = kind(
+            model=config.model.path,
+            verifier=in_processes(config.verifier, config.verifier_processes),
+            reward_model=config.reward_model,
+            rule=config.rule,
+            auditor=in_processes(config.auditor, config.verifier_processes) if config.auditor is not None else None,
+            args=run.arguments,
+            train_dataset=run.train_dataset,
+            eval_dataset=run.eval_dataset,
+            processing_class=tokenizer,
+            callbacks=callbacks,
+            peft_config=lora_config(config.peft),
+        )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     return trainer

@@ -18,7 +18,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, set_see
 from trl import RewardConfig
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import write_json
+from hero_rl.foreign import loading
 from hero_rl.reward_models.rendering import Renderer, own_limit
 from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
@@ -135,7 +136,7 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     if main:  # only now: a model that cannot be loaded leaves no run behind
         write_records(config)
         record = run.counts | {"fingerprint": _fingerprint(run)}
-        write_whole(folder / "pairs.json", json.dumps(record, indent=2))
+        write_json(folder / "pairs.json", record)
     PartialState().wait_for_everyone()
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -146,7 +147,7 @@ def _train(run: RewardRun, resume: bool, progress: bool) -> RewardResult:
     trainer.save_model(str(folder / "model"))
     result = RewardResult(folder / "model", run.counts, accuracy)
     if main:
-        write_whole(folder / "result.json", json.dumps(asdict(result) | {"model": str(result.model)}, indent=2))
+        write_json(folder / "result.json", asdict(result) | {"model": str(result.model)})
     return result
 
 
@@ -209,7 +210,8 @@ def _one_label_model(config: RewardTrainConfig, say: Callable[[str], None]) -> A
     from transformers.utils import logging
 
     path = config.model.path
-    shape = AutoConfig.from_pretrained(path, **_source(config))
+    with loading("model.path"):
+        shape = AutoConfig.from_pretrained(path, **_source(config))
     classifies = any("Classification" in name for name in shape.architectures or [])
     if classifies and shape.num_labels != 1:
         raise ConfigError(f"model.path: {path} has {shape.num_labels} labels; a reward model here has exactly one")
@@ -218,14 +220,14 @@ def _one_label_model(config: RewardTrainConfig, say: Callable[[str], None]) -> A
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # the table of missing weights says nothing that the lines below do not
     try:
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
+        model, found = AutoModelForSequenceClassification.from_pretrained(
             path, num_labels=1, dtype=config.model.dtype, output_loading_info=True, **attention, **_source(config)
         )
     except RuntimeError as error:  # weights of another shape
         raise ConfigError(f"model.path: {path} does not fit a model with one label: {error}") from error
     finally:
         logging.set_verbosity(level)
-    missing = sorted(loading["missing_keys"])
+    missing = sorted(found["missing_keys"])
     body = [name for name in missing if name.startswith(f"{model.base_model_prefix}.")]
     if body:
         raise ConfigError(f"model.path: the checkpoint {path} lacks {', '.join(body[:5])}")

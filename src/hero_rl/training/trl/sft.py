@@ -16,6 +16,7 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.rows.demonstrations import load_demonstrations
 from hero_rl.training.trl.fit import fit
 from hero_rl.training.trl.loading import (
+    check_template,
     checked_arguments,
     load_tokenizer,
     lora_config,
@@ -88,6 +89,9 @@ def _trainer(run: SftRun, callbacks: list[Any]) -> trl.SFTTrainer:
             f"{run.config.model.path} has no chat template; give one as model.chat_template, or set data.chat to false "
             "for plain text"
         )
+    first = run.train_dataset[0]
+    if not isinstance(first["prompt"], str):
+        check_template(tokenizer, [*first["prompt"], *first["completion"]])
     with named("model.path"):
         trainer = trl.SFTTrainer(
             model=run.config.model.path,

@@ -6,43 +6,42 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
+from hero_rl.verifiers.math.references import repaired
 from hero_rl.verifiers.math.rules.comparison import compare
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.text.extraction import read_reference
 from hero_rl.verifiers.math.text.spelling import respell
 from hero_rl.verifiers.math.tree.formulas import Node, Number
 from hero_rl.verifiers.math.tree.parser import parse
 from hero_rl.verifiers.math.tree.tokens import Unreadable
 from hero_rl.verifiers.math.values.evaluation import TooLarge
 
-__all__ = ["MAX_READ", "is_computable", "plain_number", "readings", "reads", "respelled", "respelled_reference"]
-
-MAX_READ = 4000
-"""Characters of a text that are read."""
+__all__ = ["is_computable", "plain_number", "readings", "reads", "respelled"]
 
 _CACHED = 4096
-
-
-@lru_cache(maxsize=_CACHED)
-def respelled_reference(reference: str) -> str:
-    """What a reference states, in the one spelling; no more than the first `MAX_READ` characters of it."""
-    return respell(read_reference(reference)[:MAX_READ])
+_LONGEST_KEPT = 256  # characters
 
 
 @lru_cache(maxsize=_CACHED)
 def respelled(answer: str) -> str:
     """An answer in the one spelling."""
-    return respell(answer)
+    return respell(repaired(answer))
 
 
-@lru_cache(maxsize=_CACHED)
 def _reading(text: str, thousands: bool) -> Node | None:
+    # A long text makes a tree of up to a quarter of a megabyte, and is hardly ever seen again: it is not kept.
+    return (_kept if len(text) <= _LONGEST_KEPT else _read)(text, thousands)
+
+
+def _read(text: str, thousands: bool) -> Node | None:
     if _SPACED_THOUSANDS.fullmatch(text):
         text = text.replace(" ", "")  # as `plain_number` has it, or 12 345 would be a number beside some answers only
     try:
         return parse(text, thousands)
     except (Unreadable, RecursionError):
         return None
+
+
+_kept = lru_cache(maxsize=_CACHED)(_read)
 
 
 def readings(expected: str, said: str) -> list[tuple[Node, Node]]:

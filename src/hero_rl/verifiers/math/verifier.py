@@ -14,23 +14,17 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
-from hero_rl.verifiers.math.readings import (
-    MAX_READ,
-    is_computable,
-    plain_number,
-    readings,
-    reads,
-    respelled,
-    respelled_reference,
-)
+from hero_rl.verifiers.math.readings import is_computable, plain_number, readings, reads, respelled
+from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, same_prose
+from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, read_choice, same_choices, same_prose
 from hero_rl.verifiers.math.text.extraction import extract_answer
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
 from hero_rl.verifiers.math.tree.formulas import Number
@@ -103,7 +97,13 @@ class MathVerifier(BaseModel):
         """Why the verdict is what it is; raises what an answer makes the rules raise."""
         with within(_MOST_SECONDS):
             reason = self._quick_reason(reference, answer)
-            return self._reason(reference, answer or "") if reason is None else reason
+            if reason is not None:
+                return reason
+            said = respelled(without_outer_braces(answer or ""))
+            texts = alternatives(reference)
+            # Where both sides give a rounded value, the two must agree on it as well.
+            rounded = [text for text in texts if states_about(text)] if states_about(said) else []
+            return _best(self._reason(expected, said) for expected in rounded or texts)
 
     def _blamed(self, reference: str, error: Exception) -> Reason:
         """What an answer gets that the rules failed on: 0 where they work on the reference, else an abstention.
@@ -125,27 +125,32 @@ class MathVerifier(BaseModel):
         self.judge(r"\sqrt{2}", r"1.5")
 
     def _quick_reason(self, reference: str, answer: str | None) -> Reason | None:
-        expected = respelled_reference(reference)
+        expected = alternatives(reference)
         if not expected:
             return Reason.REFERENCE_UNREADABLE
         if answer is None:
             return Reason.NO_ANSWER
+        if answer.strip() == reference.strip():
+            return Reason.MATCHED_EXACTLY
         answer = without_outer_braces(answer)
         if answer.strip() == reference.strip():
             return Reason.MATCHED_EXACTLY
-        if len(expected) >= MAX_READ:
+        if all(len(text) >= MAX_READ for text in expected):
             return Reason.REFERENCE_UNREADABLE
         if len(answer) > self.max_characters:
             return Reason.ANSWER_TOO_LONG
         said = respelled(answer)
         if not said:
             return Reason.NO_ANSWER
+        found = [self._quickly(text, said) for text in expected]
+        matched = [reason for reason in found if reason is not None and reason.value_of_verdict == 1]
+        return matched[0] if matched else None if None in found else found[0]
+
+    def _quickly(self, expected: str, said: str) -> Reason | None:
         if key(said) == key(expected):
             return Reason.MATCHED_EXACTLY
         one, other = plain_number(expected), plain_number(said)
-        if one is None or other is None:
-            return None
-        return self._numbers(one, other)
+        return None if one is None or other is None else self._numbers(one, other)
 
     def _numbers(self, one: Number, other: Number) -> Reason:
         if one.value == other.value:
@@ -154,12 +159,29 @@ class MathVerifier(BaseModel):
             return Reason.MATCHED_BY_ROUNDING
         return Reason.MISMATCH
 
-    def _reason(self, reference: str, answer: str) -> Reason:
-        expected, said = respelled_reference(reference), respelled(without_outer_braces(answer))
+    def _reason(self, expected: str, said: str) -> Reason:
+        """The reason for one alternative of the reference."""
+        choice = read_choice(expected)
+        if choice is None or not choice.text:
+            return self._reason_of_text(expected, said)
+        chosen = read_choice(said)
+        if chosen is None:
+            return self._reason_of_text(choice.text, said)
+        if chosen.letter != choice.letter:
+            return Reason.MISMATCH
+        return self._reason_of_text(choice.text, chosen.text) if chosen.text else Reason.MATCHED_EXACTLY
+
+    def _reason_of_text(self, expected: str, said: str) -> Reason:
+        quick = self._quickly(expected, said)
+        if quick is not None:
+            return quick
         how = Strictness(self.rounding_digits, self.order, self.units)
-        if same_prose(expected, said):
-            return Reason.MATCHED_EXACTLY
-        if is_choice(expected, said) or is_predicate(said, expected):
+        if (
+            same_choices(expected, said)
+            or same_prose(expected, said)
+            or is_choice(expected, said)
+            or is_predicate(said, expected)
+        ):
             return Reason.MATCHED_EXACTLY
         if is_time(expected):
             return Reason.MISMATCH
@@ -184,6 +206,17 @@ class MathVerifier(BaseModel):
         if refused:
             return Reason.TOO_LARGE
         return Reason.MISMATCH if readable else Reason.UNREADABLE_ANSWER
+
+
+def _best(reasons: Iterable[Reason]) -> Reason:
+    """The first match, or the first reason of an alternative that can be read."""
+    readable = None
+    for reason in reasons:
+        if reason.value_of_verdict == 1:
+            return reason
+        if reason is not Reason.REFERENCE_UNREADABLE:
+            readable = readable or reason
+    return readable or Reason.REFERENCE_UNREADABLE
 
 
 def verify_math(gold: str, response: str) -> bool | None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from hero_rl.verifiers.math.rules.conditions import regions
 from hero_rl.verifiers.math.rules.expressions import formulas, words
+from hero_rl.verifiers.math.rules.integers import integers
 from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness, equal_values
+from hero_rl.verifiers.math.rules.progressions import progressions
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
+from hero_rl.verifiers.math.rules.qualified import constants, qualified
 from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, units
 from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
@@ -59,6 +62,10 @@ def _unbundled(node: Node) -> Node:
 
 
 _RULES = (
+    progressions,
+    integers,
+    constants,
+    qualified,
     plus_minus,
     regions,
     sequences,

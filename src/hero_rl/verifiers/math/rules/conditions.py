@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from hero_rl.verifiers.base import Reason
+from hero_rl.verifiers.math.rules.intervals import same_region
 from hero_rl.verifiers.math.rules.matching import PASS, Comparison
-from hero_rl.verifiers.math.rules.regions import is_region, region, same_region
+from hero_rl.verifiers.math.rules.matching import STRUCTURES_IN_EQUATIONS as STRUCTURED
+from hero_rl.verifiers.math.rules.regions import is_region, region
 from hero_rl.verifiers.math.rules.statements import is_equation, read_statement
-from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
+from hero_rl.verifiers.math.tree.formulas import Negative, Node, Relation, Sequence, Sum, Symbol, contains, symbols
+from hero_rl.verifiers.math.values.equality import constant_ratio, same_sign
 
 __all__ = ["regions"]
 
@@ -19,7 +22,8 @@ def regions(reference: Node, answer: Node, by: Comparison) -> object:
     """
     if not is_region(reference) and not is_region(answer):
         return PASS
-    if isinstance(reference, Relation) and isinstance(answer, Relation) and _same_relation(reference, answer, by):
+    related = isinstance(reference, Relation) and isinstance(answer, Relation)
+    if related and (_same_relation(reference, answer, by) or _same_inequality(reference, answer)):
         return Reason.MATCHED_SYMBOLICALLY
     expected, said = region(_settled(reference)), region(_settled(answer))
     if expected is None or said is None:
@@ -51,6 +55,24 @@ def _labelled_region(reference: Node, answer: Node, by: Comparison) -> object:
     if isinstance(answer, Relation) and answer.operators == ("in",) and not isinstance(reference, Relation):
         return by.compare(reference, answer.members[1])
     return None
+
+
+def _same_inequality(one: Relation, other: Relation) -> bool:
+    """Whether two inequalities in several variables say the same of them: a + b < c and a + b - c < 0.
+
+    Safe: the differences of their sides must be in a constant ratio, and a negative one turns the sign round.
+    """
+    sides = []
+    for node in (one, other):
+        if len(node.operators) != 1 or node.operators[0] not in ("<", "<=", ">", ">=") or contains(node, STRUCTURED):
+            return False
+        left, right = node.members
+        low, high = (left, right) if node.operators[0].startswith("<") else (right, left)
+        sides.append((Sum((low, Negative(high))), node.operators[0].endswith("=")))
+    (ours, closed), (theirs, also_closed) = sides
+    if closed != also_closed or len(symbols(ours)) < 2 or not constant_ratio(ours, theirs):
+        return False
+    return same_sign(ours, theirs)
 
 
 def _same_relation(one: Relation, other: Relation, by: Comparison) -> bool:

@@ -15,6 +15,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Node,
     Number,
     PlusMinus,
+    Qualified,
     Relation,
     Repeated,
     Sequence,
@@ -118,8 +119,8 @@ def weakest(outcomes: Iterable[Outcome]) -> Outcome:
     return min(found, key=_STRENGTH.index) if found and len(found) == len(outcomes) else None
 
 
-STRUCTURES = (Sequence, Relation, Matrix, Words, Builder, SetOperation, PlusMinus, Based)
-STRUCTURES_IN_EQUATIONS = (Sequence, Matrix, Words, Builder, SetOperation, PlusMinus, Based)
+STRUCTURES = (Sequence, Relation, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified)
+STRUCTURES_IN_EQUATIONS = (Sequence, Matrix, Words, Builder, SetOperation, PlusMinus, Based, Qualified)
 ZERO = Number(Fraction(0))
 
 

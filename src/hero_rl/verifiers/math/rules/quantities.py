@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from hero_rl.verifiers.base import Reason
 from hero_rl.verifiers.math.rules.expressions import formulas
 from hero_rl.verifiers.math.rules.matching import PASS, Comparison
@@ -54,13 +56,15 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     return by.compare(reference, answer.value)
 
 
-_UNIT_LETTERS = frozenset("mghlsJNWV")
+_UNIT_LETTERS = frozenset({*"mghlsJNWV", "Omega"})
 
 
 def _with_unit_letter(node: Node) -> Node:
     """A number and a letter that names a unit, as a quantity; only beside a reference without variables."""
-    if not isinstance(node, Product) or len(symbols(node)) != 1:
+    if not isinstance(node, Product) or not 1 <= len(symbols(node)) <= 3:
         return node
+    if len(symbols(node)) > 1:
+        return _with_unit_letters(node)
     *numbers, last = node.factors
     letter, power = (last.base, last.exponent) if isinstance(last, Power) else (last, None)
     if not isinstance(letter, Symbol) or letter.name not in _UNIT_LETTERS or any(symbols(number) for number in numbers):
@@ -69,6 +73,18 @@ def _with_unit_letter(node: Node) -> Node:
         return node
     value = numbers[0] if len(numbers) == 1 else Product(tuple(numbers))
     return Quantity(value, letter.name if power is None else f"{letter.name}^{power.value}")
+
+
+def _with_unit_letters(node: Product) -> Node:
+    """A number and letters of units with their powers, 5 m s^{-2}, as a quantity."""
+    number, *rest = node.factors
+    names = []
+    for factor in rest:
+        letter, power = (factor.base, factor.exponent) if isinstance(factor, Power) else (factor, Number(Fraction(1)))
+        if not isinstance(letter, Symbol) or letter.name not in _UNIT_LETTERS or not isinstance(power, Number):
+            return node
+        names.append(f"{letter.name}^{power.value}")
+    return node if symbols(number) else Quantity(number, " ".join(names))
 
 
 def percentages(reference: Node, answer: Node, by: Comparison) -> object:
@@ -130,4 +146,7 @@ def based(reference: Node, answer: Node, by: Comparison) -> object:
     """
     if not isinstance(reference, Based) and not isinstance(answer, Based):
         return PASS
+    if isinstance(answer, Based) and isinstance(reference, Number) and reference.value.denominator == 1:
+        # The question names the base; its digits are what the reference is.
+        return Reason.MATCHED_BY_VALUE if str(reference.value) == answer.digits else None
     return Reason.MATCHED_BY_VALUE if reference == answer else None

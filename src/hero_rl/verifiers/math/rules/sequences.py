@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, weakest
+from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, equal_value, weakest
 from hero_rl.verifiers.math.rules.statements import is_label, labelled_value
 from hero_rl.verifiers.math.tree.formulas import Matrix, Node, Quantity, Relation, Sequence, Symbol, Words
 
@@ -168,6 +168,6 @@ def _flat(sequence: Sequence) -> tuple[Node, ...]:
 def _distinct(sequence: Sequence) -> Sequence:
     kept: list[Node] = []
     for item in sequence.items:
-        if item not in kept:
+        if not any(equal_value(item, other) for other in kept):
             kept.append(item)
     return Sequence(sequence.kind, tuple(kept), sequence.opening, sequence.closing)

@@ -8,7 +8,7 @@ from itertools import product
 from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison
 from hero_rl.verifiers.math.tree.formulas import Negative, Node, PlusMinus, Sequence, contains, rewrite, walk
 
-__all__ = ["plus_minus"]
+__all__ = ["both_signs", "plus_minus"]
 
 
 def plus_minus(reference: Node, answer: Node, by: Comparison) -> object:
@@ -28,7 +28,7 @@ def plus_minus(reference: Node, answer: Node, by: Comparison) -> object:
 
 
 def _linked(node: Node) -> Node | None:
-    return _spread(node, _both_signs)
+    return _spread(node, both_signs)
 
 
 def _independent(node: Node) -> Node | None:
@@ -46,7 +46,8 @@ def _spread(node: Node, values: Callable[[Node], list[Node]]) -> Node | None:
     return Sequence("list", tuple(found)) if len(found) <= MAX_ITEMS else None
 
 
-def _both_signs(node: Node) -> list[Node]:
+def both_signs(node: Node) -> list[Node]:
+    """The values of a formula whose plus-minus signs go together, plus first."""
     if not contains(node, PlusMinus):
         return [node]
     return [_signed(node, plus) for plus in (True, False)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
 
 from hero_rl.verifiers.math.text.spelling import words_only
 
-__all__ = ["is_choice", "is_predicate", "is_time", "same_prose"]
+__all__ = ["is_choice", "is_predicate", "is_time", "read_choice", "same_choices", "same_prose"]
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
 
@@ -38,11 +39,13 @@ _CHOSEN = re.compile(
 
 
 def is_choice(expected: str, said: str) -> bool:
-    """Whether the answer is the reference's letter with what stands behind it: `(B) 5`.
+    """Whether the answer is the reference's letter, in lower case or with what stands behind it: `(B) 5`.
 
     Safe: no other choice may be named.
     """
     letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
+    if letter is not None and letter[1] != "C" and said.strip("().") == letter[1].lower():
+        return True  # "a" is a way to write choice A; C and c may be two constants
     if letter is None or chosen is None or letter[1] != chosen[1]:
         return False
     names_others = len(re.findall(r"(?<![A-Za-z\\])[A-J](?![A-Za-z])", said)) > 1
@@ -71,3 +74,46 @@ def is_predicate(said: str, expected: str) -> bool:
 def _is_prose(text: str) -> bool:
     words, rest = re.sub(r"\\text\w*", "", text), re.sub(r"\\text\{[^{}]*\}", "", text)
     return bool(re.search(r"[A-Za-z]{3,}", words)) and not re.search(r"[\\^_=<>{}+*/]", rest)
+
+
+_LETTERS = re.compile(r"(?:\\text\w*|\band\b|[\s,;.(){}$])*")
+
+
+def same_choices(expected: str, said: str) -> bool:
+    """Whether both are the same two or more letters of choices: `A, B, D` and `ABD`.
+
+    Safe: nothing but letters, commas, brackets and "and" stands on either side, and no letter may be missing.
+    """
+    one, other = (_LETTERS.sub("", text) for text in (expected, said))
+    plain = all(re.fullmatch(r"[A-J]{2,10}", letters) for letters in (one, other))
+    return plain and sorted(one) == sorted(other) and len(set(one)) == len(one)
+
+
+class LetteredChoice(NamedTuple):
+    """A choice's letter, and its text where one stands behind it."""
+
+    letter: str
+    text: str
+
+
+_LETTERED = re.compile(
+    r"\\(?:text\w*|math\w*)\s*\{\s*(?:\((?P<a>[A-J])\)|(?P<b>[A-J])[).])\s*\}\s*(?P<ab>.*)"
+    r"|(?P<open>\\text\w*\s*\{\s*)?(?:\((?P<c>[A-J])\)|(?P<d>[A-J])[).])\s+(?P<cd>\S.*)"
+    r"|(?:\\text\w*\s*\{)?\s*\(?(?P<e>[A-J])\)?\s*\}?",
+    re.DOTALL,
+)
+
+
+def read_choice(text: str) -> LetteredChoice | None:
+    """`(B) 12`, `B) 12`, `B. Alina` or a letter alone; None for anything else.
+
+    Safe: the letter must be marked as one, so B = 12 and 12B are none.
+    """
+    match = _LETTERED.fullmatch(text)
+    if match is None:
+        return None
+    letter = next(found for name in "abcde" if (found := match[name]))
+    said = (match["ab"] or match["cd"] or "").strip()
+    if match["open"]:
+        said = match["open"] + said
+    return LetteredChoice(letter, "" if said.startswith("=") else said)

@@ -1,33 +1,29 @@
-"""Answers that are stated in words: "the answer is 7", or the value in which a text ends.
+"""Answers that are stated in words: what follows "the answer is", or the value in which a text ends.
 
 A number is the answer only if its sentence says so and nothing in it takes that back: not "the answer is not 7", not
-"if the answer is 7", not "the square root of 7", and no question.
+"the square root of 7", and no question.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["announced_answer", "closing_answer", "stated_answer"]
+from hero_rl.verifiers.math.text.marks import unemphasised, unmarked
 
-_STATED = re.compile(
-    r"(?:answer|solution)\b(?:\s{1,4}to\s{1,4}(?:the|this)\s{1,4}(?:question|problem))?[\s*_]{0,20}"
-    r"(?:(?:is|are|will\s{1,4}be|:|=)[\s*_]{0,20}){1,3}(?:that\s{1,4}|given\s{1,4}by\s{1,4})?:?|####",
-    re.IGNORECASE,
-)
-_ANNOUNCED = re.compile(
-    r"(?:final|correct)\s{1,4}answer[\s*_]{0,20}(?:is|:)[\s*_]{0,20}"
-    r"(?:(?:the\s{1,4})?(?:final\s{1,4})?answer\s{1,4}is\s{0,4}:?)?",
-    re.IGNORECASE,
-)
+__all__ = ["closing_answer", "is_prose", "statement"]
+
 _FORMULA = re.compile(
     r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]|(?<!\\)\$(?P<c>[^$\n]+)(?<!\\)\$"
     r"|\\\((?P<d>(?:[^\\\n]|\\(?![()]))+)\\\)"
 )
-_DISPLAY = re.compile(r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]")
+_DISPLAY = re.compile(
+    r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]"
+    r"|\\begin\{(?:equation|align|gather|multline)\*?\}(?P<c>(?:[^\\]|\\(?!(?:begin|end)\b))+)\\end\{(?:equation|align|gather|multline)\*?\}"
+)
+_LAST_ROW = re.compile(r".*\\\\", re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _COPULA = re.compile(r"(?:\b(?:is|are|equals|becomes|be|it's)|=|:)\s+", re.IGNORECASE)
-_ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)")
+_ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)?[。！？।]")
 _NUMBER = re.compile(r"(?<![\w.,])[-$€£]?\d(?:[\d.,/]*\d)?\s*(?:%|°)?(?![\w])")
 _IS_UNIT = re.compile(r"%|\\%|[A-Za-z]{2,12}")
 _IS_FORMULA = re.compile(r"[\\\w{}^_./*+()\[\]|,$€£%°²³ -]+")
@@ -35,6 +31,11 @@ _IS_RELATION = re.compile(_IS_FORMULA.pattern[:-2] + "=<>≤≥]+")
 _PLAIN_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _SHORT = 100
 _LONGEST_TAIL = 40
+_LONGEST_STATEMENT = 2000
+_STOPS = ".!。！। "
+_COPULA_BEHIND = re.compile(r"(?<=[\w$)}\]])\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)$")
+_QUOTED = re.compile(r"\\?[\"“']([^\"”'\n]+?)\\?[\"”'][.!]?$")
+_TICKED = re.compile(r"(`{1,3})([^`\n]+)\1")
 
 _TAKES_BACK = re.compile(
     r"\b(?:not|never|cannot|neither|nor|no|except|but|impossible|false|wrong|incorrect|suppose|supposing|assume|assuming"
@@ -47,76 +48,90 @@ _CHANGES = re.compile(
     r"|times|or)s?\b",
     re.IGNORECASE,
 )
-_SUPPOSES = re.compile(
-    r"\b(?:suppose|supposing|assume|assuming|not|cannot|never|guess|maybe|perhaps)\b|n't\b", re.IGNORECASE
-)
 _OPENING_WORD = re.compile(r"^(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*", re.IGNORECASE)
-_IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
 _JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
-
-
-def stated_answer(text: str) -> str | None:
-    """What follows the last "the answer is", up to the end of its sentence or formula."""
-    return _after_last(_STATED, text)
-
-
-def announced_answer(text: str) -> str | None:
-    """What follows the last "final answer is" or "correct answer is"."""
-    return _after_last(_ANNOUNCED, text)
 
 
 def closing_answer(text: str) -> str | None:
     """The value in the last sentence; a short text by itself."""
-    last = _PARAGRAPH.split(text)[-1].strip()
-    if _is_bare(text):
-        prose = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}\s*:", text)
-        return (_only_number(text) if prose else None) or _OPENING_WORD.sub("", text) or None
+    text = _without_farewell(text[-_LONGEST_ENDING:]).strip()
+    last = unmarked(_PARAGRAPH.split(text)[-1].strip())
+    if _is_bare(last):
+        prose = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}\s*:", last)
+        return (_only_number(last) if prose else None) or _OPENING_WORD.sub("", last).rstrip(_STOPS) or None
     display = _last(_DISPLAY, last)
     if display and last[display.end() :].strip(" ."):
         last = last[display.end() :].strip()
     elif display:
-        return _content(display)
-    ends = [match.end() for match in _ENDS_SENTENCE.finditer(last)]
+        return _LAST_ROW.sub("", _content(display)).replace("&", "").strip().removeprefix("=").strip()
+    hidden = _FORMULA.sub(lambda formula: "x" * len(formula.group()), last)  # a factorial ends no sentence
+    ends = [match.end() for match in _ENDS_SENTENCE.finditer(hidden)]
     sentence = last[[0, *(end for end in ends if last[end:].strip())][-1] :].strip()
     return _value(sentence)
+
+
+def is_prose(text: str) -> bool:
+    """Whether a text is words that may hold an answer, rather than an answer that may hold words."""
+    words = _PLAIN_WORD.findall(_MARKED_WORDS.sub("", text))
+    return len(words) > _FEW_WORDS or not _VERBS.isdisjoint(words) or bool(_PARAGRAPH.search(text))
+
+
+_MARKED_WORDS = re.compile(r"\\[A-Za-z]+\s*\{[^{}]*\}|\\[A-Za-z]+")
+_FEW_WORDS = 3
+_VERBS = frozenset({"is", "are", "equals", "gives"})
+_LONGEST_ENDING = 4000
+
+
+def _without_farewell(text: str) -> str:
+    """Without the polite sentences that may follow an answer."""
+    head, text = text[:-_LONGEST_FAREWELL], text[-_LONGEST_FAREWELL:]
+    for _ in range(_MOST_FAREWELLS):
+        shorter = _FAREWELL.sub("", text, count=1)
+        if shorter == text:
+            break
+        text = shorter
+    return head + text
+
+
+_MOST_FAREWELLS = 3
+_LONGEST_FAREWELL = 400
+_FAREWELL = re.compile(
+    r"(?:(?<=[.!?\n*$)\]}`])|^)\s{0,20}[*_]{0,3}(?:I hope (?:it|this|that)|Hope (?:this|that)|Let me know|Please let"
+    r"|Feel free|If you (?:have|need|want|would)|Happy to|Thank|Would you like|Do you (?:want|need|have)"
+    r"|Is there anything|This (?:completes|concludes))\b[^\n]{0,200}\s*$"
+)
 
 
 def _is_bare(text: str) -> bool:
     """Whether a text is short, of two words at most, and holds no formula: an answer and nothing else."""
     return (
         len(text) <= _SHORT
-        and len(_PLAIN_WORD.findall(text)) <= 2
+        and len(words := _PLAIN_WORD.findall(text)) <= 2
+        and _VERBS.isdisjoint(words)
         and not re.search(r"\$.*\$|\\[(\[]", text, re.DOTALL)
         and not _TAKES_BACK.search(text)
         and not text.endswith("?")
     )
 
 
-def _after_last(announcement: re.Pattern[str], text: str) -> str | None:
-    match = _last(announcement, text)
-    if match is None:
-        return None
-    before = text[: match.start()]
-    sentence_before = before[max((end.end() for end in _ENDS_SENTENCE.finditer(before)), default=0) :]
-    if _SUPPOSES.search(sentence_before.rpartition("\n")[2]) or _IF_BEFORE.search(before):
-        return None
-    return _statement(text[match.end() :].lstrip(" \n*_\\\"'" if _opens_with_quote(text, match.end()) else " \n*_\"'"))
-
-
-def _opens_with_quote(text: str, position: int) -> bool:
-    return text[position:].lstrip()[:2] in ('\\"', "\\'")
-
-
-def _statement(text: str) -> str | None:
+def statement(text: str) -> str | None:
+    """The value of a text that begins where "the answer is" ends: up to the end of its sentence or formula."""
+    text = unemphasised(text[:_LONGEST_STATEMENT]).strip()
+    ticked = _TICKED.match(text)
+    if ticked:
+        return ticked[2].strip()
     formula = _FORMULA.match(text)
     if formula is None:
         line = text.split("\n", 1)[0]
+        if quoted := _QUOTED.match(line):
+            return quoted[1].strip(" .")
         end = _ENDS_SENTENCE.search(line)
         return _value(line[: end.end()] if end else line)
     # A unit, or more of a list, may follow the formula in its sentence.
     line = text[formula.end() :].split("\n", 1)[0]
     end = _ENDS_SENTENCE.search(line)
     tail = line[: end.start()] if end else line
+    tail = tail if tail.isascii() else _COPULA_BEHIND.sub("", "$" + tail)[1:]
     if (end and end.group() == "?") or _TAKES_BACK.search(tail):
         return None
     whole = text[: formula.end()] + (tail if len(tail) <= _LONGEST_TAIL else "")
@@ -125,10 +140,14 @@ def _statement(text: str) -> str | None:
 
 def _value(sentence: str) -> str | None:
     """The value that a sentence states; the whole sentence if it is short."""
-    said = sentence.strip().rstrip(".!").strip().strip("*_").strip()
+    said = sentence.strip().rstrip(_STOPS).strip("*_ ")
+    if not said.isascii():
+        said = _COPULA_BEHIND.sub("", said)
     if said.endswith("?"):
         return None
-    if len(said.split()) <= 3 and "=" not in said:
+    if whole := _FORMULA.fullmatch(said):
+        return _content(whole)
+    if len(said.split()) <= 3 and "=" not in said and _VERBS.isdisjoint(said.split()):
         return said if not _TAKES_BACK.search(said) and (_is_value(said) or len(said.split()) == 1) else None
     if not _PLAIN_WORD.search(said) and _IS_RELATION.fullmatch(said):
         return said
@@ -180,7 +199,8 @@ def _is_value(text: str) -> bool:
     """Whether a text can be a value: a formula, a number with a unit; no more than two words."""
     return (
         bool(_IS_FORMULA.fullmatch(text))
-        and len(_PLAIN_WORD.findall(text)) <= 2
+        and len(words := _PLAIN_WORD.findall(text)) <= 2
+        and _VERBS.isdisjoint(words)
         and bool(re.search(r"\d|\\|^\W*\w\W*$", text))
     )
 

@@ -14,6 +14,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Percent,
     PlusMinus,
     Power,
+    Product,
     Quantity,
     Quotient,
     Sum,
@@ -67,6 +68,7 @@ _NO_FACTOR = (
             "iff",
             "&",
             "ldots",
+            "choose",
         ]
     )
 )
@@ -84,9 +86,8 @@ class Arithmetic(Commands):
         while self.at("+", "-", "pm", "mp"):
             terms.append(self.signed())
         self.depth -= 1
-        if len(terms) == 1:
-            return terms[0]
-        return _lift_unit(terms)
+        node = terms[0] if len(terms) == 1 else _lift_unit(terms)
+        return Call("binomial", (node, self.sum())) if self.accept("choose") else node
 
     def signed(self) -> Node:
         """A product with up to `MAX_SIGNS` signs before it."""
@@ -111,7 +112,8 @@ class Arithmetic(Commands):
                 node = times(node, self.signed_factor())
             elif self.accept("/", "div"):
                 node = Quotient(node, self.signed_factor())
-            elif self.accept("bmod", "mod"):
+            elif self.at("bmod", "mod") and not self.in_congruence():
+                self.take()
                 node = Call("mod", (node, self.signed_factor()))
             elif self.starts_factor():
                 node = self.adjacent(node)
@@ -119,6 +121,10 @@ class Arithmetic(Commands):
                 return self.unit(node)
             else:
                 return node
+
+    def in_congruence(self) -> bool:
+        """Whether a sign of congruence stands before: then "mod" belongs to it and takes no remainder."""
+        return any(token.text == "equiv" for token in self.tokens[: self.position])
 
     def signed_factor(self) -> Node:
         """A factor that may have one sign: 2 * -3."""
@@ -134,6 +140,8 @@ class Arithmetic(Commands):
             return True
         if token.kind == "word":
             return token.prose and token.text in ("e", "i")
+        if token.text == "(" and (self.ahead().text in _OPENING_REMARKS or self.holds_condition()):
+            return False
         if token.kind == "sign":
             return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)
         return token.kind == "command" and token.text not in _NO_FACTOR
@@ -147,8 +155,11 @@ class Arithmetic(Commands):
                 and self.ahead(2).kind == "number"
                 and self.here.spaced
             ):
-                return self.mixed(left, Quotient(self.numeral(), self.after_slash()))
-            if not isinstance(left, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
+                top = self.numeral()
+                self.take()
+                return self.mixed(left, Quotient(top, self.numeral()))
+            last = left.factors[-1] if isinstance(left, Product) else left
+            if not isinstance(last, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
                 raise Unreadable("two numbers side by side")
         right = self.factor()
         if isinstance(left, Number) and isinstance(right, Quotient):
@@ -158,11 +169,6 @@ class Arithmetic(Commands):
         if isinstance(left, Number) and isinstance(right, Number):
             raise Unreadable("two numbers side by side")
         return times(left, right)
-
-    def after_slash(self) -> Node:
-        """The numeral behind a slash."""
-        self.take()
-        return self.numeral()
 
     def mixed(self, whole: Number, fraction: Quotient) -> Node:
         """A whole number and a proper fraction as one number, 2 1/3; a product where they are none."""
@@ -178,6 +184,8 @@ class Arithmetic(Commands):
             if self.at("prime") or (self.at("{") and self.ahead().text == "prime"):
                 return self.postfix(self.primed(base))
             exponent = self.script()
+            if (counted := _counted(base, exponent)) is not None:
+                return self.postfix(counted)
             if exponent == Symbol("circ"):
                 return self.degrees(base)
             return self.postfix(Power(base, exponent))
@@ -188,9 +196,10 @@ class Arithmetic(Commands):
         while True:
             if self.at("!"):
                 self.take()
+                name = "double factorial" if self.accept("!") else "factorial"
                 if self.at("!"):
-                    raise Unreadable("double factorial")
-                node = Call("factorial", (node,))
+                    raise Unreadable("a factorial of three signs")
+                node = Call(name, (node,))
             elif self.accept("%") or self.percent_word():
                 node = Percent(node)
             elif self.at("circ") and isinstance(node, Number):
@@ -231,6 +240,12 @@ class Arithmetic(Commands):
         token = self.here
         if token.kind != "word" or token.text.lower() in CONNECTORS or token.text.lower() in QUALIFIERS:
             return False
+        if (
+            token.text.lower() in ("only", "base")
+            or (token.text.lower() == "in" and self.ahead().text == "base")
+            or (isinstance(node, Symbol) and token.text.lower() in _OF_LETTERS)
+        ):
+            return False
         if symbols(node):
             return token.prose or is_unit(token.text)
         return True
@@ -266,6 +281,29 @@ class Arithmetic(Commands):
         if name == "degree":
             return Degrees(node)
         return Quantity(node, name)
+
+
+_OPENING_REMARKS = frozenset({"mod", "bmod", "base", "about", "approximately", "approx", "roughly"})
+_OF_LETTERS = frozenset({"is", "are", "odd", "even"})  # they say something of a letter before them
+_COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}
+
+
+def _counted(base: Node, exponent: Node) -> Node | None:
+    r"""The number of choices that `C_{10}^3`, `A_5^2` or `P_5^2` is.
+
+    Safe: the index must be at least 2 and the exponent a whole number up to it, or both of them letters of which the
+    index is n or m; a constant C_1 and its powers stay what they are.
+    """
+    above: Node
+    if isinstance(base, Symbol) and base.name[:2] in ("C_", "A_", "P_") and base.name[2:].isdigit():
+        above = Number(Fraction(int(base.name[2:])))
+        if not (is_whole(exponent) and above.value >= 2 and 0 <= exponent.value <= above.value):
+            return None
+    elif isinstance(base, Call) and base.name in ("C_", "A_", "P_") and symbols(base.arguments[0]) & {"n", "m"}:
+        (above,) = base.arguments
+    else:
+        return None
+    return Call(_COUNTS[base.name[0]], (above, exponent))
 
 
 def _with_prime(node: Node) -> Node:

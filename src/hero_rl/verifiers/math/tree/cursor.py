@@ -65,6 +65,10 @@ class Cursor:
         """One relation, or what stands without one (`lists`)."""
         raise NotImplementedError
 
+    def holds_condition(self) -> bool:
+        """Whether the bracket that opens here holds a condition rather than a factor (`lists`)."""
+        raise NotImplementedError
+
     def sum(self) -> Node:
         """Terms with signs between (`arithmetic`)."""
         raise NotImplementedError

@@ -23,6 +23,7 @@ __all__ = [
     "PlusMinus",
     "Power",
     "Product",
+    "Qualified",
     "Quantity",
     "Quotient",
     "Ratio",
@@ -207,6 +208,19 @@ class Builder(Node):
 
 
 @dataclass(frozen=True)
+class Qualified(Node):
+    """Something under conditions on its letters: 2k pi for whole k, x^2 for x > 0.
+
+    Attributes:
+        value: what is said.
+        conditions: relations; `in` with the set `constants` declares an arbitrary constant.
+    """
+
+    value: Node
+    conditions: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
 class SetOperation(Node):
     """A union, an intersection or a difference."""
 
@@ -252,7 +266,8 @@ def contains(node: Node, kinds: type[Node] | tuple[type[Node], ...]) -> bool:
     return any(isinstance(part, kinds) for part in walk(node))
 
 
-_CONSTANTS = frozenset({"pi", "e", "i", "infinity", "reals", "integers", "naturals", "rationals", "complexes", "empty"})
+_CONSTANTS = frozenset({"pi", "e", "i", "infinity", "empty", "ellipsis", "constants"})
+_NUMBER_SETS = ("reals", "integers", "naturals", "rationals", "complexes")
 
 
 def symbols(node: Node) -> set[str]:
@@ -261,7 +276,7 @@ def symbols(node: Node) -> set[str]:
         ends = symbols(node.low) | symbols(node.high)
         return ends | (symbols(node.body) - {node.variable.name})
     if isinstance(node, Symbol):
-        return set() if node.name in _CONSTANTS else {node.name}
+        return set() if node.name in _CONSTANTS or node.name.startswith(_NUMBER_SETS) else {node.name}
     return {name for part in node.parts() for name in symbols(part)}
 
 

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from hero_rl.verifiers.math.tree.arithmetic import Arithmetic
 from hero_rl.verifiers.math.tree.cursor import END
-from hero_rl.verifiers.math.tree.formulas import Node, Ratio, Relation, Sequence, SetOperation, Symbol, Words
-from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.tree.formulas import (
+    Based,
+    Call,
+    Negative,
+    Node,
+    Product,
+    Qualified,
+    Quantity,
+    Ratio,
+    Relation,
+    Sequence,
+    SetOperation,
+    Sum,
+    Symbol,
+    Words,
+    symbols,
+)
+from hero_rl.verifiers.math.tree.numerals import is_whole
+from hero_rl.verifiers.math.tree.spelled_sets import class_of, spelled_set
+from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, GREEK, NUMBER_SETS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
 __all__ = ["Lists"]
 
 # Words that a qualifier may be made of without narrowing what it qualifies: "where k is an arbitrary integer".
+# Words that a qualifier may be made of without narrowing what it qualifies: "where k is an arbitrary integer".
 _SAYING_NOTHING = """
-for where with respectively all any every each some integer integers real reals number numbers arbitrary
-constant constants is are be being an a the and in of to
+for where with respectively if when whenever all any every each some integer integers real reals number numbers
+arbitrary constant constants is are be being an a the and in of to
 """
 _SAYS_NOTHING = frozenset(_SAYING_NOTHING.split())
-_OTHER_THAN_REAL = frozenset({"integer", "integers", "naturals", "rationals", "complexes"})
-_SIGNS_OF_QUALIFIERS = frozenset({"(", ")", "[", "]", "{", "}", "in", "_", *NUMBER_SETS})
-_FAMILY_LETTERS = frozenset({"k", "n", "m", "l", "j", "t"})
+_SIGNS_OF_QUALIFIERS = frozenset({"(", ")", "[", "]", "{", "}", "in", "_", ",", *NUMBER_SETS})
+_INTEGERS = frozenset({"integer", "integers"})
+_DECLARING = frozenset({"constant", "constants", "arbitrary", "real", "any"})
+_QUANTIFIERS = frozenset({"all", "any", "every", "each", "some"})
 
 
 class Lists(Arithmetic):
@@ -37,10 +57,10 @@ class Lists(Arithmetic):
         return Sequence("list", tuple(_as_tuple(group) for group in groups))
 
     def listing(self) -> Node:
-        """Items parted by commas, "and" or "or"."""
-        items, joint, start = [], "", self.position
+        """Items parted by commas, "and" or "or", under the conditions that stand behind them."""
+        items, conditions, joint, start = [], [], "", self.position
         while True:
-            item = self.item()
+            item = self.item(conditions)
             if item is not None:
                 items.append(item)
             connector = self.connector()
@@ -49,15 +69,15 @@ class Lists(Arithmetic):
             joint = joint or connector
             if self.here is END or self.at(")", "]", "}", "rbrace", ";"):
                 break
-        items = _without_qualifiers(items)
+        items, apart = _conditions_apart(items, joint)
         if not items:
             raise Unreadable("no item")
         items = _spread_labels(items)
-        if len(items) == 1:
-            return items[0]
         if any(token.text.lower() == "respectively" for token in self.tokens[start : self.position]):
             joint = "respectively"
-        return Sequence("list", tuple(items), opening="" if joint == "," else joint)
+        node = Sequence("list", tuple(items), opening="" if joint == "," else joint) if len(items) > 1 else items[0]
+        conditions += [condition for condition in apart if condition not in conditions]
+        return Qualified(node, tuple(conditions)) if conditions else node
 
     def connector(self) -> str | None:
         """Pass over commas, "and" and "or"; the first that says most, None where there is none."""
@@ -74,19 +94,117 @@ class Lists(Arithmetic):
             else:
                 return found
 
-    def item(self) -> Node | None:
-        """One item without its label's colon and without what qualifies it; None where only a qualifier stands."""
-        if self.here.kind == "word" and self.here.text.lower() in QUALIFIERS:
-            self.skip_qualifier()
+    def item(self, conditions: list[Node]) -> Node | None:
+        """One item; what qualifies it goes to the conditions. None where only a qualifier stands."""
+        if self.at_qualifier():
+            self.qualifier(conditions)
             return None
+        if self.here.kind == "word" and self.here.text.lower() == "only":
+            self.take()
         node = self.labelled()
-        if self.here.kind == "word" and self.here.text.lower() in QUALIFIERS and not isinstance(node, Words):
-            start = self.position
-            self.skip_qualifier()
-            said = {token.text.lower() for token in self.tokens[start : self.position]}
-            if _is_condition(node) and said & _OTHER_THAN_REAL:
-                raise Unreadable("a set of integers")
-        return node
+        while True:
+            if self.at("(") and self.holds_condition():
+                self.take()
+                if self.at_qualifier():
+                    self.qualifier(conditions)
+                else:
+                    inside = self.listing()
+                    conditions += inside.items if isinstance(inside, Sequence) else [inside]
+                self.expect(")")
+            elif self.at("(") and self.ahead().text.lower() in _ABOUT:
+                node = Relation((node, self.about()), ("~",))
+            elif is_whole(node) and self.states_base():
+                node = self.in_base(str(node.value))
+            elif self.at_qualifier() and not isinstance(node, Words):
+                self.qualifier(conditions)
+            elif self.here.kind == "word" and self.here.text.lower() == "only":
+                self.take()
+            elif [self.ahead(step).text.lower() for step in range(3)] in (
+                ["is", "the", "only"],
+                ["are", "the", "only"],
+            ):
+                self.position += 4  # "is the only solution"
+            else:
+                return node
+
+    def about(self) -> Node:
+        """The rounded value in a bracket: "(about 18.9 cards)"."""
+        self.take()
+        self.take()
+        node = self.product()
+        self.expect(")")
+        return node.value if isinstance(node, Quantity) else node
+
+    def states_base(self) -> bool:
+        """Whether "base 5", "in base 5" or "(base 5)" follows."""
+        skipped = 0
+        while self.ahead(skipped).text in ("(", "in"):
+            skipped += 1
+        return skipped <= 2 and self.ahead(skipped).text == "base" and self.ahead(skipped + 1).kind == "number"
+
+    def in_base(self, digits: str) -> Node:
+        """Digits with the base that is stated behind them."""
+        bracket = self.accept("(")
+        while self.here.kind == "word":
+            self.take()
+        base = self.numeral()
+        if bracket:
+            self.expect(")")
+        if not is_whole(base) or not 2 <= base.value <= 36:
+            raise Unreadable("no base")
+        return Based(digits, int(base.value))
+
+    def at_qualifier(self) -> bool:
+        """Whether "for", "where" or the like stands here."""
+        return self.here.kind == "word" and self.here.text.lower() in QUALIFIERS
+
+    def holds_condition(self) -> bool:
+        """Whether the bracket that opens here holds a condition: an inequality, a membership or a qualifier."""
+        if self.ahead().kind == "word" and self.ahead().text.lower() in QUALIFIERS:
+            return True
+        depth = 0
+        for token in self.tokens[self.position : self.position + _LONGEST_CONDITION]:
+            if token.kind in ("sign", "command"):
+                depth += {"(": 1, "[": 1, "{": 1, "lbrace": 1, ")": -1, "]": -1, "}": -1, "rbrace": -1}.get(
+                    token.text, 0
+                )
+                if depth == 0:
+                    return False
+                if depth == 1 and token.text in _CONDITIONING:
+                    return True
+        return False
+
+    def qualifier(self, conditions: list[Node]) -> None:
+        """A condition behind "for", "where", "if" or "when"; words that narrow nothing are passed over."""
+        start, depth, bars = self.position, self.depth, self.bars
+        words = []
+        while self.here.kind == "word" and self.here.text.lower() in (QUALIFIERS | _QUANTIFIERS | _SAYS_NOTHING):
+            words.append(self.take().text.lower())
+        try:
+            node = self.relation() if words[-1] != "respectively" else None
+            if isinstance(node, Relation) and set(node.operators) != {"="} and self.ends_item():
+                conditions.append(node)
+                if _INTEGERS & set(words) and isinstance(node.members[0], Symbol):
+                    conditions.append(Relation((node.members[0], Symbol("integers")), ("in",)))
+                return
+        except Unreadable:
+            pass
+        self.position, self.depth, self.bars = start, depth, bars
+        self.skip_qualifier()
+        passed = self.tokens[start : self.position]
+        said = {token.text.lower() for token in passed if token.kind == "word"}
+        letters = [token.text for token in passed if token.kind == "letter" or token.text in GREEK]
+        kind = "integers" if said & _INTEGERS else "constants" if said & _DECLARING else ""
+        if kind == "integers" and not letters:
+            raise Unreadable("integers of no letter")
+        if kind:
+            conditions += [Relation((Symbol(letter), Symbol(kind)), ("in",)) for letter in letters]
+
+    def ends_item(self) -> bool:
+        """Whether an item ends here."""
+        return (
+            self.here is END or self.at(",", ";", ")", "]", "}", "rbrace", "&") or self.here.text.lower() in CONNECTORS
+        )
 
     def skip_qualifier(self) -> None:
         """Pass over "for all x in Z", "where k is an integer", up to the next comma outside of brackets.
@@ -101,7 +219,7 @@ class Lists(Arithmetic):
                 depth -= 1
                 if depth < 0:
                     return
-            elif depth == 0 and self.at(",", ";"):
+            elif depth == 0 and self.at(",", ";") and not _continues(self.ahead(), self.ahead(2)):
                 return
             token = self.take()
             if (token.kind == "word" and token.text.lower() not in _SAYS_NOTHING) or token.kind == "number":
@@ -111,11 +229,63 @@ class Lists(Arithmetic):
 
     def labelled(self) -> Node:
         """A relation, maybe behind a label in words: `Minimum: 1`, `Sequence 1: ...`, `maximum = 2`."""
+        spoken = self.spoken_set()
+        if spoken is not None:
+            return spoken
         words = self.words_before(":", "=")
         if words is None:
-            return self.relation()
+            return self.with_parity(self.relation())
         self.take()
         return Relation((Words(words), self.relation()), ("=",))
+
+    def spoken_set(self) -> Node | None:
+        """Words for a set, with the letter or the inequality that follows: "all integers n >= 2", "all odd n"."""
+        place, words = self.position, []
+        while self.ahead(len(words)).kind == "word" and self.ahead(len(words)).text.lower() not in CONNECTORS:
+            words.append(self.ahead(len(words)).text)
+        if words[:1] == ["all"] and len(words) == 1 and self.ahead().kind == "letter":
+            self.take()
+            return self.relation()
+        letter = Symbol(words.pop()) if len(words) > 1 and len(words[-1]) == 1 else None
+        except_ = len(words) > 1 and words[-1].lower() in ("except", "but")
+        found = spelled_set(" ".join(words[:-1] if except_ else words)) if words else None
+        if found is None:
+            return None
+        self.position = place + len(words) + (letter is not None and not self.is_related(place + len(words)))
+        if except_:
+            return SetOperation("difference", found.node(), self.excepted())
+        if letter is None and self.here.kind != "letter":
+            return found.node()
+        node = self.relation() if letter is None or self.here.kind == "word" else letter
+        if isinstance(node, Symbol):
+            return found.of(node)
+        narrowed = isinstance(node, Relation) and isinstance(node.members[0], Symbol) and found.remainder is None
+        if not narrowed or not isinstance(node, Relation):
+            raise Unreadable("a set in words with more conditions")
+        return Qualified(node, (found.of(node.members[0]),)) if found.base != "reals" or found.part else node
+
+    def is_related(self, place: int) -> bool:
+        """Whether a relation's sign follows the token at a place."""
+        after = self.tokens[place + 1] if place + 1 < len(self.tokens) else END
+        return after.kind in ("sign", "command") and after.text in RELATIONS
+
+    def excepted(self) -> Node:
+        """The numbers behind "except" as a set."""
+        content = self.listing()
+        items = content.items if isinstance(content, Sequence) and content.kind in ("list", "set") else (content,)
+        return Sequence("set", tuple(_value(item) for item in items), "{", "}")
+
+    def with_parity(self, node: Node) -> Node:
+        """`n is odd`, `n even`, as a class of remainders."""
+        words = [token.text.lower() for token in (self.here, self.ahead()) if token.kind == "word"]
+        if not isinstance(node, Symbol) or not symbols(node) or not words:
+            return node
+        said = words[1:2] if words[0] in ("is", "are", "be") else words[:1]
+        if said not in (["odd"], ["even"]):
+            return node
+        self.position += len(words) if words[0] in ("is", "are", "be") else 1
+        found = class_of(int(said == ["odd"]), 2)
+        return Qualified(Relation((node, found.value), ("=",)), found.conditions)
 
     def words_before(self, *ends: str) -> str | None:
         """The words from here to one of these signs, passed over; None where anything else stands between."""
@@ -138,12 +308,67 @@ class Lists(Arithmetic):
         members, operators = [self.sets()], []
         while self.here.kind in ("sign", "command") and self.here.text in RELATIONS:
             operators.append(RELATIONS[self.take().text])
-            members.append(self.sets())
-        return Relation(tuple(members), tuple(operators)) if operators else members[0]
+            member = self.sets()
+            plain = operators[-1] == "in" and isinstance(member, Symbol) and member.name in _PLAIN_SETS
+            members.append(Symbol(_PLAIN_SETS[member.name]) if plain and isinstance(member, Symbol) else member)
+        node = Relation(tuple(members), tuple(operators)) if operators else members[0]
+        if self.at("equiv", "pmod", "bmod", "mod") or (self.at("(") and self.ahead().text in ("mod", "bmod")):
+            return self.congruence(node)
+        return self.divisibility(node) if self.at("mid", "|") and not self.bars else node
+
+    def congruence(self, left: Node) -> Node:
+        """`n = 1 (mod 4)`, `n = 1, 3 mod 5`, or the class alone, as families of whole numbers."""
+        classes = [left]
+        label = None
+        if self.accept("equiv"):
+            label, classes = left, [self.sets()]
+        while self.at(",") and label is not None and self.has_modulus_ahead():
+            self.take()
+            classes.append(self.sets())
+        modulus = self.modulus()
+        family = Symbol("k")
+        forms: list[Node] = []
+        for remainder in classes:
+            form = Sum((remainder, Product((modulus, family))))
+            forms.append(form if label is None else Relation((label, form), ("=",)))
+        node = forms[0] if len(forms) == 1 else Sequence("list", tuple(forms))
+        return Qualified(node, (Relation((family, Symbol("integers")), ("in",)),))
+
+    def has_modulus_ahead(self) -> bool:
+        """Whether a modulus follows the list of remainders that goes on here, and no other relation before it."""
+        for token in self.tokens[self.position : self.position + _LONGEST_CONDITION]:
+            if token.text in ("pmod", "bmod", "mod"):
+                return True
+            if token.text in RELATIONS or token.text == "equiv" or token.text.lower() in CONNECTORS:
+                return False
+        return False
+
+    def modulus(self) -> Node:
+        """The number behind "mod", in or out of brackets."""
+        bracket = self.accept("(")
+        if not self.accept("pmod", "bmod", "mod"):
+            raise Unreadable("a congruence without its modulus")
+        node = self.script()
+        if bracket:
+            self.expect(")")
+        if not is_whole(node) or node.value < 2:
+            raise Unreadable("a modulus that is no number")
+        return node
+
+    def divisibility(self, divisor: Node) -> Node:
+        """`3 | n` as the multiples of 3."""
+        self.take()
+        letter = self.sets()
+        if not is_whole(divisor) or divisor.value < 2 or not isinstance(letter, Symbol):
+            raise Unreadable("a bar")
+        form = Relation((letter, Product((divisor, Symbol("k")))), ("=",))
+        return Qualified(form, (Relation((Symbol("k"), Symbol("integers")), ("in",)),))
 
     def sets(self) -> Node:
         """Unions, intersections and differences."""
         node = self.ratio()
+        if isinstance(node, Sum) and (difference := _set_difference(node)) is not None:
+            node = difference
         while self.here.kind == "command" and self.here.text in SET_OPERATIONS:
             node = SetOperation(SET_OPERATIONS[self.take().text], node, self.ratio())
         return node
@@ -163,11 +388,54 @@ def _as_tuple(group: Node) -> Node:
     return group
 
 
-def _without_qualifiers(items: list[Node]) -> list[Node]:
-    """Without memberships in the integers behind the first item: the k in Z of a family, which goes without saying."""
-    if any(_is_condition(item) and not _is_membership(item) for item in items):
-        return items
-    return [item for index, item in enumerate(items) if index == 0 or not _is_membership(item)]
+_PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
+_ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})
+_LONGEST_CONDITION = 60
+_CONDITIONING = frozenset({"<", ">", "<=", ">=", "!=", "le", "ge", "ne", "in"})
+
+
+def _continues(after: Token, then: Token) -> bool:
+    """Whether a comma goes on with a list of letters, "where a, b are constants"."""
+    return after.kind == "letter" and (then.kind == "word" or then.text == ",")
+
+
+def _conditions_apart(items: list[Node], joint: str) -> tuple[list[Node], list[Node]]:
+    """The items, and the conditions on their letters that stand behind them: y = 1/x, x != 0; 2k pi, k in Z.
+
+    What says of a letter that it is a whole number is a condition on inequalities too; another inequality beside them
+    is a part of the answer.
+    """
+    first = next((index for index, item in enumerate(items) if index and _is_narrowing(item)), len(items))
+    mains, rest = items[:first], items[first:]
+    inside = {name for item in mains for name in symbols(item)}
+    if not rest or not all(_is_narrowing(item) and symbols(item) <= inside for item in rest):
+        return items, []
+    if all(_is_membership(item) for item in rest):
+        return mains, rest
+    if joint == "or":
+        return items, []
+    values = {name for item in mains for name in symbols(_value(item))}
+    bound = all(_is_membership(item) or symbols(item) <= values for item in rest)
+    return (mains, rest) if bound and not any(_is_condition(item) for item in mains) else (items, [])
+
+
+def _set_difference(node: Sum) -> Node | None:
+    """A number set minus a set in braces, which is written like a sum."""
+    first, *rest = node.terms
+    if len(rest) != 1 or not isinstance(first, Symbol) or not first.name.startswith(tuple(NUMBER_SETS)):
+        return None
+    taken = rest[0].value if isinstance(rest[0], Negative) else None
+    is_set = isinstance(taken, Sequence) and taken.kind == "set"
+    return SetOperation("difference", first, taken) if is_set and taken is not None else None
+
+
+def _value(item: Node) -> Node:
+    named = isinstance(item, Relation) and isinstance(item.members[0], (Symbol, Call))
+    return item.members[-1] if named and isinstance(item, Relation) else item
+
+
+def _is_narrowing(item: Node) -> bool:
+    return isinstance(item, Relation) and not set(item.operators) <= {"=", "~"}
 
 
 def _is_condition(node: Node) -> bool:
@@ -180,20 +448,21 @@ def _is_condition(node: Node) -> bool:
 
 
 def _is_membership(node: Node) -> bool:
+    """Whether it says of a letter in which set of numbers it is."""
     return (
         isinstance(node, Relation)
         and node.operators == ("in",)
         and isinstance(node.members[0], Symbol)
-        and node.members[0].name in _FAMILY_LETTERS
-        and node.members[1] == Symbol("integers")
+        and isinstance(node.members[1], Symbol)
+        and node.members[1].name.startswith(tuple(NUMBER_SETS))
     )
 
 
 def _spread_labels(items: list[Node]) -> list[Node]:
     """In `x = 1, 2, 3` all three are values of x; the label stays with each, unless another follows."""
     first = items[0]
-    if len(items) < 2 or not isinstance(first, Relation) or first.operators != ("=",):
+    if len(items) < 2 or not isinstance(first, Relation) or first.operators not in (("=",), ("!=",)):
         return items
     if any(isinstance(item, Relation) for item in items[1:]):
         return items
-    return [first, *(Relation((first.members[0], item), ("=",)) for item in items[1:])]
+    return [first, *(Relation((first.members[0], item), first.operators) for item in items[1:])]

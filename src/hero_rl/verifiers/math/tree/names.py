@@ -9,6 +9,7 @@ from hero_rl.verifiers.math.tree.brackets import Brackets
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import Based, Call, Node, Number, Product, Sequence, Symbol, Words
 from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
+from hero_rl.verifiers.math.tree.spelled_sets import spelled_set
 from hero_rl.verifiers.math.tree.tokens import Unreadable
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, NUMBER_WORDS, QUALIFIERS, SETS_IN_WORDS
 
@@ -35,10 +36,27 @@ class Names(Brackets):
     def based(self, digits: str) -> Node:
         """Digits with the base that follows them."""
         self.take()
-        base = self.script()
+        base = self.base()
         if not isinstance(base, Number) or not is_whole(base) or not 2 <= base.value <= 36:
             raise Unreadable("no base")
         return Based(digits.lstrip("0") or "0", int(base.value))
+
+    def base(self) -> Node:
+        """What stands as a base: 5, {5}, (5), five, "base 5"."""
+        if not self.at("{"):
+            return self.script()
+        place = self.position
+        self.take()
+        while self.here.kind == "word" and self.here.text.lower() in ("base", "five", *NUMBER_WORDS):
+            word = self.take().text.lower()
+            if word in NUMBER_WORDS and self.accept("}"):
+                return Number(Fraction(NUMBER_WORDS[word]))
+        if self.here.kind == "number":
+            node = self.numeral()
+            self.expect("}")
+            return node
+        self.position = place
+        return self.script()
 
     def named(self, name: str) -> Node:
         """A variable with its subscript, or an unknown function with its arguments."""
@@ -46,7 +64,9 @@ class Names(Brackets):
             return self.subscripted(name)
         if name in ("e", "i"):
             return Symbol(name)
-        if self.at("(") and name in _FUNCTION_LETTERS:
+        if self.at("(") and (
+            name in _FUNCTION_LETTERS or (name == "C" and self.ahead().kind == "number" and self.ahead(2).text == ",")
+        ):
             return self.call(name)
         if self.at("(") and name.isalpha() and self.is_label_call():
             return self.call(name)
@@ -56,6 +76,8 @@ class Names(Brackets):
         """An unknown function at its arguments."""
         arguments = self.bracketed()
         items = arguments.items if isinstance(arguments, Sequence) and arguments.kind == "tuple" else (arguments,)
+        if name in ("C", "P") and len(items) == 2 and all(is_whole(item) for item in items):
+            return Call("binomial" if name == "C" else "permutations", items)
         return Call(name, items)
 
     def is_label_call(self) -> bool:
@@ -107,16 +129,31 @@ class Names(Brackets):
             raise Unreadable("words that are none")
         if text in NUMBER_WORDS:
             return Number(Fraction(NUMBER_WORDS[text]))
-        return Symbol(SETS_IN_WORDS[text]) if text in SETS_IN_WORDS else Words(text)
+        if text in SETS_IN_WORDS:
+            return Symbol(SETS_IN_WORDS[text])
+        if text.removeprefix("all ") in ("prime numbers", "primes", "prime"):
+            return Words("prime numbers")
+        spelled = spelled_set(text)
+        return spelled.node() if spelled else Words(text)
 
     def number_set(self, name: str) -> Node:
         """R, R^+, R_{>0} and the like; only the plain ones and the positive and negative reals have a meaning here."""
         if self.accept("^"):
             sign = self.script_sign()
             return Symbol(f"{name}{sign}")
-        if self.at("_"):
-            raise Unreadable("a part of a number set")
-        return Symbol(name)
+        return Symbol(name + self.part_of_set()) if self.accept("_") else Symbol(name)
+
+    def part_of_set(self) -> str:
+        """The sign of the positive, negative, non-negative or non-zero numbers of a set: `_{>0}`, `_{+}`."""
+        braced = self.accept("{")
+        sign = self.take().text
+        if sign in ("+", "-") or (self.here.kind == "number" and self.take().text == "0"):
+            found = {"+": "+", "-": "-", ">": "+", "<": "-", ">=": "0", "ge": "0", "!=": "*", "ne": "*"}.get(sign)
+            if found is not None:
+                if braced:
+                    self.expect("}")
+                return found
+        raise Unreadable("a part of a number set")
 
     def script_sign(self) -> str:
         """The sign of R^+."""

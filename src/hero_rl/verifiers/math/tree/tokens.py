@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hero_rl.verifiers.math.tree.functions import FUNCTIONS
+from hero_rl.verifiers.math.tree.functions import FUNCTIONS, SYNONYMS
 from hero_rl.verifiers.math.tree.units import is_unit
 
 __all__ = ["Token", "Unreadable", "tokenize"]
@@ -60,6 +60,7 @@ _PATTERN = re.compile(
     r"|(?P<scientific>\d+(?:\.\d+[eE][-+]?|[eE]\+?|E-)\d+(?![\d.])|(?<![\w)}\]+*/-])\d+e-\d+(?=\s*(?:$|[,)]|\\text|\\mathrm)))"
     r"|(?P<thousands>[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d+)?)"
     r"|(?P<number>\d+\.\d+|\d+\.(?![\w\\.])|\.\d+|\d+)"
+    r"|(?P<ellipsis>\.{3,}|…)"
     r"|(?P<command>\\[A-Za-z]+|\\[{}|\\&%#_])"
     r"|(?P<letters>[A-Za-z]+)"
     r"|(?P<sign><=|>=|!=|:=|\*\*|[-+*/^_()\[\]{}|,;:=<>!'&%.?\"@#`])"
@@ -112,6 +113,8 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
             tokens.append(Token("number", re.sub(r"\\\w+\s*\{?(\d+)\}?", r"(\1)", found), spaced=spaced))
         elif kind == "command":
             position = _command(found[1:], text, position, tokens, spaced)
+        elif kind == "ellipsis":
+            tokens.append(Token("command", "ldots", spaced=spaced))
         elif kind == "letters":
             tokens += _letters(found, spaced)
         elif found == "!=" and not spaced and tokens and (tokens[-1].kind == "number" or tokens[-1].text == ")"):
@@ -137,8 +140,9 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
         match = _BRACED.match(text, position)
         if match is None:
             raise Unreadable(f"\\{name} without its text")
-        if name in ("operatorname", "mathrm") and match[1].strip() in FUNCTIONS:
-            tokens.append(Token("command", match[1].strip(), spaced=spaced))
+        word = SYNONYMS.get(match[1].strip(), match[1].strip())
+        if name in ("operatorname", "mathrm") and word in FUNCTIONS:
+            tokens.append(Token("command", word, spaced=spaced))
         else:
             _prose(match[1], tokens)
         return match.end()

@@ -111,9 +111,26 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
+_FACTOR = re.compile(r"(?P<sign>[/. ]?)(?P<name>[^/. ^]+)(?:\^(?P<power>-?\d+))?")
+_FULL_NAMES = {"celsius": "C", "fahrenheit": "F", "ohm": "Omega"}
+
+
+def _powers(name: str) -> dict[str, int]:
+    """The powers of the units in a name: m/s^2, m s^-2 and m.s^-2 are one.
+
+    Safe: every unit counts with its power, and none is turned into another.
+    """
+    powers: dict[str, int] = {}
+    for factor in _FACTOR.finditer(name):
+        unit = _FULL_NAMES.get(factor["name"], factor["name"])
+        power = int(factor["power"] or 1)
+        powers[unit] = powers.get(unit, 0) + (-power if factor["sign"] == "/" else power)
+    return powers
+
+
 def same_unit(one: str, other: str) -> bool:
     """Whether two units are one; "unit" stands for any of its power."""
-    if one == other:
+    if one == other or _powers(one) == _powers(other):
         return True
     (name, _, power), (other_name, _, other_power) = one.partition("^"), other.partition("^")
     return power == other_power and "unit" in (name, other_name)

@@ -28,13 +28,21 @@ omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
 """
 GREEK = frozenset(_GREEK_LETTERS.split())
 NUMBER_SETS = {"reals", "integers", "naturals", "rationals", "complexes"}
-QUALIFIERS = frozenset({"for", "where", "with", "respectively"})
+QUALIFIERS = frozenset({"for", "where", "with", "respectively", "if", "when", "whenever"})
 CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
 MARKS = frozenset({"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"})
 _TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
 NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWELVE.split())}
+_INFINITE = """
+infinity; infinite; infinitely many; infinitely many solutions; infinite solutions; infinite number; infinite number of
+solutions; there are infinitely many; there are infinitely many solutions; infinite number of such numbers
+"""
+_NONE = """
+no solution; no solutions; no real solution; no real solutions; no integer solutions; no such number; no such numbers;
+no such integers; no such function; no such functions; no such pairs; no roots; no real roots; none; empty set;
+there are no solutions; there is no solution; there are none; there are no such numbers; does not have solutions
+"""
 SETS_IN_WORDS = {
-    "infinity": "infinity",
-    **dict.fromkeys(["all real numbers", "all reals", "all real number"], "reals"),
-    **dict.fromkeys(["no solution", "no solutions", "no real solution", "no real solutions", "empty set"], "empty"),
+    **{" ".join(phrase.split()): "infinity" for phrase in _INFINITE.split(";")},
+    **{" ".join(phrase.split()): "empty" for phrase in _NONE.split(";")},
 }

@@ -16,9 +16,18 @@ from functools import lru_cache
 
 from hero_rl.verifiers.math.tree.formulas import Call, Node, Number, Power, Repeated, Symbol, symbols, walk
 from hero_rl.verifiers.math.tree.functions import INTEGER_FUNCTIONS
-from hero_rl.verifiers.math.values.evaluation import Point, TooLarge, Undefined, Value, divide, evaluate, same_value
+from hero_rl.verifiers.math.values.evaluation import (
+    Point,
+    TooLarge,
+    Undefined,
+    Value,
+    as_fraction,
+    divide,
+    evaluate,
+    same_value,
+)
 
-__all__ = ["constant_ratio", "constant_value", "same_formula"]
+__all__ = ["constant_ratio", "constant_value", "same_formula", "same_sign"]
 
 _ENOUGH = 4
 """Points at which both formulas must be defined, and agree."""
@@ -77,6 +86,19 @@ def constant_ratio(one: Node, other: Node) -> bool:
             return False
         ratio, seen = quotient, seen + 1
     return seen >= _ENOUGH
+
+
+def same_sign(one: Node, other: Node) -> bool:
+    """Whether two formulas in a constant ratio have one sign, at the first point at which both have a real one."""
+    names = tuple(sorted(symbols(one) | symbols(other)))
+    for point in _points(names, False, False, None):
+        try:
+            left, right = as_fraction(_value(one, point)), as_fraction(_value(other, point))
+        except (Undefined, TooLarge):
+            continue
+        if left and right:
+            return (left > 0) == (right > 0)
+    return False
 
 
 def _agree(one: Node, other: Node, log_base: Fraction | None) -> bool:
@@ -242,6 +264,8 @@ _PRIME = 10_007
 _RANGES = (
     *((0, 1), None, (-3, 0), (1, 4), (100, 2_000), None, (-2_000, -100), (2, 9), (0, 1), None, (-3, 3), (0, 1)),
     *((0, 1), None, (-1, 1), (-1, 0), (0, 1), (10_000, 1_000_000)),
+    # Only reached by formulas that are seldom defined, as a root of b^2 - 4ac is.
+    *((-9, 9), (0, 1), (1, 4), (-3, 3)) * 5,
 )
 
 

@@ -371,6 +371,19 @@ def _factorial(point: Point, value: Value) -> Value:
     return Fraction(math.factorial(_small_whole(value)))
 
 
+def _double_factorial(point: Point, value: Value) -> Value:
+    return Fraction(math.prod(range(_small_whole(value), 0, -2)))
+
+
+def _permutations(point: Point, above: Value, below: Value) -> Value:
+    return Fraction(math.perm(_small_whole(above), _small_whole(below)))
+
+
+def _sign(point: Point, value: Value) -> Value:
+    real = _real(value)
+    return Fraction((real > 0) - (real < 0))
+
+
 def _binomial(point: Point, above: Value, below: Value) -> Value:
     return Fraction(math.comb(_small_whole(above), _small_whole(below)))
 
@@ -443,6 +456,10 @@ def _real_function(name: str) -> Callable[..., Value]:
     return call
 
 
+def _one_over(function: Callable[..., Value]) -> Callable[..., Value]:
+    return lambda point, value: divide(Fraction(1), function(point, value))
+
+
 def _largest(point: Point, *values: Value) -> Value:
     return max(values, key=_exact)
 
@@ -471,9 +488,14 @@ _MPMATH = {
 
 _FUNCTIONS: dict[tuple[str, int], Callable[..., Value]] = {
     **{(name, 1): _real_function(theirs) for name, theirs in _MPMATH.items()},
+    ("sech", 1): _one_over(_real_function("cosh")),
+    ("csch", 1): _one_over(_real_function("sinh")),
     ("root", 2): _root,
     ("abs", 1): _absolute,
     ("factorial", 1): _factorial,
+    ("double factorial", 1): _double_factorial,
+    ("permutations", 2): _permutations,
+    ("sgn", 1): _sign,
     ("binomial", 2): _binomial,
     ("floor", 1): _floor,
     ("ceil", 1): _ceil,

@@ -1,0 +1,125 @@
+"""What a TRL script gets wrong is said when the trainer is made, before any model loads."""
+
+import math
+
+import pytest
+from datasets import Dataset
+from parts import LoudnessModel, ParityVerifier, completions_at, config, prompts, trainer
+
+from hero_rl.errors import ConfigError, DataError
+from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.rules import Hero, VerifierOnly
+from hero_rl.trainers.trl import HeroGRPOTrainer
+from hero_rl.verifiers import MathVerifier
+
+
+def make(tmp_path, rows, **changes):
+    """A trainer whose model does not exist: what is refused is refused before that would matter."""
+    parts = {"verifier": ParityVerifier(), "reward_model": LoudnessModel(), "eval_dataset": None} | changes
+    return HeroGRPOTrainer(
+        model="no/such/model",
+        args=config(output_dir=str(tmp_path)),
+        train_dataset=Dataset.from_list(rows) if isinstance(rows, list) else rows,
+        **parts,
+    )
+
+
+def asked(*answers):
+    return [{"prompt": f"question {n}", "answer": answer} for n, answer in enumerate(answers)]
+
+
+@pytest.mark.parametrize("missing", [None, "", "  "])
+def test_one_row_of_sixty_four_without_an_answer(tmp_path, missing):
+    rows = asked(*map(str, range(64)))
+    rows[41]["answer"] = missing
+    with pytest.raises(DataError, match=r"train_dataset\[41\]: 'answer' holds no answer.*dataset\.filter"):
+        make(tmp_path, rows)
+    with pytest.raises(DataError, match=r"eval_dataset\['hard'\]\[41\]: 'answer' holds no answer"):
+        make(tmp_path, prompts(4), eval_dataset={"hard": Dataset.from_list(rows)})
+
+
+@pytest.mark.parametrize("answer", [True, {"target": "4"}, [["4"]], math.inf])
+def test_an_answer_that_nothing_can_be_compared_with(tmp_path, answer):
+    with pytest.raises(DataError, match=r"train_dataset\[0\]: 'answer' must be text, a number"):
+        make(tmp_path, asked(answer))
+
+
+def test_a_stream_is_looked_into(tmp_path):
+    rows = Dataset.from_list(asked("1", "2", None)).to_iterable_dataset()
+    with pytest.raises(DataError, match=r"train_dataset\[2\]: 'answer' holds no answer"):
+        make(tmp_path, rows)
+
+
+def test_a_dataset_without_prompts_or_rows(tmp_path):
+    with pytest.raises(DataError, match="train_dataset has no column 'prompt'"):
+        make(tmp_path, [{"question": "1 + 1 =", "answer": "2"}])
+    with pytest.raises(DataError, match="eval_dataset has no rows"):
+        make(tmp_path, prompts(4), eval_dataset=prompts(4).select([]))
+
+
+@pytest.mark.parametrize("as_answer", [int, float, str, lambda n: [n], lambda n: [str(n), f"{n}.0"]])
+def test_numbers_and_alternatives_are_references(policy, tmp_path, as_answer):
+    rows = Dataset.from_list([{"prompt": f"{n} plus {n} is", "answer": as_answer(2 * n)} for n in range(6)])
+    run = HeroGRPOTrainer(
+        model=str(policy),
+        verifier=MathVerifier(),
+        reward_model=LoudnessModel(),
+        args=config(output_dir=str(tmp_path), max_steps=1),
+        train_dataset=rows,
+    )
+    run.train()
+    assert completions_at(tmp_path, 1)["verifier"].notna().all()
+
+
+def dead(tokenizer):
+    return RemoteRewardModelConfig(urls="http://127.0.0.1:9", tokenizer=str(tokenizer), retries=0, seconds=5)
+
+
+@pytest.mark.parametrize("how", ["loaded", "settings", "behind a cache"])
+def test_a_server_that_does_not_answer(tiny, tmp_path, how):
+    server = dead(tiny[1])
+    reward_model = {
+        "loaded": server.load,
+        "settings": lambda: server,
+        "behind a cache": lambda: CachedRewardModelConfig(path=str(tmp_path / "scores.sqlite"), inner=server),
+    }[how]()
+    with pytest.raises(ConfigError, match=r"the reward model at http://127\.0\.0\.1:9 does not answer"):
+        make(tmp_path, prompts(4), reward_model=reward_model)
+
+
+def test_a_url_alone_says_what_more_is_needed(tmp_path):
+    with pytest.raises(ConfigError, match=r'RemoteRewardModelConfig\(urls="http://localhost:8000", tokenizer='):
+        make(tmp_path, prompts(4), reward_model="http://localhost:8000")
+
+
+def test_missing_scores_are_an_alarm_that_can_end_the_run(policy, tmp_path):
+    run = trainer(
+        policy, tmp_path, Hero(), reward_model=LoudnessModel(missing=1), max_steps=8, stop_on_alarm=["missing"]
+    )
+    run.train()
+    assert run.state.global_step < 8
+    assert run.state.log_history[run.state.global_step - 1]["hero/alarm/missing"] == 1
+
+
+def test_without_a_reward_model_no_score_is_missing(policy, tmp_path):
+    run = HeroGRPOTrainer(
+        model=str(policy),
+        verifier=ParityVerifier(),
+        rule=VerifierOnly(),
+        args=config(output_dir=str(tmp_path), max_steps=4),
+        train_dataset=prompts(6),
+    )
+    run.train()
+    assert not any(row.get("hero/alarm/missing") for row in run.state.log_history)
+
+
+def test_references_that_the_verifier_cannot_read_are_told_before_a_model_loads(tmp_path, caplog):
+    rows = asked(*["see the figure on page 3, and explain"] * 3, "7")
+    with pytest.raises(OSError):  # the model, which does not exist: the warning comes before it
+        make(tmp_path, rows, verifier=MathVerifier())
+    assert "train_dataset: " in caplog.text and "cannot be read by the verifier" in caplog.text
+    assert "see the figure" in caplog.text
+    caplog.clear()
+    with pytest.raises(OSError):
+        make(tmp_path, asked("so 3 + 4 = <<3+4=7>>7\n#### 7", "8"), verifier=MathVerifier())
+    assert "cannot be read" not in caplog.text  # GSM8K's answers as published

@@ -1,0 +1,90 @@
+"""References before a run: as text, and judged by themselves."""
+
+import math
+
+import pytest
+
+from hero_rl.verifiers import (
+    Cascade,
+    ExactVerifier,
+    MathVerifier,
+    Reason,
+    Supervised,
+    Verdict,
+    check_references,
+    reference_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("72", "72"),
+        (72, "72"),
+        (-3, "-3"),
+        (0.5, "0.5"),
+        (True, "true"),
+        (["7", "seven"], '["7", "seven"]'),
+        ([1, 2], "[1, 2]"),
+        ({"ground_truth": "3", "style": "rule"}, "3"),
+        ({"answer": {"ground_truth": 5}}, "5"),
+        ({"value": "é"}, '{"value": "é"}'),
+    ],
+)
+def test_a_reference_as_text(value, text):
+    assert reference_text(value) == text
+
+
+@pytest.mark.parametrize("value", [None, b"7", object()])
+def test_what_is_no_reference_is_refused(value):
+    with pytest.raises(TypeError, match=type(value).__name__):
+        reference_text(value)
+
+
+READABLE = ["72", r"\frac{1}{2}", 5, r"x = \boxed{3}", "(1, 2)"]
+UNREADABLE = ["", "see the figure on page 3, part (b) of the text; it is left to the reader", None]
+
+
+def test_what_cannot_be_read_is_found_and_named():
+    found = check_references([*READABLE, *UNREADABLE, *READABLE], MathVerifier())
+    assert found.checked == len(READABLE) + 2  # None and the blank one are the same
+    assert found.unreadable == ("", UNREADABLE[1])
+    assert found.share == pytest.approx(2 / 7)
+    assert "28.6% of 7" in str(found) and "see the figure" in str(found) and "verifier.type" in str(found)
+
+
+def test_all_is_well():
+    found = check_references(READABLE, MathVerifier())
+    assert (found.share, found.unreadable) == (0, ()) and "all of 5" in str(found)
+    assert check_references([], MathVerifier()).share == 0
+
+
+def test_supervised_says_the_same():
+    with Supervised(MathVerifier(), workers=1) as supervised:
+        assert check_references([*READABLE, *UNREADABLE], supervised) == check_references(
+            [*READABLE, *UNREADABLE], MathVerifier()
+        )
+
+
+def test_a_sample_is_spread_over_all():
+    found = check_references([*range(100), *([""] * 5)], MathVerifier(), most=10)
+    assert found.checked == 10
+    assert check_references([*["1"] * 50, ""], MathVerifier(), most=10).unreadable == ("",)
+
+
+class NeverRight:
+    def verify(self, reference, completion):
+        return Verdict.of(Reason.MISMATCH)
+
+
+def test_a_reference_that_is_wrong_by_itself_counts():
+    assert check_references(["1", "2"], NeverRight()).share == 1
+
+
+def test_where_a_judge_decides_nothing_is_asked():
+    class Judge:
+        def verify(self, reference, completion):
+            raise AssertionError
+
+    found = check_references(["1", ""], Cascade(ExactVerifier(), Judge()))
+    assert (found.checked, found.share) == (0, 0) and not math.isnan(found.share)
