@@ -35,7 +35,7 @@ def main() -> None:
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder), steps=8)
-        outcomes = [*kills(run, 20), torn_files(run, list(TORN)), full_disks(run, 6), two_writers(run, 4)]
+        outcomes = [*kills(run, 20), torn_files(run, list(TORN)), full_disks(run, 3), two_writers(run, 4)]
     rows = [
         f"| {each.fault} | {each.tried} | {each.survived} | {'; '.join(each.lost) or 'nothing'} |" for each in outcomes
     ]

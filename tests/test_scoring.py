@@ -43,8 +43,11 @@ class Returns:
 
 
 class Raises:
+    def __init__(self, on=("bad",)):
+        self.on = on
+
     def verify(self, reference, completion):
-        if completion == "bad":
+        if completion in self.on:
             raise RuntimeError("broken")
         return Verdict.of(Reason.MATCHED_EXACTLY)
 
@@ -153,13 +156,15 @@ def test_messages_are_concatenated_as_they_are():
     assert judge.seen == [[*prompt, picture, {"role": "assistant", "content": "a"}]]
 
 
-def test_a_verifier_that_raises_abstains_for_its_row_and_is_logged_once(caplog):
-    scorer = Scorer(Raises())
+@pytest.mark.parametrize(("broken", "reason"), [("bad", Reason.UNREADABLE_ANSWER), ("bad r", Reason.CRASHED)])
+def test_a_verifier_that_raises_is_tried_on_the_reference_and_logged_once(caplog, broken, reason):
+    """One that can judge the reference raises of the answer's doing; one that cannot is broken itself."""
+    scorer = Scorer(Raises(broken.split()))
     for _ in range(2):
         scored = scorer.score(["p"] * 3, ["good", "bad", "bad"], ["r"] * 3)
-        assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.CRASHED, Reason.CRASHED]
-        assert scored.verdict.isnan().tolist() == [False, True, True]
-        assert (scored.counters["verifier/crashed"], scored.counters["verifier/abstained"]) == (2.0, 2.0)
+        assert scored.reasons == [Reason.MATCHED_EXACTLY, reason, reason]
+        crashes = 2.0 * (reason is Reason.CRASHED)
+        assert (scored.counters["verifier/crashed"], scored.counters["verifier/abstained"]) == (crashes, crashes)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "broken" in caplog.text
 
@@ -204,7 +209,8 @@ def test_signals_are_what_was_said_with_the_groups(group):
     scored = Scorer(ExactVerifier(), Lengths()).score(["p"] * 3, ["a", "bb", ""], ["a", "a", ""])
     signals = scored.signals(group)
     torch.testing.assert_close(signals.verdict, torch.tensor([1.0, 0.0, math.nan]), equal_nan=True)
-    assert signals.score.tolist() == [1.0, 2.0, 0.0]
+    assert signals.score.tolist()[:2] == [1.0, 2.0]
+    assert signals.empty.tolist() == [False, False, True]
     assert signals.group.tolist() == [7, -1, 7]
 
 

@@ -94,24 +94,26 @@ def dump(run: Path, step: int) -> list[dict[str, Any]]:
     return [row for row in rows if row["reason"] is not None]
 
 
-def local_scores(rows: Sequence[Mapping[str, Any]], reward_model: Path) -> torch.Tensor:
-    """What the reward model in this process says of dumped rollouts."""
+def scores_apart(rows: Sequence[Mapping[str, Any]], reward_model: Path) -> float:
+    """How far the scores of a dump are from those of the reward model in this process, in logits at most."""
+    rows = [row for row in rows if row["output"].strip()]  # an empty one is not scored
     conversations = [
         [{"role": "user", "content": _prompt(row["input"])}, {"role": "assistant", "content": row["output"]}]
         for row in rows
     ]
-    return LocalRewardModelConfig(path=str(reward_model), dtype="float32").load().score(conversations)
+    expected = LocalRewardModelConfig(path=str(reward_model), dtype="float32").load().score(conversations)
+    return (column(rows, "rm_score") - expected).abs().max().item()
 
 
 def recomputed(rows: Sequence[Mapping[str, Any]], state: HeroState) -> tuple[Shaped, HeroState]:
     """The rule's own result for a dumped batch."""
     uids = [row["uid"].rsplit("_", 2)[0] for row in rows]
-
-    def column(name: str) -> torch.Tensor:
-        return torch.tensor([float("nan") if row[name] is None else row[name] for row in rows], dtype=torch.float64)
-
     groups = torch.tensor([uids.index(uid) for uid in uids])
-    return Hero().update(Signals(column("verdict"), column("rm_score"), groups), state)
+    empty = torch.tensor(
+        [not row["output"].strip() for row in rows]
+    )  # the policy's own doing, which the dump shows as null
+    score = column(rows, "rm_score").masked_fill(empty, -torch.inf)
+    return Hero().update(Signals(column(rows, "verdict"), score, groups), state)
 
 
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> torch.Tensor:

@@ -403,13 +403,15 @@ def test_the_template_tells_whether_a_completion_begins_in_a_thought(policy, tmp
     tokenizer.chat_template = "{{ messages[-1]['content'] }}" + ending
     asked = [{"prompt": [{"role": "user", "content": f"{n} plus {n}?"}], "answer": str(2 * n)} for n in range(4)]
     heard = Heard()
-    HeroGRPOTrainer(
+    run = HeroGRPOTrainer(
         model=str(policy),
         verifier=heard,
         rule=VerifierOnly(),
         args=config(output_dir=str(tmp_path), max_steps=1),
         train_dataset=Dataset.from_list(asked),
         processing_class=tokenizer,
-    ).train()
+    )
+    heard.completions.clear()  # the references are judged by themselves when the trainer is made
+    run.train()
     assert heard.completions
     assert all(text.startswith("<think>") is began for text in heard.completions)

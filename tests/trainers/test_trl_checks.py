@@ -111,3 +111,15 @@ def test_without_a_reward_model_no_score_is_missing(policy, tmp_path):
     )
     run.train()
     assert not any(row.get("hero/alarm/missing") for row in run.state.log_history)
+
+
+def test_references_that_the_verifier_cannot_read_are_told_before_a_model_loads(tmp_path, caplog):
+    rows = asked(*["see the figure on page 3, and explain"] * 3, "7")
+    with pytest.raises(OSError):  # the model, which does not exist: the warning comes before it
+        make(tmp_path, rows, verifier=MathVerifier())
+    assert "train_dataset: " in caplog.text and "cannot be read by the verifier" in caplog.text
+    assert "see the figure" in caplog.text
+    caplog.clear()
+    with pytest.raises(OSError):
+        make(tmp_path, asked("so 3 + 4 = <<3+4=7>>7\n#### 7", "8"), verifier=MathVerifier())
+    assert "cannot be read" not in caplog.text  # GSM8K's answers as published

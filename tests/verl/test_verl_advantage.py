@@ -176,7 +176,7 @@ def test_what_can_never_work_ends_the_run_and_says_so(anew, queue):
 
 
 def test_the_estimator_alone_says_which_trainer_it_needs():
-    with pytest.raises(ConfigError, match="hero_sync"):
+    with pytest.raises(ConfigError, match="trainer_mode=hero_"):
         hero_advantage(torch.zeros(2, 3), torch.ones(2, 3))
 
 

@@ -71,6 +71,20 @@ def test_the_page_s_command_is_what_verl_and_hero_take(own):
     assert (settings.reward_model is not None) == own
 
 
+@pytest.mark.parametrize("mode", ["sync", "colocate_async", "separate_async"])
+def test_each_of_verl_s_trainers_has_one_of_hero_s(config, mode):
+    from verl.trainer.ppo.v1 import get_trainer_cls
+
+    import hero_rl.trainers.verl.plugin  # noqa: F401
+
+    assert issubclass(get_trainer_cls(f"hero_{mode}"), get_trainer_cls(mode))
+    one = config(**{"trainer.v1.trainer_mode": f"hero_{mode}"})
+    check_settings(one, read_settings(one))
+    plain_one = config(**{"trainer.v1.trainer_mode": mode})
+    with pytest.raises(ConfigError, match=f"trainer.v1.trainer_mode: {mode} hands .* set it to hero_{mode}$"):
+        check_settings(plain_one, read_settings(plain_one))
+
+
 @pytest.mark.parametrize("old", [False, True])
 def test_a_trl_that_verl_s_actor_cannot_be_beside(config, tmp_path, monkeypatch, old):
     (tmp_path / "trl" / "experimental" / ("ppo" if old else "kto")).mkdir(parents=True)

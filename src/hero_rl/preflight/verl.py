@@ -16,6 +16,8 @@ from hero_rl.rules import Rule
 
 __all__ = ["Finding", "NestedSettings", "verl_findings"]
 
+_OF_VERL = ("sync", "colocate_async", "separate_async")
+_MODES = tuple(f"hero_{mode}" for mode in _OF_VERL)
 _GROUP_RELATIVE = ("grpo", "grpo_vectorized", "grpo_passk", "rloo", "rloo_vectorized")
 
 
@@ -72,9 +74,11 @@ def _on_the_trainer(settings: NestedSettings) -> Iterator[Finding]:
     if not settings.get("trainer.use_v1", True):
         yield Finding("error", "trainer.use_v1", "HERO works in verl's v1 trainer alone: set it to true")
     mode = settings.get("trainer.v1.trainer_mode", "sync")
-    if mode != "hero_sync":
+    if mode not in _MODES:
         yield Finding(
-            "error", "trainer.v1.trainer_mode", f"{mode} hands no verdicts and scores to any rule: set it to hero_sync"
+            "error",
+            "trainer.v1.trainer_mode",
+            f"{mode} hands no verdicts and scores to any rule: set it to hero_{mode if mode in _OF_VERL else 'sync'}",
         )
     if settings.get("critic.enable", False):
         yield Finding("warning", "critic.enable", "HERO's advantages do not come from a critic, which would train idly")

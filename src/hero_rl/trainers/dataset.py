@@ -7,14 +7,19 @@ Of a stream the first rows alone are read; the rest is checked as it comes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from hero_rl.errors import DataError
+from hero_rl.errors import DataError, HeroError
 from hero_rl.files.rows import Reference, as_reference, field, outermost, short
+from hero_rl.verifiers import BatchVerifier, Verifier
+from hero_rl.verifiers.references import check_references
 
-__all__ = ["check_datasets", "reference_of"]
+__all__ = ["check_datasets", "reference_of", "warn_of_unreadable"]
+
+_log = logging.getLogger(__name__)
 
 _OF_A_STREAM = 64  # rows
 
@@ -37,6 +42,21 @@ def check_datasets(train: Any, evaluation: Any, column: str, domain: str | None 
     if not several:
         named["eval_dataset"] = evaluation
     return {name: _references(name, dataset, column, domain) for name, dataset in named.items() if dataset is not None}
+
+
+def warn_of_unreadable(references: dict[str, list[Reference]], verifier: Verifier | BatchVerifier) -> None:
+    """Log, of each dataset, the share of a sample of its references that the verifier cannot read, and what to do."""
+    for name, several in references.items():
+        texts = [one if isinstance(one, str) else one[0] for one in several]
+        try:
+            check = check_references(texts, verifier)
+        except HeroError:
+            raise
+        except Exception:  # in training, such a row abstains and is counted
+            _log.exception("%s: the verifier raised on a reference", name)
+            continue
+        if check.unreadable:
+            _log.warning("%s: %s", name, check)
 
 
 def reference_of(row: dict[str, Any], column: str, place: str) -> Reference:

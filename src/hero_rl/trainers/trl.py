@@ -48,7 +48,7 @@ from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.auditing import Auditor, auditor_for
-from hero_rl.trainers.dataset import check_datasets, reference_of
+from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable
 from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
@@ -180,7 +180,8 @@ class HeroMixin(ExactResume):
             raise TypeError(f"{type(self).__name__} takes verifier and reward_model in place of reward_funcs")
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
-        check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column)
+        references = check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column)
+        warn_of_unreadable(references, verifier)
         self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model))
         self.auditor = auditor_for(self.rule, auditor)
         self.rule_state = self.rule.init()

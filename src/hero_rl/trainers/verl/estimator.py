@@ -72,11 +72,11 @@ def hero_advantage(
     the rewards is added as GRPO has it: centred within its group.
 
     Raises:
-        ConfigError: the trainer is not `hero_sync`.
+        ConfigError: the trainer is none of hero-rl's.
     """
     batch = _handed.get()
     if batch is None:
-        raise ConfigError("algorithm.adv_estimator=hero gets its signals from trainer.v1.trainer_mode=hero_sync alone")
+        raise ConfigError("algorithm.adv_estimator=hero gets its signals from trainer.v1.trainer_mode=hero_*")
     batch.shaped, batch.after = batch.rule.update(batch.sessions.signals, batch.state)
     advantage = batch.shaped.advantage
     if config is not None and config.get("use_kl_in_reward", False):

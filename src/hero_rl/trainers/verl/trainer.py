@@ -1,4 +1,11 @@
-"""verl's synchronous trainer with a combination rule: `trainer.v1.trainer_mode=hero_sync`.
+"""verl's trainers with a combination rule: `trainer.v1.trainer_mode=hero_sync`, or an asynchronous one.
+
+    hero_sync             generation, then an update, in turn
+    hero_colocate_async   both on the same GPUs; rollouts that were not finished go on with the next weights
+    hero_separate_async   on GPUs of their own, at the same time
+
+A rollout of an asynchronous run may be of older weights, or of several; its verdict, its score and its group are its
+own, so that nothing here differs: groups are told apart by verl's `uid`, whatever batch they end in.
 
 Generation, the KL penalty, rollout correction, the loss, logging and checkpoints are verl's own
 (`verl/trainer/ppo/v1/trainer_base.py`). `_compute_advantage` reads what the reward manager said of each rollout and
@@ -13,11 +20,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import transfer_queue as tq
 from omegaconf import DictConfig, open_dict
-from verl.trainer.ppo.v1.trainer_base import register_trainer
+from verl.trainer.ppo.v1.trainer_base import PPOTrainer, register_trainer
+from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
+from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
 from hero_rl.errors import AlarmError, ConfigError
@@ -35,24 +44,27 @@ from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.sessions import Sessions, sessions_of
 from hero_rl.trainers.verl.settings import read_settings
 
-__all__ = ["NAME", "HeroSyncTrainer"]
+__all__ = ["HeroColocateAsyncTrainer", "HeroSeparateAsyncTrainer", "HeroSyncTrainer"]
 
-NAME = "hero_sync"
-"""Of the trainer in `trainer.v1.trainer_mode`."""
+_Trainer = PPOTrainer if TYPE_CHECKING else object
 
 
-@register_trainer(NAME)
-class HeroSyncTrainer(PPOTrainerSync):
-    """verl's `PPOTrainerSync` with a combination rule.
+class _HeroMixin(_Trainer):
+    """A combination rule for one of verl's trainers, which stands behind it in the bases.
 
     Args:
         config: verl's configuration with the block `hero`, see `HeroSettings`. `trainer.v1.trainer_mode` becomes
-            `sync` in it, a word that verl's base class compares with in a dozen places.
+            verl's own word in it, which its base class compares with in a dozen places.
+
+    Attributes:
+        mode: that word.
 
     Raises:
         ConfigError: settings, Ray's workers or the reward model's endpoint are not fit for HERO; before any GPU is
             taken.
     """
+
+    mode: ClassVar[str]
 
     def __init__(self, config: DictConfig) -> None:
         self.hero = read_settings(config)
@@ -65,7 +77,7 @@ class HeroSyncTrainer(PPOTrainerSync):
         self._window = UnscorableWindow(self.hero.max_unscorable)
         self._columns: dict[str, dict[str, Any]] = {}
         with open_dict(config):
-            config.trainer.v1.trainer_mode = "sync"
+            config.trainer.v1.trainer_mode = self.mode
         super().__init__(config)
 
     def on_init_end(self) -> None:
@@ -83,7 +95,9 @@ class HeroSyncTrainer(PPOTrainerSync):
         if handed.shaped is None or handed.after is None:
             raise ConfigError("algorithm.adv_estimator: verl did not ask the estimator `hero` for advantages")
         metrics.update(self._metrics_of(sessions, handed.shaped, handed.after))
-        self._columns = described(batch.keys, sessions, handed.shaped)
+        if self.local_trigger_step == 0:  # the first of the updates that are dumped together
+            self._columns = {}
+        self._columns |= described(batch.keys, sessions, handed.shaped)
         lost = int(handed.shaped.reward.isnan().sum())
         reasons = dict(Counter(facts.get("reason") for facts in sessions.facts))
         self._window.add(lost, len(sessions.facts), f"verifier's reasons in the last batch: {reasons}")
@@ -140,3 +154,27 @@ class HeroSyncTrainer(PPOTrainerSync):
     def _dump_generations(self, *, reward_extra_infos_dict: Any, **arguments: Any) -> None:
         more = columns_of(reward_extra_infos_dict["uid"], self._columns)
         super()._dump_generations(reward_extra_infos_dict=reward_extra_infos_dict | more, **arguments)
+
+
+@register_trainer("hero_sync")
+class HeroSyncTrainer(_HeroMixin, PPOTrainerSync):
+    """verl's `PPOTrainerSync` with a combination rule; see `_HeroMixin`."""
+
+    mode = "sync"
+
+
+@register_trainer("hero_colocate_async")
+class HeroColocateAsyncTrainer(_HeroMixin, PPOTrainerColocateAsync):
+    """verl's `PPOTrainerColocateAsync` with a combination rule; see `_HeroMixin`."""
+
+    mode = "colocate_async"
+
+
+@register_trainer("hero_separate_async")
+class HeroSeparateAsyncTrainer(_HeroMixin, PPOTrainerSeparateAsync):
+    """verl's `PPOTrainerSeparateAsync` with a combination rule; see `_HeroMixin`.
+
+    The rule sees a mini-batch at a time, as verl's own advantages do there; `sigma_bar` moves with each.
+    """
+
+    mode = "separate_async"

@@ -36,7 +36,6 @@ _RESERVED = {
     "trainer.rollout_data_dir": "output_dir",
     "trainer.validation_data_dir": "output_dir",
     "trainer.resume_mode": "--resume",
-    "trainer.v1.trainer_mode": "engine",
     "trainer.use_v1": "engine",
     "algorithm.adv_estimator": "engine",
     "algorithm.norm_adv_by_std_in_grpo": "rule.scale",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from hero_rl.trainers.checkpoints import flaw, newest_whole
@@ -57,6 +58,10 @@ def fit(
         PartialState().wait_for_everyone()
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except (SafetensorError, RuntimeError) as error:
+            if not any(sign in str(error) for sign in ("I/O error", "failed writing")):
+                raise
+            raise OSError(f"{folder}: {error}") from error  # a full disk, as the libraries say it
         finally:
             if line is not None:
                 line.close()

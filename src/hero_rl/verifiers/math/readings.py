@@ -18,6 +18,7 @@ from hero_rl.verifiers.math.values.evaluation import TooLarge
 __all__ = ["is_computable", "plain_number", "readings", "reads", "respelled"]
 
 _CACHED = 4096
+_LONGEST_KEPT = 256  # characters
 
 
 @lru_cache(maxsize=_CACHED)
@@ -26,14 +27,21 @@ def respelled(answer: str) -> str:
     return respell(repaired(answer))
 
 
-@lru_cache(maxsize=_CACHED)
 def _reading(text: str, thousands: bool) -> Node | None:
+    # A long text makes a tree of up to a quarter of a megabyte, and is hardly ever seen again: it is not kept.
+    return (_kept if len(text) <= _LONGEST_KEPT else _read)(text, thousands)
+
+
+def _read(text: str, thousands: bool) -> Node | None:
     if _SPACED_THOUSANDS.fullmatch(text):
         text = text.replace(" ", "")  # as `plain_number` has it, or 12 345 would be a number beside some answers only
     try:
         return parse(text, thousands)
     except (Unreadable, RecursionError):
         return None
+
+
+_kept = lru_cache(maxsize=_CACHED)(_read)
 
 
 def readings(expected: str, said: str) -> list[tuple[Node, Node]]:
