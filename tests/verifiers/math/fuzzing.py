@@ -275,7 +275,7 @@ class Writer:
         forms = (
             r"\0, \0", r"(\0, \0)", r"[\0, \0)", r"(\0, \0]", r"(\0, \0, \0)", r"\{\0, \0\}", r"\{\0\}", r"\{\}",
             r"\0 \text{ and } \0", r"\0 or \0", r"\langle \0, \0 \rangle", r"(\0; \0)", r"\0, \0, \0", r"[\0]",
-            r"\begin{cases} \0 \\ \0 \end{cases}",
+            r"\begin{cases} \0 \\ \0 \end{cases}", r"1, 2, \ldots, \0", r"\{\0, \0, ..., \0\}", r"1,2,3,...",
         )  # fmt: skip
         return self.of(self.draw.choice(forms))
 

@@ -342,12 +342,6 @@ TABLES = {
             (r"\begin{cases} x=1 \\ y=2 \end{cases}", "(2,1)"),
         ],
     ),
-    "ellipses": (
-        [
-        ],
-        [
-        ],
-    ),
     "unions and differences": (
         [
             (r"(-\infty,1)\cup(2,\infty)", r"x<1 \text{ or } x>2"),
@@ -372,13 +366,6 @@ TABLES = {
             (r"[0,1)\cup(1,2]", "[0,2]"),
             (r"\mathbb{Z}\setminus\{0\}", r"\mathbb{R}\setminus\{0\}"),
             (r"x \ne 1 \text{ and } x\ne 2", r"x\ne 1"),
-        ],
-    ),
-    "times and durations": (
-        [
-        ],
-        [
-            (r"2\text{ hours and }15\text{ minutes}", "2.15"),
         ],
     ),
     "units spelled otherwise": (
@@ -604,6 +591,7 @@ TABLES = {
             (r"12\text{ months}", r"1\text{ year and }0\text{ days}"),
             (r"60\text{ km/h}", r"1\text{ km/min}"),
             (r"80\text{ minutes}", r"1.34\text{ hours}"),
+            (r"2\text{ hours and }15\text{ minutes}", "2.15"),
         ],
     ),
     "degrees with minutes": (
@@ -662,6 +650,48 @@ TABLES = {
             (r"60\,km/h", r"60 \text{ km/s}"),
             (r"60\,km/h", r"60000 \text{ m/h}"),
             (r"5x", r"5\text{ m}"),
+        ],
+    ),
+    "ellipses": (
+        [
+            (r"1, 2, \ldots, n", "1, 2, ..., n"),
+            (r"1, 2, \ldots, n", r"1,2,\cdots,n"),
+            (r"\{1, 2, \dots, n\}", r"\{1,2,\ldots,n\}"),
+            (r"\{1, 2, \dots, n\}", r"\{1,2,…,n\}"),
+            (r"1, 3, 5, \ldots", r"1,3,5,\dots"),
+            (r"1, 2, \ldots, n-1", r"1, 2, \ldots, -1+n"),
+            (r"(a_1, a_2, \ldots, a_n)", r"(a_1,a_2,\dots,a_n)"),
+            (r"1,2,\dots,10", "1,2,3,4,5,6,7,8,9,10"),
+            ("1,2,3,4,5,6,7,8,9,10", r"1,2,\dots,10"),
+            (r"\{1,2,\dots,5\}", r"\{5,4,3,2,1\}"),
+            (r"1,2,\dots,10", r"1,2,3,\dots,10"),
+            (r"-2,-1,\dots,2", "-2,-1,0,1,2"),
+            (r"10,9,\dots,7", "10,9,8,7"),
+            (r"2,4,6,\dots,12", "2,4,6,8,10,12"),
+            (r"n=3,4,\dots,7", "n=3,4,5,6,7"),
+            (r"n=3,4,\dots,7", "3,4,5,6,7"),
+        ],
+        [
+            (r"1, 2, \ldots, n", r"1,2,\ldots,m"),
+            (r"1, 2, \ldots, n", r"1,2,\ldots,n-1"),
+            (r"1, 2, \ldots, n", r"1,2,n"),
+            (r"1, 2, \ldots, n", r"0,1,\ldots,n"),
+            (r"1, 2, \ldots, n", r"1,2,\ldots"),
+            (r"2, 4, \ldots, 2^n", r"2,4,6,\ldots,2^n"),
+            (r"2, 4, \ldots, 16", "2,4,6,8,10,12,14,16"),
+            (r"1, 2, \ldots, 16", "1,2,4,8,16"),
+            (r"1, 2, \ldots, 8", "1,2,3,4,5,6,7,8"),
+            (r"1,2,\dots,10", "1,2,3,4,5,6,7,8,9"),
+            (r"1,2,\dots,10", "1,2,3,4,5,6,7,8,9,11"),
+            (r"1,2,\dots,10", "1,2,10"),
+            (r"1,2,\dots,10", "10"),
+            ("10", r"1,2,\dots,10"),
+            (r"2,4,6,\dots,12", "2,4,6,12"),
+            (r"2,4,6,\dots,11", "2,4,6,8,10"),
+            (r"\{1,2,\dots,5\}", "(1,5)"),
+            (r"\{1,2,\dots,5\}", "[1,5]"),
+            (r"n=3,4,\dots,7", "m=3,4,5,6,7"),
+            ("3, 5, 7", r"3, 5, 7, \ldots"),
         ],
     ),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from hero_rl.verifiers.math.rules.progressions import progressions
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
 from hero_rl.verifiers.math.rules.qualified import constants, qualified
 from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, units
+from hero_rl.verifiers.math.rules.runs import ellipses
 from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
 from hero_rl.verifiers.math.rules.statements import equations
@@ -63,6 +64,7 @@ def _unbundled(node: Node) -> Node:
 
 
 _RULES = (
+    ellipses,
     progressions,
     integers,
     constants,
