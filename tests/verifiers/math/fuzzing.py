@@ -276,6 +276,8 @@ class Writer:
             r"\0, \0", r"(\0, \0)", r"[\0, \0)", r"(\0, \0]", r"(\0, \0, \0)", r"\{\0, \0\}", r"\{\0\}", r"\{\}",
             r"\0 \text{ and } \0", r"\0 or \0", r"\langle \0, \0 \rangle", r"(\0; \0)", r"\0, \0, \0", r"[\0]",
             r"\begin{cases} \0 \\ \0 \end{cases}", r"1, 2, \ldots, \0", r"\{\0, \0, ..., \0\}", r"1,2,3,...",
+            r"\begin{cases} \0 & x > \0 \\ \0 & \text{otherwise} \end{cases}",
+            r"\begin{cases} \0, & \text{if } \0, \0 \\ x & \0 \text{ and } \0 \end{cases}",
         )  # fmt: skip
         return self.of(self.draw.choice(forms))
 
@@ -287,6 +289,7 @@ class Writer:
             *(r"\0, x \in \mathbb{Z}", r"\0 (x > \0)", r"x+\0, x \ne \0", r"\0 \text{ for all } x \ge \0"),
             *(r"x \equiv \0 \pmod 4", r"x \equiv 1, \0 (mod 4)", r"3 \mid x", r"x \text{ is odd}", r"\0 \text{ only}"),
             *(r"\text{all integers } x > \0", r"\text{all real numbers except } \0", r"\0, where k is a constant"),
+            *(r"\text{all multiples of } 3", r"\text{integers divisible by } \0"),
             *(r"\mathbb{Z}_{>0}", r"x \in \mathbb{R}^+", r"\text{all } x > \0", r"\text{all integers x} > \0"),
         )
         return self.of(self.draw.choice(forms))

@@ -4,6 +4,8 @@ import pytest
 
 from hero_rl.verifiers import verify_math
 
+PIECES = r"\begin{cases} x & x>0 \\ -x & x<0 \end{cases}"
+
 # kind -> (pairs that are right, pairs that are wrong); a pair is the reference and what stands in the box.
 TABLES = {
     "items with names": (
@@ -337,9 +339,39 @@ TABLES = {
     "piecewise definitions": (
         [
             (r"\begin{cases} x=1 \\ y=2 \end{cases}", "(1,2)"),
+            (PIECES, r"\begin{cases} -x & x<0 \\ x & x>0 \end{cases}"),
+            (PIECES, r"\begin{cases} -x, & \text{if } 0>x, \\ x, & \text{if } x>0. \end{cases}"),
+            (PIECES, r"f(x)=\begin{cases} x, & x>0 \\ -x, & x<0 \end{cases}"),
+            ("f(x)=" + PIECES, PIECES),
+            ("f(x)=" + PIECES, r"f(x)=\begin{cases} -x & \text{for } x<0 \\ \frac{2x}{2} & x>0 \end{cases}"),
+            (
+                r"\begin{cases} x^2 & x\ge 1 \\ 0 & \text{otherwise} \end{cases}",
+                r"\begin{cases} x^2, & x \geqslant 1; \\ 0, & \text{otherwise} \end{cases}",
+            ),
+            (
+                r"\begin{cases} 1 & n \text{ even} \\ 0 & n \text{ odd} \end{cases}",
+                r"\begin{cases} 0 & \text{if } n \text{ is odd} \\ 1 & \text{if } n \text{ is even} \end{cases}",
+            ),
+            (
+                r"\begin{cases} 1 & 0<x\le 1, y>0 \\ 0 & x>1 \end{cases}",
+                r"\begin{cases} 0 & x>1 \\ 1 & y>0 \text{ and } 0<x\le 1 \end{cases}",
+            ),
         ],
         [
             (r"\begin{cases} x=1 \\ y=2 \end{cases}", "(2,1)"),
+            (PIECES, r"\begin{cases} -x & x>0 \\ x & x<0 \end{cases}"),
+            (PIECES, r"\begin{cases} x & x\ge0 \\ -x & x<0 \end{cases}"),
+            (PIECES, r"\begin{cases} x & x>0 \end{cases}"),
+            (PIECES, r"\begin{cases} x & x>0 \\ -x & x<0 \\ 0 & x=0 \end{cases}"),
+            (PIECES, r"\begin{cases} x & x>0 \\ x & x>0 \\ -x & x<0 \end{cases}"),
+            (PIECES, r"\begin{cases} x & t>0 \\ -x & t<0 \end{cases}"),
+            (PIECES, r"\begin{cases} x & x>0 \\ -x & \text{otherwise} \end{cases}"),
+            (PIECES, r"\begin{cases} x & x>0, x<5 \\ -x & x<0 \end{cases}"),
+            (PIECES, r"\begin{cases} x \\ -x \end{cases}"),
+            (PIECES, "x, -x"),
+            (PIECES, "x"),
+            ("x", PIECES),
+            ("f(x)=" + PIECES, "g(x)=" + PIECES),
         ],
     ),
     "unions and differences": (
@@ -650,6 +682,31 @@ TABLES = {
             (r"60\,km/h", r"60 \text{ km/s}"),
             (r"60\,km/h", r"60000 \text{ m/h}"),
             (r"5x", r"5\text{ m}"),
+        ],
+    ),
+    "multiples": (
+        [
+            ("all multiples of 3", r"3k, k \in \mathbb{Z}"),
+            ("all multiples of 3", r"\{3k : k \in \mathbb{Z}\}"),
+            (r"3k, k \in \mathbb{Z}", r"\text{all multiples of } 3"),
+            (r"\{3k : k \in \mathbb{Z}\}", "multiples of 3"),
+            (r"\text{all integers divisible by } 4", r"n = 4k, k \in \mathbb{Z}"),
+            (r"\text{all multiples of } 2", r"\text{all even numbers}"),
+            ("all multiples of 5", r"n \equiv 0 \pmod 5"),
+            ("all multiples of 3", r"-3m, m \in \mathbb{Z}"),
+        ],
+        [
+            ("all multiples of 3", r"3k+1, k \in \mathbb{Z}"),
+            ("all multiples of 3", r"6k, k \in \mathbb{Z}"),
+            ("all multiples of 3", r"k, k \in \mathbb{Z}"),
+            ("all multiples of 3", "all multiples of 6"),
+            ("all multiples of 3", "all positive multiples of 3"),
+            ("all multiples of 3", r"3k, k \in \mathbb{N}"),
+            ("all multiples of 3", "a multiple of 3"),
+            ("all multiples of 3", "3"),
+            ("all multiples of 3", "all multiples of 3 except 6"),
+            ("3", "all multiples of 3"),
+            (r"\text{all integers divisible by } 4", r"\text{all integers}"),
         ],
     ),
     "ellipses": (

@@ -10,6 +10,7 @@ from hero_rl.verifiers.math.rules.conditions import regions
 from hero_rl.verifiers.math.rules.expressions import formulas, words
 from hero_rl.verifiers.math.rules.integers import integers
 from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness, equal_values
+from hero_rl.verifiers.math.rules.pieces import pieces
 from hero_rl.verifiers.math.rules.progressions import progressions
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
 from hero_rl.verifiers.math.rules.qualified import constants, qualified
@@ -64,6 +65,7 @@ def _unbundled(node: Node) -> Node:
 
 
 _RULES = (
+    pieces,
     ellipses,
     progressions,
     integers,

@@ -22,7 +22,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     symbols,
 )
 from hero_rl.verifiers.math.tree.numerals import is_whole
-from hero_rl.verifiers.math.tree.spelled_sets import class_of, spelled_set
+from hero_rl.verifiers.math.tree.spelled_sets import class_of, is_multiples_of, spelled_set
 from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, GREEK, NUMBER_SETS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
@@ -248,6 +248,9 @@ class Lists(Arithmetic):
         if words[:1] == ["all"] and len(words) == 1 and self.ahead().kind == "letter":
             self.take()
             return self.relation()
+        if is_multiples_of(" ".join(words)) and self.ahead(len(words)).kind == "number":
+            self.position += len(words)
+            return self.multiples()
         letter = Symbol(words.pop()) if len(words) > 1 and len(words[-1]) == 1 else None
         except_ = len(words) > 1 and words[-1].lower() in ("except", "but")
         found = spelled_set(" ".join(words[:-1] if except_ else words)) if words else None
@@ -265,6 +268,13 @@ class Lists(Arithmetic):
         if not narrowed or not isinstance(node, Relation):
             raise Unreadable("a set in words with more conditions")
         return Qualified(node, (found.of(node.members[0]),)) if found.base != "reals" or found.part else node
+
+    def multiples(self) -> Node:
+        """The multiples of a whole number, which must end the item."""
+        divisor = self.numeral()
+        if not is_whole(divisor) or divisor.value < 1 or not self.ends_item():
+            raise Unreadable("multiples of no whole number")
+        return class_of(0, int(divisor.value))
 
     def is_related(self, place: int) -> bool:
         """Whether a relation's sign follows the token at a place."""
