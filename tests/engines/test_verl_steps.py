@@ -132,7 +132,7 @@ def test_the_asynchronous_trainer_on_one_set_of_gpus(engines, models, tmp_path):
     )
     run = train(engines, config, seconds=240)
 
-    state, steps = HeroState(), metrics(run)
+    state, steps, ages = HeroState(), metrics(run), []
     assert len(steps) == 3
     for number, step in enumerate(steps, start=1):
         rows = dump(run, number)
@@ -144,5 +144,6 @@ def test_the_asynchronous_trainer_on_one_set_of_gpus(engines, models, tmp_path):
         assert step["hero/sigma_bar"] == pytest.approx(read.sigma_bar, rel=1e-12)
         stale = step["training/off_policy/trajectory_staleness/max"]
         print(f"\nstep {number}: gradient {step['actor/grad_norm']:.3f}; {agreed(step)}; {stale} steps old")
-        assert (stale > 0) == (number > 1)
+        ages.append(stale)
         state = after
+    assert max(ages) > 0, "no rollout was of older weights"
