@@ -180,10 +180,11 @@ def tiny(tmp_path_factory):
 
 def test_a_study_that_was_killed_goes_on_where_it_was(tiny, capfd):
     arguments, out = tiny
-    process = subprocess.Popen([sys.executable, "-m", "hero_rl", *arguments], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "hero_lab", *arguments], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
     while not list(out.glob(f"cells/*/{CELL_FILE}")) and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = {path: path.stat().st_mtime_ns for path in out.glob(f"cells/*/{CELL_FILE}")}

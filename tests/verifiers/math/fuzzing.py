@@ -230,7 +230,19 @@ class Writer:
         return self.of(self.draw.choice((r"\0\%", r"\0 percent", r"\0 %")))
 
     def degrees(self) -> Part:
-        return self.of(self.draw.choice((r"\0^\circ", r"\0^{\circ}", r"\0\circ", r"\0^\circ C", r"\0 degrees")))
+        return self.of(
+            self.draw.choice(
+                (
+                    r"\0^\circ",
+                    r"\0^{\circ}",
+                    r"30^\circ \0'",
+                    r"30^\circ 15^{\prime}",
+                    r"\0\circ",
+                    r"\0^\circ C",
+                    r"\0 degrees",
+                )
+            )
+        )
 
     def based(self) -> Part:
         if self.draw.random() < 0.5:
@@ -244,6 +256,16 @@ class Writer:
         return self.of(rf"\{command}_{{{ends}}}^{{\0}} {body}")
 
     def quantity(self) -> Part:
+        if self.draw.random() < 0.3:
+            several = (
+                r"1 h \0 min",
+                "2 h 30 m",
+                r"2\text{ hours }\0\text{ minutes}",
+                "90 min",
+                r"5\,m\,s^{\0}",
+                r"\0\,m/s",
+            )
+            return self.of(self.draw.choice(several))
         unit = self.draw.choice(
             (r"\text{ cm}", " " + self.draw.choice(WORDS), r"\mathrm{m}/\mathrm{s}^{\0}", " dollars")
         )
@@ -253,7 +275,9 @@ class Writer:
         forms = (
             r"\0, \0", r"(\0, \0)", r"[\0, \0)", r"(\0, \0]", r"(\0, \0, \0)", r"\{\0, \0\}", r"\{\0\}", r"\{\}",
             r"\0 \text{ and } \0", r"\0 or \0", r"\langle \0, \0 \rangle", r"(\0; \0)", r"\0, \0, \0", r"[\0]",
-            r"\begin{cases} \0 \\ \0 \end{cases}",
+            r"\begin{cases} \0 \\ \0 \end{cases}", r"1, 2, \ldots, \0", r"\{\0, \0, ..., \0\}", r"1,2,3,...",
+            r"\begin{cases} \0 & x > \0 \\ \0 & \text{otherwise} \end{cases}",
+            r"\begin{cases} \0, & \text{if } \0, \0 \\ x & \0 \text{ and } \0 \end{cases}",
         )  # fmt: skip
         return self.of(self.draw.choice(forms))
 
@@ -265,6 +289,7 @@ class Writer:
             *(r"\0, x \in \mathbb{Z}", r"\0 (x > \0)", r"x+\0, x \ne \0", r"\0 \text{ for all } x \ge \0"),
             *(r"x \equiv \0 \pmod 4", r"x \equiv 1, \0 (mod 4)", r"3 \mid x", r"x \text{ is odd}", r"\0 \text{ only}"),
             *(r"\text{all integers } x > \0", r"\text{all real numbers except } \0", r"\0, where k is a constant"),
+            *(r"\text{all multiples of } 3", r"\text{integers divisible by } \0"),
             *(r"\mathbb{Z}_{>0}", r"x \in \mathbb{R}^+", r"\text{all } x > \0", r"\text{all integers x} > \0"),
         )
         return self.of(self.draw.choice(forms))

@@ -24,7 +24,8 @@ from hero_rl.verifiers.math.readings import is_computable, plain_number, reading
 from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, is_time, read_choice, same_choices, same_prose
+from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, read_choice, same_choices, same_prose
+from hero_rl.verifiers.math.rules.times import is_time, same_time
 from hero_rl.verifiers.math.text.extraction import extract_answer
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
 from hero_rl.verifiers.math.tree.formulas import Number
@@ -181,6 +182,7 @@ class MathVerifier(BaseModel):
             or same_prose(expected, said)
             or is_choice(expected, said)
             or is_predicate(said, expected)
+            or same_time(expected, said)
         ):
             return Reason.MATCHED_EXACTLY
         if is_time(expected):

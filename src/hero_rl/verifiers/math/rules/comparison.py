@@ -10,13 +10,16 @@ from hero_rl.verifiers.math.rules.conditions import regions
 from hero_rl.verifiers.math.rules.expressions import formulas, words
 from hero_rl.verifiers.math.rules.integers import integers
 from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness, equal_values
+from hero_rl.verifiers.math.rules.pieces import pieces
 from hero_rl.verifiers.math.rules.progressions import progressions
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
 from hero_rl.verifiers.math.rules.qualified import constants, qualified
 from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, units
+from hero_rl.verifiers.math.rules.runs import ellipses
 from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
 from hero_rl.verifiers.math.rules.statements import equations
+from hero_rl.verifiers.math.rules.times import durations
 from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
 
 __all__ = ["Strictness", "compare", "unframed"]
@@ -62,11 +65,14 @@ def _unbundled(node: Node) -> Node:
 
 
 _RULES = (
+    pieces,
+    ellipses,
     progressions,
     integers,
     constants,
     qualified,
     plus_minus,
+    durations,
     regions,
     sequences,
     equations,

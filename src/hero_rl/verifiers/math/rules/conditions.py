@@ -22,8 +22,11 @@ def regions(reference: Node, answer: Node, by: Comparison) -> object:
     """
     if not is_region(reference) and not is_region(answer):
         return PASS
-    related = isinstance(reference, Relation) and isinstance(answer, Relation)
-    if related and (_same_relation(reference, answer, by) or _same_inequality(reference, answer)):
+    if (
+        isinstance(reference, Relation)
+        and isinstance(answer, Relation)
+        and (_same_relation(reference, answer, by) or _same_inequality(reference, answer))
+    ):
         return Reason.MATCHED_SYMBOLICALLY
     expected, said = region(_settled(reference)), region(_settled(answer))
     if expected is None or said is None:

@@ -16,6 +16,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Power,
     Product,
     Quantity,
+    Quotient,
     Relation,
     Sequence,
     Symbol,
@@ -24,7 +25,8 @@ from hero_rl.verifiers.math.tree.formulas import (
     symbols,
     walk,
 )
-from hero_rl.verifiers.math.tree.units import same_unit
+from hero_rl.verifiers.math.tree.numerals import is_whole
+from hero_rl.verifiers.math.tree.units import UNIT_LETTERS, same_unit
 from hero_rl.verifiers.math.values.equality import constant_value, same_formula
 from hero_rl.verifiers.math.values.evaluation import as_fraction
 
@@ -35,9 +37,13 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     """A quantity's number is compared with a number, its unit with a unit.
 
     Safe: two units must be one, and a number is never changed by its unit; a unit that only one of the two names is
-    the question's and may be left off, unless `units` is "required".
+    the question's and may be left off, unless `units` is "required". Letters are units beside units in words.
     """
-    if not isinstance(answer, Quantity) and not symbols(reference):
+    if isinstance(answer, Quantity) and not symbols(answer.value) and not isinstance(reference, Quantity):
+        reference = _with_unit_letters(reference)
+    elif isinstance(reference, Quantity) and isinstance(answer, Quotient):
+        answer = _with_unit_letters(answer)
+    elif not isinstance(answer, Quantity) and not symbols(reference):
         answer = _with_unit_letter(answer)
     if not isinstance(reference, Quantity) and not isinstance(answer, Quantity):
         return PASS
@@ -56,9 +62,6 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     return by.compare(reference, answer.value)
 
 
-_UNIT_LETTERS = frozenset({*"mghlsJNWV", "Omega"})
-
-
 def _with_unit_letter(node: Node) -> Node:
     """A number and a letter that names a unit, as a quantity; only beside a reference without variables."""
     if not isinstance(node, Product) or not 1 <= len(symbols(node)) <= 3:
@@ -67,7 +70,7 @@ def _with_unit_letter(node: Node) -> Node:
         return _with_unit_letters(node)
     *numbers, last = node.factors
     letter, power = (last.base, last.exponent) if isinstance(last, Power) else (last, None)
-    if not isinstance(letter, Symbol) or letter.name not in _UNIT_LETTERS or any(symbols(number) for number in numbers):
+    if not isinstance(letter, Symbol) or letter.name not in UNIT_LETTERS or any(symbols(number) for number in numbers):
         return node
     if power is not None and not (isinstance(power, Number) and power.value in (2, 3)):
         return node
@@ -75,16 +78,28 @@ def _with_unit_letter(node: Node) -> Node:
     return Quantity(value, letter.name if power is None else f"{letter.name}^{power.value}")
 
 
-def _with_unit_letters(node: Product) -> Node:
-    """A number and letters of units with their powers, 5 m s^{-2}, as a quantity."""
-    number, *rest = node.factors
+def _with_unit_letters(node: Node) -> Node:
+    """A number and letters of units with their powers, 5 m s^{-2} or 5 m/s^2, as a quantity.
+
+    Safe: each letter counts with its power, and one that is no unit leaves the formula as it is.
+    """
+    parts = [(node, 1)] if not isinstance(node, Quotient) else [(node.top, 1), (node.bottom, -1)]
+    numbers: list[Node] = []
     names = []
-    for factor in rest:
-        letter, power = (factor.base, factor.exponent) if isinstance(factor, Power) else (factor, Number(Fraction(1)))
-        if not isinstance(letter, Symbol) or letter.name not in _UNIT_LETTERS or not isinstance(power, Number):
-            return node
-        names.append(f"{letter.name}^{power.value}")
-    return node if symbols(number) else Quantity(number, " ".join(names))
+    for part, sign in parts:
+        for factor in part.factors if isinstance(part, Product) else (part,):
+            letter, power = (
+                (factor.base, factor.exponent) if isinstance(factor, Power) else (factor, Number(Fraction(1)))
+            )
+            if isinstance(letter, Symbol) and letter.name in UNIT_LETTERS and is_whole(power):
+                names.append(f"{letter.name}^{sign * power.value}")
+            elif symbols(factor) or sign < 0:
+                return node
+            else:
+                numbers.append(factor)
+    if not numbers or not names:
+        return node
+    return Quantity(numbers[0] if len(numbers) == 1 else Product(tuple(numbers)), " ".join(names))
 
 
 def percentages(reference: Node, answer: Node, by: Comparison) -> object:

@@ -1,22 +1,13 @@
-"""Answers that are words, letters of choices or times of day, compared as texts."""
+"""Answers that are words or letters of choices, compared as texts."""
 
 from __future__ import annotations
 
-import math
 import re
 from typing import NamedTuple
 
 from hero_rl.verifiers.math.text.spelling import words_only
 
-__all__ = ["is_choice", "is_predicate", "is_time", "read_choice", "same_choices", "same_prose"]
-
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?")
-
-
-def is_time(text: str) -> bool:
-    """Whether a reference is a time of day rather than a ratio: in no lowest terms, or with a leading zero."""
-    match = _TIME.fullmatch(text)
-    return bool(match) and (match[2][0] == "0" or math.gcd(int(match[1]), int(match[2])) > 1)
+__all__ = ["is_choice", "is_predicate", "read_choice", "same_choices", "same_prose"]
 
 
 def same_prose(expected: str, said: str) -> bool:

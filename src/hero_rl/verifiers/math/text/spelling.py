@@ -27,6 +27,7 @@ _SIGNS = {
     "ℂ": r"\mathbb{C}",
     "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
     "⅛": r"\frac{1}{8}",
+    "℃": r"^\circ C", "℉": r"^\circ F", "\u2126": r"\Omega ",
     "€": r"\text{euro}", "£": r"\text{pound}", "“": '"', "”": '"', "…": r"\ldots ",
 }  # fmt: skip
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"
@@ -65,6 +66,7 @@ _ESCAPED_TWICE = re.compile(
     r"begin|end|log|ln|sin|cos|tan|theta|alpha|beta|lambda|quad)(?![a-z]))"
 )
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
+_RINGED = re.compile(r"\\mathring\s*(?:\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([CF])\s*\}{1,2}|([CF]))")
 _GLUED_SPACE = re.compile(r"\\(q?quad)(?=[A-Za-z])")
 _THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
 _EXPLICIT_THOUSANDS = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!|\\!,|\\,|\\!)\s*(?=\d{3}(?!\d))")
@@ -99,6 +101,7 @@ def respell(text: str) -> str:
     text = _EXPLICIT_THOUSANDS.sub("", text).replace(r"\!", "")
     text = _ROW_SPACING.sub(r"\\\\", text.replace(r"\text{\$}", r"\$"))
     text = _TIMES_TEN.sub(r" \\times ", _ORDINAL.sub(" ", _money(text)))
+    text = _RINGED.sub(r"^\\circ \1\2", text)  # a ring above C or F is the sign of degrees
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
     text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
     text = _TRAILING.sub("", _SPACE_RUN.sub(" ", text).strip())

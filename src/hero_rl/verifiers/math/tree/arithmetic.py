@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hero_rl.verifiers.math.tree.commands import Commands
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
     Call,
@@ -22,10 +21,11 @@ from hero_rl.verifiers.math.tree.formulas import (
     symbols,
 )
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
+from hero_rl.verifiers.math.tree.measures import Measures
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
 from hero_rl.verifiers.math.tree.products import times
 from hero_rl.verifiers.math.tree.tokens import Unreadable
-from hero_rl.verifiers.math.tree.units import is_plain_noun, is_unit, unit_name
+from hero_rl.verifiers.math.tree.units import UNIT_LETTERS, is_plain_noun, is_unit, unit_name
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
 __all__ = ["Arithmetic"]
@@ -74,7 +74,7 @@ _NO_FACTOR = (
 )
 
 
-class Arithmetic(Commands):
+class Arithmetic(Measures):
     """From sums down to powers; each method reads one level, and what binds tighter below it."""
 
     def sum(self) -> Node:
@@ -115,6 +115,10 @@ class Arithmetic(Commands):
             elif self.at("bmod", "mod") and not self.in_congruence():
                 self.take()
                 node = Call("mod", (node, self.signed_factor()))
+            elif self.at_duration(node):
+                return self.duration(node)
+            elif isinstance(node, Degrees) and (angle := self.with_arcs(node)) is not None:
+                return angle
             elif self.starts_factor():
                 node = self.adjacent(node)
             elif self.at_unit(node):
@@ -250,6 +254,11 @@ class Arithmetic(Commands):
             return token.prose or is_unit(token.text)
         return True
 
+    def at_unit_letter(self, distance: int = 0) -> bool:
+        """Whether a letter, or the sign of the ohm, stands there that behind other units is one itself: kg m, km/h."""
+        token = self.ahead(distance)
+        return token.kind in ("letter", "command") and token.text in UNIT_LETTERS
+
     def unit(self, node: Node) -> Node:
         """A number with the unit, or the counted thing, behind it."""
         words: list[str] = []
@@ -261,7 +270,7 @@ class Arithmetic(Commands):
             self.here.kind == "word"
             and self.here.text.lower() not in CONNECTORS
             and self.here.text.lower() not in QUALIFIERS
-        ):
+        ) or (words and self.at_unit_letter()):
             word = self.take().text
             modifies = word.lower() in ("per", "squared", "cubed") and words
             if not is_plain_noun(word) and not modifies and word.lower() != "square":
@@ -273,7 +282,7 @@ class Arithmetic(Commands):
                 if not isinstance(power, Number):
                     raise Unreadable("a unit's power")
                 words.append(f"^{power.value}")
-            if self.at("/", "cdot", "times") and self.ahead().kind == "word":
+            if self.at("/", "cdot", "times") and (self.ahead().kind == "word" or self.at_unit_letter(1)):
                 words.append("/" if self.take().text == "/" else ".")
         if len([word for word in words if word.isalpha()]) > 4:
             raise Unreadable("too many words behind a number")

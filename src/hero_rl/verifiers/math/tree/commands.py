@@ -11,6 +11,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Matrix,
     Node,
     Number,
+    Qualified,
     Quotient,
     Relation,
     Repeated,
@@ -20,11 +21,13 @@ from hero_rl.verifiers.math.tree.formulas import (
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 from hero_rl.verifiers.math.tree.numerals import read_number
 from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
-from hero_rl.verifiers.math.tree.vocabulary import CONSTANTS, GREEK, MARKS, NUMBER_SETS
+from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, CONSTANTS, GREEK, MARKS, NUMBER_SETS
 
 __all__ = ["Commands"]
 
 _MATRICES = frozenset({"pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix", "array"})
+
+_BEFORE_CONDITION = frozenset({"if", "for", "when", "where", "and"})
 
 
 class Commands(Calls):
@@ -118,7 +121,7 @@ class Commands(Calls):
         return Repeated(kind, low.members[0], low.members[1], high, self.product())
 
     def environment(self) -> Node:
-        """A matrix, or cases without conditions."""
+        """A matrix, a system of equations, or cases with conditions."""
         name = "".join(self.take().text for _ in iter(lambda: self.at("}") or self.here is END, True))
         name = name.lstrip("{")
         self.expect("}")
@@ -126,17 +129,17 @@ class Commands(Calls):
             raise Unreadable(f"environment {name}")
         if name == "array":
             self.skip_columns()
-        rows = self.rows()
+        rows = self.cases() if name == "cases" else self.rows()
         for text in ("end", "{"):
             self.expect(text)
         while not self.at("}") and self.here is not END:
             self.take()
         self.expect("}")
-        if name == "cases":
-            if len(next(iter(rows))) > 1:
-                raise Unreadable("cases with conditions")
-            return Sequence("list", tuple(row[0] for row in rows))
-        return Matrix(rows)
+        if name != "cases":
+            return Matrix(rows)
+        if len(rows[0]) > 1:
+            return Sequence("cases", tuple(Qualified(row[0], row[1:]) for row in rows))
+        return Sequence("list", tuple(row[0] for row in rows))
 
     def skip_columns(self) -> None:
         """Pass over an array's columns."""
@@ -144,6 +147,36 @@ class Commands(Calls):
         while not self.accept("}"):
             if self.take() is END:
                 raise Unreadable("an array without columns")
+
+    def cases(self) -> tuple[tuple[Node, ...], ...]:
+        """Rows of a value and the conditions on which it holds; either all have conditions or none has."""
+        rows: list[tuple[Node, ...]] = []
+        bars, self.bars = self.bars, 0
+        while not self.at("end"):
+            row = [self.relation()]
+            self.accept(",", ";")
+            if self.accept("&"):
+                row += self.conditions()
+            self.accept(",", ";", ".")
+            rows.append(tuple(row))
+            if not self.accept("\\"):
+                break
+        self.bars = bars
+        if not rows or len({len(row) > 1 for row in rows}) > 1:
+            raise Unreadable("cases with and without conditions")
+        return tuple(rows)
+
+    def conditions(self) -> list[Node]:
+        """Conditions parted by commas or "and", behind "if" or none."""
+        found: list[Node] = []
+        while True:
+            while self.here.kind == "word" and self.here.text.lower() in _BEFORE_CONDITION:
+                self.take()
+            found.append(self.labelled())
+            goes_on = self.at(",") and self.ahead().text not in ("\\", "end", "")
+            if not goes_on and CONNECTORS.get(self.here.text) != "and":
+                return found
+            self.take()
 
     def rows(self) -> tuple[tuple[Node, ...], ...]:
         """Rows of cells of one length."""

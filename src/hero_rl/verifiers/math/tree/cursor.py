@@ -61,6 +61,10 @@ class Cursor:
         """Items parted by commas, "and" or "or" (`lists`)."""
         raise NotImplementedError
 
+    def labelled(self) -> Node:
+        """A relation, maybe behind a label in words or a set in words (`lists`)."""
+        raise NotImplementedError
+
     def relation(self) -> Node:
         """One relation, or what stands without one (`lists`)."""
         raise NotImplementedError

@@ -187,7 +187,8 @@ class Sequence(Node):
     """Several things.
 
     Attributes:
-        kind: "list" without brackets, "tuple" in round or square ones, "set" in curly ones.
+        kind: "list" without brackets, "tuple" in round or square ones, "set" in curly ones; "cases" of a piecewise
+            definition, each `Qualified`.
         opening: "(", "[", "{"; for a list "", or the word "and", "or" or "respectively" that was in it. Round and
             square may differ between the two ends.
         closing: the same at the other end.

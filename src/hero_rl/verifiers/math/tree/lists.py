@@ -22,7 +22,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     symbols,
 )
 from hero_rl.verifiers.math.tree.numerals import is_whole
-from hero_rl.verifiers.math.tree.spelled_sets import class_of, spelled_set
+from hero_rl.verifiers.math.tree.spelled_sets import class_of, is_multiples_of, spelled_set
 from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, GREEK, NUMBER_SETS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
@@ -70,7 +70,7 @@ class Lists(Arithmetic):
             if self.here is END or self.at(")", "]", "}", "rbrace", ";"):
                 break
         items, apart = _conditions_apart(items, joint)
-        if not items:
+        if not items or items == [_ELLIPSIS]:
             raise Unreadable("no item")
         items = _spread_labels(items)
         if any(token.text.lower() == "respectively" for token in self.tokens[start : self.position]):
@@ -99,6 +99,9 @@ class Lists(Arithmetic):
         if self.at_qualifier():
             self.qualifier(conditions)
             return None
+        if self.at("ldots") and self.ends_item(1):
+            self.take()
+            return _ELLIPSIS
         if self.here.kind == "word" and self.here.text.lower() == "only":
             self.take()
         node = self.labelled()
@@ -200,11 +203,10 @@ class Lists(Arithmetic):
         if kind:
             conditions += [Relation((Symbol(letter), Symbol(kind)), ("in",)) for letter in letters]
 
-    def ends_item(self) -> bool:
-        """Whether an item ends here."""
-        return (
-            self.here is END or self.at(",", ";", ")", "]", "}", "rbrace", "&") or self.here.text.lower() in CONNECTORS
-        )
+    def ends_item(self, distance: int = 0) -> bool:
+        """Whether an item ends here, or that far on."""
+        token = self.ahead(distance)
+        return token is END or (token.kind != "number" and token.text.lower() in _ENDS_ITEM)
 
     def skip_qualifier(self) -> None:
         """Pass over "for all x in Z", "where k is an integer", up to the next comma outside of brackets.
@@ -246,6 +248,9 @@ class Lists(Arithmetic):
         if words[:1] == ["all"] and len(words) == 1 and self.ahead().kind == "letter":
             self.take()
             return self.relation()
+        if is_multiples_of(" ".join(words)) and self.ahead(len(words)).kind == "number":
+            self.position += len(words)
+            return self.multiples()
         letter = Symbol(words.pop()) if len(words) > 1 and len(words[-1]) == 1 else None
         except_ = len(words) > 1 and words[-1].lower() in ("except", "but")
         found = spelled_set(" ".join(words[:-1] if except_ else words)) if words else None
@@ -263,6 +268,13 @@ class Lists(Arithmetic):
         if not narrowed or not isinstance(node, Relation):
             raise Unreadable("a set in words with more conditions")
         return Qualified(node, (found.of(node.members[0]),)) if found.base != "reals" or found.part else node
+
+    def multiples(self) -> Node:
+        """The multiples of a whole number, which must end the item."""
+        divisor = self.numeral()
+        if not is_whole(divisor) or divisor.value < 1 or not self.ends_item():
+            raise Unreadable("multiples of no whole number")
+        return class_of(0, int(divisor.value))
 
     def is_related(self, place: int) -> bool:
         """Whether a relation's sign follows the token at a place."""
@@ -391,6 +403,8 @@ def _as_tuple(group: Node) -> Node:
 _PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})
 _LONGEST_CONDITION = 60
+_ENDS_ITEM = frozenset({",", ";", ")", "]", "}", "rbrace", "&", *CONNECTORS})
+_ELLIPSIS = Symbol("ellipsis")
 _CONDITIONING = frozenset({"<", ">", "<=", ">=", "!=", "le", "ge", "ne", "in"})
 
 
@@ -465,4 +479,5 @@ def _spread_labels(items: list[Node]) -> list[Node]:
         return items
     if any(isinstance(item, Relation) for item in items[1:]):
         return items
-    return [first, *(Relation((first.members[0], item), first.operators) for item in items[1:])]
+    label, operators = first.members[0], first.operators
+    return [first, *(item if item == _ELLIPSIS else Relation((label, item), operators) for item in items[1:])]

@@ -17,12 +17,16 @@ from hero_rl.verifiers.math.tree.formulas import (
     Symbol,
 )
 
-__all__ = ["SpelledSet", "class_of", "spelled_set"]
+__all__ = ["SpelledSet", "class_of", "is_multiples_of", "spelled_set"]
 
 _SPELLED = re.compile(
     r"(?:(?:the\s+)?set\s+of\s+)?(?:(?:all|every|any|each)\s+)?(?:(?:of|the)\s+)?"
     r"(?P<adjectives>(?:(?:positive|negative|non-?negative|non-?zero|odd|even|real|rational|natural|whole|complex)\s+)*)"
-    r"(?P<noun>integers?|numbers?|reals?|naturals?|rationals?|odd|even|multiples\s+of)"
+    r"(?P<noun>integers?|numbers?|reals?|naturals?|rationals?|odd|even)"
+)
+_MULTIPLES = re.compile(
+    r"(?:(?:the\s+)?set\s+of\s+)?(?:(?:all|any|every)\s+)?(?:of\s+)?(?:the\s+)?"
+    r"(?:(?:integer|integral)\s+)?(?:multiples\s+of|(?:integers|whole\s+numbers)\s+(?:that\s+are\s+)?divisible\s+by)"
 )
 _PARTS = {"positive": "+", "negative": "-", "nonnegative": "0", "nonzero": "*"}
 _BASES = {
@@ -74,13 +78,21 @@ def class_of(remainder: int, modulus: int) -> Qualified:
     return Qualified(Sum((multiple, Number(Fraction(remainder)))) if remainder else multiple, (_WHOLE,))
 
 
+def is_multiples_of(text: str) -> bool:
+    """Whether a run of words can only be followed by the number whose multiples, of either sign and zero, are meant.
+
+    Safe: every word is known, so that "positive multiples of" and "a multiple of" are none of these.
+    """
+    return _MULTIPLES.fullmatch(" ".join(text.lower().split())) is not None
+
+
 def spelled_set(text: str) -> SpelledSet | None:
     """The set that a run of words names; None where it names none, or one with more conditions than are known here.
 
     Safe: every word of it must be known.
     """
     match = _SPELLED.fullmatch(" ".join(text.lower().split()))
-    if match is None or match["noun"].startswith("multiples"):
+    if match is None:
         return None
     adjectives = [word.replace("-", "") for word in match["adjectives"].split()]
     noun = match["noun"].rstrip("s")

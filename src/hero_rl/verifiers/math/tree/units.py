@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_plain_noun", "is_unit", "same_unit", "unit_name"]
+__all__ = ["SECONDS", "UNIT_LETTERS", "clock_unit", "is_plain_noun", "is_unit", "same_unit", "unit_name"]
 
 _SPELLINGS = {
     "mm": ["millimeter", "millimetre"],
@@ -49,8 +49,17 @@ _SPELLINGS = {
     "Pa": ["pascal"],
     "K": ["kelvin"],
     "mol": ["mole"],
+    "ohm": [],
+    "celsius": [],
+    "fahrenheit": [],
 }
 _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in (name, *spellings)}
+
+SECONDS = {"week": 604_800, "day": 86_400, "h": 3600, "min": 60, "s": 1}
+"""How long the units of time are that have one length."""
+
+UNIT_LETTERS = frozenset({*"mghlsJNWV", "Omega"})
+"""Letters, and a command, that are units where nothing else can be meant."""
 
 # Behind a number, these say another number, a condition, a doubt or a second answer.
 _CHANGING = """
@@ -91,6 +100,12 @@ def is_plain_noun(word: str) -> bool:
     return bool(_NOUN.fullmatch(word)) and not {lower, lower[:-1], lower.removesuffix("es")} & _CHANGES_THE_NUMBER
 
 
+def clock_unit(word: str) -> str:
+    """The unit of time that a word or a letter names; none where it names another thing."""
+    found = _NAMES.get(word) or _NAMES.get(_singular(word.lower()), "")
+    return found if found in SECONDS else ""
+
+
 def unit_name(words: list[str]) -> str:
     """One spelling of a unit given as words and signs: `["square", "meters"]` and `["m", "^2"]` are `m^2`."""
     name, power = "", ""
@@ -108,7 +123,8 @@ def unit_name(words: list[str]) -> str:
 
 
 def _singular(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    ends = len(word) > 3 and word.endswith("s") and not word.endswith("ss")
+    return word[:-1] if ends and word not in _NAMES else word
 
 
 _FACTOR = re.compile(r"(?P<sign>[/. ]?)(?P<name>[^/. ^]+)(?:\^(?P<power>-?\d+))?")

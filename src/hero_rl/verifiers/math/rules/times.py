@@ -1,0 +1,108 @@
+"""Times of day, which are texts of their own, and lengths of time, which have units that convert."""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from hero_rl.verifiers.math.rules.matching import PASS, Comparison
+from hero_rl.verifiers.math.tree.formulas import Node, Number, Product, Quantity, Sequence, Sum, symbols
+from hero_rl.verifiers.math.tree.numerals import is_whole
+from hero_rl.verifiers.math.tree.units import SECONDS
+
+__all__ = ["durations", "is_time", "same_time"]
+
+
+class _Time(NamedTuple):
+    """A time as it is written; `half` is "a", "p" or, where none is said, empty."""
+
+    hour: int
+    minute: int
+    second: int
+    half: str
+
+
+_MARKS_OF_TEXT = re.compile(r"\\(?:text|math)[a-z]*\s*\{|[{}]")
+_TIME = re.compile(r"\s*(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*(?:([aApP])\.?\s?[mM]\.?)?\s*")
+
+
+def _read(text: str) -> _Time | None:
+    match = _TIME.fullmatch(_MARKS_OF_TEXT.sub(" ", text))
+    if match is None or not (match[2] or match[4]):
+        return None
+    time = _Time(int(match[1]), int(match[2] or 0), int(match[3] or 0), (match[4] or "").lower())
+    hours = range(1, 13) if time.half else range(25)
+    return time if time.hour in hours and time.minute < 60 and time.second < 60 else None
+
+
+def is_time(text: str) -> bool:
+    """Whether a reference is a time of day rather than a ratio.
+
+    It says a.m. or p.m., or it is in no lowest terms, or has a leading zero.
+    """
+    time = _read(text)
+    if time is None or time.half:
+        return time is not None
+    plain = re.fullmatch(r"\d{1,2}:(\d{2})(?::\d{2})?", text)
+    return bool(plain) and (plain[1][0] == "0" or math.gcd(time.hour, time.minute) > 1)
+
+
+def same_time(expected: str, said: str) -> bool:
+    """Whether both are one time of day, one of them at least with a.m. or p.m.: 3:30 p.m. and 15:30.
+
+    Safe: hours, minutes and seconds must all agree on the clock of 24 hours; 3:30 without its half is no time there,
+    since it may be either.
+    """
+    one, other = _read(expected), _read(said)
+    if one is None or other is None or not (one.half or other.half):
+        return False
+    seconds = _second_of_day(one)
+    return seconds is not None and seconds == _second_of_day(other)
+
+
+def _second_of_day(time: _Time) -> int | None:
+    if not time.half and 1 <= time.hour <= 12:
+        return None
+    hour = time.hour % 12 + 12 * (time.half == "p") if time.half else time.hour
+    return (hour * 60 + time.minute) * 60 + time.second
+
+
+def durations(reference: Node, answer: Node, by: Comparison) -> object:
+    """Lengths of time in other units, or in several: 1 h 30 min, 90 minutes and 1.5 hours.
+
+    Safe: both sides name all their units, from weeks down to seconds, and each of these is a fixed number of the next;
+    months and years are none. A bare number beside several units is no length of time.
+    """
+    ours, theirs = _parts(reference), _parts(answer)
+    if not ours or not theirs or (len(ours) == len(theirs) == 1 and ours[0].unit == theirs[0].unit):
+        return PASS
+    unit = theirs[-1].unit  # an answer in one unit keeps its value as it is written, with its rounding
+    said = theirs[0].value if len(theirs) == 1 else _in_unit(theirs, unit)
+    return by.compare(_in_unit(ours, unit), said)
+
+
+def _parts(node: Node) -> tuple[Quantity, ...]:
+    """The quantities of one length of time, from the largest unit down; nothing where it is none.
+
+    Safe: several of them are one length only where each but the last is a whole number and each but the first does not
+    fill one of the unit before, else they are a list of lengths.
+    """
+    joined = node.kind == "list" and node.opening in ("", "and") if isinstance(node, Sequence) else False
+    nodes = node.terms if isinstance(node, Sum) else node.items if joined and isinstance(node, Sequence) else (node,)
+    parts = tuple(part for part in nodes if isinstance(part, Quantity) and part.unit in SECONDS)
+    if len(parts) < len(nodes) or any(symbols(part) for part in parts):
+        return ()
+    for larger, smaller in pairwise(parts):
+        ratio = Fraction(SECONDS[larger.unit], SECONDS[smaller.unit])
+        is_less = isinstance(smaller.value, Number) and 0 <= smaller.value.value < ratio
+        if ratio <= 1 or not is_less or not is_whole(larger.value):
+            return ()
+    return parts
+
+
+def _in_unit(parts: tuple[Quantity, ...], unit: str) -> Node:
+    terms = [Product((part.value, Number(Fraction(SECONDS[part.unit], SECONDS[unit])))) for part in parts]
+    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
