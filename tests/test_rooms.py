@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "verifiers": {"signals", "files", "clients"},
     "reward_models": {"checkpoints", "signals", "background", "clients", "files", "foreign"},
     "scoring": {"files", "signals", "background", "verifiers", "reward_models"},
-    "rollouts": {"files", "signals"},
+    "rollouts": {"files", "foreign", "signals"},
     "monitoring": {"budget", "signals", "rules"},
     "preflight": {"signals", "rules"},
     "trainers": {

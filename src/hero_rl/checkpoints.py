@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from hero_rl.errors import ConfigError
-from hero_rl.foreign import loading
+from hero_rl.foreign import loading, refuse_no_model
 from hero_rl.settings import Block
 
-__all__ = ["Checkpoint", "refuse_no_model"]
+__all__ = ["Checkpoint"]
 
 
 class Checkpoint(Block):
@@ -45,11 +44,11 @@ class Checkpoint(Block):
         Raises:
             ConfigError: there is no such model, it lacks weights or a tokenizer, or cannot run as it is told to.
         """
+        refuse_no_model(f"{block}path", self.path, self.revision)  # before what takes seconds to import
         from transformers import AutoTokenizer
 
         device = _device(self.device, block)
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}
-        refuse_no_model(self.path, block)
         with loading(f"{block}path: no model can be loaded from {self.path}: its tokenizer"):
             tokenizer = AutoTokenizer.from_pretrained(self.path, **source)
         if not tokenizer("yes, 1", add_special_tokens=False)["input_ids"]:
@@ -75,23 +74,6 @@ class Checkpoint(Block):
             missing = ", ".join(sorted(found["missing_keys"]))
             raise ConfigError(f"{block}path: {self.path} is no trained {kind}: the checkpoint lacks {missing}")
         return model.to(device), tokenizer
-
-
-def refuse_no_model(path: str, block: str = "") -> None:
-    """Refuse a folder that is none or holds no model.
-
-    Raises:
-        ConfigError: the message says where one lies, if it is in the folder's `model`.
-    """
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        if path.startswith(("/", ".", "~")) or folder.exists():
-            raise ConfigError(f"{block}path: {path}: no such folder")
-        return
-    if not (folder / "config.json").is_file():
-        inside = folder / "model"
-        hint = f"; did you mean {inside}?" if (inside / "config.json").is_file() else ""
-        raise ConfigError(f"{block}path: {path} holds no model: it has no config.json{hint}")
 
 
 def _device(name: str, block: str) -> Any:

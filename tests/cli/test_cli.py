@@ -1,5 +1,6 @@
 """The command line as a user meets it: a process, its output, its exit code."""
 
+import io
 import json
 import os
 import re
@@ -12,9 +13,11 @@ from pathlib import Path
 import pandas
 import pytest
 import yaml
+from tqdm import tqdm
 
 import hero_rl
 from hero_lab.cli import main
+from hero_rl.cli.arguments import moving
 
 ROOT = Path(__file__).parents[2]
 HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
@@ -218,3 +221,15 @@ def test_other_rules_algorithms_and_adapters_from_the_same_file(config, tmp_path
     adapter = ["--peft", "{r: 2, target_modules: [q_proj]}"]
     assert hero("train", config, *more, tmp_path / "c", *adapter).returncode == 0
     assert (tmp_path / "c" / "model" / "adapter_config.json").is_file()
+
+
+def test_the_time_left_of_a_resumed_call_is_told_from_its_own_work():
+    shown = tqdm(total=1000, file=io.StringIO(), mininterval=0)
+    moved = moving(shown)
+    moved(900)
+    time.sleep(0.05)
+    moved(901)
+    told = shown.format_dict
+    assert (told["n"], told["initial"]) == (901, 900)
+    assert told["rate"] is None or told["rate"] < 100
+    shown.close()

@@ -1,6 +1,7 @@
 """`hero preflight` on the three kinds of settings, with the real TRL."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -131,3 +132,67 @@ def test_data_that_cannot_be_read_is_an_error(ask, tmp_path):
     (tmp_path / "problems.jsonl").write_text('{"problem": "1 + 1", "solution": "2"}\n')
     code, _, found = ask(HERO)
     assert code == 1 and found[0][:2] == ("error", "settings") and "answer" in found[0][2]
+
+
+SCRIPT = """
+import sys
+from trl import GRPOConfig
+
+assert len(sys.argv) == 1
+common = dict(output_dir="out", use_cpu=True, bf16=False, num_generations=4, per_device_train_batch_size=4)
+args = GRPOConfig(**common)
+sound = GRPOConfig(**common, scale_rewards="none")
+settings = {"scale_rewards": "group", "num_generations": 4}
+
+
+class Run:
+    args = sound
+
+
+number = 1
+if __name__ == "__main__":
+    raise AssertionError
+"""
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"script_{tmp_path.name}.py").write_text(SCRIPT)
+
+    def run(name, *more):
+        code = main(["preflight", f"script_{tmp_path.name}:{name}", *more])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_arguments_of_a_script(script, tmp_path):
+    code, said, _ = script("args")
+    assert code == 1 and 'set it to "none"' in said and "(settings of TRL): 3 errors" in said
+    assert script("args", "--scale_rewards", "none")[0] == 0
+    assert [script(name)[0] for name in ("sound", "Run.args", "settings")] == [0, 0, 1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "text"), [("arg", "has no arg"), ("number", "a GRPOConfig is expected, .* not int")])
+def test_an_object_of_a_script_that_is_none(script, name, text):
+    code, _, said = script(name)
+    assert code == 2 and re.search(text, said) and said.count("\n") == 1
+
+
+def test_a_script_that_cannot_be_imported(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "asks_for_arguments.py").write_text("import sys\n\nsys.exit('which model?')\n")
+    for name, text in (("asks_for_arguments", "SystemExit: which model?"), ("no.such.module", "ModuleNotFoundError")):
+        assert main(["preflight", f"{name}:args"]) == 2
+        said = capsys.readouterr().err
+        assert text in said and said.count("\n") == 1
+
+
+def test_the_arguments_of_our_own_trainer(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = SCRIPT.replace("from trl import GRPOConfig", "from hero_rl.trainers.trl import HeroGRPOConfig as GRPOConfig")
+    (tmp_path / "our_own_script.py").write_text(text)
+    assert main(["preflight", "our_own_script:args"]) == 2
+    assert "takes the advantages of its rule" in capsys.readouterr().err

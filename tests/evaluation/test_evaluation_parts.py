@@ -11,14 +11,16 @@ from pydantic import ValidationError
 from hero_rl.errors import DataError
 from hero_rl.evaluation import EvalConfig
 from hero_rl.evaluation.grading import Grade, _judged_text
-from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers
+from hero_rl.evaluation.numbers import Response, benchmark_numbers
 from hero_rl.evaluation.responses import Responses, Wanted, wanted
 from hero_rl.evaluation.settings import judge_identity, verifier_identity
+from hero_rl.evaluation.statistics import maj_at_k
+from hero_rl.evaluation.votes import votes
 from hero_rl.files.journal import Journal
 from hero_rl.generation import Generated, OpenAIGeneratorConfig
 from hero_rl.problems import Problem
 from hero_rl.rollouts import read_rollouts
-from hero_rl.verifiers import JudgeVerifier, MathVerifier
+from hero_rl.verifiers import JudgeVerifier, MathVerifier, Reason, Verdict
 
 PROBLEM = Problem("p", "q", "1/2", "s", "q")
 
@@ -78,15 +80,39 @@ def test_responses_keep_their_order_and_lose_none(tmp_path):
 def response(answer, verdict, sample=0):
     grade = Grade(verdict, "mismatch", answer)
     facts = {"seed": 0, "sample": sample, "finish_reason": "stop", "tokens": 1}
-    return Response(wanted([PROBLEM], [0], 9)[sample], facts, {"verifier": grade}, answer)
+    return Response(wanted([PROBLEM], [0], 9)[sample], facts, {"verifier": grade}, answer, vote=answer)
 
 
-def test_votes():
-    group = [
-        *(response(r"\dfrac{1}{2}", 1.0), response("0.5", 1.0), response(r"$\frac{1}{2}$", 1.0)),
-        *(response("3", 0.0), response(" 3.", 0.0), response(None, 0.0), response("0.5", None)),
-    ]
-    assert answer_keys(group) == ["right", "right", "right", "=3", "=3", None, "right"]
+def voted(*said):
+    return votes([answer for answer, _ in said], [verdict for _, verdict in said], MathVerifier().judge)
+
+
+def test_spellings_of_one_value_are_one_vote():
+    right = [(r"\dfrac{1}{2}", 1.0), ("0.5", 1.0), (r"$\frac{1}{2}$", 1.0), ("0.5", None)]
+    wrong = [("3", 0.0), (" 3.", 0.0), (None, 0.0), (r"\frac{6}{2}", 0.0), (r"\sqrt{9}", None), ("4", 0.0)]
+    assert voted(*right, *wrong) == [*["right"] * 4, "=3", "=3", None, "=3", "=3", "=4"]
+    # Wrong spellings together outvote the right one.
+    answers = [("7", 1.0), ("7", 1.0), ("2/3", 0.0), (r"\frac{4}{6}", 0.0), (r"\dfrac23", 0.0)]
+    assert maj_at_k([[verdict for _, verdict in answers]], [voted(*answers)]) == [0.0]
+
+
+def test_a_wrong_answer_never_votes_with_a_right_one():
+    assert voted(("1/2", 1.0), ("0.5", 0.0)) == ["right", "=0.5"]
+
+
+def test_the_votes_cost_a_bounded_number_of_checks():
+    asked = []
+
+    def judge(reference, answer):
+        asked.append((reference, answer))
+        return Verdict.of(Reason.TOO_SLOW if "slow" in reference + answer else Reason.MISMATCH)
+
+    many = [str(n) for n in range(200)]
+    assert votes(many, [0.0] * 200, judge) == [f"={n}" for n in many]
+    assert len(asked) <= 32 * 31 / 2
+    asked.clear()
+    votes([f"slow{n}" for n in range(200)], [0.0] * 200, judge)
+    assert len(asked) <= 16
 
 
 def test_numbers_of_few():
@@ -98,7 +124,7 @@ def test_numbers_of_few():
     assert found["maj@k"] == {"k": 3, "value": 1.0, "low": None, "high": None}
     assert (found["unscored"], found["left_out"], found["failed"]) == (3, 1, 0)
     assert "1 problems of the share of a problem's 3 responses (3 with seed 0) that the verifier" in found["averaged"]
-    missing = Response(wanted([PROBLEM], [0], 9)[0], None, {}, None)
+    missing = Response(wanted([PROBLEM], [0], 9)[0], None, {}, None, None)
     assert benchmark_numbers(config, config.benchmarks["a"], [[missing] * 3], {})["failed"] == 3
 
 

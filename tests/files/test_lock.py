@@ -38,6 +38,9 @@ def test_a_folder_in_which_nothing_came_to_be_is_gone(tmp_path):
     with only_writer(tmp_path / "a"):
         assert (tmp_path / "a").is_dir()
     assert not (tmp_path / "a").exists()
+    with only_writer(tmp_path / "runs" / "of" / "a"):
+        (tmp_path / "runs" / "another").mkdir()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["another"]
     with only_writer(tmp_path / "a"):
         (tmp_path / "a" / "file").touch()
     assert (tmp_path / "a" / "file").exists()

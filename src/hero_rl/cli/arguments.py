@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -19,7 +19,7 @@ from hero_rl.settings import is_name
 if TYPE_CHECKING:
     from hero_rl.verifiers import Processes
 
-__all__ = ["RunArguments", "bar", "finished", "interrupted", "overrides_of", "parse", "processes_of"]
+__all__ = ["RunArguments", "bar", "finished", "interrupted", "moving", "overrides_of", "parse", "processes_of"]
 
 Arguments = TypeVar("Arguments")
 
@@ -65,6 +65,24 @@ def bar(shown: bool, **settings: Any) -> Any:
     from tqdm import tqdm
 
     return tqdm(**settings, disable=not shown or not sys.stderr.isatty(), delay=1.0, leave=False)
+
+
+def moving(shown_bar: Any) -> Callable[[float], object]:
+    """What moves a bar to a place. The first that it is told is where it begins: a resumed call did not work for that.
+
+    So the time left is told from the work of this call alone.
+    """
+    begun = False
+
+    def moved(place: float) -> None:
+        nonlocal begun
+        if begun:
+            shown_bar.update(int(place) - shown_bar.n)
+        else:
+            shown_bar.n = shown_bar.initial = shown_bar.last_print_n = int(place)
+            begun = True
+
+    return moved
 
 
 def overrides_of(rest: list[str], blocks: Collection[str], verb: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from hero_rl.cli.arguments import bar, interrupted, parse
+from hero_rl.cli.arguments import bar, interrupted, moving, parse
 from hero_rl.errors import ConfigError
 
 __all__ = ["run"]
@@ -152,7 +152,7 @@ def _bars(shown: bool) -> Callable[..., Any]:
         # Short numbers for bytes; small counts stay whole.
         scaled = total is None or total >= 100_000
         with bar(shown, total=total, desc=what, unit="", unit_scale=scaled) as one:
-            yield lambda done: one.update(int(done) - one.n)
+            yield moving(one)
 
     return bars
 

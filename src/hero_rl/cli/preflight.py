@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -15,7 +14,9 @@ __all__ = ["run"]
 
 _EPILOG = """
 CONFIG is a configuration of hero train, verl's settings (nested or dotted, as YAML), or arguments of TRL's GRPOConfig,
-where HERO's reward is taken to be a reward function. The trainer's own advantage function is run on three made-up
+where HERO's reward is taken to be a reward function. In place of a file, my_script:args is the GRPOConfig (or the
+mapping of its arguments) that my_script.py calls args; this imports the module, which runs all of it but what stands
+under `if __name__ == "__main__":`. The trainer's own advantage function is run on three made-up
 prompts, and asked again with a knob doubled: what does not move is inert. Exit code 1 where there is an error.
 
 Any setting can be overridden by its dotted name; values are YAML.
@@ -25,6 +26,7 @@ examples:
   hero preflight config.yaml --rule.scale group
   hero preflight verl.yaml --algorithm.norm_adv_by_std_in_grpo false
   hero preflight grpo_arguments.yaml --json
+  hero preflight my_script:args
 """
 
 
@@ -32,8 +34,8 @@ examples:
 class _Arguments:
     """Name each setting that is inert or dangerous in its combination, and why."""
 
-    config: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
-    """YAML file."""
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+    """YAML file, or MODULE:OBJECT of a Python script."""
 
     offline: bool = False
     """Ask no reward model's server whether its scores are logits."""

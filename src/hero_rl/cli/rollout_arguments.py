@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from hero_rl.cli.arguments import bar, overrides_of, processes_of
+from hero_rl.cli.arguments import bar, moving, overrides_of, processes_of
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def columns_of(arguments: RolloutArguments) -> Columns:
 def reading_bar(reader: RolloutReader, shown: bool) -> Iterator[Callable[[float], object]]:
     """A bar over the bytes of a file on a terminal, from one second on; hands out what is told of the position."""
     with bar(shown, total=reader.size, desc=reader.path.name, unit="B", unit_scale=True) as shown_bar:
-        yield lambda position: shown_bar.update(int(position) - shown_bar.n)
+        yield moving(shown_bar)
 
 
 @contextmanager

@@ -133,7 +133,8 @@ def verify_solutions(
         rows = iter(reader)
         read = sum(note["read"] for note in partial.batches)
         for _ in islice(rows, read):
-            bar(reader.position)
+            pass
+        bar(reader.position if read else 0)
         while chunk := list(islice(rows, AT_A_TIME)):
             found = [(solution, problem) for solution in chunk if (problem := find(solution))]
             partial.add_batch(judge.lines(found), {"read": len(chunk)})

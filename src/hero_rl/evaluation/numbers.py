@@ -13,9 +13,8 @@ from hero_rl.evaluation.grading import UNGRADED, Grade
 from hero_rl.evaluation.responses import Wanted
 from hero_rl.evaluation.settings import Benchmark, EvalConfig
 from hero_rl.evaluation.statistics import cohen_kappa, estimate, maj_at_k, pass_at_k
-from hero_rl.verifiers.math.text.spelling import key, respell
 
-__all__ = ["Response", "answer_keys", "benchmark_numbers", "problem_rows"]
+__all__ = ["Response", "benchmark_numbers", "problem_rows"]
 
 _NOT_THERE = "no_response"
 
@@ -29,12 +28,14 @@ class Response:
         facts: what is known of it besides its text: seed, sample, finish_reason, tokens; None where there is none.
         grades: grader -> grade; the first one's verdict counts.
         answer: its final answer.
+        vote: what it votes for in maj@k (see `votes`).
     """
 
     asked: Wanted
     facts: Mapping[str, Any] | None
     grades: Mapping[str, Grade]
     answer: str | None
+    vote: str | None
 
     @property
     def verdict(self) -> float | None:
@@ -51,17 +52,6 @@ class Response:
         return self.grades[grader].verdict if grader in self.grades else None
 
 
-def answer_keys(group: Sequence[Response]) -> list[str | None]:
-    r"""What the responses to one problem vote for: equal keys are equal answers.
-
-    Marks and sizes make no difference (`\dfrac{1}{2}` is `\frac{1}{2}`). All spellings of which one was found right are
-    the right answer; two wrong ones that are the same only in value stay apart.
-    """
-    keys = [None if each.answer is None else key(respell(each.answer)) for each in group]
-    right = {said for said, each in zip(keys, group, strict=True) if each.verdict == 1}
-    return [said and ("right" if said in right else f"={said}") for said in keys]
-
-
 def problem_rows(groups: Sequence[Sequence[Response]]) -> list[dict[str, Any]]:
     """One row a problem: the verdicts that count in the order of seed and sample, and the answers voted for."""
     rows = []
@@ -70,7 +60,7 @@ def problem_rows(groups: Sequence[Sequence[Response]]) -> list[dict[str, Any]]:
         for grader in ("verifier", "judge"):
             asked = grader in next((each.grades for each in group if each.grades), {})
             row[grader] = [_whole(each.verdict_of(grader)) for each in group] if asked else None
-        rows.append(row | {"answers": answer_keys(group)})
+        rows.append(row | {"answers": [each.vote for each in group]})
     return rows
 
 
@@ -87,7 +77,7 @@ def benchmark_numbers(
     """
     graders, samples, seeds = config.graders(benchmark), config.samples(benchmark), config.seeds_of(benchmark)
     verdicts = [[each.verdict for each in group] for group in groups]
-    answers = [answer_keys(group) for group in groups]
+    answers = [[each.vote for each in group] for group in groups]
     flat = [each for group in groups for each in group]
     written = [each.facts for each in flat if each.facts is not None]
     unscored = [each.reason for each in flat if each.verdict is None]

@@ -19,9 +19,10 @@ from typing import Any
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
 from hero_rl.evaluation.folder import RunFolder
 from hero_rl.evaluation.grading import Grade, Grader, open_grader
-from hero_rl.evaluation.numbers import Response, answer_keys, benchmark_numbers, problem_rows
+from hero_rl.evaluation.numbers import Response, benchmark_numbers, problem_rows
 from hero_rl.evaluation.responses import FACTS, Responses, Wanted, wanted
 from hero_rl.evaluation.settings import EvalConfig
+from hero_rl.evaluation.votes import votes
 from hero_rl.files.whole import write_json, write_jsonl
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader
@@ -145,7 +146,7 @@ class _Run:
             if not len(responses):
                 raise ConfigError(f"{name}: there are no responses to grade; give a generator")
             graded, judge = self._graded(name, asked, responses)
-            groups = list(_by_problem(asked, responses, graded, self._extract))
+            groups = list(_by_problem(asked, responses, graded, self._rule))
             responses.finish(_rollouts(groups, responses, self._step))
         rows = problem_rows(groups)
         self.folder.problems(name).parent.mkdir(exist_ok=True)
@@ -213,18 +214,19 @@ class _Run:
                     graded[kind][each.id] = replace(graded[kind][each.id], verdict=None, reason=_UNREADABLE)
         return graded, judge
 
-    def _extract(self, completion: str) -> str | None:
-        """The final answer as the verifier reads it."""
+    @property
+    def _rule(self) -> StagedVerifier:
+        """What reads final answers, and tells which are one value."""
         verifier = self.config.verifier
         rule = verifier.rule if isinstance(verifier, CascadeVerifier) else verifier
-        return (rule if isinstance(rule, StagedVerifier) else MathVerifier()).extract(completion)
+        return rule if isinstance(rule, StagedVerifier) else MathVerifier()
 
 
 def _by_problem(
     asked: Sequence[Wanted],
     responses: Responses,
     graded: Mapping[str, Mapping[str, Grade]],
-    extract: Callable[[str], str | None],
+    rule: StagedVerifier,
 ) -> Iterator[list[Response]]:
     """The responses to each problem, without their texts: of those there may be more than memory holds."""
     groups: dict[str, list[Response]] = {}
@@ -233,16 +235,18 @@ def _by_problem(
         grades = {kind: given[each.id] for kind, given in graded.items() if each.id in given}
         answer = next((grade.answer for grade in grades.values() if grade.answer is not None), None)
         if row is not None and answer is None:
-            answer = extract(row["completion"])
+            answer = rule.extract(row["completion"])
         facts = row and {name: row[name] for name in FACTS}
-        groups.setdefault(each.problem.id, []).append(Response(each, facts, grades, answer))
-    yield from groups.values()
+        groups.setdefault(each.problem.id, []).append(Response(each, facts, grades, answer, vote=None))
+    for group in groups.values():
+        said = votes([each.answer for each in group], [each.verdict for each in group], rule.judge)
+        yield [replace(each, vote=vote) for each, vote in zip(group, said, strict=True)]
 
 
 def _rollouts(groups: Sequence[Sequence[Response]], responses: Responses, step: int | None) -> Iterator[Rollout]:
     """The responses with their verdicts, in their order."""
     for group in groups:
-        for each, voted in zip(group, answer_keys(group), strict=True):
+        for each in group:
             if each.facts is None:
                 continue
             row = responses.row(each.asked)
@@ -259,7 +263,7 @@ def _rollouts(groups: Sequence[Sequence[Response]], responses: Responses, step: 
                 group=each.asked.problem.id,
                 verdict=each.verdict,
                 step=step,
-                extra={**each.facts, "answer": each.answer, "answer_key": voted, **said},
+                extra={**each.facts, "answer": each.answer, "answer_key": each.vote, **said},
             )
 
 

@@ -19,12 +19,13 @@ _NAME = ".lock"
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold a folder, which is made if need be, against other processes; the system lets go of it if this one dies.
 
-    A folder that was made here, and in which nothing was written, is removed again.
+    A folder that was made here, and in which nothing was written, is removed again, with the folders above it that were
+    made for it.
 
     Raises:
         ConfigError: another process holds it, or it cannot be made.
     """
-    made = not folder.exists()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     lock = FileLock(folder / _NAME)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,5 +40,6 @@ def only_writer(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             if made and [path.name for path in folder.iterdir()] == [_NAME]:
                 (folder / _NAME).unlink()
-                folder.rmdir()
+                for each in made:
+                    each.rmdir()
         lock.release()

@@ -71,7 +71,11 @@ def stage(path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[],
         )
     path.unlink(missing_ok=True)
     write_json(note, said)
-    make()
+    try:
+        make()
+    finally:
+        if not path.exists():
+            note.unlink(missing_ok=True)
     return False
 
 

@@ -120,8 +120,8 @@ def _on_weight(moved: float, names: Names) -> Iterator[Finding]:
         yield Finding(
             "error",
             names.divide,
-            f"a prompt's weight is inert: doubled, it multiplies the prompt's advantages, beside those of other "
-            f"prompts, by {moved:.2f}; {names.remedy}",
+            "HERO's weight of a prompt is inert: what it multiplies, the trainer divides out again. Doubled, it gives "
+            f"advantages {moved:.2f} times as large; {names.remedy}",
         )
 
 
@@ -130,8 +130,8 @@ def _on_width(moved: float, loudness: float, names: Names) -> Iterator[Finding]:
         yield Finding(
             "error",
             names.divide,
-            f"alpha and beta are inert in prompts that are all correct or all incorrect: doubled, they multiply the "
-            f"advantages there, beside those of mixed prompts, by {moved:.2f}; {names.remedy}",
+            "alpha and beta are inert in prompts that are all correct or all incorrect: the trainer stretches the "
+            f"narrowest bands. Doubled, they give advantages {moved:.2f} times as large there; {names.remedy}",
         )
     if moved < _MOVED and loudness >= _LIFTED:
         yield Finding(

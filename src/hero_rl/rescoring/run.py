@@ -128,11 +128,12 @@ def _go_through(
                 )
             state = type(state).model_validate(done[number]["state"])
         else:
+            progress(before)
             step = (reader.position - before) / len(batch)
             judged, truncated = _judged(batch, judge, partial, lambda n, a=before, b=step: progress(a + n * b))
             state = _shape(batch, judged, truncated, settings.rule, state, partial)
         before = reader.position
-        progress(before)
+    progress(before)
     return state
 
 

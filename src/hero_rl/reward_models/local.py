@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from hero_rl.checkpoints import refuse_no_model
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import refuse_no_model
 from hero_rl.reward_models.heads import Classifier, OwnCode, check_one_label
 from hero_rl.reward_models.in_process import InProcessConfig, InProcessRewardModel
 from hero_rl.reward_models.rendering import OtherParts, Renderer, own_limit
@@ -95,9 +95,9 @@ class LocalRewardModel(InProcessRewardModel):
 
 def _own_class(path: str, revision: str | None) -> str | None:
     """The transformers class that loads the checkpoint by code of its own; None where transformers knows its class."""
+    refuse_no_model("path", path, revision)
     import transformers
 
-    refuse_no_model(path)
     config, _ = transformers.PreTrainedConfig.get_config_dict(path, revision=revision)
     offered = config.get("auto_map") or {}
     if any(hasattr(transformers, name) for name in config.get("architectures") or ()):

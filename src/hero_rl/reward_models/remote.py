@@ -35,7 +35,7 @@ from hero_rl.clients.engine import (
     with_retries,
 )
 from hero_rl.errors import ConfigError
-from hero_rl.foreign import loading
+from hero_rl.foreign import loading, refuse_no_source
 from hero_rl.reward_models.base import Conversation, Scores
 from hero_rl.reward_models.protocols import PROTOCOLS, Number
 from hero_rl.reward_models.rendering import OtherParts, Renderer, Tokens, own_limit
@@ -148,6 +148,7 @@ class RemoteRewardModelConfig(BaseModel):
 
     def load(self) -> RemoteRewardModel:
         """Load the tokenizer; the servers are first asked by `check` or `score`."""
+        refuse_no_source("tokenizer", self.tokenizer, self.revision)
         from transformers import AutoConfig, AutoTokenizer
 
         source = {"revision": self.revision, "trust_remote_code": self.trust_remote_code}

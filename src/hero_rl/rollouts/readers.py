@@ -19,6 +19,7 @@ from typing import Any
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.rows import Place, read_rows
+from hero_rl.foreign import refuse_no_source
 from hero_rl.rollouts.formats import Foreign, LeftOut
 from hero_rl.rollouts.formats.slime import samples_of
 from hero_rl.rollouts.formats.verl import last_outputs, left_out
@@ -143,6 +144,7 @@ class RolloutReader:
         """
         if self.tokenizer is None:
             raise ConfigError(f"{self.path} holds token ids: name the policy's tokenizer (--tokenizer)")
+        refuse_no_source("tokenizer", self.tokenizer)
         from transformers import AutoTokenizer
 
         try:

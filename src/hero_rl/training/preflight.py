@@ -3,8 +3,8 @@
     for finding in preflight("config.yaml").findings:
         print(finding)
 
-Three kinds of file are told apart by their keys: a configuration of `hero train`, verl's own settings, and arguments of
-TRL's `GRPOConfig`, where HERO's reward is taken to be a reward function.
+Three kinds of settings are told apart by their keys: a configuration of `hero train`, verl's own settings, and
+arguments of TRL's `GRPOConfig`, where HERO's reward is taken to be a reward function, also of a Python script.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hero_rl.training.configs.verl import VerlTrainConfig, flat
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.references import reference_findings
 from hero_rl.training.rows.prompts import load_prompts
+from hero_rl.training.script import is_script_object, script_arguments
 from hero_rl.training.trl.policy import check
 from hero_rl.training.verl.command import findings, verl_settings
 
@@ -52,19 +53,20 @@ class Preflight:
 
 
 def preflight(path: str | Path, overrides: Mapping[str, Any] | None = None, *, offline: bool = False) -> Preflight:
-    """Find what is inert or dangerous in a file of settings.
+    """Find what is inert or dangerous in a file of settings, or in the `GRPOConfig` of a script.
 
     Args:
-        path: a YAML file; nested blocks or dotted names.
+        path: a YAML file; nested blocks or dotted names. Or `module:object`, which imports the module.
         overrides: settings by dotted name that take the place of the file's.
         offline: ask no reward model's server.
 
     Raises:
-        ConfigError: the file is no mapping of settings.
+        ConfigError: the file is no mapping of settings, or there is no such object.
     """
-    settings = lay_over(lay_over({}, read_yaml(path)), dict(overrides or {}))
-    kind = _kind(settings)
     with quiet_libraries():
+        raw = script_arguments(str(path)) if is_script_object(str(path)) else read_yaml(path)
+        settings = lay_over(lay_over({}, raw), dict(overrides or {}))
+        kind = _kind(settings)
         found = {"hero": _on_hero, "trl": _on_trl, "verl": _on_verl}[kind](settings, str(path), offline)
         return Preflight(kind, sorted(found, key=lambda finding: finding.level))
 
@@ -136,7 +138,7 @@ def _on_server(block: AnyRewardModel | None, offline: bool) -> Iterator[Finding]
 def _on_trl(settings: dict[str, Any], path: str, offline: bool) -> Iterator[Finding]:
     rollouts = settings.get("num_generations", _TRL_ROLLOUTS)
     yield from _probed(
-        lambda: trl_advantages(settings, rollouts), rollouts, Hero(), Names("scale_rewards", "set it to none")
+        lambda: trl_advantages(settings, rollouts), rollouts, Hero(), Names("scale_rewards", 'set it to "none"')
     )
 
 

@@ -160,12 +160,28 @@ def test_an_empty_answer_is_no_answer(completion):
 
 
 @pytest.mark.parametrize(
-    "token", ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>"]
+    "token",
+    [
+        *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>", "<turn|>"),
+        *("<|return|>", "[EOS]", "[PAD]", "<EOS>", "<pad>", "[|endofturn|]"),
+        *("<|end of sentence|>", "<｜end▁of▁sentence｜>", "<｜end of sentence｜>"),
+    ],
 )
 def test_nothing_counts_after_the_end_of_the_turn(token):
     assert MathVerifier().extract(rf"\boxed{{5}}{token}") == "5"
     assert MathVerifier().extract(rf"\boxed{{5}}{token} \boxed{{6}}") == "5"
     assert MathVerifier().extract(f"The answer is 5.{token}") == "5"
+    assert MathVerifier().extract(f"The answer is 5{token}") == "5"
+    assert MathVerifier().extract(f"5{token * 3}") == "5"
+
+
+@pytest.mark.parametrize("token", ["<s>", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>"])
+def test_the_token_that_begins_a_text_ends_none(token):
+    assert MathVerifier().extract(f"{token}The answer is 5.") == "5"
+
+
+def test_brackets_are_no_end_of_a_turn():
+    assert MathVerifier().extract(r"The answer is [EO].") == "[EO]"
 
 
 def test_only_the_end_of_a_long_text_is_read():

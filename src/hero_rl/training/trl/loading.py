@@ -6,13 +6,12 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from transformers import AutoConfig, AutoTokenizer
 
 from hero_rl.errors import ConfigError
-from hero_rl.foreign import DAMAGED, loading, rendered
+from hero_rl.foreign import DAMAGED, loading, refuse_no_model, rendered
 from hero_rl.training.configs.policy import ModelConfig, did_you_mean
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "lora_config",
     "model_arguments",
     "named",
-    "refuse_missing_folder",
     "register_models",
 ]
 
@@ -45,12 +43,6 @@ def register_models() -> None:
         entry.load()
 
 
-def refuse_missing_folder(setting: str, path: str) -> None:
-    """Raise a `ConfigError` for a path that is meant as a folder and is none."""
-    if path.startswith(("/", ".", "~")) and not Path(path).exists():
-        raise ConfigError(f"{setting}: {path}: no such folder")
-
-
 def load_tokenizer(model: ModelConfig, **arguments: Any) -> Any:
     """The model's tokenizer with the configuration's chat template.
 
@@ -58,6 +50,7 @@ def load_tokenizer(model: ModelConfig, **arguments: Any) -> Any:
         ConfigError: it cannot be loaded.
     """
     source = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+    refuse_no_model("model.path", model.path, model.revision)
     with loading("model.path"):
         AutoConfig.from_pretrained(model.path, **source)  # refuses a model that wants code of its own to be run
     with loading("model.path: no tokenizer can be loaded"):

@@ -11,6 +11,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import refuse_no_folder
 from hero_rl.reward_models import AnyRewardModel, LocalRewardModelConfig
 from hero_rl.trainers.state import STATE_FILE
 from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
@@ -25,7 +26,6 @@ from hero_rl.training.trl.loading import (
     lora_config,
     model_arguments,
     named,
-    refuse_missing_folder,
     register_models,
 )
 from hero_rl.verifiers import in_processes
@@ -52,8 +52,8 @@ def check(config: TrainConfig) -> Run:
         ConfigError: a TRL argument is unknown or wrong.
         DataError: a file, column or row is missing or bad.
     """
-    refuse_missing_folder("model.path", config.model.path)
-    refuse_missing_folder("reward_model.path", _path_of(config.reward_model))
+    refuse_no_folder("model.path", config.model.path)
+    refuse_no_folder("reward_model.path", _path_of(config.reward_model))
     with quiet_libraries():
         arguments = trl_arguments(config)
     evaluation = load_prompts(config.data, "eval") if config.data.eval else None

@@ -21,6 +21,9 @@ _SHOWN: Mapping[str, str] = {
 }
 
 
+_SPEED_OVER = 3600.0  # seconds: a step may take minutes, and the time left is told from two at least
+
+
 def columns(label: str) -> tuple[ProgressColumn, ...]:
     """Columns of a run's line: label, steps, time left, and the task's `signals`, which are cut first."""
     return (
@@ -56,6 +59,7 @@ class ProgressLine(TrainerCallback):
         self._progress = Progress(
             *columns("[bold]step"),
             console=self.console,
+            speed_estimate_period=_SPEED_OVER,
             expand=True,
             disable=not self.console.is_terminal,
         )

@@ -19,7 +19,7 @@ from trl import RewardConfig
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.whole import write_json
-from hero_rl.foreign import loading
+from hero_rl.foreign import loading, refuse_no_folder
 from hero_rl.reward_models.rendering import Renderer, own_limit
 from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
@@ -27,7 +27,7 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import MetricsFile, is_finished, run_folder, write_records
 from hero_rl.training.rows.pairs import PreferencePair, fingerprint, listed, load_pairs, split_by_prompt
 from hero_rl.training.trl.bradley_terry import ACCURACY, PairTrainer, tokenised
-from hero_rl.training.trl.loading import checked_arguments, load_tokenizer, named, refuse_missing_folder
+from hero_rl.training.trl.loading import checked_arguments, load_tokenizer, named
 from hero_rl.training.trl.progress import ProgressLine
 
 __all__ = ["RewardResult", "RewardRun", "check_reward_run", "reward_arguments", "train_reward_model"]
@@ -77,7 +77,7 @@ def check_reward_run(config: RewardTrainConfig) -> RewardRun:
         DataError: a file, column or row is missing or bad, or there are no pairs.
     """
     data = config.data
-    refuse_missing_folder("model.path", config.model.path)
+    refuse_no_folder("model.path", config.model.path)
     with quiet_libraries():
         arguments = reward_arguments(config)
     pairs, counts = load_pairs(data, config.seed)

@@ -11,6 +11,7 @@ from transformers import PrinterCallback
 from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
+from hero_rl.foreign import refuse_no_folder
 from hero_rl.training.configs.sft import SftConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.rows.demonstrations import load_demonstrations
@@ -22,7 +23,6 @@ from hero_rl.training.trl.loading import (
     lora_config,
     model_arguments,
     named,
-    refuse_missing_folder,
 )
 
 __all__ = ["SftRun", "check_sft", "train_sft"]
@@ -47,7 +47,7 @@ def check_sft(config: SftConfig) -> SftRun:
         ConfigError: a setting is wrong.
         DataError: a file, column or row is missing or bad.
     """
-    refuse_missing_folder("model.path", config.model.path)
+    refuse_no_folder("model.path", config.model.path)
     with quiet_libraries():
         arguments = checked_arguments(
             trl.SFTConfig,

@@ -17,12 +17,12 @@ from pydantic import BaseModel
 
 from hero_rl.errors import ConfigError, HeroError
 from hero_rl.files.whole import replacing, write_whole
+from hero_rl.foreign import refuse_no_folder
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import AnyRun, run_folder, write_records
 from hero_rl.training.rows.prompts import load_prompts
-from hero_rl.training.trl.loading import refuse_missing_folder
 from hero_rl.training.verl.command import MODULE, findings, place, verl_words
 
 __all__ = [
@@ -77,9 +77,9 @@ def check_verl_run(config: VerlTrainConfig, *, compose: bool = True) -> VerlRun:
     if compose:
         need_verl()
     config = absolute(config)
-    refuse_missing_folder("model.path", config.model.path)
+    refuse_no_folder("model.path", config.model.path)
     if isinstance(config.reward_model, LocalRewardModelConfig):
-        refuse_missing_folder("reward_model.path", config.reward_model.path)
+        refuse_no_folder("reward_model.path", config.reward_model.path)
     found = findings(config)
     errors = [f"{_in_our_words(one.setting)}: {one.text}" for one in found if one.level == "error"]
     if errors:

@@ -7,12 +7,12 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from hero_rl.foreign import refuse_no_folder
 from hero_rl.training.configs.sft import VerlSftConfig
 from hero_rl.training.configs.verl import flat
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import run_folder
 from hero_rl.training.rows.demonstrations import load_demonstrations
-from hero_rl.training.trl.loading import refuse_missing_folder
 from hero_rl.training.verl.command import PRECISIONS, model_settings, place
 from hero_rl.training.verl.hydra_words import hydra_words
 from hero_rl.training.verl.policy import Command, absolute, launch, metrics_file, need_verl, whole_files
@@ -67,7 +67,7 @@ def check_verl_sft(config: VerlSftConfig, *, compose: bool = True) -> tuple[Verl
     if compose:
         need_verl()
     config = absolute(config)
-    refuse_missing_folder("model.path", config.model.path)
+    refuse_no_folder("model.path", config.model.path)
     with quiet_libraries():
         splits = ["train", *(["eval"] if config.data.eval else [])]
         data = {which: load_demonstrations(config.data, which) for which in splits}

@@ -37,11 +37,16 @@ _ASSISTANT = (
     r"<\|im_start\|>\s{0,4}assistant|<\|start_header_id\|>\s{0,4}assistant\s{0,4}<\|end_header_id\|>|<\|start\|>assistant"
     r"|<start_of_turn>model|<[|｜](?:[Aa]ssistant|CHATBOT_TOKEN)[|｜]>|\[/INST\]"
 )
-_OPENING = re.compile(rf"\s{{0,20}}(?:(?:{_ASSISTANT}|<\|begin_of_text\|>|<s>|<bos>)\s{{0,20}}){{1,4}}")
+_OPENING = re.compile(
+    rf"\s{{0,20}}(?:(?:{_ASSISTANT}|<[|｜]begin[_▁ ]of[_▁ ](?:text|sentence)[|｜]>|<s>|<bos>)\s{{0,20}}){{1,4}}"
+)
 _ASSISTANT_TURN = re.compile(rf"(?:{_ASSISTANT}|(?:^|\n)Assistant:)")
-# Control tokens end a turn, except those that begin a part of it.
+# Control tokens end a turn, except those that begin a part of it. DeepSeek's "▁" is a space once its text was cleaned.
 _CLOSING = re.compile(
-    r"<(?:[|｜](?!(?:begin|start|START)_|end_of_box|message|channel)[A-Za-z_▁]{3,40}[|｜]>|/s>|eos>|end_of_turn>|start_of_turn>)"
+    r"<(?:[|｜](?!(?:begin|start|START)[_▁]|end_of_box|message|channel)"
+    r"(?:[A-Za-z_▁]{3,40}|end of (?:sentence|text|turn))[|｜]>"
+    r"|/s>|(?:eos|EOS|pad|PAD|end_of_turn|start_of_turn|turn\|)>)"
+    r"|\[(?:EOS|EOT|PAD|\|endofturn\|)\]"
 )
 _OTHERS_TURN = re.compile(r"\n(?:Human|User):")
 _RECONSIDERS = re.compile(
