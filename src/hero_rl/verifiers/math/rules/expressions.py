@@ -11,6 +11,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Negative,
     Node,
     Number,
+    Quantity,
     Relation,
     Sum,
     Symbol,
@@ -33,6 +34,8 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
     """
     if contains(reference, STRUCTURES) or contains(answer, STRUCTURES):
         return None
+    if _adds_quantities(reference) or _adds_quantities(answer):
+        return None  # 1 cm + 2 m is no 3
     if same_formula(reference, answer):
         constant = not symbols(reference) and not symbols(answer)
         return Reason.MATCHED_BY_VALUE if constant else Reason.MATCHED_SYMBOLICALLY
@@ -42,6 +45,10 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
     if in_our_letters is not None and same_formula(reference, in_our_letters):
         return Reason.MATCHED_SYMBOLICALLY
     return None
+
+
+def _adds_quantities(node: Node) -> bool:
+    return any(isinstance(part, Sum) and any(isinstance(term, Quantity) for term in part.terms) for part in walk(node))
 
 
 _WHOLE_PARAMETERS = frozenset({"k", "n", "m", "l", "j"})

@@ -33,8 +33,9 @@ def pieces(reference: Node, answer: Node, by: Comparison) -> object:
 
 
 def _pieces(node: Node) -> tuple[Qualified, ...]:
-    is_piecewise = isinstance(node, Sequence) and node.kind == "cases"
-    return tuple(item for item in node.items if isinstance(item, Qualified)) if is_piecewise else ()
+    if not isinstance(node, Sequence) or node.kind != "cases":
+        return ()
+    return tuple(item for item in node.items if isinstance(item, Qualified))
 
 
 def _same_conditions(piece: Qualified, other: Qualified, by: Comparison) -> bool:

@@ -90,8 +90,7 @@ def _parts(node: Node) -> tuple[Quantity, ...]:
     Safe: several of them are one length only where each but the last is a whole number and each but the first does not
     fill one of the unit before, else they are a list of lengths.
     """
-    joined = node.kind == "list" and node.opening in ("", "and") if isinstance(node, Sequence) else False
-    nodes = node.terms if isinstance(node, Sum) else node.items if joined and isinstance(node, Sequence) else (node,)
+    nodes = node.items if isinstance(node, Sequence) and _is_joined(node) else (node,)
     parts = tuple(part for part in nodes if isinstance(part, Quantity) and part.unit in SECONDS)
     if len(parts) < len(nodes) or any(symbols(part) for part in parts):
         return ()
@@ -101,6 +100,10 @@ def _parts(node: Node) -> tuple[Quantity, ...]:
         if ratio <= 1 or not is_less or not is_whole(larger.value):
             return ()
     return parts
+
+
+def _is_joined(sequence: Sequence) -> bool:
+    return sequence.kind == "length" or (sequence.kind == "list" and sequence.opening in ("", "and"))
 
 
 def _in_unit(parts: tuple[Quantity, ...], unit: str) -> Node:

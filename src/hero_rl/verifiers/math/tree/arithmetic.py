@@ -270,7 +270,7 @@ class Arithmetic(Measures):
             self.here.kind == "word"
             and self.here.text.lower() not in CONNECTORS
             and self.here.text.lower() not in QUALIFIERS
-        ) or (words and self.at_unit_letter()):
+        ) or (words and _is_measure(words[-1]) and self.at_unit_letter()):
             word = self.take().text
             modifies = word.lower() in ("per", "squared", "cubed") and words
             if not is_plain_noun(word) and not modifies and word.lower() != "square":
@@ -282,7 +282,9 @@ class Arithmetic(Measures):
                 if not isinstance(power, Number):
                     raise Unreadable("a unit's power")
                 words.append(f"^{power.value}")
-            if self.at("/", "cdot", "times") and (self.ahead().kind == "word" or self.at_unit_letter(1)):
+            if self.at("/", "cdot", "times") and (
+                self.ahead().kind == "word" or (_is_measure(word) and self.at_unit_letter(1))
+            ):
                 words.append("/" if self.take().text == "/" else ".")
         if len([word for word in words if word.isalpha()]) > 4:
             raise Unreadable("too many words behind a number")
@@ -313,6 +315,11 @@ def _counted(base: Node, exponent: Node) -> Node | None:
     else:
         return None
     return Call(_COUNTS[base.name[0]], (above, exponent))
+
+
+def _is_measure(word: str) -> bool:
+    """Whether a word, or what stands with it, is a unit of measure rather than what is counted."""
+    return is_unit(word) or not word.isalpha() or word in UNIT_LETTERS
 
 
 def _with_prime(node: Node) -> Node:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from hero_rl.verifiers.math.tree.commands import Commands
 from hero_rl.verifiers.math.tree.cursor import END
-from hero_rl.verifiers.math.tree.formulas import Degrees, Node, Number, Quantity, Sum
+from hero_rl.verifiers.math.tree.formulas import Degrees, Node, Number, Quantity, Sequence
 from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
 from hero_rl.verifiers.math.tree.tokens import Token
 from hero_rl.verifiers.math.tree.units import SECONDS, clock_unit
@@ -40,7 +40,7 @@ class Measures(Commands):
             parts.append(Quantity(read_number(self.take().text), smaller))
             self.take()
             unit = smaller
-        return parts[0] if len(parts) == 1 else Sum(tuple(parts))
+        return parts[0] if len(parts) == 1 else Sequence("length", tuple(parts))
 
     def with_arcs(self, angle: Degrees) -> Degrees | None:
         """Whole degrees with the minutes and seconds of arc behind them; None, and nothing passed over, without any.
