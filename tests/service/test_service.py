@@ -172,6 +172,16 @@ def test_slime_posts_one_rollout_at_a_time(service, ending):
     assert service.post("/slime", chat).json()["verdict"] in (0.0, None)
 
 
+def test_slime_asks_again_where_a_check_failed(service):
+    failed = service.post("/slime", {"prompt": "p", "response": "do:leave ", "label": "do:leave "})
+    assert failed.status_code == 503 and failed.json()["detail"] == "no verdict: crashed"
+    assert failed.headers["retry-after"] == "5"
+    unread = service.post("/slime", {"prompt": "p", "response": "do:abstain ", "label": "x"})
+    assert (unread.status_code, unread.json()["verdict"]) == (200, None)
+    blamed = service.post("/slime", {"prompt": "p", "response": "do:leave ", "label": "x"})
+    assert (blamed.status_code, blamed.json()["verdict"]) == (200, 0.0)
+
+
 def test_references_that_are_numbers_or_several(service):
     def of(*references):
         rows = [{"prompt": "p", "completion": "7", "reference": one} for one in references]

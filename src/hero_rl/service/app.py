@@ -41,6 +41,7 @@ from hero_rl.service.openrlhf import NotIts, groups_of, response_of, rollouts_of
 from hero_rl.service.runs import NoPlace, Runs
 from hero_rl.service.settings import Limits, ServiceConfig
 from hero_rl.signals import Shaped, Signals
+from hero_rl.verifiers import FAILURES
 
 __all__ = ["endpoints"]
 
@@ -174,13 +175,18 @@ class _Service:
         return response_of(signals, shaped)
 
     async def slime(self, request: SlimeRequest) -> Signal:
-        """Slime's remote reward model: the signals of one rollout, of which `--reward-key` names one, `verdict` say."""
+        """Slime's remote reward model: the signals of one rollout, of which `--reward-key` names one, `verdict` say.
+
+        A check that failed is a 503 that names its reason: slime asks again, and a null would end its run.
+        """
         rollout = Rollout(
             prompt=request.prompt, completion=request.response, reference="" if request.label is None else request.label
         )
         _check_texts([rollout], self._config.limits)
         prompt, completion, reference = rollout.texts
         (signal,) = await self._signals([(prompt, without_end(completion, self._config.openrlhf.end_texts), reference)])
+        if signal.reason in FAILURES:
+            raise _Answered(503, f"no verdict: {signal.reason}", retry_after="5")
         return signal
 
     async def forget(self, run: str) -> Response:
