@@ -67,7 +67,9 @@ class Rollout:
         """The rollout as one flat row: the fields in a fixed order, then the other columns."""
         row = {name: getattr(self, name) for name in FIELDS}
         for name in NUMBERS:
-            row[name] = None if row[name] is None or not math.isfinite(row[name]) else float(row[name])
+            row[name] = None if row[name] is None or math.isnan(row[name]) else float(row[name])
+        if row["score"] == -math.inf:  # of an empty completion; any other infinity is a mistake, which the writers name
+            row["score"] = None
         return row | dict(self.extra)
 
 
