@@ -92,7 +92,7 @@ def test_help_has_examples(verb, capsys):
     ],
 )
 def test_mistakes_end_with_code_2_and_their_place_before_a_model_loads(config, arguments, message, capsys):
-    settings = yaml.safe_load(config.read_text()) | {"model": {"path": "no/such/model"}}
+    settings = yaml.safe_load(config.read_text()) | {"model": {"path": "no-such/model"}}
     config.write_text(yaml.safe_dump(settings))
     os.chdir(ROOT)
     assert main(["train", str(config), *arguments]) == 2
