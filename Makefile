@@ -7,7 +7,7 @@ ENGINES_BIN = .venv-engines/bin
 ENGINES_INSTALLED = .venv-engines/.installed
 ENGINES_SECONDS = 1500
 
-.PHONY: help install demo test test-engines lint format docs constraints clean
+.PHONY: help install demo test test-verl test-engines lint format docs constraints clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,10 @@ $(ENGINES_INSTALLED): pyproject.toml constraints-engines.txt tests/engines/on_cp
 
 # Ray and verl leave sockets and an event loop open, which is theirs and not a failure. The limit ends what hangs; the
 # tests then end what they have started.
+test-verl: $(ENGINES_INSTALLED) ## run the tests on the real verl that need no engine: 4 minutes
+	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
+	  tests/verl -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
+
 test-engines: $(ENGINES_INSTALLED) ## run the tests on the real verl and vLLM, on the CPU: 15 minutes
 	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
 	  tests/verl tests/engines --durations=20 -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning

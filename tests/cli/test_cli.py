@@ -128,7 +128,7 @@ def test_a_run_keeps_its_whole_record(config, tmp_path):
     assert f"model      {run / 'model'}" in done.stdout
     assert "step 3/3" in done.stderr and "Warning" not in done.stderr
     resolved = yaml.safe_load((run / "config.yaml").read_text())
-    assert resolved["rule"]["alpha"] == 0.05 and resolved["rule"]["w_max"] == 3.0
+    assert resolved["rule"]["type"] == "gated_hero" and resolved["rule"]["w_max"] == 3.0
     environment = json.loads((run / "environment.json").read_text())
     assert environment["seed"] == 0 and environment["versions"]["trl"]
     logs = [row for row in rows(run / "metrics.jsonl") if "reward" in row]
@@ -196,7 +196,7 @@ def test_two_processes_share_one_run_folder(config, tmp_path):
 @pytest.mark.slow
 def test_real_problems_with_math_verify(config, shared, tmp_path):
     """Three steps on MATH500 and a resumed fourth: every metric there, nothing abstained."""
-    data = ["--data.train", shared / "data" / "benchmarks" / "math500.jsonl"]
+    data = ["--data.train", shared / "data" / "benchmarks" / "math500.jsonl", "--rule.type", "hero"]
     assert hero("train", config, *data).returncode == 0
     resumed = hero("train", config, *data, "--resume", "--trl.max_steps", "4")
     assert resumed.returncode == 0, resumed.stderr

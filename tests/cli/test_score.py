@@ -103,7 +103,7 @@ def test_a_reward_model_and_a_verifier_make_everything_anew(grouped, tmp_path, c
             ["IN", "out.jsonl", "--verdict_column", "labels", "--verifier.type", "math"],
             "--verdict_column keeps what the file has, --verifier.type makes it anew; give one of them",
         ),
-        (["IN", "out.jsonl", "--reward_model.path", "/no/such/model"], "reward_model: "),
+        (["IN", "out.jsonl", "--reward_model.path", "/no/such/model"], "reward_model.path: "),
         (["IN", "out.jsonl", "--verifier.type", "exact"], "there are no references to verify against"),
     ],
 )

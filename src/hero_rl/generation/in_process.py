@@ -162,14 +162,17 @@ class TransformersGenerator:
                 raise ConfigError("generator.chat: a prompt of chat messages needs it on")
             return self._tokenizer(prompt)["input_ids"]
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        return self._tokenizer(self._rendered(messages), add_special_tokens=False)[
+            "input_ids"
+        ]  # the template writes its own
+
+    def _rendered(self, messages: list[Any]) -> str:
         with loading("generator.chat_template: it fails on a prompt"):
-            text = rendered(self._tokenizer, messages, add_generation_prompt=True)
-        return self._tokenizer(text, add_special_tokens=False)["input_ids"]  # the template writes its own
+            return rendered(self._tokenizer, messages, add_generation_prompt=True)
 
     def _template_opens_thought(self) -> bool:
         """Whether the template ends its prompts with a thought's opening, which then begins what the model wrote."""
-        asked = [{"role": "user", "content": "?"}]
-        text = self._tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        text = self._rendered([{"role": "user", "content": "?"}])
         # A special token is left out of the text, so that a closed thought would look open.
         return "</think>" not in self._tokenizer.all_special_tokens and leaves_in_thought(text)
 

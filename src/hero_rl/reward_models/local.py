@@ -95,7 +95,7 @@ class LocalRewardModel(InProcessRewardModel):
 
 def _own_class(path: str, revision: str | None) -> str | None:
     """The transformers class that loads the checkpoint by code of its own; None where transformers knows its class."""
-    refuse_no_model("path", path, revision)
+    refuse_no_model("reward_model.path", path, revision)
     import transformers
 
     config, _ = transformers.PreTrainedConfig.get_config_dict(path, revision=revision)
