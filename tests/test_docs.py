@@ -144,8 +144,8 @@ def test_commands_run(command, tmp_path, cache):
     elif command.startswith("hero eval"):
         from tiny_models import write
 
-        said = command.replace("runs/tiny/policy", str(write(tmp_path)[0])).replace("runs/eval", f"{tmp_path}/eval")
-        shell([*HERO, *shlex.split(said)[1:]], cwd=ROOT)
+        places = {"runs/tiny/policy": str(write(tmp_path)[0]), "runs/eval": f"{tmp_path}/eval"}
+        shell([*HERO, *(places.get(word, word) for word in shlex.split(command)[1:])], cwd=ROOT)
         assert (tmp_path / "eval" / "result.json").is_file()
     elif command.startswith("hero data"):
         said = shlex.split(command)[1:]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -122,5 +123,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(config, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert f"interrupted; go on with: hero train-rm {config} --trl.max_steps 100000 --resume" in errors
+    assert (
+        f"interrupted; go on with: hero train-rm {shlex.quote(str(config))} --trl.max_steps 100000 --resume" in errors
+    )
     assert "Warning" not in errors

@@ -34,7 +34,7 @@ class CountingAuditor:
     def verify(self, reference, completion):
         self.asked.append(completion)
         if self.fails and sum(completion.encode()) % self.fails == 0:
-            raise RuntimeError("the auditor is gone")
+            return Verdict.of(Reason.TIMED_OUT)
         return ParityVerifier().verify(reference, completion)
 
 
