@@ -88,3 +88,10 @@ def test_where_a_judge_decides_nothing_is_asked():
 
     found = check_references(["1", ""], Cascade(ExactVerifier(), Judge()))
     assert (found.checked, found.share) == (0, 0) and not math.isnan(found.share)
+
+
+def test_a_verifier_with_a_form_of_its_own_is_asked_whether_it_abstains():
+    from hero_rl.verifiers import ExactVerifier
+
+    check = check_references(["4", "", "6"], ExactVerifier(marker="####"))
+    assert check.unreadable == ("",)

@@ -16,6 +16,7 @@ from verl_parts import advantages, composed, overrides, put, row
 
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.monitoring import MonitorState
+from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.rules import Gdpo, Hero, HeroState, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.signals import Signals
 from hero_rl.trainers.verl.estimator import hero_advantage
@@ -153,7 +154,7 @@ def test_an_output_before_the_last_one_of_its_session_is_not_judged(anew, queue)
 
 def test_too_many_unscorable_rollouts_stop_the_run_after_a_window_of_them(anew, queue):
     run = anew(VerifierOnly())
-    run._window.most, run._window._recent = 0.5, type(run._window._recent)()
+    whole, run._window = run._window, UnscorableWindow(0.5)
     half = [(n, [math.nan, 1.0][n % 2], 0.0, 1) for n in range(100)]
     most = [(n, [math.nan, math.nan, 1.0][n % 3], 0.0, 1) for n in range(256)]
     try:
@@ -161,7 +162,7 @@ def test_too_many_unscorable_rollouts_stop_the_run_after_a_window_of_them(anew, 
         with pytest.raises(UnscorableError, match=r"max_unscorable = 50%.*mismatch"):
             through(run, queue, rows_of(most, 0, 0)[1])
     finally:
-        run._window.most, run._window._recent = 1.0, type(run._window._recent)()
+        run._window = whole
 
 
 def test_what_can_never_work_ends_the_run_and_says_so(anew, queue):

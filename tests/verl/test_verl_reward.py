@@ -165,7 +165,7 @@ def test_a_thought_that_the_prompt_opened_must_end(config, tiny, tokenizer):
 def test_a_row_without_a_reference_says_so(config, tokenizer):
     worker = RewardLoopWorker(config({}), None)
     (facts,) = run(worker, data_of(tokenizer, None, ["#### 4"]))
-    assert "DataError: reward_model.ground_truth must hold text or a number in every row, not None" in facts["error"]
+    assert "DataError: reward_model.ground_truth must hold an answer in every row, not None" in facts["error"]
 
 
 def test_verifier_processes_are_shared_out_between_reward_workers(config):

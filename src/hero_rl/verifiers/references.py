@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Pair, Verifier, verdicts_of
+from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
@@ -69,19 +69,20 @@ def check_references(
         return ReferenceCheck(0, ())
     texts = list(dict.fromkeys(_as_text(reference) for reference in references))
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]
-    boxed = _values(verifier, [Pair(text, rf"\boxed{{{text}}}") for text in chosen])
-    whole = _values(verifier, [Pair(text, text) for text in chosen])
-    other = _values(verifier, [Pair(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
+    boxed = verdicts_of(verifier, [Pair(text, rf"\boxed{{{text}}}") for text in chosen])
+    whole = verdicts_of(verifier, [Pair(text, text) for text in chosen])
+    other = verdicts_of(verifier, [Pair(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
     bad = [
         text
         for text, *itself, another in zip(chosen, boxed, whole, other, strict=True)
-        if 1.0 not in itself or math.isnan(another)
+        if another.abstained or not _taken(itself)
     ]
     return ReferenceCheck(len(chosen), tuple(bad))
 
 
-def _values(verifier: Verifier | BatchVerifier, pairs: list[Pair]) -> list[float]:
-    return [verdict.value for verdict in verdicts_of(verifier, pairs)]
+def _taken(itself: list[Verdict]) -> bool:
+    """Whether a reference is right by itself, or was not tried: a verifier may want its answers behind a marker."""
+    return any(v.value == 1 for v in itself) or all(v.reason is Reason.NO_ANSWER for v in itself)
 
 
 def reference_text(value: object) -> str:
