@@ -151,7 +151,7 @@ def test_a_part_that_loses_rows_is_an_error():
         def verify_batch(self, pairs):
             return []
 
-    with pytest.raises(ValueError, match="Short returned 0 verdicts for 1 pairs"):
+    with pytest.raises(ValueError, match="Short returned 0 verdicts for 1 requests"):
         Cascade(Short(), Listed()).verify("4", "4")
     with pytest.raises(ValueError, match="budget"):
         Cascade(RULE, Listed(), budget=-1)
