@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -24,7 +26,12 @@ def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
     - `weight/mean`, `weight/p10`, `weight/p90`: over groups.
     - `advantage_mass_uniform`: share of the batch's |advantage| that uniform groups hold.
     - `frac_unscorable`: share of rollouts without a shaped reward.
+    - `domains/<domain>/<name>`: where the signals name domains, some of these and the means of both signals in each.
     """
+    return _of_batch(signals, shaped) | _by_domain(signals, shaped)
+
+
+def _of_batch(signals: Signals, shaped: Shaped) -> dict[str, float]:
     groups = Groups.of(signals.group)
     scorable = ~signals.verdict.isnan()
     judged = groups.count(scorable) > 0
@@ -49,6 +56,21 @@ def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
         "hero/advantage_mass_uniform": (mass[uniform].sum() / mass.sum()).item() if mass.sum() > 0 else 0.0,
         "hero/frac_unscorable": shaped.reward.isnan().double().mean().item(),
     }
+
+
+_IN_A_DOMAIN = ("frac_groups_mixed", "frac_groups_rescued", "rm_auroc", "weight/mean", "frac_unscorable")
+
+
+def _by_domain(signals: Signals, shaped: Shaped) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for domain in sorted(set(signals.domain or ())):
+        rows = torch.tensor([name == domain for name in signals.domain or ()], device=signals.verdict.device)
+        part = Signals(signals.verdict[rows], signals.score[rows], signals.group[rows])
+        numbers = _of_batch(part, Shaped(*(getattr(shaped, each.name)[rows] for each in fields(shaped))))
+        mine = {name: numbers[f"hero/{name}"] for name in _IN_A_DOMAIN}
+        mine |= {"verdict": part.verdict.nanmean().item(), "score": part.score.nanmean().item()}
+        metrics |= {f"hero/domains/{domain}/{name}": value for name, value in mine.items()}
+    return metrics
 
 
 def _per_group(values: Float[Tensor, " B"], groups: Groups) -> Float[Tensor, " S"]:

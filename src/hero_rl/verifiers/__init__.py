@@ -1,9 +1,5 @@
 """Verifiers: is a completion's final answer the reference? Yes (1), no (0) or no opinion (NaN)."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from hero_rl.verifiers.base import (
     FAILURES,
     BatchVerifier,
@@ -15,6 +11,8 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
+from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
+from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier, verify_math
@@ -27,6 +25,8 @@ __all__ = [
     "FAILURES",
     "AnyVerifier",
     "BatchVerifier",
+    "ByDomain",
+    "ByDomainVerifier",
     "Cascade",
     "CascadeVerifier",
     "ExactVerifier",
@@ -48,8 +48,3 @@ __all__ = [
     "verdicts_of",
     "verify_math",
 ]
-
-AnyVerifier = Annotated[
-    MathVerifier | MathVerify | ExactVerifier | JudgeVerifier | CascadeVerifier, Field(discriminator="type")
-]
-"""Any verifier as a block of a configuration file, told apart by its `type`."""

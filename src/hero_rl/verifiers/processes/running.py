@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import Verifier
+from hero_rl.verifiers.base import BatchVerifier, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+from hero_rl.verifiers.configured import ByDomainVerifier
+from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
-from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.processes.supervised import Supervised
 
@@ -33,11 +34,17 @@ class Processes(BaseModel):
 
 
 def in_processes(verifier: Verifier, processes: Processes) -> Verifier:
-    """The verifier as it should run: supervised if it computes, as it is if it compares text or asks an endpoint."""
-    if isinstance(verifier, (ExactVerifier, JudgeVerifier, Supervised, Cascade)):
-        return verifier
+    """The verifier as it should run: supervised if it computes, as it is if it compares text or takes batches.
+
+    One that takes batches asks an endpoint, or has processes already.
+    """
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
+    if isinstance(verifier, ByDomainVerifier):
+        running = {name: in_processes(each, processes) for name, each in verifier.verifiers.items()}
+        return ByDomain(running, verifier.default and in_processes(verifier.default, processes))
+    if isinstance(verifier, (ExactVerifier, BatchVerifier)):
+        return verifier
     if isinstance(verifier, MathVerify):
         verifier = verifier.model_copy(update={"seconds": None})  # the process has the limit, in any thread
     return Supervised(verifier, processes.workers, processes.seconds, processes.memory_mb)
