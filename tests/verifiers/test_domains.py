@@ -38,10 +38,8 @@ def test_a_batch_is_one_call_of_each_verifier():
     calls = []
 
     class Batches:
-        counters = {"calls": 1}
-
         def __init__(self, name):
-            self.name = name
+            self.name, self.counters = name, {"calls": 1}
 
         def verify_batch(self, requests):
             calls.append((self.name, len(requests)))

@@ -14,6 +14,8 @@ from hero_rl.cli.arguments import interrupted, parse
 from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, reading_bar, settings_of
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hero_rl.rescoring import Rescored, Rescoring
     from hero_rl.rollouts import RolloutReader
 
@@ -128,9 +130,25 @@ def _print(result: dict[str, Any]) -> None:
     for name, value in _rows_of_rollouts(result).items():
         table.add_row(name, value)
     console.print(table)
+    if result["domains"]:
+        console.print()
+        console.print(_domains(result["domains"]))
     console.print(f"\nverdicts from {result['verdicts_from']}, scores from {result['scores_from']}", highlight=False)
     for left in ([result["note"]] if result["note"] else []) + _left_out(result):
         console.print(left, highlight=False, markup=False)
+
+
+def _domains(domains: dict[str, dict[str, Any]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("domain", "rows", "mean verdict", "mean score", "AUROC", "unscorable", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, of in domains.items():
+        means = ["-" if of[each] is None else f"{of[each]:.4f}" for each in ("verdict_mean", "score_mean", "auroc")]
+        table.add_row(escape(name), f"{of['rows']:,}", *means, f"{of['unscorable']:,}")
+    return table
 
 
 def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:

@@ -108,7 +108,9 @@ class Grader:
         for start in range(0, len(problems), _AT_A_TIME):
             some = problems[start : start + _AT_A_TIME]
             references = [problem.reference for problem in some]
-            scored = self._scorer.score([""] * len(some), [_NOBODYS_ANSWER] * len(some), references)
+            domains = [_domain(problem) for problem in some]
+            answers = [_NOBODYS_ANSWER] * len(some)
+            scored = self._scorer.score([""] * len(some), answers, references, domains=domains)
             reasons = zip(some, scored.reasons, strict=True)
             found |= {problem.id for problem, reason in reasons if reason is Reason.REFERENCE_UNREADABLE}
         return found
@@ -145,6 +147,8 @@ class Grader:
             [each.problem.question for each in asked],
             [texts[each.id] for each in asked],
             [each.problem.reference for each in asked],
+            columns=[each.problem.extra for each in asked],
+            domains=[_domain(each.problem) for each in asked],
         )
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
         said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
@@ -159,6 +163,12 @@ class Grader:
                 f"--max_missing {self._budget.share:g} allows ({reasons}); the grades that it gave are kept, and the "
                 "same command goes on there"
             )
+
+
+def _domain(problem: Problem) -> str:
+    """The domain of a problem: what its column `domain` says, else the source that it comes from."""
+    named = problem.extra.get("domain")
+    return named if isinstance(named, str) and named else problem.source
 
 
 def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: ExitStack) -> Grader:
@@ -212,7 +222,9 @@ def _judged_text(asked: Wanted, row: Mapping[str, Any]) -> str:
 
 def _mark(asked: Wanted, completion: str) -> str:
     """What tells a check from one of another text, reference or question."""
-    text = json.dumps([asked.problem.question, asked.problem.reference, completion])
+    problem = asked.problem
+    more = [dict(problem.extra)] if problem.extra else []  # a verifier of requests reads them
+    text = json.dumps([problem.question, problem.reference, completion, *more], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -49,7 +49,23 @@ def tally(
         **_masses(shaped, groups, signals),
         "truncated": truncated,
         "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
+        "domains": _domains(signals, auroc, groups, lost),
     }
+
+
+def _domains(signals: Signals, auroc: torch.Tensor, groups: Groups, lost: Sequence[bool]) -> dict[str, dict[str, Any]]:
+    """The sums of each domain, where the signals name domains."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(signals.domain or ()):
+        rows = torch.tensor([each == name for each in signals.domain or ()])
+        found[name] = {
+            "rows": int(rows.sum()),
+            "unscorable": sum(gone for gone, mine in zip(lost, rows.tolist(), strict=True) if mine),
+            **_sum_and_count("verdict", signals.verdict[rows]),
+            **_sum_and_count("score", signals.score[rows]),
+            **_sum_and_count("auroc", auroc[groups.count(rows) > 0]),
+        }
+    return found
 
 
 def _masses(shaped: Shaped, groups: Groups, signals: Signals) -> dict[str, float]:
@@ -80,9 +96,12 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     total: Counter[str] = Counter()
     unscorable: Counter[str] = Counter()
+    domains: dict[str, Counter[str]] = {}
     for one in tallies:
-        total.update({name: value for name, value in one.items() if name != "unscorable"})
+        total.update({name: value for name, value in one.items() if name not in ("unscorable", "domains")})
         unscorable.update(one["unscorable"])
+        for name, sums in one.get("domains", {}).items():
+            domains.setdefault(name, Counter()).update(sums)
     return {
         "rows": total["rows"],
         "batches": total["batches"],
@@ -101,6 +120,15 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "unscorable": {"rows": sum(unscorable.values()), "reasons": dict(unscorable.most_common())},
         "missing_scores": total["rows"] - total["score_count"],
         "truncated": total["truncated"],
+        "domains": {
+            name: {
+                "rows": sums["rows"],
+                **{f"{mean}_mean": _mean(sums, mean) for mean in ("verdict", "score")},
+                "auroc": _mean(sums, "auroc"),
+                "unscorable": sums["unscorable"],
+            }
+            for name, sums in domains.items()
+        },
     }
 
 

@@ -16,7 +16,7 @@ from fastapi.security import HTTPBearer
 from pydantic import ValidationError
 
 from hero_rl import __version__
-from hero_rl.errors import HeroError
+from hero_rl.errors import DataError, HeroError
 from hero_rl.monitoring.metrics import batch_metrics
 from hero_rl.service.batcher import Batcher, Texts
 from hero_rl.service.messages import (
@@ -41,7 +41,7 @@ from hero_rl.service.openrlhf import NotIts, groups_of, response_of, rollouts_of
 from hero_rl.service.runs import NoPlace, Runs
 from hero_rl.service.settings import Limits, ServiceConfig
 from hero_rl.signals import Shaped, Signals
-from hero_rl.verifiers import FAILURES
+from hero_rl.verifiers import FAILURES, ByDomain
 
 __all__ = ["endpoints"]
 
@@ -183,8 +183,9 @@ class _Service:
             prompt=request.prompt, completion=request.response, reference="" if request.label is None else request.label
         )
         _check_texts([rollout], self._config.limits)
-        prompt, completion, reference = rollout.texts
-        (signal,) = await self._signals([(prompt, without_end(completion, self._config.openrlhf.end_texts), reference)])
+        prompt, completion, *rest = rollout.texts
+        completion = without_end(completion, self._config.openrlhf.end_texts)
+        (signal,) = await self._signals([(prompt, completion, *rest)])
         if signal.reason in FAILURES:
             raise _Answered(503, f"no verdict: {signal.reason}", retry_after="5")
         return signal
@@ -195,9 +196,11 @@ class _Service:
             raise _Answered(404, "there is no such run")
         return Response(status_code=204)
 
-    async def _signals(self, rollouts: Sequence[Texts]) -> list[Signal]:
+    async def _signals(self, rollouts: Sequence[tuple[Any, ...]]) -> list[Signal]:
+        asked = [Texts(*rollout) for rollout in rollouts]
+        self._check_domains(asked)
         try:
-            signals = await asyncio.wrap_future(self._batcher.submit(rollouts))
+            signals = await asyncio.wrap_future(self._batcher.submit(asked))
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -206,6 +209,17 @@ class _Service:
             raise _Answered(503, f"the service cannot score: {said}", retry_after="5") from None
         self._metrics.count_signals(signals)
         return signals
+
+    def _check_domains(self, rollouts: Sequence[Texts]) -> None:
+        """Refuse a domain without a verifier: in a batch it would cost other requests their answers."""
+        verifier = self._batcher.verifier
+        if not isinstance(verifier, ByDomain):
+            return
+        for row, rollout in enumerate(rollouts):
+            try:
+                verifier.check([rollout.domain], ["the rollout"])
+            except DataError as error:
+                raise _wrong(("rollouts", row, "domain"), str(error)) from None
 
     def _shaped(self, signals: Signals, request: ShapeRequest) -> tuple[Shaped, Any, RunState | None]:
         rule = self._config.rule

@@ -129,23 +129,29 @@ class Rollout(_Strict):
         completion: text, or chat messages, of which the last assistant's is judged.
         reference: the right answer, text or a number, or several of which any is right. Of an empty one the verifier
             has no opinion.
+        domain: names the verifier where the service has one for each domain.
+        columns: what else a verifier of one's own reads of the row, by name.
     """
 
     prompt: Text
     completion: Text
     reference: Reference
+    domain: Annotated[str, Field(max_length=200)] = ""
+    columns: dict[str, JsonValue] = {}
 
     @property
     def lengths(self) -> dict[str, int]:
         """Characters of each text."""
         texts = {name: _characters(getattr(self, name)) for name in ("prompt", "completion")}
         reference = reference_text(self.reference)
-        return texts | {"reference": len(reference) if isinstance(reference, str) else sum(map(len, reference))}
+        texts["reference"] = len(reference) if isinstance(reference, str) else sum(map(len, reference))
+        return texts | {"columns": len(json.dumps(self.columns))}
 
     @property
-    def texts(self) -> tuple[Any, Any, str | list[str]]:
-        """Prompt, completion and reference as a scorer takes them."""
-        return _plain(self.prompt), _plain(self.completion), reference_text(self.reference)
+    def texts(self) -> tuple[Any, ...]:
+        """Prompt, completion, reference, and so on, as a scorer takes them."""
+        texts = _plain(self.prompt), _plain(self.completion), reference_text(self.reference)
+        return (*texts, False, self.columns, self.domain)
 
 
 def reference_text(reference: Reference | None) -> str | list[str]:
