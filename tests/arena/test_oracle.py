@@ -11,7 +11,7 @@ from hero_lab.arena.reward_model import ArenaRewardConfig, ArenaRewardModel
 from hero_lab.arena.task import Exercise
 from hero_lab.cli import main
 from hero_rl.rules import Groups, group_auroc
-from hero_rl.verifiers import MathVerifier, Pair, Processes, in_processes
+from hero_rl.verifiers import MathVerifier, Processes, Request, in_processes
 from hero_rl.verifiers.processes.supervised import Supervised
 
 PROBLEM = Exercise("S", 3, 4, 5, 6, 7, 8)  # U = 17, V = 34
@@ -19,7 +19,7 @@ PROBLEM = Exercise("S", 3, 4, 5, 6, 7, 8)  # U = 17, V = 34
 
 def words(oracle, *completions, question=PROBLEM.prompt):
     # The reference is in a spelling that no rule would match to the answers.
-    return [v.value for v in oracle.verify_batch([Pair("x = 17 or x = 34", text, question) for text in completions])]
+    return [v.value for v in oracle.verify_batch([Request("x = 17 or x = 34", text, question) for text in completions])]
 
 
 def test_every_right_spelling_counts_whatever_the_reference_says():

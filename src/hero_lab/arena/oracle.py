@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hero_lab.arena.answers import is_correct
 from hero_rl.training.configs.policy import TrainConfig
-from hero_rl.verifiers import Pair, Reason, Verdict
+from hero_rl.verifiers import Reason, Request, Verdict
 
 __all__ = ["ArenaTrainConfig", "Oracle"]
 
@@ -30,21 +30,21 @@ class Oracle(BaseModel):
     error: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     seed: int = 0
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
-        """Judge a batch, one verdict a pair; a question that is no problem of the arena makes it abstain."""
-        return [self._judge(Pair(*pair)) for pair in pairs]
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]], /) -> list[Verdict]:
+        """Judge a batch, one verdict a request; a question that is no problem of the arena makes it abstain."""
+        return [self._judge(Request(*request)) for request in requests]
 
-    def _judge(self, pair: Pair) -> Verdict:
+    def _judge(self, request: Request) -> Verdict:
         try:
-            right = is_correct(pair.question, pair.completion)
+            right = is_correct(request.question, request.completion)
         except ValueError:
             return Verdict.of(Reason.REFERENCE_UNREADABLE)
-        if self._errs(pair):
+        if self._errs(request):
             right = not right
         return Verdict.of(Reason.MATCHED_BY_JUDGE if right else Reason.REJECTED_BY_JUDGE)
 
-    def _errs(self, pair: Pair) -> bool:
-        text = f"{self.seed}\n{pair.question}\n{pair.completion}".encode()
+    def _errs(self, request: Request) -> bool:
+        text = f"{self.seed}\n{request.question}\n{request.completion}".encode()
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") < self.error * 2**64
 
 
