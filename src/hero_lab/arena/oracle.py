@@ -32,7 +32,7 @@ class Oracle(BaseModel):
 
     def verify_batch(self, requests: Sequence[Request | tuple[str, str]], /) -> list[Verdict]:
         """Judge a batch, one verdict a request; a question that is no problem of the arena makes it abstain."""
-        return [self._judge(Request(*request)) for request in requests]
+        return [self._judge(Request.of(request)) for request in requests]
 
     def _judge(self, request: Request) -> Verdict:
         try:
