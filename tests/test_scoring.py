@@ -340,7 +340,7 @@ def test_a_verifier_of_batches_gets_the_batch_with_its_questions():
     prompts = ["2 + 2?", [{"role": "system", "content": "be brief"}, {"role": "user", "content": "3 + 3?"}]]
     scorer = Scorer(verifier)
     scored = scorer.score(prompts, ["4", "6"], ["4", "6"])
-    assert verifier.pairs == [("4", "4", "2 + 2?"), ("6", "6", "3 + 3?")]
+    assert [tuple(pair[:3]) for pair in verifier.pairs] == [("4", "4", "2 + 2?"), ("6", "6", "3 + 3?")]
     assert scored.verdict.tolist() == [0.0, 0.0]
     assert scored.counters["verifier/calls"] == 1
     assert scorer.score(prompts, ["4", "6"], ["4", "6"]).counters["verifier/calls"] == 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ from hero_rl.errors import HeroError
 from hero_rl.files.messages import plain_message, text_of_content
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, best_of, blamed
+from hero_rl.verifiers.asking import Asked
+from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
 from hero_rl.verifiers.math.text.thinking import after_thinking, in_thought_text, leaves_in_thought
 
 __all__ = ["Scored", "Scorer", "says_nothing"]
@@ -45,7 +46,7 @@ class Scored:
         verdict: (B,) float32 on the CPU: 1 correct, 0 incorrect, NaN abstained.
         score: (B,) float32 on the CPU: raw logits, NaN where missing; all NaN without a reward model. With one, minus
             infinity where the completion is empty: there is nothing to score, and that is the policy's doing.
-        reasons: why each verdict is what it is.
+        reasons: why each verdict is what it is: one of `Reason`, or the verifier's own text.
         answers: the final answers that the verifier extracted, None where it has none.
         seconds: wall-clock time of each row's check.
         verifier_seconds: wall-clock time of all checks.
@@ -58,7 +59,7 @@ class Scored:
 
     verdict: Float[Tensor, " B"]
     score: Float[Tensor, " B"]
-    reasons: list[Reason]
+    reasons: list[str]
     answers: list[str | None]
     seconds: list[float]
     verifier_seconds: float
@@ -84,10 +85,9 @@ class Scorer:
 
     The verifier runs in the calling thread (some need the main thread's signals), the reward model at the same time in
     a thread of its own. A verifier that takes batches gets the whole batch, with the question: a prompt's text, or its
-    last user message. One that raises on a row gives it 0 if it does not raise on the reference itself, else an
-    abstention (`Reason.CRASHED`); one that raises on a batch makes it abstain. A reward model that raises makes the
-    batch's scores NaN. Each is logged with its traceback the first time. A part that says it can never work (an error
-    of `hero_rl.errors`) ends the call.
+    last user message. One that raises costs verdicts alone, see `hero_rl.verifiers.asking.Asked`. A reward model that
+    raises makes the batch's scores NaN, and is logged with its traceback the first time. A part that says it can never
+    work (an error of `hero_rl.errors`) ends the call.
 
     On an interrupt (Ctrl-C) or an error of the verifier, the reward model is called off: requests to an endpoint end at
     once, a model in this process after the forward pass that it is in. For any other the call waits a second at most.
@@ -100,7 +100,8 @@ class Scorer:
     def __init__(self, verifier: Verifier | BatchVerifier, reward_model: RewardModel | None = None) -> None:
         self.verifier = verifier
         self.reward_model = reward_model
-        self._logged: set[str] = set()
+        self._asked = Asked(verifier)
+        self._has_logged = False
         # Once and for all: ranks whose counters had different names could not sum them.
         self._names = sorted(
             {("verifier", name) for name in getattr(verifier, "counters", {}) if name not in _COUNTED_BY_ROW}
@@ -111,8 +112,9 @@ class Scorer:
         self,
         prompts: Sequence[str | Sequence[Message]],
         completions: Sequence[str | Sequence[Message]],
-        references: Sequence[str | Sequence[str]],
+        references: Sequence[Any],
         in_thought: Sequence[bool] | None = None,
+        columns: Sequence[Mapping[str, Any]] | None = None,
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -120,9 +122,11 @@ class Scorer:
             prompts: text, which becomes one user message, or chat messages.
             completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
                 the last assistant message, the reward model prompt and completion as one conversation.
-            references: what the verifier compares with: text, or several texts of which any one is right.
+            references: what the verifier compares with: text, or several texts of which any one is right; of one that
+                takes requests any JSON value.
             in_thought: of each completion, whether it begins inside of a thought that its chat template opened, so that
                 only what follows the thought's end is judged. What a prompt's own text shows needs no word here.
+            columns: the other columns of each rollout's row, for a verifier that takes requests.
 
         Raises:
             ValueError: these differ in length, or the reward model returned anything but B scores, or the verifier
@@ -131,25 +135,24 @@ class Scorer:
             HeroError: verifier or reward model can never do their part: workers do not start, an endpoint refuses.
         """
         in_thought = [False] * len(prompts) if in_thought is None else in_thought
-        _check_lengths(prompts=prompts, completions=completions, references=references, in_thought=in_thought)
+        columns = [{}] * len(prompts) if columns is None else columns
+        _check_lengths(
+            prompts=prompts, completions=completions, references=references, in_thought=in_thought, columns=columns
+        )
         counted_before = self._counted()
-        checks = [
-            [
-                Pair(reference, _answer_text(completion, began or _leaves_in_thought(prompt)), _question(prompt))
-                for reference in _alternatives(given)
-            ]
-            for prompt, completion, given, began in zip(prompts, completions, references, in_thought, strict=True)
+        requests = [
+            self._request(*row) for row in zip(prompts, completions, references, in_thought, columns, strict=True)
         ]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
             scoring.start()
-            every, verifier_seconds = self._verify([pair for row in checks for pair in row])
+            start = time.perf_counter()
+            verdicts = self._asked.verdicts(requests)
+            verifier_seconds = time.perf_counter() - start
             score, reward_model_seconds = scoring.result()
         except BaseException:
             scoring.call_off()
             raise
-        said = iter(every)
-        verdicts = [best_of([next(said) for _ in row]) for row in checks]
         reasons = [verdict.reason for verdict in verdicts]
         return Scored(
             verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),
@@ -179,41 +182,20 @@ class Scorer:
             for room, name in self._names
         }
 
-    def _verify(self, pairs: Sequence[Pair]) -> tuple[list[Verdict], float]:
-        start = time.perf_counter()
-        if isinstance(self.verifier, BatchVerifier):
-            verdicts = self._verify_batch(self.verifier, pairs)
-        else:
-            verdicts = [self._verify_one(pair.reference, pair.completion) for pair in pairs]
-        return verdicts, time.perf_counter() - start
-
-    def _verify_batch(self, verifier: BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
-        try:
-            verdicts = verifier.verify_batch(pairs)
-        except HeroError:
-            raise
-        except Exception:
-            self._log_once("verifier", "the verifier raised; its batch abstains")
-            return [Verdict.of(Reason.CRASHED)] * len(pairs)
-        if len(verdicts) != len(pairs):
-            raise ValueError(f"the verifier returned {len(verdicts)} verdicts for {len(pairs)} pairs")
-        for verdict in verdicts:
-            _check_kind(verdict)
-        return verdicts
-
-    def _verify_one(self, reference: str, completion: str) -> Verdict:
-        assert isinstance(self.verifier, Verifier)
-        start = time.perf_counter()
-        try:
-            verdict = self.verifier.verify(reference, completion)
-        except HeroError:
-            raise
-        except Exception as error:
-            self._log_once("verifier", "the verifier raised on a row")
-            reason = blamed(self.verifier, reference, error)
-            return Verdict.of(reason, seconds=time.perf_counter() - start)
-        _check_kind(verdict)
-        return verdict
+    def _request(
+        self,
+        prompt: str | Sequence[Message],
+        completion: str | Sequence[Message],
+        reference: Any,
+        began: bool,
+        columns: Mapping[str, Any],
+    ) -> Request:
+        text = _answer_text(completion, began or _leaves_in_thought(prompt))
+        request = Request(reference, text, _question(prompt))
+        if not self._asked.takes_requests:
+            return request
+        asked, said = _conversation(prompt, ()), _conversation((), completion)
+        return request._replace(prompt=asked, messages=said, columns=columns)
 
     def _score_conversations(
         self, prompts: Sequence[str | Sequence[Message]], completions: Sequence[str | Sequence[Message]]
@@ -229,7 +211,9 @@ class Scorer:
         except HeroError:
             raise
         except Exception:
-            self._log_once("reward model", "the reward model raised; the batch has no scores")
+            if not self._has_logged:
+                _logger.exception("the reward model raised; the batch has no scores (logged once, counted always)")
+            self._has_logged = True
             score = missing
         else:
             score = _checked(raw, len(prompts))
@@ -237,27 +221,17 @@ class Scorer:
         score = score.masked_fill(empty, -torch.inf)
         return score, time.perf_counter() - start
 
-    def _log_once(self, part: str, message: str) -> None:
-        if part not in self._logged:
-            _logger.exception("%s (logged once, counted always)", message)
-        self._logged.add(part)
-
 
 def says_nothing(completion: str | Sequence[Message]) -> bool:
     """Whether a completion, or its last assistant message, holds nothing but white space."""
     return not _answer_text(completion).strip()
 
 
-def _check_kind(verdict: Any) -> None:
-    if not isinstance(verdict, Verdict):
-        raise TypeError(f"the verifier returned a {type(verdict).__name__}, not a Verdict")
-
-
 def _check_lengths(**columns: Sequence[Any]) -> None:
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise ValueError(f"prompts, completions and references must have one length, but {said}")
+        raise ValueError(f"all columns of a batch must have one length, but {said}")
 
 
 def _checked(raw: Any, rows: int) -> Scores:
@@ -272,10 +246,6 @@ def _conversation(prompt: str | Sequence[Message], completion: str | Sequence[Me
     asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     said = [{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion
     return [plain_message(message) for message in (*asked, *said)]
-
-
-def _alternatives(reference: str | Sequence[str]) -> Sequence[str]:
-    return [reference] if isinstance(reference, str) else reference or [""]
 
 
 def _question(prompt: str | Sequence[Message]) -> str:

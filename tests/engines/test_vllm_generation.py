@@ -9,7 +9,7 @@ from engine_processes import HERO, free_port
 
 from hero_rl.rollouts import read_rollouts
 from hero_rl.verifiers import JudgeVerifier
-from hero_rl.verifiers.base import Pair
+from hero_rl.verifiers.base import Request
 
 NO_SEED = ["--generator.extra_body", "{seed: null}"]
 LONG = "Count the letters before you add. " * 12  # about 400 tokens, so that vLLM takes prompts in parts
@@ -78,7 +78,7 @@ def test_regimes_of_what_it_generates(servers, engines, problems, tmp_path):
 
 
 def test_a_judge_that_speaks_and_one_that_babbles(servers):
-    pairs = [Pair(str(2 * n), f"so {n}", f"{n} + {n} =") for n in range(1, 21)]
+    pairs = [Request(str(2 * n), f"so {n}", f"{n} + {n} =") for n in range(1, 21)]
     said = JudgeVerifier(url=servers["judge"].url, preset="tinyv", seconds=60).verify_batch(pairs)
     assert [verdict.value for verdict in said] == [1.0] * 20
     babble = JudgeVerifier(url=servers["policy"].url, preset="tinyv", seconds=60).verify_batch(pairs)

@@ -215,3 +215,17 @@ def _load(path, how):
     sys.stderr.write("last words")
     sys.stderr.flush()
     os._exit(7)
+
+
+class ShareOfTests:
+    """Of a request's tests, a list of texts in its reference, the share that the completion holds; reads it all."""
+
+    def verify(self, request):
+        if request.columns.get("raises") == request.completion:
+            raise ValueError("told to")
+        passed = sum(test in request.completion for test in request.reference["tests"])
+        total = len(request.reference["tests"])
+        said = (
+            f"{request.columns['unit']} {request.question} {request.messages[-1]['role'] if request.messages else ''}"
+        )
+        return Verdict(passed / total, f"{passed} of {total}", said.strip())

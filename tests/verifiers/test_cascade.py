@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers import ExactVerifier, MathVerifier
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verdict, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
@@ -72,7 +72,7 @@ def test_the_rule_s_one_stands_and_is_not_asked_about(server, judge):
 def test_the_judge_s_word_counts_on_the_rule_s_zero(server, judge, reply, reason, counted):
     server.script = [says(reply)]
     cascade = Cascade(RULE, judge)
-    (opinions,) = cascade.verify_batch_with_opinions([Pair("1/2", "#### one half", "What is 2/4?")])
+    (opinions,) = cascade.verify_batch_with_opinions([Request("1/2", "#### one half", "What is 2/4?")])
     assert opinions.rule.reason is Reason.MISMATCH
     assert opinions.judge.reason is opinions.verdict.reason is reason
     assert opinions.verdict.answer == "one half"
@@ -151,7 +151,7 @@ def test_a_part_that_loses_rows_is_an_error():
         def verify_batch(self, pairs):
             return []
 
-    with pytest.raises(ValueError, match="Short returned 0 verdicts for 1 pairs"):
+    with pytest.raises(ValueError, match="Short returned 0 verdicts for 1 requests"):
         Cascade(Short(), Listed()).verify("4", "4")
     with pytest.raises(ValueError, match="budget"):
         Cascade(RULE, Listed(), budget=-1)

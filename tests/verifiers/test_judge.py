@@ -31,7 +31,7 @@ from pydantic import ValidationError
 from hero_rl.clients import breaker
 from hero_rl.clients.engine import seconds_asked
 from hero_rl.errors import ConfigError
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
 CORRECT = says("Both are one half.\nVerdict: correct")
@@ -519,7 +519,7 @@ def test_order_is_kept_and_equal_checks_are_asked_once(server, judge_of):
 
     server.script = [says(verdict)]
     judge = judge_of()
-    pairs = [Pair("x", str(row % 40)) for row in range(80)] + [Pair("x", "0", "another question")]
+    pairs = [Request("x", str(row % 40)) for row in range(80)] + [Request("x", "0", "another question")]
     verdicts = judge.verify_batch(pairs)
     assert [verdict.value for verdict in verdicts] == [float(int(pair.completion) % 3 == 0) for pair in pairs]
     assert len(server.posts) == 41

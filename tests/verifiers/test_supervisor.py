@@ -18,7 +18,7 @@ import pytest
 from hostile_verifiers import Obedient, Partial, Rotting, Runner, Spawner, Staged, Unpicklable
 
 from hero_rl.errors import ConfigError, UnscorableError
-from hero_rl.verifiers import BatchVerifier, ExactVerifier, Pair, Reason, Verifier
+from hero_rl.verifiers import BatchVerifier, ExactVerifier, Reason, Request, Verifier
 from hero_rl.verifiers.processes import counting, pool
 from hero_rl.verifiers.processes import supervised as module
 from hero_rl.verifiers.processes.supervised import Supervised
@@ -92,7 +92,7 @@ def test_a_batch_keeps_its_order(patient):
     expected[3] = 1.0
     assert [verdict.value for verdict in patient.verify_batch(pairs)] == expected
     assert patient.verify_batch([]) == []
-    assert patient.verify_batch([Pair("5", "5", "what is it?")])[0].value == 1.0
+    assert patient.verify_batch([Request("5", "5", "what is it?")])[0].value == 1.0
 
 
 @pytest.mark.parametrize("text", ["", "\0", "\ud800 alone", "é 数 😀", "x" * 1_000_000, "\n", '"\\'], ids=range(7))
@@ -418,7 +418,7 @@ def test_a_wrong_setting_is_named(wrong):
 
 
 def test_a_pair_that_is_no_text_is_named(patient):
-    with pytest.raises(TypeError, match=r"pairs\[1\].*str and NoneType"):
+    with pytest.raises(TypeError, match=r"requests\[1\].*str and NoneType"):
         patient.verify_batch([("5", "5"), ("5", None)])
 
 

@@ -59,8 +59,9 @@ class _Arguments:
     """With --policy: train nothing, show what is finished."""
 
     arms: tuple[str, ...] = ()
-    """Rules to compare, the first against the rest: hero, gated_hero, verifier_only, reward_model_only, weighted_sum,
-    gdpo; the first and the next three but gated_hero unless told otherwise."""
+    """Rules to compare, the first against the rest: hero, gated_hero, audited_hero (audited by the oracle),
+    verifier_only, reward_model_only, weighted_sum, gdpo. Unless told otherwise hero, verifier_only, reward_model_only
+    and weighted_sum, and gated_hero with --policy."""
 
     seeds: int = 1
     """RL seeds of each arm; with --policy whole pipelines, each with a cold start and a reward model of its own."""

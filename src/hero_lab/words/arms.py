@@ -19,6 +19,7 @@ from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import CPU, Models, Stages, resumable
 from hero_rl.files.whole import write_json, write_whole
 from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.rules import AuditedHero
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import AnyVerifier, ExactVerifier, MathVerifier
 
@@ -32,6 +33,7 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
     rows = [{"prompt": p.question, "answer": p.answer if arm.regime == "easy" else p.reference} for p in own]
     random.Random(seed).shuffle(rows)
     verifier: AnyVerifier = MathVerifier() if arm.regime == "easy" else ExactVerifier(marker=MARKER)
+    rule = arm_rule(name, stages.settings.rule)
     batch = arm.prompts_per_step * arm.num_generations
     return TrainConfig(
         output_dir=str(folder),
@@ -40,7 +42,8 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
         data=DataConfig(train=str(stages.file(f"prompts-{arm.regime}", rows))),
         verifier=verifier,
         reward_model=LocalRewardModelConfig(path=str(models.reward_model), device="cpu"),
-        rule=arm_rule(name, stages.settings.rule),
+        rule=rule,
+        auditor=MathVerifier() if isinstance(rule, AuditedHero) else None,  # the oracle, which takes every right form
         trl=CPU
         | {
             "max_steps": arm.steps,

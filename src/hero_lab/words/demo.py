@@ -81,7 +81,7 @@ def run_words(
     began = time.monotonic()
     check_rules(settings.arms, settings.rule)
     folder.mkdir(parents=True, exist_ok=True)
-    pool = worker_pool(workers)
+    pool = worker_pool(workers, kernels=1024)  # a large model in bfloat16: the time counts more
     try:
         _prepare(settings, folder, pool, console)
         running: dict[Path, Future[None]] = {}

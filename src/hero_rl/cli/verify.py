@@ -17,7 +17,7 @@ from hero_rl.errors import ConfigError
 if TYPE_CHECKING:
     from hero_rl.rescoring.quality import Share
     from hero_rl.rescoring.verdicts import FileVerdicts
-    from hero_rl.verifiers import Pair, Verdict
+    from hero_rl.verifiers import Request, Verdict
 
 __all__ = ["run"]
 
@@ -90,7 +90,7 @@ def run(argv: list[str]) -> int:
     """Parse the arguments, judge, and print what came of it."""
     arguments, rest = parse(_Arguments, argv, "verify", _EPILOG)
     verifier = _verifier(rest)
-    from hero_rl.verifiers import Pair, in_processes
+    from hero_rl.verifiers import Request, in_processes
 
     running = in_processes(verifier, processes_of(arguments))
     one = arguments.reference is not None and arguments.completion is not None
@@ -101,7 +101,7 @@ def run(argv: list[str]) -> int:
     if one:
         if arguments.output is not None:
             raise ConfigError("--output is for files")
-        verdict = _one(running, Pair(str(arguments.reference), str(arguments.completion), arguments.question))
+        verdict = _one(running, Request(str(arguments.reference), str(arguments.completion), arguments.question))
         _print_one(verdict, arguments.json)
         return 0
     assert arguments.file is not None
@@ -138,7 +138,7 @@ def _check_output(output: Path | None, source: Path) -> None:
         raise ConfigError(f"--output {output}: that is the input")
 
 
-def _one(verifier: Any, pair: Pair) -> Verdict:
+def _one(verifier: Any, pair: Request) -> Verdict:
     from hero_rl.verifiers import verdicts_of
 
     return verdicts_of(verifier, [pair])[0]
@@ -165,10 +165,10 @@ def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any)
 def _print_one(verdict: Verdict, as_json: bool) -> None:
     value = None if verdict.abstained else int(verdict.value)
     if as_json:
-        print(json.dumps({"verdict": value, "reason": verdict.reason.value, "answer": verdict.answer}))
+        print(json.dumps({"verdict": value, "reason": str(verdict.reason), "answer": verdict.answer}))
         return
     print(f"verdict  {'no opinion' if value is None else value}")
-    print(f"reason   {verdict.reason.value}")
+    print(f"reason   {verdict.reason!s}")
     print(f"answer   {verdict.answer if verdict.answer is not None else '-'}")
 
 
@@ -246,7 +246,7 @@ def _print_wrong(console: Any, found: FileVerdicts, wrong: int) -> None:
     for row in found.disagreements[:wrong]:
         verdict, label = found.verdicts[row], int(found.labels[row])
         console.print(
-            f"[bold]{escape(found.places[row])}[/bold] label {label}, {verdict.reason.value.replace('_', ' ')}\n"
+            f"[bold]{escape(found.places[row])}[/bold] label {label}, {str(verdict.reason).replace('_', ' ')}\n"
             f"  reference  {escape(found.references[row][-200:])}\n"
             f"  answer     {escape(str(verdict.answer)[:200])}",
             highlight=False,

@@ -2,7 +2,7 @@
 
     session = Session()
     engine = session.here().engine(concurrency=8, seconds=5)
-    request = Request("GET", "http://localhost:8000/v1/models", seconds=5)
+    request = HttpRequest("GET", "http://localhost:8000/v1/models", seconds=5)
     models = engine.run(with_retries(lambda: engine.fetch(request, Models), retries=3, seconds=5))
 
 Requests run in an event loop in a thread of its own, so that any thread may ask, also one that runs a loop, and so that
@@ -38,8 +38,8 @@ __all__ = [
     "MAX_QUOTED_CHARACTERS",
     "Denied",
     "Engine",
+    "HttpRequest",
     "Refused",
-    "Request",
     "Session",
     "Tally",
     "TimedOut",
@@ -86,7 +86,7 @@ class Denied(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """One request.
 
     Attributes:
@@ -322,7 +322,7 @@ class Engine:
         finally:
             future.cancel()  # on an interrupt; a finished one cannot be cancelled
 
-    async def fetch(self, request: Request, shape: type[Shape]) -> Shape:
+    async def fetch(self, request: HttpRequest, shape: type[Shape]) -> Shape:
         """The server's reply in the shape expected of it, by one attempt.
 
         Raises:
@@ -347,7 +347,7 @@ class Engine:
         except ValidationError:
             raise Transient(f"not what {request.path} replies with: {quoted(text, request.key)}") from None
 
-    async def _exchange(self, request: Request) -> bytes:
+    async def _exchange(self, request: HttpRequest) -> bytes:
         # Uncompressed, so that the cap on what is read is a cap on what is kept.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if request.key:

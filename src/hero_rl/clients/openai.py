@@ -1,6 +1,6 @@
 """What servers that speak OpenAI's protocol reply, and what may be added to a request.
 
-    listed = await engine.fetch(Request("GET", url + "/v1/models"), Models)
+    listed = await engine.fetch(HttpRequest("GET", url + "/v1/models"), Models)
     model = listed.only("model", f"the judge at {url}")
 
 Shapes are checked no further than they are used: servers differ in all the rest.

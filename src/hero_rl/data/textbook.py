@@ -42,7 +42,7 @@ from hero_rl.files.whole import write_jsonl
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader, rank
 from hero_rl.rollouts.writers import write_lines
-from hero_rl.verifiers import BatchVerifier, Pair, Reason, Verdict, Verifier, in_processes, verdicts_of
+from hero_rl.verifiers import BatchVerifier, Reason, Request, Verdict, Verifier, in_processes, verdicts_of
 
 __all__ = ["make_textbook"]
 
@@ -157,7 +157,7 @@ def _decisions(
             by = "checker" if checker else "rules"
             rows.append({"id": problem.id, "decision": decision, "by": by, "why": opinion.why, "said": opinion.reply})
         else:
-            reason = verdict.reason.value if verdict else None
+            reason = str(verdict.reason) if verdict else None
             rows.append({"id": problem.id, "decision": said, "by": "verifier", "why": reason, "said": None})
     return rows
 
@@ -175,7 +175,7 @@ def _verdicts(
     """The verifier's word on each worked solution; None where there is none."""
     column = config.solution_column
     solved = [p for p in chunk if column and isinstance(p.extra.get(column), str) and p.extra[column].strip()]
-    pairs = [Pair(p.reference, p.extra[str(column)], p.question) for p in solved]
+    pairs = [Request(p.reference, p.extra[str(column)], p.question) for p in solved]
     found = dict(zip([p.id for p in solved], verdicts_of(verifier, pairs), strict=True))
     return [found.get(problem.id) for problem in chunk]
 

@@ -23,8 +23,8 @@ from hero_rl.verifiers import (
     FAILURES,
     AnyVerifier,
     BatchVerifier,
-    Pair,
     Processes,
+    Request,
     Verdict,
     Verifier,
     in_processes,
@@ -152,13 +152,15 @@ class _Judge:
 
     def lines(self, found: Sequence[tuple[Rollout, Problem]]) -> list[bytes]:
         """The solutions as lines of a file of rollouts, their verdicts with them."""
-        pairs = [Pair(problem.reference, text_of(solution.completion), problem.question) for solution, problem in found]
+        pairs = [
+            Request(problem.reference, text_of(solution.completion), problem.question) for solution, problem in found
+        ]
         verdicts = verdicts_of(self._verifier, pairs)
         self._refuse_failures(verdicts)
         return [_judged(*one, verdict) for one, verdict in zip(found, verdicts, strict=True)]
 
     def _refuse_failures(self, verdicts: Sequence[Verdict]) -> None:
-        failures = Counter(verdict.reason.value for verdict in verdicts if verdict.reason in FAILURES)
+        failures = Counter(str(verdict.reason) for verdict in verdicts if verdict.reason in FAILURES)
         if self._budget.add(failures.total(), len(verdicts)):
             said = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in failures.most_common())
             raise UnscorableError(
@@ -169,7 +171,7 @@ class _Judge:
 
 
 def _judged(solution: Rollout, problem: Problem, verdict: Verdict) -> bytes:
-    said = {"verdict_reason": verdict.reason.value, "verdict_answer": verdict.answer, "source": problem.source}
+    said = {"verdict_reason": str(verdict.reason), "verdict_answer": verdict.answer, "source": problem.source}
     before = {} if solution.verdict is None else {"input_verdict": solution.verdict}
     value = None if verdict.abstained else verdict.value
     return row_line(

@@ -24,8 +24,8 @@ from pydantic import Field, field_validator
 from hero_rl.clients.engine import (
     Denied,
     Engine,
+    HttpRequest,
     Refused,
-    Request,
     Session,
     Transient,
     key_from,
@@ -243,7 +243,7 @@ class OpenAIGenerator:
 
     async def _fetch(self, turn: _Turn, method: str, path: str, body: dict[str, Any] | None, shape: Any) -> Any:
         """The server's reply in the shape expected of it; `Transient` once the retries are used up."""
-        request = Request(method, self.config.url + path, body, turn.key, self.config.seconds)
+        request = HttpRequest(method, self.config.url + path, body, turn.key, self.config.seconds)
 
         async def attempt() -> Any:
             try:

@@ -11,7 +11,7 @@ from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
 from hero_rl.scoring import Scored, Scorer, says_nothing
-from hero_rl.verifiers import FAILURES, BatchVerifier, Pair, Reason, Verdict, Verifier
+from hero_rl.verifiers import FAILURES, BatchVerifier, Reason, Request, Verdict, Verifier
 from hero_rl.verifiers.math.text.thinking import thinks_to_the_end
 
 __all__ = ["Judge", "Judged"]
@@ -98,7 +98,7 @@ class Judge:
         score = kept if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
             return Judged(rollout.verdict, score)
-        return Judged(_or_none(scored.verdict[n].item()), score, scored.reasons[n].value, scored.answers[n])
+        return Judged(_or_none(scored.verdict[n].item()), score, str(scored.reasons[n]), scored.answers[n])
 
 
 def _began_in_thought(rollout: Rollout) -> bool:
@@ -115,7 +115,7 @@ _FEW = 128  # of fewer, a few that have nothing to score must not end the call
 class _Silent:
     """Stands where there is nothing to verify and only scores are wanted."""
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
+    def verify_batch(self, pairs: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
         return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(pairs)
 
 

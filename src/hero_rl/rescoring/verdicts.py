@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -17,7 +18,7 @@ from hero_rl.files.rows import Place, as_text, read_rows
 from hero_rl.files.rows import field as column_of
 from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import BatchVerifier, Request, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought, thinks_to_the_end
 
@@ -65,7 +66,7 @@ class FileVerdicts:
     @property
     def reasons(self) -> dict[str, int]:
         """How often each reason was given, most often first."""
-        return dict(Counter(verdict.reason.value for verdict in self.verdicts).most_common())
+        return dict(Counter(str(verdict.reason) for verdict in self.verdicts).most_common())
 
     @property
     def quality(self) -> Quality | None:
@@ -111,9 +112,9 @@ def verify_file(
     head = {"input": _identity(path), "columns": vars(columns), "settings": settings}
     with Partial(output, head, restart) if output else nullcontext() as partial:
         kept = [
-            Verdict.of(Reason(reason), answer)
+            Verdict(math.nan if value is None else value, reason, answer)
             for note in (partial.batches if partial else ())
-            for reason, answer in note["verdicts"]
+            for value, reason, answer in note["judged"]
         ]
         try:
             while chunk := list(islice(rows, _AT_A_TIME)):
@@ -123,7 +124,9 @@ def verify_file(
                 if partial and rest:
                     judged = zip(rest, opinions, fresh, strict=True)
                     lines = [_line({**row, **said}, verdict) for (row, _), said, verdict in judged]
-                    partial.add_batch(lines, {"verdicts": [[each.reason.value, each.answer] for each in fresh]})
+                    partial.add_batch(
+                        lines, {"judged": [[_value(each), str(each.reason), each.answer] for each in fresh]}
+                    )
                 found.verdicts += [*done, *fresh]
                 progress(len(chunk))
             if not found.verdicts:
@@ -147,7 +150,7 @@ def _identity(path: Path) -> list[Any]:
     return [str(path), status.st_size, status.st_mtime_ns]
 
 
-def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> tuple[list[Verdict], list[dict[str, Any]]]:
+def _judge(verifier: Verifier | BatchVerifier, pairs: Sequence[Request]) -> tuple[list[Verdict], list[dict[str, Any]]]:
     """The verdicts, and what a cascade's two parts said of each."""
     if isinstance(verifier, (Cascade, CascadeVerifier)):
         opinions = verifier.verify_batch_with_opinions(pairs)
@@ -161,7 +164,7 @@ def _value(verdict: Verdict | None) -> float | None:
     return None if verdict is None or verdict.abstained else verdict.value
 
 
-def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Pair]]:
+def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Request]]:
     """Each row with its pair; labels and places are noted on the way."""
     labelled: bool | None = None
     for place, row in read_rows(path):
@@ -182,7 +185,7 @@ def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iter
         found.references.append(expected)
         text = _in_its_thought(text, row)
         question = row.get(columns.question)
-        yield row, Pair(expected, text, question if isinstance(question, str) else "")
+        yield row, Request(expected, text, question if isinstance(question, str) else "")
 
 
 def _in_its_thought(text: str, row: dict[str, Any]) -> str:
@@ -206,5 +209,5 @@ def _label(value: Any, column: str, place: Place) -> bool:
 
 
 def _line(row: dict[str, Any], verdict: Verdict) -> bytes:
-    said = {"verdict": _value(verdict), "verdict_reason": verdict.reason.value, "verdict_answer": verdict.answer}
+    said = {"verdict": _value(verdict), "verdict_reason": str(verdict.reason), "verdict_answer": verdict.answer}
     return json.dumps({**row, **said}, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace") + b"\n"

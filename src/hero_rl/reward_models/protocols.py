@@ -1,7 +1,7 @@
 """How servers of reward models are asked for scores, and what they reply.
 
 protocol = PROTOCOLS["vllm_classify"]
-reply = await engine.fetch(Request("POST", url + protocol.path, {"input": ids, **protocol.options}), protocol.reply)
+reply = await engine.fetch(HttpRequest("POST", url + protocol.path, {"input": ids, **protocol.options}), protocol.reply)
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from hero_rl.clients.engine import (
     Denied,
     Engine,
+    HttpRequest,
     Refused,
-    Request,
     Session,
     TimedOut,
     Transient,
@@ -361,7 +361,7 @@ class RemoteRewardModel:
         body: dict[str, Any] = {"input": sequences, **protocol.options}
         if self.config.model is not None:
             body["model"] = self.config.model
-        request = Request("POST", url + protocol.path, body, turn.key, seconds, _MAX_REPLY_BYTES)
+        request = HttpRequest("POST", url + protocol.path, body, turn.key, seconds, _MAX_REPLY_BYTES)
         try:
             reply = await turn.engine.fetch(request, protocol.reply)
         except TimedOut:

@@ -105,7 +105,7 @@ def _signals(scored: Scored) -> list[Signal]:
     columns = (scored.verdict.tolist(), scored.score.tolist(), scored.reasons, scored.answers, scored.seconds)
     return [
         Signal(
-            verdict=verdict, score=score, reason=reason.value, answer=answer, seconds=seconds, empty=score == -math.inf
+            verdict=verdict, score=score, reason=str(reason), answer=answer, seconds=seconds, empty=score == -math.inf
         )
         for verdict, score, reason, answer, seconds in zip(*columns, strict=True)
     ]

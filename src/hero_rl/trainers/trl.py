@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -344,7 +345,7 @@ class HeroMixin(ExactResume):
         columns = {
             "reference": [r if isinstance(r, str) else json.dumps(r) for r in references],
             "answer": scored.answers,
-            "reason": [reason.value for reason in scored.reasons],
+            "reason": [str(reason) for reason in scored.reasons],
             "group": self._local(signals.group, count).tolist(),
             "reward": self._local(shaped.reward, count).tolist(),
             "weight": self._local(shaped.weight, count).tolist(),
@@ -373,7 +374,7 @@ class HeroMixin(ExactResume):
             self._rollout_files.write(rows, self._mode, step)
 
     def _refuse_unscorable(self, shaped: Shaped, scored: Scored) -> None:
-        reasons = {r.value: scored.reasons.count(r) for r in set(scored.reasons)}
+        reasons = {str(r): count for r, count in Counter(scored.reasons).most_common(10)}
         about = f"verifier's reasons in this rank's last batch: {reasons}; counters: {scored.counters}"
         self._window.add(int(shaped.reward.isnan().sum()), len(shaped.reward), about)
 

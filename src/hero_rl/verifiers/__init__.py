@@ -4,7 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hero_rl.verifiers.base import FAILURES, BatchVerifier, Pair, Reason, StagedVerifier, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import (
+    FAILURES,
+    BatchVerifier,
+    Reason,
+    Request,
+    StagedVerifier,
+    Verdict,
+    Verifier,
+    verdicts_of,
+)
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
@@ -25,10 +34,10 @@ __all__ = [
     "MathVerifier",
     "MathVerify",
     "Opinions",
-    "Pair",
     "Processes",
     "Reason",
     "ReferenceCheck",
+    "Request",
     "StagedVerifier",
     "Supervised",
     "Verdict",

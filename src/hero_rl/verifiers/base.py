@@ -8,24 +8,30 @@ failed, the *control* tells the two apart: the reference judged against itself, 
 
 from __future__ import annotations
 
+import inspect
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 __all__ = [
     "FAILURES",
     "NOBODYS_ANSWER",
     "BatchVerifier",
-    "Pair",
     "Reason",
+    "Request",
     "StagedVerifier",
     "Verdict",
     "Verifier",
+    "as_messages",
     "best_of",
     "blamed",
+    "own_answer",
     "reason_of",
+    "split",
+    "takes_requests",
     "verdicts_of",
 ]
 
@@ -34,7 +40,12 @@ NOBODYS_ANSWER = "-73.2058417"
 
 
 class Reason(str, Enum):
-    """Why a verdict is what it is; each reason belongs to one of the values 1, 0 and NaN, and equals its text."""
+    """Why a verdict is what it is; each reason belongs to one of the values 1, 0 and NaN, and equals its text.
+
+    These are the reasons of the verifiers here. A verifier of one's own may bring any short text in their place.
+    """
+
+    __str__ = str.__str__  # the text of a reason is read alike, ours or another's
 
     MATCHED_EXACTLY = "matched_exactly"
     """1: answer and reference are the same text, up to whitespace."""
@@ -118,30 +129,41 @@ FAILURES = frozenset({Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE
 """Reasons that say nothing of the answer: the check itself failed, and another try may end otherwise."""
 
 
+_LONGEST_REASON = 200  # characters
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A verifier's word on one completion.
 
     Attributes:
-        value: 1.0 correct, 0.0 incorrect, NaN abstained.
-        reason: why.
+        value: 1.0 correct, 0.0 incorrect, in between partly correct, NaN abstained.
+        reason: why: one of `Reason`, or a short text of the verifier's own. The text of one of `Reason` is that one.
         answer: the final answer as the verifier extracted it; None where it found none or did not look.
         seconds: wall-clock time of the check.
 
     Raises:
-        ValueError: the value is not the one that belongs to the reason.
+        TypeError: the reason is no text.
+        ValueError: the value is not in [0, 1] or NaN, or not the one that belongs to the reason; or the reason is empty
+            or over 200 characters long.
     """
 
     value: float
-    reason: Reason
+    reason: str
     answer: str | None = None
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        expected = self.reason.value_of_verdict
+        reason = _known(self.reason)
+        object.__setattr__(self, "reason", reason)
+        if not isinstance(reason, Reason):
+            if not (0 <= self.value <= 1 or math.isnan(self.value)):
+                raise ValueError(f"a verdict lies between 0 and 1, or is NaN for an abstention; it is {self.value}")
+            return
+        expected = reason.value_of_verdict
         # NaN equals nothing, itself included.
         if self.value != expected and not (math.isnan(self.value) and math.isnan(expected)):
-            raise ValueError(f"a verdict for {self.reason.name} has value {expected}, not {self.value}")
+            raise ValueError(f"a verdict for {reason.name} has value {expected}, not {self.value}")
 
     @classmethod
     def of(cls, reason: Reason, answer: str | None = None, seconds: float = 0.0) -> Verdict:
@@ -154,45 +176,106 @@ class Verdict:
         return math.isnan(self.value)
 
 
-@runtime_checkable
-class Verifier(Protocol):
-    """Judges a completion against a reference. Implementations can be pickled, so that other processes can run them."""
+def _known(reason: Any) -> str:
+    """The member of `Reason` that a text is, or the text."""
+    if isinstance(reason, Reason):
+        return reason
+    if not isinstance(reason, str):
+        raise TypeError(f"a verdict's reason is one of Reason, or text, not a {type(reason).__name__}")
+    if not reason.strip() or len(reason) > _LONGEST_REASON:
+        raise ValueError(f"a verdict's reason has 1 to {_LONGEST_REASON} characters, not {len(reason)}")
+    try:
+        return Reason(reason)
+    except ValueError:
+        return reason
 
-    def verify(self, reference: str, completion: str) -> Verdict:
-        """Judge one completion; raises for no completion whatever, since completions are untrusted input."""
-        ...
 
-
-class Pair(NamedTuple):
-    """One check to make. A plain `(reference, completion)` will do wherever pairs are taken.
+class Request(NamedTuple):
+    """One check to make. A plain `(reference, completion)` will do wherever requests are taken.
 
     Attributes:
-        reference: the right answer.
-        completion: the whole text that the policy wrote.
-        question: what was asked, for verifiers that read it (a judge does, a rule does not).
+        reference: the right answer: text for most verifiers, any JSON value for one that takes requests.
+        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's.
+        question: what was asked, as text: the prompt, or its last user message.
+        prompt: the prompt's chat messages.
+        messages: the completion's chat messages, tool calls and results among them.
+        columns: the row's other columns by name, as JSON values; what JSON cannot hold, as an image, is not there.
     """
 
-    reference: str
+    reference: Any
     completion: str
     question: str = ""
+    prompt: Sequence[Mapping[str, Any]] = ()
+    messages: Sequence[Mapping[str, Any]] = ()
+    columns: Mapping[str, Any] = {}
+
+    @classmethod
+    def of(cls, *given: Any) -> Request:
+        """A request, or one made of a tuple, or of its parts."""
+        whole = given[0] if len(given) == 1 else given
+        return whole if isinstance(whole, cls) else cls(*whole)
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Judges a completion. Implementations can be pickled, so that other processes can run them."""
+
+    @property
+    def verify(self) -> Callable[..., Verdict]:
+        """`verify(reference, completion)` of two texts, or `verify(request)` for one that reads more of a `Request`.
+
+        Which of the two it is, its signature says, see `takes_requests`. It raises for no completion whatever, since
+        completions are untrusted input.
+        """
+        ...
 
 
 @runtime_checkable
 class BatchVerifier(Protocol):
     """Judges many completions at once: in other processes, or by concurrent requests."""
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
-        """Judge a batch; one verdict a pair, in the order given. Raises for no completion whatever."""
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]], /) -> list[Verdict]:
+        """Judge a batch; one verdict a request, in the order given. Raises for no completion whatever."""
         ...
 
 
+def takes_requests(verifier: Verifier | BatchVerifier) -> bool:
+    """Whether a verifier reads whole requests, rather than texts of a reference and a completion.
+
+    Its attribute `takes_requests` says so, or the signature of its `verify`: one argument that must be given, or two.
+
+    Raises:
+        TypeError: `verify` takes neither one nor two.
+    """
+    said = getattr(verifier, "takes_requests", None)
+    if said is not None:
+        return bool(said)
+    if not isinstance(verifier, Verifier):
+        return False
+    parameters = inspect.signature(verifier.verify).parameters.values()
+    placed = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = [each for each in placed if each.default is each.empty]
+    if len(needed) == 2 or (len(needed) < 2 and any(each.kind is each.VAR_POSITIONAL for each in parameters)):
+        return False
+    if len(needed) != 1:
+        kind = type(verifier).__name__
+        raise TypeError(
+            f"{kind}.verify takes {len(needed)} arguments; it must be verify(request), or verify(reference, completion)"
+        )
+    return True
+
+
 @runtime_checkable
-class StagedVerifier(Verifier, Protocol):
+class StagedVerifier(Protocol):
     """A verifier that works in stages, so that equal answers are judged once and easy ones at once.
 
     For every input, `verify(reference, completion)` gives what `judge(reference, extract(completion))` gives, times
     aside; and where `judge_quickly` gives a verdict, it is the one of `judge`.
     """
+
+    def verify(self, reference: str, completion: str) -> Verdict:
+        """Judge one completion."""
+        ...
 
     def extract(self, completion: str) -> str | None:
         """The final answer of a completion, None if it states none; time linear in a bounded part of the text."""
@@ -210,30 +293,43 @@ class StagedVerifier(Verifier, Protocol):
 def best_of(verdicts: Sequence[Verdict]) -> Verdict:
     """The word on one answer that was compared with several references, any of which is right.
 
-    Correct where one comparison says so; else the reason of one that failed, since it might have said so; else
-    incorrect. A reference that cannot be read counts where none can.
+    Correct where one comparison says so; else the reason of one that failed, since it might have said so; else the
+    highest. A reference that cannot be read counts where none can.
     """
     seconds = sum(verdict.seconds for verdict in verdicts)
     best = min(verdicts, key=_openness)
     return best if len(verdicts) == 1 else replace(best, seconds=seconds)
 
 
-def _openness(verdict: Verdict) -> int:
+def _openness(verdict: Verdict) -> tuple[int, float]:
     if verdict.reason is Reason.REFERENCE_UNREADABLE:
-        return 3
-    return 1 if verdict.abstained else 0 if verdict.value == 1 else 2
+        return 3, 0.0
+    if verdict.abstained:
+        return 1, 0.0
+    return (0, 0.0) if verdict.value == 1 else (2, -verdict.value)
 
 
-def blamed(verifier: Verifier, reference: str, error: Exception) -> Reason:
+def blamed(verifier: Verifier, request: Request, error: Exception) -> Verdict:
     """What an answer gets on which a verifier raised: 0 where the control gets its verdicts, else an abstention."""
-    for completion in (reference, rf"\boxed{{{NOBODYS_ANSWER}}}"):
+    judge = _judge_of(verifier)
+    for completion in (own_answer(request.reference), rf"\boxed{{{NOBODYS_ANSWER}}}"):
         try:
-            verdict = verifier.verify(reference, completion)
+            verdict = judge(request._replace(completion=completion, messages=as_messages(completion)))
         except Exception:
-            return Reason.CRASHED
+            return Verdict.of(Reason.CRASHED)
         if math.isnan(verdict.value):
-            return verdict.reason
-    return reason_of(error)
+            return Verdict(math.nan, verdict.reason)
+    return Verdict.of(reason_of(error))
+
+
+def own_answer(reference: Any) -> str:
+    """A reference in the place of an answer: its text, of another JSON value the JSON."""
+    return reference if isinstance(reference, str) else json.dumps(reference, ensure_ascii=False, default=str)
+
+
+def as_messages(completion: str) -> list[dict[str, str]]:
+    """A completion's text as chat messages."""
+    return [{"role": "assistant", "content": completion}]
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -241,15 +337,29 @@ def reason_of(error: BaseException) -> Reason:
     return Reason.TOO_LARGE if isinstance(error, (MemoryError, RecursionError)) else Reason.UNREADABLE_ANSWER
 
 
-def verdicts_of(verifier: Verifier | BatchVerifier, pairs: Sequence[Pair]) -> list[Verdict]:
-    """A verdict on each pair, in their order: in one call of a verifier that takes batches, else one by one.
+def split(verifier: Verifier | BatchVerifier, request: Request) -> list[Request]:
+    """What a verifier is asked: the request, or where it compares texts, one with each right answer of several."""
+    if isinstance(request.reference, str) or takes_requests(verifier):
+        return [request]
+    several = request.reference if isinstance(request.reference, (list, tuple)) else [request.reference]
+    return [request._replace(reference=own_answer(each)) for each in several or [""]]
+
+
+def verdicts_of(verifier: Verifier | BatchVerifier, requests: Sequence[Request]) -> list[Verdict]:
+    """A verdict on each request, in their order: in one call of a verifier that takes batches, else one by one.
 
     Raises:
         ValueError: the verifier returned another number of verdicts.
     """
     if not isinstance(verifier, BatchVerifier):
-        return [verifier.verify(pair.reference, pair.completion) for pair in pairs]
-    verdicts = verifier.verify_batch(pairs)
-    if len(verdicts) != len(pairs):
-        raise ValueError(f"{type(verifier).__name__} returned {len(verdicts)} verdicts for {len(pairs)} pairs")
+        return [_judge_of(verifier)(request) for request in requests]
+    verdicts = verifier.verify_batch(requests)
+    if len(verdicts) != len(requests):
+        raise ValueError(f"{type(verifier).__name__} returned {len(verdicts)} verdicts for {len(requests)} requests")
     return verdicts
+
+
+def _judge_of(verifier: Verifier) -> Callable[[Request], Verdict]:
+    """The verifier's `verify`, called as it wants to be."""
+    verify = verifier.verify
+    return verify if takes_requests(verifier) else lambda request: verify(request.reference, request.completion)

@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from hero_rl.clients.engine import Tally
-from hero_rl.verifiers.base import BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verdict, Verifier, own_answer, verdicts_of
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier
@@ -81,22 +81,23 @@ class Cascade:
     def counters(self) -> dict[str, float]:
         """Totals since the object was made.
 
-        `asked`: rows sent to the judge, which are `overturned` (rule 0, judge 1), `upheld` (0 and 0), `decided` (the
-        rule abstained, the judge did not) or `judge_abstained`. `over_budget`: rows that were not sent for it.
+        `asked`: rows sent to the judge, which are `overturned` (the judge gives more), `upheld` (it does not),
+        `decided` (the rule abstained, the judge did not) or `judge_abstained`. `over_budget`: rows that were not sent
+        for it.
         """
         return self._counts.totals
 
     def verify(self, reference: str, completion: str, question: str = "") -> Verdict:
         """Judge one completion, as a batch of one: a budget above 0 is no limit here."""
-        return self.verify_batch([Pair(reference, completion, question)])[0]
+        return self.verify_batch([Request(reference, completion, question)])[0]
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
-        """Judge many completions; one verdict a pair, in the order given."""
-        return [opinions.verdict for opinions in self.verify_batch_with_opinions(pairs)]
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        """Judge many completions; one verdict a request, in the order given."""
+        return [opinions.verdict for opinions in self.verify_batch_with_opinions(requests)]
 
-    def verify_batch_with_opinions(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Opinions]:
+    def verify_batch_with_opinions(self, requests: Sequence[Request | tuple[str, str]]) -> list[Opinions]:
         """Judge many completions and keep what rule and judge said of each; in the order given."""
-        full = [Pair(*pair) for pair in pairs]
+        full = [Request.of(request) for request in requests]
         ruled = verdicts_of(self.rule, full)
         sent = self._choose(full, ruled)
         judged = dict(zip(sent, verdicts_of(self.judge, [full[row] for row in sent]), strict=True))
@@ -104,9 +105,9 @@ class Cascade:
         self._counts.add(**_counted(opinions))
         return opinions
 
-    def _choose(self, pairs: Sequence[Pair], ruled: Sequence[Verdict]) -> list[int]:
+    def _choose(self, requests: Sequence[Request], ruled: Sequence[Verdict]) -> list[int]:
         """The rows that go to the judge."""
-        rows = [row for row, rule in enumerate(ruled) if _comparable(pairs[row], rule)]
+        rows = [row for row, rule in enumerate(ruled) if _comparable(requests[row], rule)]
         rows.sort(key=lambda row: ruled[row].answer is None)  # stable: otherwise in the order given
         sent = rows[: self.budget]
         self._counts.add(over_budget=len(rows) - len(sent))
@@ -140,13 +141,13 @@ class CascadeVerifier(BaseModel):
         """Judge one completion; see `Cascade.verify`."""
         return self._cascade().verify(reference, completion, question)
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
-        """Judge many completions; one verdict a pair, in the order given."""
-        return self._cascade().verify_batch(pairs)
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        """Judge many completions; one verdict a request, in the order given."""
+        return self._cascade().verify_batch(requests)
 
-    def verify_batch_with_opinions(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Opinions]:
+    def verify_batch_with_opinions(self, requests: Sequence[Request | tuple[str, str]]) -> list[Opinions]:
         """Judge many completions and keep what rule and judge said of each; in the order given."""
-        return self._cascade().verify_batch_with_opinions(pairs)
+        return self._cascade().verify_batch_with_opinions(requests)
 
     def _cascade(self) -> Cascade:
         # Made anew for each call, so that it follows the settings of a changed copy; only the counts last.
@@ -160,8 +161,8 @@ class CascadeVerifier(BaseModel):
         return copied
 
 
-def _comparable(pair: Pair, rule: Verdict) -> bool:
-    return rule.value != 1 and rule.reason is not Reason.NO_ANSWER and bool(pair.reference.strip())
+def _comparable(request: Request, rule: Verdict) -> bool:
+    return rule.value != 1 and rule.reason is not Reason.NO_ANSWER and bool(own_answer(request.reference).strip())
 
 
 def _combine(rule: Verdict, judge: Verdict | None) -> Opinions:
@@ -176,8 +177,8 @@ def _counted(opinions: Sequence[Opinions]) -> dict[str, int]:
     heard = [(rule, judge) for rule, judge in asked if not judge.abstained]
     return {
         "asked": len(asked),
-        "overturned": sum(rule.value == 0 and judge.value == 1 for rule, judge in heard),
-        "upheld": sum(rule.value == 0 and judge.value == 0 for rule, judge in heard),
+        "overturned": sum(judge.value > rule.value for rule, judge in heard),
+        "upheld": sum(judge.value <= rule.value for rule, judge in heard),
         "decided": sum(rule.abstained for rule, _ in heard),
         "judge_abstained": len(asked) - len(heard),
     }

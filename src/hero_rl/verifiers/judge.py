@@ -28,8 +28,8 @@ from hero_rl.clients.engine import (
     MAX_QUOTED_CHARACTERS,
     Denied,
     Engine,
+    HttpRequest,
     Refused,
-    Request,
     Session,
     Transient,
     key_from,
@@ -38,7 +38,7 @@ from hero_rl.clients.engine import (
 )
 from hero_rl.clients.openai import Choice, Completions, Models, completions_path, options_besides, sendable
 from hero_rl.errors import ConfigError
-from hero_rl.verifiers.base import Pair, Reason, Verdict
+from hero_rl.verifiers.base import Reason, Request, Verdict
 from hero_rl.verifiers.math.text.boxes import find_boxes
 
 __all__ = ["JudgeVerifier"]
@@ -235,10 +235,10 @@ class JudgeVerifier(BaseModel):
 
     def verify(self, reference: str, completion: str, question: str = "") -> Verdict:
         """Judge one completion; see `verify_batch`."""
-        return self.verify_batch([Pair(reference, completion, question)])[0]
+        return self.verify_batch([Request(reference, completion, question)])[0]
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
-        """Judge many completions by concurrent requests; one verdict a pair, in the order given.
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        """Judge many completions by concurrent requests; one verdict a request, in the order given.
 
         An empty completion is 0 and an empty reference an abstention, both without a call. The judge's reply must end
         with exactly one of the verdicts it was asked for, and hold no other one; only what follows its last `</think>`
@@ -249,7 +249,7 @@ class JudgeVerifier(BaseModel):
             ConfigError: no verdict can ever come: the server denies (see above), lists no model or several where none
                 is named, or the variable of the key is not set.
         """
-        checks = [self._check(Pair(*pair)) for pair in pairs]
+        checks = [self._check(Request.of(request)) for request in requests]
         asked = list(dict.fromkeys(check for check in checks if isinstance(check, _Check)))
         found = dict(zip(asked, self._ask(asked), strict=True))
         self._blame(found)
@@ -282,10 +282,10 @@ class JudgeVerifier(BaseModel):
         copied._state = _State()  # what is known of one server may not hold for the copy's
         return copied
 
-    def _check(self, pair: Pair) -> _Check | Reason:
-        if not pair.reference.strip():
+    def _check(self, request: Request) -> _Check | Reason:
+        if not request.reference.strip():
             return Reason.REFERENCE_UNREADABLE
-        ending = pair.completion.rpartition("</think>")[2]
+        ending = request.completion.rpartition("</think>")[2]
         if "<think>" in ending:
             return Reason.NO_ANSWER  # a thought that never ends
         ending = ending[-self.max_characters :].strip()
@@ -294,9 +294,9 @@ class JudgeVerifier(BaseModel):
         preset = _PRESETS[self.preset]
         boxes = find_boxes(ending)[0] if preset.boxed else []
         answer = (boxes[-1].content.strip() or None) if boxes else None
-        question = pair.question.strip() or preset.no_question
+        question = request.question.strip() or preset.no_question
         candidate = _DELIMITER.sub(r"\g<0> ", ending if answer is None else answer)
-        return _Check(question, pair.reference.strip(), candidate, answer)
+        return _Check(question, request.reference.strip(), candidate, answer)
 
     def _blame(self, found: dict[_Check, Verdict]) -> None:
         """Make a 0 of each unreadable reply that is the candidate's doing.
@@ -305,7 +305,7 @@ class JudgeVerifier(BaseModel):
         text that keeps it from its verdict must not escape a 0 by that.
         """
         known = self._state.here().controls
-        controls = {check: self._check(Pair(check.reference, check.reference, check.question)) for check in found}
+        controls = {check: self._check(Request(check.reference, check.reference, check.question)) for check in found}
         known.update({check: not found[check].abstained for check, control in controls.items() if check == control})
         lost = [check for check, verdict in found.items() if verdict.reason is Reason.JUDGE_UNREADABLE]
         asked = list(dict.fromkeys(controls[check] for check in lost if controls[check] not in known))
@@ -400,7 +400,7 @@ class JudgeVerifier(BaseModel):
         self, turn: _Round, method: str, path: str, body: dict[str, Any] | None, shape: type[Shape], retries: int
     ) -> Shape:
         """The server's reply in the shape expected of it; `Transient` once the retries are used up."""
-        request = Request(method, self.url + path, body, turn.key, self.seconds)
+        request = HttpRequest(method, self.url + path, body, turn.key, self.seconds)
         return await with_retries(
             lambda: self._attempt(turn, request, shape),
             retries=retries,
@@ -408,7 +408,7 @@ class JudgeVerifier(BaseModel):
             before_retry=lambda: turn.state.counts.add(retries=1),
         )
 
-    async def _attempt(self, turn: _Round, request: Request, shape: type[Shape]) -> Shape:
+    async def _attempt(self, turn: _Round, request: HttpRequest, shape: type[Shape]) -> Shape:
         denials = turn.state.denials
         try:
             reply = await turn.engine.fetch(request, shape)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Pair, Reason, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Reason, Request, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
@@ -69,9 +69,9 @@ def check_references(
         return ReferenceCheck(0, ())
     texts = list(dict.fromkeys(_as_text(reference) for reference in references))
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]
-    boxed = verdicts_of(verifier, [Pair(text, rf"\boxed{{{text}}}") for text in chosen])
-    whole = verdicts_of(verifier, [Pair(text, text) for text in chosen])
-    other = verdicts_of(verifier, [Pair(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
+    boxed = verdicts_of(verifier, [Request(text, rf"\boxed{{{text}}}") for text in chosen])
+    whole = verdicts_of(verifier, [Request(text, text) for text in chosen])
+    other = verdicts_of(verifier, [Request(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
     bad = [
         text
         for text, *itself, another in zip(chosen, boxed, whole, other, strict=True)

@@ -359,8 +359,8 @@ def unreadable(verifier: MathVerifier, reference: str) -> bool:
     return verifier.judge(reference, NOBODYS_ANSWER).reason is Reason.REFERENCE_UNREADABLE
 
 
-def rows_of(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every row's reference with its own answer and with those of other rows of all files."""
+def rows_of(folder: Path, others: int) -> Iterator[tuple[str, str]]:
+    """Every row's reference with its own answer and with those of so many other rows, drawn from all files."""
     draw, found = random.Random(7), []
     for path in sorted(folder.rglob("*.jsonl*")):
         opener = gzip.open if path.suffix == ".gz" else open
@@ -374,7 +374,7 @@ def rows_of(folder: Path) -> Iterator[tuple[str, str]]:
     answers = [answer for _, answer in found]
     for reference, answer in found:
         yield reference, answer
-        for _ in range(3):
+        for _ in range(others):
             yield reference, draw.choice(answers)
 
 
@@ -387,11 +387,12 @@ def main() -> None:
     parser.add_argument("--checks", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, help="folder of JSON Lines with gold and answer or response")
+    parser.add_argument("--others", type=int, default=3, help="with --data: other rows' answers for each reference")
     arguments = parser.parse_args()
     verifier, found, slowest = MathVerifier(), Counter[str](), []
     reasons = Counter[str]()
     drawn = zip(pairs(arguments.seed), range(arguments.checks), strict=False)
-    checks = rows_of(arguments.data) if arguments.data else (pair for pair, _ in drawn)
+    checks = rows_of(arguments.data, arguments.others) if arguments.data else (pair for pair, _ in drawn)
     for reference, answer in checks:
         start = time.thread_time()
         fault = fault_of(verifier, reference, answer)

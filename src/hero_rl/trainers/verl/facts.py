@@ -32,7 +32,7 @@ def facts_of(scored: Scored) -> list[Facts]:
     """The facts of each rollout of a batch that was scored."""
     facts: list[Facts] = []
     for row, (verdict, score) in enumerate(zip(scored.verdict.tolist(), scored.score.tolist(), strict=True)):
-        said = {"reason": scored.reasons[row].value, "answer": scored.answers[row], "error": ""}
+        said = {"reason": str(scored.reasons[row]), "answer": scored.answers[row], "error": ""}
         counters = scored.counters if row == 0 else dict.fromkeys(scored.counters, 0.0)
         facts.append({"verdict": verdict, "score": score, **said, **counters})
     return facts

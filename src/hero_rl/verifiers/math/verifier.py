@@ -102,9 +102,13 @@ class MathVerifier(BaseModel):
                 return reason
             said = respelled(without_outer_braces(answer or ""))
             texts = alternatives(reference)
-            # Where both sides give a rounded value, the two must agree on it as well.
+            # Where both sides give a rounded value, the two must agree on it as well; unless the reference's exact part
+            # cannot be read, when its rounded value is all there is, for this answer as for any other.
             rounded = [text for text in texts if states_about(text)] if states_about(said) else []
-            return _best(self._reason(expected, said) for expected in rounded or texts)
+            reason = _best(self._reason(expected, said) for expected in rounded)
+            if reason is not Reason.REFERENCE_UNREADABLE:
+                return reason
+            return _best(self._reason(expected, said) for expected in texts)
 
     def _blamed(self, reference: str, error: Exception) -> Reason:
         """What an answer gets that the rules failed on: 0 where they work on the reference, else an abstention.

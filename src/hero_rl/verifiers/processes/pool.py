@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from hero_rl.errors import ConfigError, UnscorableError
-from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason
+from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, as_messages, own_answer
 from hero_rl.verifiers.processes.counting import Complaints, Counters
 from hero_rl.verifiers.processes.worker import Died, Garbled, NotLoaded, NotStarted, Silent, Stage, Worker
 
@@ -43,10 +43,27 @@ _LEAST_PATIENCE = 10.0
 
 
 class Check(NamedTuple):
-    """What a worker is asked: a reference, and an answer or a whole completion."""
+    """What a worker is asked.
+
+    Attributes:
+        reference: the right answer; as JSON for a verifier that takes requests.
+        text: an answer or a whole completion.
+        rest: what else a request holds, as JSON; empty for a verifier that reads no more.
+    """
 
     reference: str
     text: str | None
+    rest: str = ""
+
+    def control(self, text: str) -> Check:
+        """The check of another text."""
+        rest = self.rest and json.dumps(json.loads(self.rest) | {"messages": as_messages(text)})
+        return self._replace(text=text, rest=rest)
+
+    @property
+    def own_answer(self) -> str:
+        """The reference in the place of an answer."""
+        return own_answer(json.loads(self.reference)) if self.rest else self.reference
 
 
 class Said(NamedTuple):
@@ -54,13 +71,13 @@ class Said(NamedTuple):
 
     Attributes:
         answer: the final answer; None where there is none or the check failed before it was known.
-        reason: the verdict's; None where the answer was extracted and not judged quickly.
+        verdict: None where the answer was extracted and not judged quickly.
         seconds: wall-clock time of the check.
         failed: the counter of failures that it belongs to, "timeouts" or "crashes"; empty where it did not fail.
     """
 
     answer: str | None
-    reason: Reason | None
+    verdict: Verdict | None
     seconds: float
     failed: str = ""
 
@@ -258,7 +275,7 @@ class _Lane:
             return self._ask_one(stage, check)
         except _Failed as error:
             failure = error
-        blamed = self._blamed(failure, check.reference) if failure.alive or not failure.again else None
+        blamed = self._blamed(failure, check) if failure.alive or not failure.again else None
         if blamed is None and failure.again:
             # Once more on a fresh worker; and then the control on one that the answer has not touched.
             self._renew()
@@ -267,24 +284,25 @@ class _Lane:
             except _Failed as error:
                 failure = error
             self._renew()
-            blamed = self._blamed(failure, check.reference)
-        return Said(None, blamed or failure.otherwise, time.perf_counter() - start, failure.counted)
+            blamed = self._blamed(failure, check)
+        verdict = blamed or Verdict.of(failure.otherwise)
+        return Said(None, verdict, time.perf_counter() - start, failure.counted)
 
-    def _blamed(self, failure: _Failed, reference: str) -> Reason | None:
+    def _blamed(self, failure: _Failed, check: Check) -> Verdict | None:
         """What the answer gets if the control has its verdicts, an abstention if it abstains; None where it fails."""
         if failure.reason is failure.otherwise:
-            return failure.otherwise
+            return Verdict.of(failure.otherwise)
         control: Stage = self._pool.control
         wrong = NOBODYS_ANSWER if control == "judge" else rf"\boxed{{{NOBODYS_ANSWER}}}"
-        for text in (reference, wrong):
+        for text in (check.own_answer, wrong):
             try:
-                said = self._ask_one(control, Check(reference, text))
+                said = self._ask_one(control, check.control(text))
             except _Failed:
                 return None
-            assert said.reason is not None
-            if math.isnan(said.reason.value_of_verdict):
-                return said.reason
-        return failure.reason
+            assert said.verdict is not None
+            if said.verdict.abstained:
+                return Verdict(math.nan, said.verdict.reason)
+        return Verdict.of(failure.reason)
 
     def _ask_one(self, stage: Stage, check: Check) -> Said:
         (reply,) = self._ask(stage, [check])
@@ -334,10 +352,13 @@ class _Lane:
         answer, seconds = reply.get("answer"), reply.get("seconds")
         if not isinstance(answer, str | None) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
             raise Garbled("a reply without its parts")
+        if "reason" not in reply:
+            return Said(answer, None, seconds)
+        value = reply.get("value")
         try:
-            return Said(answer, Reason(reply["reason"]) if "reason" in reply else None, seconds)
-        except ValueError:
-            raise Garbled("a reply without a reason") from None
+            return Said(answer, Verdict(math.nan if value is None else float(value), reply["reason"], answer), seconds)
+        except (TypeError, ValueError):
+            raise Garbled("a reply without a verdict") from None
 
     def _worker_that_is_well(self) -> Worker:
         if self._worker is not None and not self._worker.is_well:

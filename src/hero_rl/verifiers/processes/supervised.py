@@ -13,6 +13,7 @@ memory, and a worker that hangs inside the C interpreter outlives a parent that 
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import pickle
@@ -25,7 +26,7 @@ from types import TracebackType
 from typing import Any
 
 from hero_rl.errors import ConfigError
-from hero_rl.verifiers.base import Pair, StagedVerifier, Verdict, Verifier
+from hero_rl.verifiers.base import Request, StagedVerifier, Verdict, Verifier, takes_requests
 from hero_rl.verifiers.processes.counting import Complaints, Counters, Memory
 from hero_rl.verifiers.processes.pool import Check, Pool, PoolLimits, Said
 from hero_rl.verifiers.processes.worker import Stage, spawning
@@ -52,8 +53,9 @@ class Supervised:
     that a hang is the answer's doing, by an attribute `hang_is_wrong = True`: then `seconds` limit the time by the
     clock as well, and silence is 0 (`TOO_SLOW`), too.
 
-    Equal checks of a batch are made once. With a `StagedVerifier`, equal answers to a reference are judged once, and
-    decided verdicts on them remembered over batches. Nothing of a completion is looked at in the calling thread.
+    Equal checks of a batch are made once: equal in all that the verifier is given, which is the whole request only for
+    one that takes requests. With a `StagedVerifier`, equal answers to a reference are judged once, and decided verdicts
+    on them remembered over batches. Nothing of a completion is looked at in the calling thread.
 
     Workers start at the first check and stay warm. They import what the parent can import, except its main script. They
     load the verifier, and call its `warm_up()` if it has one, before any check's time begins. A copy in another process
@@ -81,6 +83,7 @@ class Supervised:
         self.memory_mb = memory_mb
         self._check_settings()
         self._staged = isinstance(verifier, StagedVerifier)
+        self.takes_requests = takes_requests(verifier)
         self._start_anew()
         _all_supervised.add(self)
 
@@ -121,23 +124,24 @@ class Supervised:
         """
         return self._counters.read()
 
-    def verify(self, reference: str, completion: str) -> Verdict:
-        """Judge one completion, like `verify_batch` with one pair."""
-        return self.verify_batch([(reference, completion)])[0]
+    def verify(self, *request: Any) -> Verdict:
+        """Judge one completion: of a `Request`, or of a reference and a completion."""
+        return self.verify_batch([Request.of(*request)])[0]
 
-    def verify_batch(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
-        """Judge a batch; one verdict a pair, in the order given.
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        """Judge a batch; one verdict a request, in the order given.
 
         A verdict's `seconds` are those of its row in the worker, 0 for a row whose verdict came from an equal one. The
         time in the queue is not in them.
 
         Raises:
-            TypeError: a pair is not made of text.
+            TypeError: a request is not made of text, or where the verifier takes requests, of JSON values.
             ConfigError: the verifier cannot be pickled or loaded in a worker.
             UnscorableError: workers fail to start, several times in a row.
             RuntimeError: `close` was called meanwhile.
         """
-        rows = [_Row(_texts(number, pair)) for number, pair in enumerate(pairs)]
+        check = _whole if self.takes_requests else _texts
+        rows = [_Row(check(number, Request.of(request))) for number, request in enumerate(requests)]
         waiting: list[Future[list[Said]]] = []
         try:
             judged = self._prepare(rows, waiting) if self._staged else _first_of_each(rows)
@@ -150,11 +154,11 @@ class Supervised:
         self._count(rows, verdicts)
         return verdicts
 
-    async def verify_batch_async(self, pairs: Sequence[Pair | tuple[str, str]]) -> list[Verdict]:
+    async def verify_batch_async(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
         """`verify_batch` in a thread, for async code. Cancelling it does not stop the checks."""
         import asyncio  # not for those who never need it
 
-        return await asyncio.to_thread(self.verify_batch, pairs)
+        return await asyncio.to_thread(self.verify_batch, requests)
 
     def close(self) -> None:
         """End the workers. A batch that is running raises; a later check starts new workers."""
@@ -193,7 +197,7 @@ class Supervised:
                 remembered = self._memory.get(row.check)
                 if same is not row:
                     row.like = same
-                elif said.reason is not None:
+                elif said.verdict is not None:
                     row.take(said, "quick")
                 elif remembered is not None:
                     row.share(remembered)
@@ -218,7 +222,7 @@ class Supervised:
 
     def _remember(self, row: _Row) -> None:
         verdict = row.result()
-        reference, answer = row.check
+        reference, answer, _ = row.check
         if verdict.abstained or len(reference) + len(answer or "") + len(verdict.answer or "") > _LONGEST_REMEMBERED:
             return
         self._memory.put(row.check, verdict)
@@ -264,10 +268,10 @@ _COUNTERS = ("checks", "quick", "cache_hits", "judged", "timeouts", "crashes", "
 
 @dataclass
 class _Row:
-    """One pair of a batch on its way to a verdict.
+    """One request of a batch on its way to a verdict.
 
     Attributes:
-        check: reference and completion, and once the answer is extracted, reference and answer.
+        check: what is asked: reference and completion, and once the answer is extracted, reference and answer.
         like: an equal row, whose verdict is this one's, too.
         seconds: time spent on this very row.
         verdict: once it is known.
@@ -284,10 +288,10 @@ class _Row:
 
     def take(self, said: Said, source: str, known: str | None = None) -> None:
         """Take what a worker said of it; one that lost its worker could not say the answer that may be known."""
-        assert said.reason is not None
+        assert said.verdict is not None
         self.own_source, self.own_failure = source, said.failed
         self.seconds += said.seconds
-        self.verdict = Verdict.of(said.reason, known if said.failed else said.answer)
+        self.verdict = replace(said.verdict, answer=known if said.failed else said.answer)
 
     def share(self, verdict: Verdict) -> None:
         """Take a remembered verdict, which costs no time."""
@@ -308,12 +312,24 @@ class _Row:
         return replace(self.verdict, seconds=self.seconds)
 
 
-def _texts(number: int, pair: Pair | tuple[str, str]) -> Check:
-    reference, completion, _ = Pair(*pair)
+def _texts(number: int, request: Request) -> Check:
+    reference, completion = request.reference, request.completion
     if not isinstance(reference, str) or not isinstance(completion, str):
         kinds = f"{type(reference).__name__} and {type(completion).__name__}"
-        raise TypeError(f"pairs[{number}]: reference and completion must be str, not {kinds}")
+        raise TypeError(f"requests[{number}]: reference and completion must be str, not {kinds}")
     return Check(reference, completion)
+
+
+def _whole(number: int, request: Request) -> Check:
+    reference, completion, *_ = request
+    if not isinstance(completion, str):
+        raise TypeError(f"requests[{number}]: completion must be str, not {type(completion).__name__}")
+    rest = request._asdict()
+    del rest["reference"], rest["completion"]
+    try:
+        return Check(json.dumps(reference), completion, json.dumps(rest))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"requests[{number}] must hold JSON values to go to a worker: {error}") from error
 
 
 def _first_of_each(rows: list[_Row]) -> Iterator[_Row]:
@@ -334,7 +350,7 @@ def _chunks(rows: Iterator[_Row], workers: int) -> Iterator[list[_Row]]:
     chunk: list[_Row] = []
     characters = 0
     for row in listed:
-        length = len(row.check.reference) + len(row.check.text or "")
+        length = sum(map(len, (row.check.reference, row.check.text or "", row.check.rest)))
         if chunk and (len(chunk) == most or characters + length > _MOST_CHARACTERS_AT_ONCE):
             yield chunk
             chunk, characters = [], 0

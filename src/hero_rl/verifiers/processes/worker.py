@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Literal, NoReturn
 
-from hero_rl.verifiers.base import StagedVerifier, Verdict, Verifier
+from hero_rl.verifiers.base import Request, StagedVerifier, Verdict, Verifier, takes_requests
 
 __all__ = ["Died", "Garbled", "NotLoaded", "NotStarted", "Silent", "Stage", "Worker", "main"]
 
@@ -164,7 +164,7 @@ class Worker:
         self._errors.close()
 
     def ask(self, request: bytes, seconds: float) -> dict[str, Any]:
-        """The reply to one request, which is `[stage, [[reference, text], ...]]` as JSON.
+        """The reply to one request, which is `[stage, [[reference, text, rest], ...]]` as JSON.
 
         Raises:
             Silent: sending, running and receiving together took longer than `seconds`.
@@ -332,8 +332,8 @@ def _limit(memory_mb: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-Step = Callable[[str, "str | None"], "dict[str, Any]"]
-"""What a stage does with a reference and a text; what it returns is the reply."""
+Step = Callable[[str, "str | None", str], "dict[str, Any]"]
+"""What a stage does with the parts of a `Check`; what it returns is the reply."""
 
 
 def _load(requests: BinaryIO, replies: BinaryIO) -> dict[Stage, Step] | None:
@@ -354,15 +354,21 @@ def _stages(verifier: Any) -> dict[Stage, Step]:
     if isinstance(verifier, StagedVerifier):
         staged = verifier
         return {
-            "prepare": lambda reference, text: _prepared(staged, reference, text or ""),
-            "judge": lambda reference, text: _judged(staged.judge(reference, text)),
+            "prepare": lambda reference, text, _: _prepared(staged, reference, text or ""),
+            "judge": lambda reference, text, _: _judged(staged.judge(reference, text)),
         }
     assert isinstance(verifier, Verifier)
     plain = verifier
-    return {"verify": lambda reference, text: _judged(plain.verify(reference, text or ""))}
+    if takes_requests(plain):
+        return {"verify": lambda reference, text, rest: _judged(plain.verify(_request(reference, text or "", rest)))}
+    return {"verify": lambda reference, text, _: _judged(plain.verify(reference, text or ""))}
 
 
-def _run_all(step: Step, seconds: float, checks: list[tuple[str, str | None]]) -> list[dict[str, Any]]:
+def _request(reference: str, completion: str, rest: str) -> Request:
+    return Request(json.loads(reference), completion, **json.loads(rest))
+
+
+def _run_all(step: Step, seconds: float, checks: list[tuple[str, str | None, str]]) -> list[dict[str, Any]]:
     """Checks one after the other; those behind one that memory ran out for are not made, and fail like it."""
     replies: list[dict[str, Any]] = []
     for check in checks:
@@ -371,12 +377,12 @@ def _run_all(step: Step, seconds: float, checks: list[tuple[str, str | None]]) -
     return replies
 
 
-def _run(step: Step, seconds: float, reference: str, text: str | None) -> dict[str, Any]:
+def _run(step: Step, seconds: float, reference: str, text: str | None, rest: str) -> dict[str, Any]:
     """One check, ended with this process by SIGPROF where it takes longer than it may."""
     start = time.perf_counter()
     signal.setitimer(signal.ITIMER_PROF, max(seconds, _LEAST_SECONDS))
     try:
-        reply = step(reference, text)
+        reply = step(reference, text, rest)
     except BaseException as error:  # sys.exit() in a verifier, too, is a check that failed
         # After an allocation failed, no library's state can be relied on.
         reply = {"error": _said(error), "memory": isinstance(error, MemoryError)}
@@ -395,7 +401,7 @@ def _prepared(verifier: StagedVerifier, reference: str, completion: str) -> dict
         raise
     except Exception:  # what fails here fails in `judge` as well, which comes next and is where failures are dealt with
         verdict = None
-    return {"answer": answer} if verdict is None else {"answer": answer, "reason": _judged(verdict)["reason"]}
+    return {"answer": answer} if verdict is None else _judged(verdict) | {"answer": answer}
 
 
 def _judged(verdict: Any) -> dict[str, Any]:
@@ -403,7 +409,8 @@ def _judged(verdict: Any) -> dict[str, Any]:
         raise TypeError(f"the verifier returned a {type(verdict).__name__}, not a Verdict")
     if not isinstance(verdict.answer, str | None):
         raise TypeError(f"the verdict's answer is a {type(verdict.answer).__name__}, not text")
-    return {"answer": verdict.answer, "reason": verdict.reason.value}
+    value = None if verdict.abstained else float(verdict.value)
+    return {"answer": verdict.answer, "reason": str(verdict.reason), "value": value}
 
 
 def _said(error: BaseException) -> str:
