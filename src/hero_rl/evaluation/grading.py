@@ -148,7 +148,7 @@ class Grader:
         )
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
         said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
-        return [Grade(None if math.isnan(value) else value, why.value, answer) for value, why, answer in said], counted
+        return [Grade(None if math.isnan(value) else value, str(why), answer) for value, why, answer in said], counted
 
     def _refuse_failures(self, grades: Sequence[Grade]) -> None:
         why = Counter(grade.reason for grade in grades if grade.reason in FAILURES)
