@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.base import Eps, Settings, State, only_plain, score_spread, shaped_like
 from hero_rl.rules.groups import Groups, Scale, normalise
 from hero_rl.rules.levels import Levels
 from hero_rl.signals import Shaped, Signals
@@ -30,6 +30,8 @@ class ConsistencyFilter(Settings):
         eps: added to that divisor.
     """
 
+    takes_graded: ClassVar[bool] = False
+
     type: Literal["consistency_filter"] = "consistency_filter"
     keep: Annotated[float, Field(gt=0, le=1)] = 0.5
     scale: Scale = "group"
@@ -37,6 +39,7 @@ class ConsistencyFilter(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch; what is filtered out has advantage 0."""
+        only_plain(self, signals)
         groups = Groups.of(signals.group)
         verdict, score = signals.verdict.double(), signals.score.double()
         scorable, correct = ~verdict.isnan(), verdict == 1

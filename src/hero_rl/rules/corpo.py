@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Settings, State, score_spread, shaped_like, with_lowest
+from hero_rl.rules.base import Settings, State, only_plain, score_spread, shaped_like, with_lowest
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
@@ -28,6 +28,8 @@ class Corpo(Settings):
         threshold: the paper's least reward of a correct rollout; None takes `weight`.
     """
 
+    takes_graded: ClassVar[bool] = False
+
     type: Literal["corpo"] = "corpo"
     weight: Annotated[float, Field(gt=0.5, le=1)] = 0.8
     squash: Literal["none", "sigmoid"] = "sigmoid"
@@ -35,6 +37,7 @@ class Corpo(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch; a group with fewer than two scorable rollouts has advantage 0."""
+        only_plain(self, signals)
         groups = Groups.of(signals.group)
         verdict, score = signals.verdict.double(), signals.score.double()
         scorable = ~verdict.isnan()

@@ -13,6 +13,9 @@ from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Gd2po"]
 
+# A product of standardised values this near to 0 is rounding, and has no sign.
+_ROUNDING = 1e-9
+
 
 class Gd2po(Settings):
     """GDPO without the rollouts whose standardised verdict and score have opposite signs: the paper's hard filter.
@@ -43,7 +46,7 @@ class Gd2po(Settings):
         present = scorable & ~score.isnan()
         told = self.verdict_weight * normalise(verdict, groups, scorable, "group", self.eps)
         ranked = self.score_weight * normalise(score, groups, present, "group", self.eps)
-        kept = scorable & (told * ranked >= 0)
+        kept = scorable & (told * ranked > -_ROUNDING)
         reward = torch.where(kept, told + ranked, 0)
         counted = reward[kept]
         spread = counted.std() if counted.numel() > 1 else counted.new_zeros(())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
+from hero_rl.rules.base import Eps, Settings, State, only_plain, score_spread, shaped_like, with_lowest
 from hero_rl.rules.groups import Groups, normalise
 from hero_rl.signals import Shaped, Signals
 
@@ -24,12 +24,15 @@ class Papo(Settings):
         eps: added to every standard deviation.
     """
 
+    takes_graded: ClassVar[bool] = False
+
     type: Literal["papo"] = "papo"
     score_weight: Annotated[float, Field(ge=0)] = 1.0
     eps: Eps = 1e-6
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
+        only_plain(self, signals)
         groups = Groups.of(signals.group)
         verdict, score = signals.verdict.double(), signals.score.double()
         scorable = ~verdict.isnan()

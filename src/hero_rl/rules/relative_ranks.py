@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.base import Eps, Settings, State, only_plain, score_spread, shaped_like
 from hero_rl.rules.groups import Groups, Scale, normalise
 from hero_rl.rules.levels import Levels
 from hero_rl.signals import Shaped, Signals
@@ -16,11 +16,11 @@ __all__ = ["RelativeRanks"]
 
 
 class RelativeRanks(Settings):
-    """`R = verdict + tau tanh(r_max / r - 1)`, r the rank by verdict and then score, 1 the best (the hybrid form, Eq. 3).
+    """`R = verdict + tau tanh(r_max / r - 1)`, r the rank by verdict, then score; 1 is the best (hybrid form, Eq. 3).
 
     After centring, a correct rollout has at least `-margin` and an incorrect one at most `+margin` (Eq. 5). The paper's
-    binning by length is left out. A rollout without a score stands with the mean of its group's; an empty completion is
-    below all.
+    binning by length is left out. A rollout without a score has no rank, and gets the mean of what the ranks of its
+    stratum add; an empty completion is below all.
 
     Attributes:
         tau: the most that a rank adds.
@@ -32,6 +32,8 @@ class RelativeRanks(Settings):
         eps: added to that divisor.
     """
 
+    takes_graded: ClassVar[bool] = False
+
     type: Literal["relative_ranks"] = "relative_ranks"
     tau: Annotated[float, Field(gt=0)] = 0.1
     tie: Annotated[float, Field(ge=0)] = 0.0
@@ -41,19 +43,21 @@ class RelativeRanks(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
+        only_plain(self, signals)
         groups = Groups.of(signals.group)
         verdict, score = signals.verdict.double(), signals.score.double()
         scorable, correct = ~verdict.isnan(), verdict == 1
         present = scorable & ~score.isnan()
         sigma, _ = score_spread(score, groups, present)
-        score = score.where(present, groups.spread(groups.mean(score, present)))
-        score = score.masked_fill(signals.empty, -torch.inf)
+        score, ranked = score.masked_fill(signals.empty, -torch.inf), present | (scorable & signals.empty)
         # Ranks of the correct ones come first, then those of the incorrect ones.
-        place = Levels.of(score, groups.split(correct), scorable, self.tie)
-        levels_right = groups.spread(groups.max(place.number, correct).clamp(min=0))
-        levels_wrong = groups.spread(groups.max(place.number, scorable & ~correct).clamp(min=0))
-        rank = torch.where(correct, place.from_top, levels_right + place.from_top).clamp(min=1)
-        raised = self.tau * torch.tanh((levels_right + levels_wrong) / rank - 1)
+        strata = groups.split(correct)
+        place = Levels.of(score, strata, ranked, self.tie)
+        right, wrong = (groups.spread(groups.max(place.number, part)) for part in (correct, scorable & ~correct))
+        right, wrong = right.clamp(min=0), wrong.clamp(min=0)  # minus infinity of a group with none
+        rank = place.from_top + torch.where(correct, 0, right)
+        raised = self.tau * torch.tanh((right + wrong) / rank.clamp(min=1) - 1)
+        raised = raised.where(ranked, strata.spread(strata.mean(raised, ranked)))
         reward = verdict + raised
         advantage = normalise(reward, groups, scorable, self.scale, self.eps)
         held = torch.where(correct, advantage.clamp(min=-self.margin), advantage.clamp(max=self.margin))
