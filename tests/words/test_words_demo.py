@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from hero_lab.cli import main
 from hero_lab.words.demo import gather, run_words
-from hero_lab.words.settings import ColdStart, RewardModel, WordsArm, WordsSettings
+from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
 from hero_rl.errors import ConfigError, HeroError
 
 TEMPLATE = (
@@ -55,7 +55,7 @@ def settings(backbone, problems):
         problems=str(problems),
         arms=["hero", "verifier_only"],
         cold_start=ColdStart(examples=160, epochs=6, learning_rate=2e-2),
-        reward_model=RewardModel(problems=24, samples=6),
+        reward_model=RewardModelStage(problems=24, samples=6),
         arm=arm.model_copy(update=looks),
     )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hero_lab.words.backbone import SMOLLM2
 from hero_lab.words.problems import GYM
 
-__all__ = ["ColdStart", "RewardModel", "WordsArm", "WordsSettings", "quick_settings"]
+__all__ = ["ColdStart", "RewardModelStage", "WordsArm", "WordsSettings", "quick_settings"]
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -35,7 +35,7 @@ class ColdStart(_Settings):
     learning_rate: Rate = 2e-4
 
 
-class RewardModel(_Settings):
+class RewardModelStage(_Settings):
     """A reward model from the cold-started policy's rollouts on easy problems, by `hero train-rm`.
 
     Attributes:
@@ -114,7 +114,7 @@ class WordsSettings(_Settings):
     first_seed: int = 1
     rule: dict[str, Any] = {}
     cold_start: ColdStart = ColdStart()
-    reward_model: RewardModel = RewardModel()
+    reward_model: RewardModelStage = RewardModelStage()
     arm: WordsArm = WordsArm()
 
 
@@ -123,6 +123,6 @@ def quick_settings() -> WordsSettings:
     return WordsSettings(
         arms=["hero", "verifier_only"],
         cold_start=ColdStart(examples=320),
-        reward_model=RewardModel(problems=40),
+        reward_model=RewardModelStage(problems=40),
         arm=WordsArm(steps=4, prompts_per_step=4, curve_every=2, curve_prompts=8, prompts=16, samples=2, save_every=4),
     )
