@@ -91,7 +91,7 @@ def test_arms_take_the_settings_they_have():
     overrides = {"alpha": 0.05, "scale": "group"}
     assert arm_rule("hero", overrides).alpha == 0.05
     assert arm_rule("verifier_only", overrides).scale == "group"
-    with pytest.raises(ConfigError, match="no arm 'heroo'; one of: hero, gated_hero, verifier_only"):
+    with pytest.raises(ConfigError, match="no arm 'heroo'; one of: hero, gated_hero, audited_hero, verifier_only"):
         arm_rule("heroo", {})
     with pytest.raises(ConfigError, match=r"arm hero: rule: alpha . beta must be below 1"):
         arm_rule("hero", {"alpha": 0.95})

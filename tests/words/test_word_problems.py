@@ -36,7 +36,9 @@ def test_rows_of_the_known_sets(tmp_path, answer, equation, value, reference, wo
 
 
 def test_answers_that_are_no_number_are_left_out(tmp_path):
-    rows = [{"question": f"Who, {n}?", "answer": a} for n, a in enumerate(["Mrs. Hilt", "8:15", "3:4", "5"])]
+    rows = [
+        {"question": f"Who, {n}?", "answer": a} for n, a in enumerate(["Mrs. Hilt", "8:15", "3:4", "1.8333333333", "5"])
+    ]
     assert [problem.answer for problem in problems_of(tmp_path, *rows)] == ["5"]
     with pytest.raises(DataError, match="no row has an answer that is a number"):
         problems_of(tmp_path, rows[0])

@@ -35,7 +35,8 @@ SPLITS: dict[Split, float] = {"cold": 0.45, "train": 0.35, "development": 0.05, 
 """Shares of the problems: demonstrations, RL and the reward model, choices, and what is reported."""
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_WITH_UNIT = re.compile(rf"({_NUMBER.pattern}) ?\(([^()]+)\)")
+_ANSWER = re.compile(r"-?\d+(?:\.\d\d?)?")  # a set's 1.8333333333 is nobody's answer
+_WITH_UNIT = re.compile(rf"({_ANSWER.pattern}) ?\(([^()]+)\)")
 _SUM = re.compile(r"[\d.+*/() -]+")
 _GSM = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 
@@ -86,7 +87,8 @@ def read_word_problems(source: str, count: int = 4000, seed: int = 0) -> list[Wo
     Args:
         source: `reasoning-gym`, or a JSON lines or parquet file with the columns `question` and `answer`, and
             `equation` where there is one. Answers are a number, a number and a unit in brackets (ASDiv), or a solution
-            that ends in `#### number` (GSM8K). Rows with other answers are left out.
+            that ends in `#### number` (GSM8K). Rows with other answers, or with more
+            than two decimals, are left out.
         count: problems to generate, where they are generated.
         seed: of the order, and of what is generated.
 
@@ -118,10 +120,10 @@ def _of_row(question: str, answer: str, row: dict[str, Any]) -> WordProblem | No
         solution, _, value = answer.rpartition("####")
         value = value.strip().replace(",", "")
         working = "\n".join(f"{left}={right}" for left, right in _GSM.findall(solution)).rpartition("=")[0]
-        return WordProblem(question, value, "", working, split) if _NUMBER.fullmatch(value) else None
+        return WordProblem(question, value, "", working, split) if _ANSWER.fullmatch(value) else None
     with_unit = _WITH_UNIT.fullmatch(answer)
     value, unit = with_unit.groups() if with_unit else (answer, "")
-    if not _NUMBER.fullmatch(value):
+    if not _ANSWER.fullmatch(value):
         return None
     return WordProblem(question, value, unit.strip(), _working(row.get("equation"), value), split)
 

@@ -29,8 +29,8 @@ class ColdStart(_Settings):
         learning_rate: peak; falls linearly to 0.
     """
 
-    examples: Positive = 1000
-    epochs: Positive = 1
+    examples: Positive = 2000
+    epochs: Positive = 3
     batch_size: Positive = 16
     learning_rate: Rate = 2e-4
 
@@ -47,9 +47,9 @@ class RewardModelStage(_Settings):
         learning_rate: peak; falls linearly to 0.
     """
 
-    problems: Positive = 400
+    problems: Positive = 900
     samples: Positive = 8
-    pairs_per_prompt: Positive = 3
+    pairs_per_prompt: Positive = 6
     batch_size: Positive = 8
     epochs: Positive = 1
     learning_rate: Rate = 5e-5
@@ -78,13 +78,13 @@ class WordsArm(_Settings):
 
     regime: Literal["easy", "hard"] = "hard"
     steps: Positive = 100
-    prompts_per_step: Positive = 6
+    prompts_per_step: Positive = 4
     num_generations: Annotated[int, Field(ge=2)] = 8
     max_completion_length: Positive = 48
     micro_batch: Positive = 16
-    learning_rate: Rate = 1e-5
+    learning_rate: Rate = 2e-5
     curve_every: Positive = 10
-    curve_prompts: Positive = 60
+    curve_prompts: Positive = 40
     prompts: Annotated[int, Field(ge=2)] = 200
     samples: Positive = 4
     save_every: Positive = 10
@@ -122,7 +122,7 @@ def quick_settings() -> WordsSettings:
     """Every stage on two cores within 15 minutes: too short to tell the arms apart."""
     return WordsSettings(
         arms=["hero", "verifier_only"],
-        cold_start=ColdStart(examples=320),
+        cold_start=ColdStart(examples=480, epochs=1),
         reward_model=RewardModelStage(problems=40),
         arm=WordsArm(steps=4, prompts_per_step=4, curve_every=2, curve_prompts=8, prompts=16, samples=2, save_every=4),
     )
