@@ -15,6 +15,7 @@ from hero_rl.rules.hero import Hero
 from hero_rl.rules.ranking import group_auroc
 from hero_rl.rules.reward_model_only import RewardModelOnly
 from hero_rl.rules.shape import shape
+from hero_rl.rules.strata import Kinds, Strata
 from hero_rl.rules.verifier_only import VerifierOnly
 from hero_rl.rules.weighted_sum import WeightedSum
 
@@ -30,9 +31,11 @@ __all__ = [
     "Groups",
     "Hero",
     "HeroState",
+    "Kinds",
     "RewardModelOnly",
     "Rule",
     "State",
+    "Strata",
     "VerifierOnly",
     "WeightedSum",
     "group_auroc",
