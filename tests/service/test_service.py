@@ -188,6 +188,23 @@ def test_references_that_are_numbers_or_several(service):
     assert of(7, ["x", "7"], [7], 8, ["x", "y"]) == [1, 1, 1, 0, 0]
 
 
+def test_a_thought_that_was_cut_off_is_no_answer(plain):
+    thinking = r"Perhaps \boxed{4}. Wait, let me check that"
+    done = r"So the answer is \boxed{4}"
+    rows = [(thinking, "length"), (thinking, "stop"), (thinking, None), (done, "length"), (done, "abort")]
+    as_chat = [([{"role": "assistant", "content": text}], end) for text, end in rows]
+    for texts in (rows, as_chat):
+        rollouts = [
+            {"prompt": "2 + 2 =", "completion": text, "reference": "4", "finish_reason": end} for text, end in texts
+        ]
+        for path, more in (("/v1/signals", {}), ("/v1/shape", {"group": 1})):
+            said = plain.post(path, {"rollouts": [rollout | more for rollout in rollouts]}).json()["rollouts"]
+            assert [row["verdict"] for row in said] == [0.0, 1.0, 1.0, 1.0, 1.0]
+            assert said[0]["reason"] == "no_answer"
+    wrong = plain.post("/v1/signals", {"rollouts": [rollouts[0] | {"finish_reason": "x" * 65}]})
+    assert wrong.status_code == 422 and "finish_reason" in wrong.json()["detail"][0]["loc"]
+
+
 def test_messages_with_tool_calls_and_parts(service):
     call = {"id": "1", "type": "function", "function": {"name": "times", "arguments": '{"a": 3}'}}
     completion = [

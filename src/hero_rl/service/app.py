@@ -211,8 +211,9 @@ class _Service:
             prompt=request.prompt, completion=request.response, reference="" if request.label is None else request.label
         )
         _check_texts([rollout], self._config.limits)
-        prompt, completion, reference = rollout.texts
-        (signal,) = await self._signals([(prompt, without_end(completion, self._config.openrlhf.end_texts), reference)])
+        prompt, completion, reference, began = rollout.texts
+        completion = without_end(completion, self._config.openrlhf.end_texts)
+        (signal,) = await self._signals([(prompt, completion, reference, began)])
         if signal.reason in FAILURES:
             raise _Answered(503, f"no verdict: {signal.reason}", retry_after="5")
         return signal
