@@ -23,7 +23,22 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import (
+    AuditedHero,
+    ConsistencyFilter,
+    Corpo,
+    Dvao,
+    GatedHero,
+    Gd2po,
+    Gdpo,
+    Hero,
+    Papo,
+    RelativeRanks,
+    RewardModelOnly,
+    Saw,
+    VerifierOnly,
+    WeightedSum,
+)
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -70,7 +85,13 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    ("rule", [Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+    (
+        "rule",
+        [
+            *(Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo),
+            *(Dvao, Saw, Gd2po, Papo, Corpo, ConsistencyFilter, RelativeRanks),
+        ],
+    ),
 ]
 
 SFT_HEAD = """## Configuration of `hero sft`

@@ -100,7 +100,7 @@ class Commands(Calls):
 
     def binomial(self) -> Node:
         """A binomial coefficient."""
-        return Call("binomial", (self.group(), self.group()))
+        return Call("binomial", (self.fraction_part(), self.fraction_part()))
 
     def sum_over(self) -> Node:
         """A sum over consecutive integers."""

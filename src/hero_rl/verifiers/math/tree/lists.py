@@ -5,6 +5,7 @@ from __future__ import annotations
 from hero_rl.verifiers.math.tree.arithmetic import Arithmetic
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
+    UNNAMED,
     Based,
     Call,
     Negative,
@@ -247,7 +248,10 @@ class Lists(Arithmetic):
             words.append(self.ahead(len(words)).text)
         if words[:1] == ["all"] and len(words) == 1 and self.ahead().kind == "letter":
             self.take()
-            return self.relation()
+            node = self.relation()
+            if self.at_exception() and isinstance(node, Symbol) and node.name in _REAL_LETTERS:
+                return Relation((node, self.without_exceptions(Symbol("reals"))), ("in",))
+            return node
         if is_multiples_of(" ".join(words)) and self.ahead(len(words)).kind == "number":
             self.position += len(words)
             return self.multiples()
@@ -259,15 +263,26 @@ class Lists(Arithmetic):
         self.position = place + len(words) + (letter is not None and not self.is_related(place + len(words)))
         if except_:
             return SetOperation("difference", found.node(), self.excepted())
-        if letter is None and self.here.kind != "letter":
+        if letter is None and self.here.kind != "letter" and not self.at(*_ORDER_SIGNS):
             return found.node()
         node = self.relation() if letter is None or self.here.kind == "word" else letter
+        if isinstance(node, Symbol) and self.at_exception():
+            return Relation((node, self.without_exceptions(found.node())), ("in",))
         if isinstance(node, Symbol):
             return found.of(node)
         narrowed = isinstance(node, Relation) and isinstance(node.members[0], Symbol) and found.remainder is None
         if not narrowed or not isinstance(node, Relation):
             raise Unreadable("a set in words with more conditions")
         return Qualified(node, (found.of(node.members[0]),)) if found.base != "reals" or found.part else node
+
+    def at_exception(self) -> bool:
+        """Whether "except" or "but" stands here."""
+        return self.here.kind == "word" and self.here.text.lower() in ("except", "but")
+
+    def without_exceptions(self, whole: Node) -> Node:
+        """A set without the numbers that stand behind "except"."""
+        self.take()
+        return SetOperation("difference", whole, self.excepted())
 
     def multiples(self) -> Node:
         """The multiples of a whole number, which must end the item."""
@@ -292,12 +307,31 @@ class Lists(Arithmetic):
         words = [token.text.lower() for token in (self.here, self.ahead()) if token.kind == "word"]
         if not isinstance(node, Symbol) or not symbols(node) or not words:
             return node
+        if (spoken := self.spoken_membership(node)) is not None:
+            return spoken
         said = words[1:2] if words[0] in ("is", "are", "be") else words[:1]
         if said not in (["odd"], ["even"]):
             return node
         self.position += len(words) if words[0] in ("is", "are", "be") else 1
         found = class_of(int(said == ["odd"]), 2)
         return Qualified(Relation((node, found.value), ("=",)), found.conditions)
+
+    def spoken_membership(self, letter: Node) -> Node | None:
+        """`x can be any real number`: a letter, a verb and words for a set; None where anything else follows.
+
+        Safe: the words must name the set and nothing more, up to the end of the item.
+        """
+        words: list[str] = []
+        while self.ahead(len(words)).kind == "word":
+            words.append(self.ahead(len(words)).text.lower())
+        for verb in (["can", "be"], ["may", "be"], ["is"]):
+            rest = words[len(verb) :]
+            is_said = words[: len(verb)] == verb and rest[:1] in (["any"], ["a"], ["an"]) and self.ends_item(len(words))
+            found = spelled_set(" ".join(rest[1:])) if is_said and len(rest) > 1 else None
+            if found is not None:
+                self.position += len(words)
+                return found.of(letter)
+        return None
 
     def words_before(self, *ends: str) -> str | None:
         """The words from here to one of these signs, passed over; None where anything else stands between."""
@@ -317,7 +351,7 @@ class Lists(Arithmetic):
         """One relation, or what stands without one."""
         if self.at("approx", "sim"):
             self.take()
-        members, operators = [self.sets()], []
+        members, operators = [UNNAMED if self.at(*_ORDER_SIGNS) else self.sets()], []
         while self.here.kind in ("sign", "command") and self.here.text in RELATIONS:
             operators.append(RELATIONS[self.take().text])
             member = self.sets()
@@ -400,6 +434,8 @@ def _as_tuple(group: Node) -> Node:
     return group
 
 
+_ORDER_SIGNS = ("<", ">", "<=", ">=", "le", "ge")
+_REAL_LETTERS = frozenset("xyzt")
 _PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})
 _LONGEST_CONDITION = 60
@@ -475,6 +511,8 @@ def _is_membership(node: Node) -> bool:
 def _spread_labels(items: list[Node]) -> list[Node]:
     """In `x = 1, 2, 3` all three are values of x; the label stays with each, unless another follows."""
     first = items[0]
+    if len(items) > 2 and _is_membership(first) and items[1:2] != [_ELLIPSIS]:
+        return [first, *_spread_labels(items[1:])]  # x in R, x != 0, 1
     if len(items) < 2 or not isinstance(first, Relation) or first.operators not in (("=",), ("!=",)):
         return items
     if any(isinstance(item, Relation) for item in items[1:]):
