@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from hero_rl.verifiers.math.text.remarks import without_remarks
+
 __all__ = ["key", "respell", "without_outer_braces", "words_only"]
 
 _SIGNS = {
@@ -115,6 +117,7 @@ def respell(text: str) -> str:
     """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
+    text = _unit_vectors(text)
     text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
@@ -125,10 +128,20 @@ def respell(text: str) -> str:
     text = _RINGED.sub(r"^\\circ \1\2", text)  # a ring above C or F is the sign of degrees
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
     text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
-    text = _TRAILING.sub("", _END_OF_PROOF.sub("", _LEADING.sub("", _SPACE_RUN.sub(" ", text).strip())))
+    text = _END_OF_PROOF.sub("", _LEADING.sub("", _SPACE_RUN.sub(" ", text).strip()))
+    text = _TRAILING.sub("", without_remarks(text))
     if "[" in text or "]" in text:
         text = _FRENCH_INTERVAL.sub(_english_interval, text)
     return _balanced(_BOLD.sub(r"\1", text))
+
+
+_BOLD_AXIS = re.compile(r"\\(?:mathbf|boldsymbol|bm)\s*\{\s*([ijk])\s*\}")
+
+
+def _unit_vectors(text: str) -> str:
+    """Bold i, j and k as marked letters where j or k is bold, so that i is no imaginary unit."""
+    axes = set(_BOLD_AXIS.findall(text)) if "\\b" in text or "\\mathbf" in text else set()
+    return _BOLD_AXIS.sub(r"\\vec{\1}", text) if axes & {"j", "k"} else text
 
 
 def _english_interval(match: re.Match[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from hero_rl.verifiers.math.tree.arithmetic import Arithmetic
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
@@ -61,7 +63,9 @@ class Lists(Arithmetic):
         """Items parted by commas, "and" or "or", under the conditions that stand behind them."""
         items, conditions, joint, start = [], [], "", self.position
         while True:
-            item = self.item(conditions)
+            kind = self.at_permutations() if items else ""
+            item = self.item(conditions) if not kind else None
+            items = _permuted(items, kind) if kind else items
             if item is not None:
                 items.append(item)
             connector = self.connector()
@@ -79,6 +83,18 @@ class Lists(Arithmetic):
         node = Sequence("list", tuple(items), opening="" if joint == "," else joint) if len(items) > 1 else items[0]
         conditions += [condition for condition in apart if condition not in conditions]
         return Qualified(node, tuple(conditions)) if conditions else node
+
+    def at_permutations(self) -> str:
+        """Pass over "all its permutations" at the end of an item; "all", "cyclic", or nothing where it is not there."""
+        words: list[str] = []
+        while self.ahead(len(words)).kind == "word":
+            words.append(self.ahead(len(words)).text.lower())
+        if not {"permutation", "permutations"} & set(words) or not set(words) <= _OF_PERMUTATIONS:
+            return ""
+        if not self.ends_item(len(words)):
+            return ""
+        self.position += len(words)
+        return "cyclic" if "cyclic" in words else "all"
 
     def connector(self) -> str | None:
         """Pass over commas, "and" and "or"; the first that says most, None where there is none."""
@@ -232,6 +248,7 @@ class Lists(Arithmetic):
 
     def labelled(self) -> Node:
         """A relation, maybe behind a label in words: `Minimum: 1`, `Sequence 1: ...`, `maximum = 2`."""
+        self.skip_kind()
         spoken = self.spoken_set()
         if spoken is not None:
             return spoken
@@ -240,6 +257,19 @@ class Lists(Arithmetic):
             return self.with_parity(self.relation())
         self.take()
         return Relation((Words(words), self.relation()), ("=",))
+
+    def skip_kind(self) -> None:
+        """Pass over the word for what follows: "the point (0, 1)", "the line y = x".
+
+        Safe: a noun of this kind says what the formula behind it is, and is followed by that formula alone.
+        """
+        count = 1 if self.here.text.lower() in ("the", "a") and self.here.kind == "word" else 0
+        noun = self.ahead(count)
+        after = self.ahead(count + 1)
+        if noun.kind != "word" or noun.text.lower() not in _KINDS:
+            return
+        if after.text in ("(", "[") or (noun.text.lower() in _CURVES and after.kind in ("letter", "number")):
+            self.position += count + 1
 
     def spoken_set(self) -> Node | None:
         """Words for a set, with the letter or the inequality that follows: "all integers n >= 2", "all odd n"."""
@@ -349,7 +379,7 @@ class Lists(Arithmetic):
 
     def relation(self) -> Node:
         """One relation, or what stands without one."""
-        if self.at("approx", "sim"):
+        if self.at("approx", "sim") or (self.here.kind == "word" and self.here.text.lower() in _ABOUT):
             self.take()
         members, operators = [UNNAMED if self.at(*_ORDER_SIGNS) else self.sets()], []
         while self.here.kind in ("sign", "command") and self.here.text in RELATIONS:
@@ -428,6 +458,30 @@ class Lists(Arithmetic):
         return Ratio(tuple(terms)) if len(terms) > 1 else terms[0]
 
 
+_PERMUTATION_WORDS = """
+all any its their the of them these this cyclic permutation permutations other
+"""
+_OF_PERMUTATIONS = frozenset(_PERMUTATION_WORDS.split())
+_MOST_PERMUTED = 4
+
+
+def _permuted(items: list[Node], kind: str) -> list[Node]:
+    """The tuples of a list in all the orders that "and permutations" means, each once.
+
+    Safe: the words say so; each order is an item of its own, so that one that is missing is missed.
+    """
+    found: list[Node] = []
+    for item in items:
+        if not isinstance(item, Sequence) or item.kind != "tuple" or len(item.items) > _MOST_PERMUTED:
+            raise Unreadable("permutations of what is no tuple")
+        turned = [item.items[place:] + item.items[:place] for place in range(len(item.items))]
+        for order in turned if kind == "cyclic" else permutations(item.items):
+            one = Sequence("tuple", tuple(order), item.opening, item.closing)
+            if one not in found:
+                found.append(one)
+    return found
+
+
 def _as_tuple(group: Node) -> Node:
     if isinstance(group, Sequence) and group.kind == "list":
         return Sequence("tuple", group.items, "(", ")")
@@ -435,6 +489,8 @@ def _as_tuple(group: Node) -> Node:
 
 
 _ORDER_SIGNS = ("<", ">", "<=", ">=", "le", "ge")
+_CURVES = frozenset({"line", "circle", "ellipse", "parabola", "hyperbola", "plane", "curve", "equation", "sphere"})
+_KINDS = _CURVES | {"point", "points", "interval", "intervals", "vector", "pair", "pairs", "triple", "triples"}
 _REAL_LETTERS = frozenset("xyzt")
 _PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})

@@ -9,7 +9,7 @@ from hero_rl.verifiers.math.tree.formulas import Based, Call, Node, Number, Prod
 from hero_rl.verifiers.math.tree.number_words import COUNTING, number_in_words
 from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
 from hero_rl.verifiers.math.tree.spelled_sets import spelled_set
-from hero_rl.verifiers.math.tree.tokens import Unreadable
+from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
 from hero_rl.verifiers.math.tree.units import is_plain_noun
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, QUALIFIERS, SETS_IN_WORDS
 
@@ -197,6 +197,8 @@ class Names(Brackets):
 
     def marked(self, name: str) -> Node:
         """A letter, or a segment of two, under a mark: the mark is part of the name."""
+        if name == "overline" and (numeral := self.barred_digits()) is not None:
+            return numeral
         group = self.script() if name in MARKS or self.at("{") else self.points()
         letters = [
             part.name
@@ -208,6 +210,19 @@ class Names(Brackets):
             raise Unreadable(f"\\{name} over a formula")
         mark = "vec" if name == "overrightarrow" else name
         return Symbol(f"{mark} {''.join(letters)}")
+
+    def barred_digits(self) -> Node | None:
+        r"""Digits and letters under one bar, `\overline{1a2}`: a number, or the numeral that they make; else None."""
+        place, inside = self.position, list[Token]()
+        if not self.accept("{"):
+            return None
+        while self.here.kind in ("number", "letter"):
+            inside.append(self.take())
+        text = "".join(token.text for token in inside)
+        if not self.accept("}") or not text.isalnum() or not any(token.kind == "number" for token in inside):
+            self.position = place
+            return None
+        return read_number(text) if text.isdigit() else Symbol(f"overline {text}")
 
     def points(self) -> Node:
         """The letters of an angle or a triangle: ABC."""

@@ -83,7 +83,8 @@ and or for all the is are of if to as no yes odd even true false not any with wh
 foot day days min max pct year none both each only such that then per sq
 """
 _WORDS = frozenset(_WORD_LIST.split())
-_SMALL_WORDS = frozenset({"one", "two", "six", "ten", "set", "but", "can", "may"})  # with capitals they may be factors
+# In capitals these may be factors.
+_SMALL_WORDS = frozenset({"one", "two", "six", "ten", "set", "but", "can", "may", "its"})
 
 
 def tokenize(text: str, thousands: bool) -> list[Token]:
@@ -167,7 +168,7 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
         if match is None:
             raise Unreadable(f"\\{name} without its text")
         word = SYNONYMS.get(match[1].strip(), match[1].strip())
-        if name in ("operatorname", "mathrm") and word in FUNCTIONS:
+        if (name in ("operatorname", "mathrm") and word in FUNCTIONS) or word == "cis":
             tokens.append(Token("command", word, spaced=spaced))
         else:
             _prose(match[1], tokens)

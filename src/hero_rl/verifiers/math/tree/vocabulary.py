@@ -20,7 +20,7 @@ RELATIONS = {
     "simeq": "~", "sim": "~", "doteq": "~", ":=": "=",
 }  # fmt: skip
 SET_OPERATIONS = {"cup": "union", "cap": "intersection", "setminus": "difference"}
-CONSTANTS = {"pi": "pi", "infty": "infinity", "emptyset": "empty", "imath": "i"}
+CONSTANTS = {"pi": "pi", "infty": "infinity", "emptyset": "empty", "imath": "i", "top": "T", "intercal": "T"}
 _GREEK_LETTERS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi
 omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
