@@ -85,3 +85,9 @@ def test_no_other_data_set_evaluates_anything():
 @pytest.mark.parametrize("completion", ["", "seven", "<answer>", "</answer><answer>", "<think><answer>7</answer>"])
 def test_a_completion_without_an_answer(completion, entry):
     assert ReasoningGymVerifier().verify(Request(dict(entry), completion)).reason is Reason.NO_ANSWER
+
+
+def test_in_a_process_the_package_is_loaded_before_any_check_is_timed(entry):
+    with in_processes(ReasoningGymVerifier(), Processes(workers=1)) as running:
+        said = running.verify_batch([Request(dict(entry), f"<answer>{a}</answer>") for a in (entry["answer"], "x")])
+    assert [verdict.value for verdict in said] == [1.0, 0.0]

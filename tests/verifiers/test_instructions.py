@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from hero_rl.verifiers import InstructionVerifier, Reason, Request
+from hero_rl.verifiers import InstructionVerifier, Processes, Reason, Request, in_processes
 
 pytest.importorskip("if_verifiable")
 
@@ -67,3 +67,9 @@ def test_ifbench():
     reference = {"instruction_id_list": ["format:no_whitespace"], "kwargs": [{}]}
     verifier = InstructionVerifier(benchmark="ifbench")
     assert [verifier.verify(Request(reference, text)).value for text in ("river", "a river")] == [1, 0]
+
+
+def test_in_a_process_the_package_is_loaded_before_any_check_is_timed():
+    with in_processes(InstructionVerifier(), Processes(workers=1)) as running:
+        said = running.verify_batch([Request(TWO, "A river runs"), Request(TWO, "A river, running")])
+    assert [verdict.value for verdict in said] == [1.0, 0.5]

@@ -63,6 +63,14 @@ class ReasoningGymVerifier(BaseModel):
     partial: bool = True
     max_characters: Annotated[int, Field(gt=0)] = 4096
 
+    def warm_up(self) -> None:
+        """Load the package, which takes longer than a check may.
+
+        Raises:
+            ModuleNotFoundError: `reasoning-gym` is not installed.
+        """
+        _scorer("chain_sum")
+
     def verify(self, request: Request) -> Verdict:
         """Judge one completion; raises where the data set's scoring does.
 

@@ -49,6 +49,14 @@ class InstructionVerifier(BaseModel):
     partial: bool = True
     max_characters: Annotated[int, Field(gt=0)] = 65536
 
+    def warm_up(self) -> None:
+        """Load the package, which takes longer than a check may.
+
+        Raises:
+            ModuleNotFoundError: `if-verifiable` is not installed.
+        """
+        _instructions(self.benchmark)
+
     def verify(self, request: Request) -> Verdict:
         """Judge one completion; raises where a check of the benchmark does.
 
