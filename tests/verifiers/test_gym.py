@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hero_rl.verifiers import Reason, ReasoningGymVerifier, Request
+from hero_rl.verifiers import Processes, Reason, ReasoningGymVerifier, Request, in_processes
 
 gym = pytest.importorskip("reasoning_gym")
 
