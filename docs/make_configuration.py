@@ -23,7 +23,22 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import (
+    AuditedHero,
+    ConsistencyFilter,
+    Corpo,
+    Dvao,
+    GatedHero,
+    Gd2po,
+    Gdpo,
+    Hero,
+    Papo,
+    RelativeRanks,
+    RewardModelOnly,
+    Saw,
+    VerifierOnly,
+    WeightedSum,
+)
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -37,7 +52,17 @@ from hero_rl.training import (
     VerlSftConfig,
     VerlTrainConfig,
 )
-from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
+from hero_rl.verifiers import (
+    CascadeVerifier,
+    ExactVerifier,
+    InstructionVerifier,
+    JudgeVerifier,
+    MathVerifier,
+    MathVerify,
+    MultipleChoiceVerifier,
+    Processes,
+    ReasoningGymVerifier,
+)
 
 HEAD = """# Configuration
 
@@ -59,7 +84,19 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [TrainConfig, VerlTrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
-    ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
+    (
+        "verifier",
+        [
+            MathVerifier,
+            MathVerify,
+            ExactVerifier,
+            MultipleChoiceVerifier,
+            ReasoningGymVerifier,
+            InstructionVerifier,
+            JudgeVerifier,
+            CascadeVerifier,
+        ],
+    ),
     ("verifier_processes", [Processes]),
     (
         "reward_model",
@@ -70,7 +107,13 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    ("rule", [Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+    (
+        "rule",
+        [
+            *(Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo),
+            *(Dvao, Saw, Gd2po, Papo, Corpo, ConsistencyFilter, RelativeRanks),
+        ],
+    ),
 ]
 
 SFT_HEAD = """## Configuration of `hero sft`

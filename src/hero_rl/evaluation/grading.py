@@ -18,14 +18,14 @@ from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
 from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
-from hero_rl.scoring import Scorer
+from hero_rl.scoring import Scorer, cut_off_in_thought
 from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
-from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought, thinks_to_the_end
+from hero_rl.verifiers.base import NOBODYS_COMPLETION
+from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
 _AT_A_TIME = 128
-_NOBODYS_ANSWER = r"\boxed{-73.2058417}"
 
 UNGRADED = FAILURES | {Reason.JUDGE_UNREADABLE}
 """Reasons that are the grader's doing, not the response's: `FAILURES`, which are not kept, so that the next call asks
@@ -109,7 +109,7 @@ class Grader:
             some = problems[start : start + _AT_A_TIME]
             references = [problem.reference for problem in some]
             domains = [_domain(problem) for problem in some]
-            answers = [_NOBODYS_ANSWER] * len(some)
+            answers = [NOBODYS_COMPLETION] * len(some)
             scored = self._scorer.score([""] * len(some), answers, references, domains=domains)
             reasons = zip(some, scored.reasons, strict=True)
             found |= {problem.id for problem, reason in reasons if reason is Reason.REFERENCE_UNREADABLE}
@@ -217,7 +217,7 @@ def _judged_text(asked: Wanted, row: Mapping[str, Any]) -> str:
     """A response, in the thought that it never left where its prompt or its end says so."""
     prompt, text = asked.problem.prompt, row["completion"]
     began = isinstance(prompt, str) and leaves_in_thought(prompt)
-    return in_thought_text(text, began or (row["finish_reason"] == "length" and thinks_to_the_end(text)))
+    return in_thought_text(text, began or cut_off_in_thought(text, row["finish_reason"]))
 
 
 def _mark(asked: Wanted, completion: str) -> str:

@@ -14,9 +14,12 @@ from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
 from hero_rl.verifiers.processes.running import Processes, in_processes
 from hero_rl.verifiers.processes.supervised import Supervised
 from hero_rl.verifiers.references import ReferenceCheck, check_references, reference_text
@@ -30,12 +33,15 @@ __all__ = [
     "Cascade",
     "CascadeVerifier",
     "ExactVerifier",
+    "InstructionVerifier",
     "JudgeVerifier",
     "MathVerifier",
     "MathVerify",
+    "MultipleChoiceVerifier",
     "Opinions",
     "Processes",
     "Reason",
+    "ReasoningGymVerifier",
     "ReferenceCheck",
     "Request",
     "StagedVerifier",

@@ -11,13 +11,25 @@ from hero_rl.verifiers.base import Request, Verdict
 from hero_rl.verifiers.cascade import CascadeVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier
 from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
 
 __all__ = ["AnyVerifier", "ByDomainVerifier"]
 
-_One = MathVerifier | MathVerify | ExactVerifier | JudgeVerifier | CascadeVerifier
+_One = (
+    MathVerifier
+    | MathVerify
+    | ExactVerifier
+    | MultipleChoiceVerifier
+    | ReasoningGymVerifier
+    | InstructionVerifier
+    | JudgeVerifier
+    | CascadeVerifier
+)
 OneVerifier = Annotated[_One, Field(discriminator="type")]
 """A verifier of one kind of tasks; a new one is added here."""
 

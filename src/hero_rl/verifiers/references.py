@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hero_rl.verifiers.base import (
-    NOBODYS_ANSWER,
+    NOBODYS_COMPLETION,
     BatchVerifier,
     Reason,
     Request,
@@ -81,7 +81,7 @@ def check_references(
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]
     boxed = verdicts_of(verifier, [Request(text, rf"\boxed{{{text}}}") for text in chosen])
     whole = verdicts_of(verifier, [Request(text, text) for text in chosen])
-    other = verdicts_of(verifier, [Request(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
+    other = verdicts_of(verifier, [Request(text, NOBODYS_COMPLETION) for text in chosen])
     bad = [
         text
         for text, *itself, another in zip(chosen, boxed, whole, other, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, overload
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,11 +33,12 @@ class Processes(BaseModel):
     memory_mb: Annotated[int, Field(ge=64)] = 2048
 
 
-def in_processes(verifier: Verifier, processes: Processes) -> Verifier:
-    """The verifier as it should run: supervised if it computes, as it is if it compares text or takes batches.
-
-    One that takes batches asks an endpoint, or has processes already.
-    """
+@overload
+def in_processes(verifier: Verifier, processes: Processes) -> Verifier: ...
+@overload
+def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier: ...
+def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier:
+    """The verifier as it should run: supervised if it computes, as it is if it compares text or sees to that itself."""
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
     if isinstance(verifier, ByDomainVerifier):
