@@ -201,7 +201,7 @@ def held_in_python(clients: int, seconds: float, path: str, merged: int) -> dict
 
     def ask() -> None:
         while (start := time.perf_counter()) < end:
-            batcher.submit([("2 + 2 =", "It is four, so the answer is 4.", "4")]).result()
+            batcher.submit([("2 + 2 =", "It is four, so the answer is 4.", "4", False)]).result()
             taken.append(time.perf_counter() - start)
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]

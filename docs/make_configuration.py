@@ -52,7 +52,17 @@ from hero_rl.training import (
     VerlSftConfig,
     VerlTrainConfig,
 )
-from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
+from hero_rl.verifiers import (
+    CascadeVerifier,
+    ExactVerifier,
+    InstructionVerifier,
+    JudgeVerifier,
+    MathVerifier,
+    MathVerify,
+    MultipleChoiceVerifier,
+    Processes,
+    ReasoningGymVerifier,
+)
 
 HEAD = """# Configuration
 
@@ -74,7 +84,19 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [TrainConfig, VerlTrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
-    ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
+    (
+        "verifier",
+        [
+            MathVerifier,
+            MathVerify,
+            ExactVerifier,
+            MultipleChoiceVerifier,
+            ReasoningGymVerifier,
+            InstructionVerifier,
+            JudgeVerifier,
+            CascadeVerifier,
+        ],
+    ),
     ("verifier_processes", [Processes]),
     (
         "reward_model",

@@ -87,7 +87,7 @@ class WordsArm(_Settings):
     curve_prompts: Positive = 40
     prompts: Annotated[int, Field(ge=2)] = 200
     samples: Positive = 4
-    save_every: Positive = 10
+    save_every: Positive = 5
     split: Literal["development", "report"] = "report"
     trl: dict[str, Any] = {}
 

@@ -16,9 +16,12 @@ from hero_rl.verifiers.base import (
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
 from hero_rl.verifiers.processes.running import Processes, in_processes
 from hero_rl.verifiers.processes.supervised import Supervised
 from hero_rl.verifiers.references import ReferenceCheck, check_references, reference_text
@@ -30,12 +33,15 @@ __all__ = [
     "Cascade",
     "CascadeVerifier",
     "ExactVerifier",
+    "InstructionVerifier",
     "JudgeVerifier",
     "MathVerifier",
     "MathVerify",
+    "MultipleChoiceVerifier",
     "Opinions",
     "Processes",
     "Reason",
+    "ReasoningGymVerifier",
     "ReferenceCheck",
     "Request",
     "StagedVerifier",
@@ -50,6 +56,14 @@ __all__ = [
 ]
 
 AnyVerifier = Annotated[
-    MathVerifier | MathVerify | ExactVerifier | JudgeVerifier | CascadeVerifier, Field(discriminator="type")
+    MathVerifier
+    | MathVerify
+    | ExactVerifier
+    | MultipleChoiceVerifier
+    | ReasoningGymVerifier
+    | InstructionVerifier
+    | JudgeVerifier
+    | CascadeVerifier,
+    Field(discriminator="type"),
 ]
 """Any verifier as a block of a configuration file, told apart by its `type`."""

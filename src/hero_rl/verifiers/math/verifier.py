@@ -15,6 +15,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,7 +76,7 @@ class MathVerifier(BaseModel):
             verdict = self.judge(reference, self.extract(completion))
         except Exception as error:
             verdict = Verdict.of(self._blamed(reference, error))
-        return Verdict.of(verdict.reason, verdict.answer, time.perf_counter() - start)
+        return replace(verdict, seconds=time.perf_counter() - start)
 
     def extract(self, completion: str) -> str | None:
         """The final answer as written, None if there is none (see `extraction`)."""
