@@ -121,6 +121,7 @@ def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, cap
     page = (folder / "index.html").read_text()
     assert "not finished: gated_hero (seed 1)" in page
     assert "Word problems" in page
+    assert "accuracy of greedy answers" in page
 
 
 def test_settings_of_the_arena_are_refused_with_a_policy(capsys):

@@ -88,6 +88,7 @@ class DemoResult:
     seconds: float
 
     title: ClassVar[str] = "The arena: who wins?"
+    curve: ClassVar[str] = "at temperature 1"  # how the learning curves were taken
 
     @property
     def introduction(self) -> str:

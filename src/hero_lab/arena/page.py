@@ -80,6 +80,7 @@ def write_page(result: DemoResult, path: Path) -> None:
         "hero_lab.arena",
         "demo.html",
         title=result.title,
+        curve=result.curve,
         introduction=result.introduction,
         rows=rows(result),
         first=result.settings.arms[0],

@@ -39,6 +39,7 @@ class WordsResult(DemoResult):
     missing: tuple[str, ...] = ()
 
     title: ClassVar[str] = "Word problems: who wins?"
+    curve: ClassVar[str] = "of greedy answers"
 
     @property
     def introduction(self) -> str:

@@ -147,7 +147,7 @@ def _generated(count: int, seed: int) -> Iterator[WordProblem]:
         working = row["metadata"]["expression"].replace(" ", "")
         yield WordProblem(question, str(row["answer"]), "", working, _split(question))
     legs = reasoning_gym.create_dataset(
-        "leg_counting", size=count - count // 2, seed=seed, min_animals=2, max_animals=3, max_instances=9
+        "leg_counting", size=count - count // 2, seed=seed, min_animals=2, max_animals=2, max_instances=9
     )
     for row in legs:
         question = next(line for line in row["question"].splitlines() if line.startswith("Now, "))
@@ -158,7 +158,8 @@ def _generated(count: int, seed: int) -> Iterator[WordProblem]:
 def _legs(animals: dict[str, int]) -> str:
     from reasoning_gym.arithmetic.leg_counting import ANIMALS
 
-    return "+".join(f"{count}*{ANIMALS[name]}" for name, count in animals.items())
+    products = [f"{count}*{ANIMALS[name]}={count * ANIMALS[name]}" for name, count in animals.items()]
+    return "\n".join([*products, "+".join(product.partition("=")[2] for product in products)])
 
 
 def _split(text: str) -> Split:

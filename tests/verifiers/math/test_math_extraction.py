@@ -251,6 +251,9 @@ def test_the_answer_is_reported_as_written():
     [
         ("5", "Thus the requested value is **> 5**."),
         ("60", "Thus the requested value is **60'**."),
+        ("(1,2,3)", "Thus the solutions are **(1,2,3) and its cyclic permutations**."),
+        ("3", "Thus the requested vector is **3\\hat{i}**."),
+        ("12", "Thus the requested time is **12 noon**."),
         ("AB = 3", "Thus the requested value is **AC = 3**."),
         ("a_5 = 11", "Thus the requested value is **a_6 = 11**."),
         ("25 dollars per hour", "Thus the requested value is **25 dollars per day**."),
@@ -258,7 +261,7 @@ def test_the_answer_is_reported_as_written():
 )
 def test_a_closing_sentence_keeps_what_changes_its_value(reference, completion):
     assert verify_math(reference, completion) is False
-    assert verify_math(reference, f"Thus the requested value is **{reference}**.") is True
+    assert verify_math(reference, f"Thus the requested value is **${reference}$**.") is True
 
 
 def test_json_escapes_a_character():

@@ -175,7 +175,9 @@ def _value(sentence: str) -> str | None:
 # What a label is: a letter with an index, or two or three points; a word before "=" is none.
 _LABEL = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?|[A-Z]{2,3})\s*$")
 _OPERATES_BEFORE = re.compile(r"[<>≤≥≠^*/+×÷±√]\s*$")
-_OPERATES_BEHIND = re.compile(r"\s*[<>≤≥≠^*/+×÷±√!]|['′″\"]")
+_OPERATES_BEHIND = re.compile(
+    r"\s*[<>≤≥≠^*/+×÷±√!]|['′″\"]|\s*\\(?!text|mathrm|mbox|q?quad|circ)[A-Za-z]|\s*(?:past|noon|midnight|o'clock)\b"
+)
 _OPENING_QUOTES = frozenset("\"'")
 
 
@@ -211,7 +213,10 @@ def _only_number(text: str) -> str | None:
     if text.count("$") > 1 or r"\(" in text or r"\[" in text:
         return None
     numbers = _NUMBER.findall(text)
-    return numbers[0] if len(numbers) == 1 else None
+    return numbers[0] if len(numbers) == 1 and not _LISTED.search(numbers[0]) else None
+
+
+_LISTED = re.compile(r",\d*,(?!\d{3}(?!\d))|^[^,]*,(?!\d{3}(?!\d))\d*,")  # two commas part no decimals
 
 
 def _is_value(text: str) -> bool:
