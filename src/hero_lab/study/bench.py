@@ -38,13 +38,13 @@ def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[
     page, figure = folder / "bench.md", folder / _FIGURE
     write_whole(page, bench_page(frame, notes))
     with drawing_style(_INK):
-        _save(_drawn(frame[frame["split"] == "report"]), figure)
+        _save(_drawn(_on(frame, "report")), figure)
     return [page, figure]
 
 
 def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
     """The page as Markdown: cells on the prompts that are kept for the end, then those that choices were made on."""
-    final, tried = frame[frame["split"] == "report"], frame[frame["split"] == "development"]
+    final, tried = _on(frame, "report"), _on(frame, "development")
     parts = ["# The bench", _what_ran(frame), notes.strip(), f"![What each rule adds to the verifier alone]({_FIGURE})"]
     parts += ["## On prompts that no choice was made on", _table(final)]
     if len(tried):
@@ -53,15 +53,21 @@ def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _on(frame: pandas.DataFrame, split: str) -> pandas.DataFrame:
+    return frame.loc[frame["split"] == split]
+
+
 def _alarms(frame: pandas.DataFrame) -> str:
     """When each alarm came on in each cell, beside when the oracle saw the policy turn; empty without alarms."""
     rows = []
     for _, cell in frame.groupby("cell", observed=True, sort=False):
-        found = cell[cell["measure"].astype(str).str.startswith("alarm ")]
+        found = cell.loc[cell["measure"].astype(str).str.startswith("alarm ")]
         if found.empty:
             continue
-        on = found[found["value"] > 0].groupby("measure", observed=True)["step"].min()
-        curve = cell[(cell["measure"] == "curve") & (cell["kind"] == "hard")].set_index("step")["value"].sort_index()
+        on = found.loc[found["value"] > 0].groupby("measure", observed=True)["step"].min()
+        curve = (
+            cell.loc[(cell["measure"] == "curve") & (cell["kind"] == "hard")].set_index("step")["value"].sort_index()
+        )
         turned = curve.max() - curve.iloc[-1] > _TURNED
         first = cell.iloc[0]
         steps = [str(on.get(f"alarm {name}", "-")) for name in ("hacking", "ranking", "range")]
@@ -101,7 +107,8 @@ def _selected(frame: pandas.DataFrame) -> Iterator[tuple[Quality, str, Selection
     for quality in QUALITIES:
         chosen = [(rule, selection) for rule in RULES if _ran(frame, selection := _of(rule, quality))]
         if any(rule != _ALONE for rule, _ in chosen):
-            yield from ((quality, rule, selection) for rule, selection in chosen)
+            for rule, selection in chosen:
+                yield quality, rule, selection
 
 
 def _ran(frame: pandas.DataFrame, selection: Selection) -> bool:
@@ -164,7 +171,9 @@ def _drawn(frame: pandas.DataFrame) -> Figure:
     """Points over the verifier alone on hard prompts: a column a reward model, a mark a pipeline."""
     from matplotlib.figure import Figure
 
-    shown = [(q, rule, selection) for q, rule, selection in _selected(frame) if rule != _ALONE]
+    shown: list[tuple[Quality, str, Selection]] = [
+        (q, rule, selection) for q, rule, selection in _selected(frame) if rule != _ALONE
+    ]
     qualities = list(dict.fromkeys(quality for quality, _, _ in shown))
     rules = list(dict.fromkeys(rule for rule in RULES if any(rule == other for _, other, _ in shown)))
     figure = Figure(figsize=(8, 3.8), layout="constrained")
