@@ -10,6 +10,7 @@ _EXTRAS = {
     **dict.fromkeys(["trl", "accelerate", "datasets", "pandas", "pyarrow", "peft", "requests"], "trl"),
     **dict.fromkeys(["verl", "hydra", "omegaconf", "ray", "tensordict", "transfer_queue"], "verl"),
     **dict.fromkeys(["matplotlib", "jinja2"], "report"),
+    **dict.fromkeys(["gguf", "reasoning_gym"], "words"),
     **dict.fromkeys(["fastapi", "uvicorn", "prometheus_client"], "serve"),
 }
 

@@ -110,6 +110,9 @@ def _note(found: Rescored, settings: Rescoring) -> str | None:
     return f"no rollout has a score, which {settings.rule.type} needs; name a column or a reward model"
 
 
+_KINDS = ("total", "mixed", "all_correct", "all_incorrect", "all_partial", "unjudged")
+
+
 def _print(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -117,7 +120,7 @@ def _print(result: dict[str, Any]) -> None:
     console, groups = Console(), result["groups"]
     table = Table("groups", "", "share", box=None, pad_edge=False, header_style="bold")
     table.columns[1].justify = table.columns[2].justify = "right"
-    kinds = {name: groups[name] for name in ("total", "mixed", "all_correct", "all_incorrect", "unjudged")}
+    kinds = {name: groups[name] for name in _KINDS if groups[name] or name != "all_partial"}
     for name, count in (kinds | {"starved": result["starved"], "rescued": result["rescued"]}).items():
         said = {"starved": "starved under verifier-only", "rescued": f"rescued by {result['rule']}"}
         table.add_row(said.get(name, name.replace("_", " ")), f"{count:,}", f"{count / groups['total']:.1%}")

@@ -20,12 +20,12 @@ from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer, cut_off_in_thought
 from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
+from hero_rl.verifiers.base import NOBODYS_COMPLETION
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
 _AT_A_TIME = 128
-_NOBODYS_ANSWER = r"\boxed{-73.2058417}"
 
 UNGRADED = FAILURES | {Reason.JUDGE_UNREADABLE}
 """Reasons that are the grader's doing, not the response's: `FAILURES`, which are not kept, so that the next call asks
@@ -108,7 +108,7 @@ class Grader:
         for start in range(0, len(problems), _AT_A_TIME):
             some = problems[start : start + _AT_A_TIME]
             references = [problem.reference for problem in some]
-            scored = self._scorer.score([""] * len(some), [_NOBODYS_ANSWER] * len(some), references)
+            scored = self._scorer.score([""] * len(some), [NOBODYS_COMPLETION] * len(some), references)
             reasons = zip(some, scored.reasons, strict=True)
             found |= {problem.id for problem, reason in reasons if reason is Reason.REFERENCE_UNREADABLE}
         return found

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from hero_rl.monitoring import batch_metrics
-from hero_rl.rules import Groups, group_auroc
+from hero_rl.rules import Groups, Kinds, group_auroc
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["summary", "tally"]
 
-_KINDS = ("mixed", "all_correct", "all_incorrect")
+_KINDS = ("mixed", "all_correct", "all_incorrect", "all_partial")
 
 
 def tally(
@@ -31,7 +31,7 @@ def tally(
     """
     groups = Groups.of(signals.group)
     metrics = batch_metrics(signals, shaped)
-    judged = int((groups.count(~signals.verdict.isnan()) > 0).sum())
+    judged = int(Kinds.of(signals.verdict, groups).judged.sum())
     shares = {kind: metrics[f"hero/frac_groups_{kind}"] for kind in (*_KINDS, "rescued")}
     auroc = group_auroc(signals.score, signals.verdict, groups)
     lost = shaped.reward.isnan().tolist()
@@ -56,11 +56,10 @@ def _masses(shaped: Shaped, groups: Groups, signals: Signals) -> dict[str, float
     """Sums of |advantage|, over all rollouts and over those of uniform groups, and of the groups' weights."""
     size = shaped.advantage.double().abs()
     per_group = groups.sum(size, torch.ones_like(signals.verdict, dtype=torch.bool))
-    right, wrong = (groups.count(signals.verdict == value) > 0 for value in (1, 0))
     weight = size.new_zeros(groups.number).index_copy_(0, groups.index, shaped.weight.double())
     return {
         "mass": size.sum().item(),
-        "mass_uniform": per_group[right ^ wrong].sum().item(),
+        "mass_uniform": per_group[Kinds.of(signals.verdict, groups).uniform].sum().item(),
         "weight_sum": weight.sum().item(),
         "weight_count": groups.number,
     }
@@ -91,7 +90,7 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             **{kind: total[kind] for kind in _KINDS},
             "unjudged": total["groups"] - total["judged"],
         },
-        "starved": total["all_correct"] + total["all_incorrect"],
+        "starved": sum(total[kind] for kind in _KINDS if kind != "mixed"),
         "rescued": total["rescued"],
         "verdict_mean": _mean(total, "verdict"),
         "score_mean": _mean(total, "score"),

@@ -22,6 +22,7 @@ from hero_rl.rules.relative_ranks import RelativeRanks
 from hero_rl.rules.reward_model_only import RewardModelOnly
 from hero_rl.rules.saw import Saw
 from hero_rl.rules.shape import shape
+from hero_rl.rules.strata import Kinds, Strata
 from hero_rl.rules.verifier_only import VerifierOnly
 from hero_rl.rules.weighted_sum import WeightedSum
 
@@ -41,12 +42,14 @@ __all__ = [
     "Groups",
     "Hero",
     "HeroState",
+    "Kinds",
     "Papo",
     "RelativeRanks",
     "RewardModelOnly",
     "Rule",
     "Saw",
     "State",
+    "Strata",
     "VerifierOnly",
     "WeightedSum",
     "group_auroc",

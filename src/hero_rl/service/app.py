@@ -21,6 +21,7 @@ from hero_rl import __version__
 from hero_rl.errors import HeroError
 from hero_rl.files.json_objects import each_key_once
 from hero_rl.monitoring.metrics import batch_metrics
+from hero_rl.rules.base import only_plain
 from hero_rl.service.batcher import Batcher, Texts
 from hero_rl.service.messages import (
     GivenRollout,
@@ -237,6 +238,11 @@ class _Service:
 
     def _shaped(self, signals: Signals, request: ShapeRequest) -> tuple[Shaped, Any, RunState | None]:
         rule = self._config.rule
+        if not rule.takes_graded:
+            try:
+                only_plain(rule, signals)  # pyright: ignore[reportArgumentType]
+            except ValueError as error:
+                raise _wrong(("rollouts",), str(error)) from None
         if request.run is None:
             shaped, state = rule.update(signals, _state(rule, request.state))
             return shaped, state, None

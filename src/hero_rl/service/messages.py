@@ -1,6 +1,7 @@
 """What clients send and get: strict JSON, unknown names refused, numbers finite, null for what is missing.
 
-A verdict is 1 correct, 0 incorrect, null abstained; a score is the reward model's raw logit, null if missing.
+A verdict is 1 correct, 0 incorrect, between them partial credit, null abstained; a score is the reward model's raw
+logit, null if missing.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ __all__ = [
 
 
 def _known(verdict: float) -> float:
-    if verdict not in (0, 1):
-        raise ValueError("a verdict is 0, 1, false, true or null")
+    if not 0 <= verdict <= 1:
+        raise ValueError("a verdict is a number from 0 to 1, false, true or null")
     return verdict
 
 
@@ -62,7 +63,10 @@ _LARGEST = 1e100  # whose square is finite, and no reward model's logit
 Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 Spread = Annotated[float, Field(ge=0, le=_LARGEST)]
 Verdict = Annotated[
-    float, AfterValidator(_known), BeforeValidator(_number), WithJsonSchema({"enum": [0, 1, False, True]})
+    float,
+    AfterValidator(_known),
+    BeforeValidator(_number),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "boolean"}]}),
 ]
 Number = Annotated[float | None, BeforeValidator(_null_if_nan)]
 GroupId = Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -235,7 +239,7 @@ class GivenRollout(_Strict):
 
     Attributes:
         group: what the rollouts of one prompt share.
-        verdict: 1 or true, 0 or false, null for abstained.
+        verdict: 1 or true, 0 or false, between them partial credit, null for abstained.
         score: raw logit, null if missing.
         empty: whether the score is missing as the completion is empty, which ranks it last.
     """

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 __all__ = [
     "FAILURES",
     "NOBODYS_ANSWER",
+    "NOBODYS_COMPLETION",
     "BatchVerifier",
     "Reason",
     "Request",
@@ -37,6 +38,9 @@ __all__ = [
 
 NOBODYS_ANSWER = "-73.2058417"
 """What no reference says: the control's wrong answer."""
+
+NOBODYS_COMPLETION = rf"\boxed{{{NOBODYS_ANSWER}}}"
+"""A completion that gives it."""
 
 
 class Reason(str, Enum):
@@ -312,7 +316,7 @@ def _openness(verdict: Verdict) -> tuple[int, float]:
 def blamed(verifier: Verifier, request: Request, error: Exception) -> Verdict:
     """What an answer gets on which a verifier raised: 0 where the control gets its verdicts, else an abstention."""
     judge = _judge_of(verifier)
-    for completion in (own_answer(request.reference), rf"\boxed{{{NOBODYS_ANSWER}}}"):
+    for completion in (own_answer(request.reference), NOBODYS_COMPLETION):
         try:
             verdict = judge(request._replace(completion=completion, messages=as_messages(completion)))
         except Exception:

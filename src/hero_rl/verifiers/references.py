@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Reason, Request, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import NOBODYS_COMPLETION, BatchVerifier, Reason, Request, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
@@ -71,7 +71,7 @@ def check_references(
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]
     boxed = verdicts_of(verifier, [Request(text, rf"\boxed{{{text}}}") for text in chosen])
     whole = verdicts_of(verifier, [Request(text, text) for text in chosen])
-    other = verdicts_of(verifier, [Request(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
+    other = verdicts_of(verifier, [Request(text, NOBODYS_COMPLETION) for text in chosen])
     bad = [
         text
         for text, *itself, another in zip(chosen, boxed, whole, other, strict=True)

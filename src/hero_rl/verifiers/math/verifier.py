@@ -23,8 +23,16 @@ from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
 from hero_rl.verifiers.math.readings import is_computable, plain_number, readings, reads, respelled
 from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
+from hero_rl.verifiers.math.rules.dates import is_date, same_date
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, read_choice, same_choices, same_prose
+from hero_rl.verifiers.math.rules.texts import (
+    denies_another,
+    is_choice,
+    is_predicate,
+    read_choice,
+    same_choices,
+    same_prose,
+)
 from hero_rl.verifiers.math.rules.times import is_time, same_time
 from hero_rl.verifiers.math.text.extraction import extract_answer
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
@@ -187,9 +195,10 @@ class MathVerifier(BaseModel):
             or is_choice(expected, said)
             or is_predicate(said, expected)
             or same_time(expected, said)
+            or same_date(expected, said)
         ):
             return Reason.MATCHED_EXACTLY
-        if is_time(expected):
+        if is_time(expected) or is_date(expected) or denies_another(expected, said):
             return Reason.MISMATCH
         try:
             return self._compared(expected, said, how)
