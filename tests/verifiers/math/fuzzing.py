@@ -26,12 +26,12 @@ from typing import Any
 
 import hero_rl.verifiers.math.tree as tree
 from hero_rl.verifiers import MathVerifier, Reason
+from hero_rl.verifiers.base import NOBODYS_ANSWER
 from hero_rl.verifiers.math.readings import reads
 from hero_rl.verifiers.math.references import alternatives
 from hero_rl.verifiers.math.tree import formulas, tokens
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 
-NOBODYS_ANSWER = "-73.2058417"
 MOST_PARTS = 60
 
 
