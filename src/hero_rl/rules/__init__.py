@@ -58,9 +58,7 @@ __all__ = [
     "shape",
 ]
 
-_Beside = Dvao | Saw | Gd2po | Papo | Corpo | ConsistencyFilter | RelativeRanks
-
-AnyRule = Annotated[
+_Plain = (
     Hero
     | GatedHero
     | VerifierOnly
@@ -73,26 +71,11 @@ AnyRule = Annotated[
     | Papo
     | Corpo
     | ConsistencyFilter
-    | RelativeRanks,
-    Field(discriminator="type"),
-]
+    | RelativeRanks
+)
+
+AnyRule = Annotated[_Plain, Field(discriminator="type")]
 """Any rule that reads verdicts and scores alone, as a block of a configuration file, told apart by its `type`."""
 
-AuditableRule = Annotated[
-    Hero
-    | GatedHero
-    | AuditedHero
-    | VerifierOnly
-    | RewardModelOnly
-    | WeightedSum
-    | Gdpo
-    | Dvao
-    | Saw
-    | Gd2po
-    | Papo
-    | Corpo
-    | ConsistencyFilter
-    | RelativeRanks,
-    Field(discriminator="type"),
-]
+AuditableRule = Annotated[_Plain | AuditedHero, Field(discriminator="type")]
 """Any rule where an auditor can be asked, too."""

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, only_plain, score_spread, shaped_like
-from hero_rl.rules.groups import Groups, Scale, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, only_plain, shaped_like
+from hero_rl.rules.groups import Scale, normalise
 from hero_rl.rules.levels import Levels
 from hero_rl.signals import Shaped, Signals
 
@@ -40,17 +40,16 @@ class ConsistencyFilter(Settings):
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch; what is filtered out has advantage 0."""
         only_plain(self, signals)
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable, correct = ~verdict.isnan(), verdict == 1
-        sigma, _ = score_spread(score, groups, scorable & ~score.isnan())
+        batch = Batch.of(signals)
+        groups, verdict, scorable = batch.groups, batch.verdict, batch.scorable
+        correct = verdict == 1
         number, right = groups.count(scorable), groups.count(correct)
         surplus = number - (self.keep * number).ceil()
         from_right = ((2 * right - number + surplus) / 2).ceil().clamp(min=0).minimum(surplus)
-        score = score.masked_fill(signals.empty, -torch.inf)
+        score = batch.score.masked_fill(batch.empty, -torch.inf)
         present = scorable & ~score.isnan()
         leaving = torch.where(correct, groups.spread(from_right), groups.spread(surplus - from_right))
         place = Levels.of(torch.where(correct, score, -score), groups.split(correct), present)
         kept = scorable & ~(present & (place.upto <= leaving))
         advantage = normalise(verdict, groups, kept, self.scale, self.eps)
-        return shaped_like(signals, verdict, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, verdict, advantage, scorable, batch.sigma), state

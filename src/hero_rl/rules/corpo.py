@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Settings, State, only_plain, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups
+from hero_rl.rules.base import Batch, Settings, State, only_plain, shaped_like
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Corpo"]
@@ -38,17 +36,12 @@ class Corpo(Settings):
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch; a group with fewer than two scorable rollouts has advantage 0."""
         only_plain(self, signals)
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
+        batch = Batch.of(signals)
+        groups, verdict, score, scorable = batch.groups, batch.verdict, batch.score, batch.scorable
         score = score.sigmoid() if self.squash == "sigmoid" else score
-        filled = score.where(present, groups.spread(groups.mean(score, present)))
-        filled = torch.where(signals.empty, with_lowest(score, groups, present, signals.empty).nan_to_num(), filled)
-        reward = self.weight * verdict + (1 - self.weight) * filled
+        reward = self.weight * verdict + (1 - self.weight) * batch.filled(score)
         threshold = self.weight if self.threshold is None else self.threshold
         baseline = groups.mean(reward, scorable).clamp(min=threshold)
         told = scorable & groups.spread(groups.count(scorable) >= 2)
         advantage = (reward - groups.spread(baseline)).where(told, 0)
-        return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, reward, advantage, scorable, batch.sigma), state

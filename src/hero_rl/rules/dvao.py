@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.groups import normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Dvao"]
@@ -34,16 +34,12 @@ class Dvao(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
-        score = with_lowest(score, groups, present, signals.empty)
-        present = scorable & ~score.isnan()
+        batch = Batch.of(signals)
+        groups, verdict, scorable = batch.groups, batch.verdict, batch.scorable
+        score, present = batch.lowest_for_empty()
         centred = self.verdict_weight * normalise(verdict, groups, scorable, "none", self.eps)
         centred = centred + self.score_weight * normalise(score, groups, present, "none", self.eps)
         spread = self.verdict_weight * groups.std(verdict, scorable, correction=0)
         spread = spread + self.score_weight * score_spread(score, groups, present)[0]
         advantage = centred / (groups.spread(spread) + self.eps)
-        return shaped_like(signals, advantage, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, advantage, advantage, scorable, batch.sigma), state

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, shaped_like
+from hero_rl.rules.groups import normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Gd2po"]
@@ -37,13 +37,9 @@ class Gd2po(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch; the weight is the share of the group's scorable rollouts that is kept."""
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
-        score = with_lowest(score, groups, present, signals.empty)
-        present = scorable & ~score.isnan()
+        batch = Batch.of(signals)
+        groups, verdict, scorable = batch.groups, batch.verdict, batch.scorable
+        score, present = batch.lowest_for_empty()
         told = self.verdict_weight * normalise(verdict, groups, scorable, "group", self.eps)
         ranked = self.score_weight * normalise(score, groups, present, "group", self.eps)
         kept = scorable & (told * ranked > -_ROUNDING)
@@ -52,4 +48,4 @@ class Gd2po(Settings):
         spread = counted.std() if counted.numel() > 1 else counted.new_zeros(())
         weight = groups.spread(groups.count(kept) / groups.count(scorable).clamp(min=1))
         advantage = weight * reward / (spread + self.eps)
-        return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma), weight), state
+        return shaped_like(signals, reward, advantage, scorable, batch.sigma, weight), state

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, only_plain, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, only_plain, shaped_like, with_lowest
+from hero_rl.rules.groups import normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Papo"]
@@ -33,14 +33,12 @@ class Papo(Settings):
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
         only_plain(self, signals)
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
+        batch = Batch.of(signals)
+        groups, verdict, scorable = batch.groups, batch.verdict, batch.scorable
         correct = verdict == 1
-        sigma, _ = score_spread(score, groups, scorable & ~score.isnan())
         strata = groups.split(correct)
-        score = with_lowest(score, strata, correct & ~score.isnan(), signals.empty)
+        score = with_lowest(batch.score, strata, correct & batch.present, batch.empty)
         outcome = normalise(verdict, groups, scorable, "group", self.eps)
         process = normalise(score, strata, correct & ~score.isnan(), "group", self.eps)
         advantage = outcome + self.score_weight * process
-        return shaped_like(signals, advantage, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, advantage, advantage, scorable, batch.sigma), state

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, only_plain, score_spread, shaped_like
-from hero_rl.rules.groups import Groups, Scale, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, only_plain, shaped_like
+from hero_rl.rules.groups import Scale, normalise
 from hero_rl.rules.levels import Levels
 from hero_rl.signals import Shaped, Signals
 
@@ -44,12 +44,11 @@ class RelativeRanks(Settings):
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
         only_plain(self, signals)
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable, correct = ~verdict.isnan(), verdict == 1
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
-        score, ranked = score.masked_fill(signals.empty, -torch.inf), present | (scorable & signals.empty)
+        batch = Batch.of(signals)
+        groups, verdict, scorable = batch.groups, batch.verdict, batch.scorable
+        correct = verdict == 1
+        score = batch.score.masked_fill(batch.empty, -torch.inf)
+        ranked = scorable & ~score.isnan()
         # Ranks of the correct ones come first, then those of the incorrect ones.
         strata = groups.split(correct)
         place = Levels.of(score, strata, ranked, self.tie)
@@ -61,4 +60,4 @@ class RelativeRanks(Settings):
         reward = verdict + raised
         advantage = normalise(reward, groups, scorable, self.scale, self.eps)
         held = torch.where(correct, advantage.clamp(min=-self.margin), advantage.clamp(max=self.margin))
-        return shaped_like(signals, reward, held.where(scorable, 0), scorable, groups.spread(sigma)), state
+        return shaped_like(signals, reward, held.where(scorable, 0), scorable, batch.sigma), state

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups, Scale, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, shaped_like
+from hero_rl.rules.groups import Scale, normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Saw"]
@@ -47,19 +47,17 @@ class Saw(Settings):
         Raises:
             ValueError: a score is below `score_minimum`.
         """
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
-        told, ranked = self._variation(verdict, scorable, 0.0), self._variation(score, present, self.score_minimum)
+        batch = Batch.of(signals)
+        groups, verdict, score, scorable = batch.groups, batch.verdict, batch.score, batch.scorable
+        told, ranked = (
+            self._variation(verdict, scorable, 0.0),
+            self._variation(score, batch.present, self.score_minimum),
+        )
         total = told + ranked
         share = told / total if total > self.delta else torch.tensor(0.5)
-        filled = score.where(present, groups.spread(groups.mean(score, present)))
-        filled = torch.where(signals.empty, with_lowest(score, groups, present, signals.empty).nan_to_num(), filled)
-        reward = share * self.verdict_weight * verdict + (1 - share) * self.score_weight * filled
+        reward = share * self.verdict_weight * verdict + (1 - share) * self.score_weight * batch.filled(score)
         advantage = normalise(reward, groups, scorable, self.scale, self.eps)
-        return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, reward, advantage, scorable, batch.sigma), state
 
     def _variation(self, signal: Float[Tensor, " B"], where: Bool[Tensor, " B"], least: float | None) -> Tensor:
         """CV of a signal over the batch; 0 of fewer than two values."""
