@@ -23,22 +23,7 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import (
-    AuditedHero,
-    ConsistencyFilter,
-    Corpo,
-    Dvao,
-    GatedHero,
-    Gd2po,
-    Gdpo,
-    Hero,
-    Papo,
-    RelativeRanks,
-    RewardModelOnly,
-    Saw,
-    VerifierOnly,
-    WeightedSum,
-)
+from hero_rl.rules import AuditableRule
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -52,17 +37,7 @@ from hero_rl.training import (
     VerlSftConfig,
     VerlTrainConfig,
 )
-from hero_rl.verifiers import (
-    CascadeVerifier,
-    ExactVerifier,
-    InstructionVerifier,
-    JudgeVerifier,
-    MathVerifier,
-    MathVerify,
-    MultipleChoiceVerifier,
-    Processes,
-    ReasoningGymVerifier,
-)
+from hero_rl.verifiers import AnyVerifier, Processes
 
 HEAD = """# Configuration
 
@@ -84,19 +59,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [TrainConfig, VerlTrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
-    (
-        "verifier",
-        [
-            MathVerifier,
-            MathVerify,
-            ExactVerifier,
-            MultipleChoiceVerifier,
-            ReasoningGymVerifier,
-            InstructionVerifier,
-            JudgeVerifier,
-            CascadeVerifier,
-        ],
-    ),
+    ("verifier", list(typing.get_args(typing.get_args(AnyVerifier)[0]))),
     ("verifier_processes", [Processes]),
     (
         "reward_model",
@@ -107,13 +70,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    (
-        "rule",
-        [
-            *(Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo),
-            *(Dvao, Saw, Gd2po, Papo, Corpo, ConsistencyFilter, RelativeRanks),
-        ],
-    ),
+    ("rule", list(typing.get_args(typing.get_args(AuditableRule)[0]))),
 ]
 
 SFT_HEAD = """## Configuration of `hero sft`

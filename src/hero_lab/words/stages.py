@@ -19,7 +19,7 @@ from typing import Any
 
 from hero_lab.words.backbone import write_backbone
 from hero_lab.words.problems import WordProblem, chosen, completion, read_word_problems
-from hero_lab.words.settings import WordsSettings
+from hero_lab.words.settings import ColdStart, RewardModelStage, WordsSettings
 from hero_rl.files.stages import open_folder, sha256, stage
 from hero_rl.files.whole import write_jsonl
 
@@ -103,15 +103,7 @@ class Stages:
             model=ModelConfig(path=str(self.backbone())),
             data=DemonstrationConfig(train=str(self.file("demonstrations", rows))),
             seed=self.seed,
-            trl=CPU
-            | {
-                "num_train_epochs": own.epochs,
-                "per_device_train_batch_size": own.batch_size,
-                "learning_rate": own.learning_rate,
-                "warmup_steps": 5,
-                "max_length": 256,
-                "save_steps": 20,
-            },
+            trl=passes(own) | {"max_length": 256},
         )
         return resumable(train_sft, config)
 
@@ -135,15 +127,7 @@ class Stages:
                 max_tokens=256,
             ),
             seed=self.seed,
-            trl=CPU
-            | {
-                "num_train_epochs": own.epochs,
-                "per_device_train_batch_size": own.batch_size,
-                "learning_rate": own.learning_rate,
-                "warmup_steps": 5,
-                "eval_strategy": "no",
-                "save_steps": 20,
-            },
+            trl=passes(own) | {"eval_strategy": "no"},
         )
         return resumable(train_reward_model, config).model
 
@@ -192,6 +176,17 @@ class Stages:
     def _ordered(self, problems: list[WordProblem]) -> list[WordProblem]:
         """In this seed's order."""
         return random.Random(self.seed).sample(problems, len(problems))
+
+
+def passes(own: ColdStart | RewardModelStage) -> dict[str, Any]:
+    """TRL's settings of a stage of supervised training; a checkpoint every 20 steps, the newest is kept."""
+    return CPU | {
+        "num_train_epochs": own.epochs,
+        "per_device_train_batch_size": own.batch_size,
+        "learning_rate": own.learning_rate,
+        "warmup_steps": 5,
+        "save_steps": 20,
+    }
 
 
 def resumable(train: Callable[..., Any], config: Any) -> Any:

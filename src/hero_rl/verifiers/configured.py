@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,7 +57,11 @@ class ByDomainVerifier(BaseModel):
 
     def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
         """Judge many completions; one verdict a request, in the order given."""
-        return ByDomain(self.verifiers, self.default).verify_batch(requests)
+        return self._router.verify_batch(requests)
+
+    @cached_property
+    def _router(self) -> ByDomain:
+        return ByDomain(self.verifiers, self.default)
 
 
 AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type")]
