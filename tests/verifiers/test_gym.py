@@ -12,6 +12,7 @@ from hero_rl.verifiers import Processes, Reason, ReasoningGymVerifier, Request, 
 
 gym = pytest.importorskip("reasoning_gym")
 
+from hero_rl.verifiers.asking import Asked  # noqa: E402
 from hero_rl.verifiers.gym import EVALUATING  # noqa: E402
 
 
@@ -91,3 +92,18 @@ def test_in_a_process_the_package_is_loaded_before_any_check_is_timed(entry):
     with in_processes(ReasoningGymVerifier(), Processes(workers=1)) as running:
         said = running.verify_batch([Request(dict(entry), f"<answer>{a}</answer>") for a in (entry["answer"], "x")])
     assert [verdict.value for verdict in said] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("answer", ["nan", "1e999", '{"a": NaN}', "[[NaN]]"])
+@pytest.mark.parametrize("name", ["prime_factorization", "boxnet", "coin_flip", "game_of_life"])
+def test_an_answer_that_makes_scoring_fail_is_wrong(name, answer):
+    entry = gym.create_dataset(name, size=1, seed=0)[0]
+    (verdict,) = Asked(ReasoningGymVerifier()).verdicts([Request(entry, f"<answer>{answer}</answer>")])
+    assert verdict.value < 1  # and so no abstention
+
+
+def test_an_entry_on_which_scoring_fails_whatever_the_answer_is_no_verdict():
+    entry = gym.create_dataset("calendar_arithmetic", size=1, seed=0)[0]
+    broken = entry | {"metadata": {"source_dataset": "calendar_arithmetic"}}
+    (verdict,) = Asked(ReasoningGymVerifier()).verdicts([Request(broken, f"<answer>{entry['answer']}</answer>")])
+    assert verdict.abstained

@@ -221,13 +221,14 @@ class HeroMixin(ExactResume):
             (B, 2) verdict and score of all ranks, NaN where missing: what TRL logs and writes as reward columns.
         """
         references = self._references(inputs)
-        scored = self.scorer.score(prompts, completions, references, self._in_thought(prompts), *self._rest(inputs))
+        rows = (prompts, completions, references, self._in_thought(prompts), *self._rest(inputs))
+        scored = self.scorer.score(*rows)
         device = self.accelerator.device
         columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
         group = self._group_ids(references)
         signals = Signals(columns[:, 0].cpu(), columns[:, 1].cpu(), group, self._domains(inputs))
         if self.auditor is not None and self._mode == "train":
-            signals = self._audited(self.auditor, signals, (prompts, completions, references), inputs)
+            signals = self._audited(self.auditor, signals, rows)
         shaped, state = self.rule.update(signals, self.rule_state)
         if self._leave_one_out:
             shaped = _with_leave_one_out(shaped, group)
@@ -294,13 +295,10 @@ class HeroMixin(ExactResume):
         column = self.args.domain_column
         return None if column is None else tuple(gather_object([str(row[column]) for row in inputs]))
 
-    def _audited(
-        self, auditor: Auditor, signals: Signals, texts: tuple[list, list, list[Any]], inputs: list[dict[str, Any]]
-    ) -> Signals:
+    def _audited(self, auditor: Auditor, signals: Signals, rows: tuple[Any, ...]) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        rest = (self._in_thought(texts[0]), *self._rest(inputs))
-        verdict = auditor.verdicts(self._local(drawn, len(inputs)), *texts, *rest)
+        verdict = auditor.verdicts(self._local(drawn, len(rows[0])), *rows)
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)

@@ -72,10 +72,11 @@ class ReasoningGymVerifier(BaseModel):
         _scorer("chain_sum")
 
     def verify(self, request: Request) -> Verdict:
-        """Judge one completion; raises where the data set's scoring does.
+        """Judge one completion; an answer on which the data set's scoring fails is wrong.
 
         Raises:
             ModuleNotFoundError: `reasoning-gym` is not installed.
+            Exception: scoring fails on the entry's own answer as well.
         """
         start = time.perf_counter()
         entry = _entry(request)
@@ -92,7 +93,9 @@ class ReasoningGymVerifier(BaseModel):
         scorer = _scorer(name)
         if scorer is None:
             return Verdict.of(Reason.REFERENCE_UNREADABLE)
-        score = min(max(float(scorer(answer, entry)), 0.0), 1.0)
+        score = _score(scorer, answer, entry)
+        if score is None:
+            return Verdict.of(Reason.UNREADABLE_ANSWER, answer, time.perf_counter() - start)
         return self._verdict(score, answer, time.perf_counter() - start)
 
     def _verdict(self, score: float, answer: str, seconds: float) -> Verdict:
@@ -101,6 +104,21 @@ class ReasoningGymVerifier(BaseModel):
         if score == 0 or not self.partial:
             return Verdict.of(Reason.MISMATCH, answer, seconds)
         return Verdict(score, "partial_credit", answer, seconds)
+
+
+def _score(scorer: Callable[[str, dict[str, Any]], float], answer: str, entry: dict[str, Any]) -> float | None:
+    """The data set's score in [0, 1]; None where the answer makes it fail.
+
+    Several scorers raise on most texts that are not of their form, so that nobody's answer is no control here. The
+    entry's own answer is; where it has none, as of problems with many solutions, a text of no form at all.
+    """
+    try:
+        score = float(scorer(answer, entry))
+    except Exception:
+        own = entry["answer"]
+        scorer(own if isinstance(own, str) else "no answer", entry)
+        return None
+    return min(max(score, 0.0), 1.0) if math.isfinite(score) else None
 
 
 def _entry(request: Request) -> dict[str, Any] | None:
