@@ -83,7 +83,9 @@ class Banded(Settings):
         if self.sigma == "raw":
             excess = sigma - sigma_bar
         else:
-            excess = sigma / sigma_bar - 1 if sigma_bar > 0 else torch.zeros_like(sigma)
+            # By a subnormal sigma_bar the quotient is infinite, and k = 0 times that is no number.
+            most = torch.finfo(sigma.dtype).max
+            excess = (sigma / sigma_bar).clamp(max=most) - 1 if sigma_bar > 0 else torch.zeros_like(sigma)
         weight = self.w_min + (self.w_max - self.w_min) * torch.sigmoid(self.k * excess)
         return weight.where(known, 1)
 
