@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hero_rl.errors import ConfigError
 from hero_rl.rules import AuditedHero, Rule, State
-from hero_rl.scoring import Scorer
+from hero_rl.scoring import Scorer, Turns
 from hero_rl.signals import Signals
 from hero_rl.verifiers import BatchVerifier, Verifier
 
@@ -21,8 +21,8 @@ __all__ = ["Auditor", "auditor_for"]
 class Auditor:
     """The rule that draws, and the verifier that is asked."""
 
-    def __init__(self, rule: AuditedHero, verifier: Verifier | BatchVerifier) -> None:
-        self._rule, self._scorer = rule, Scorer(verifier)
+    def __init__(self, rule: AuditedHero, verifier: Verifier | BatchVerifier, judged_turns: Turns = "last") -> None:
+        self._rule, self._scorer = rule, Scorer(verifier, judged_turns=judged_turns)
         self.verifier = self._scorer.verifier
 
     def drawn(self, signals: Signals, state: State) -> Bool[Tensor, " B"]:
@@ -56,8 +56,8 @@ class Auditor:
         return {"hero/audit_calls": float(calls), "hero/audit_failed": float(calls - int((~audit.isnan()).sum()))}
 
 
-def auditor_for(rule: Rule, verifier: Verifier | BatchVerifier | None) -> Auditor | None:
-    """The auditor of a rule that draws; None for one that does not.
+def auditor_for(rule: Rule, verifier: Verifier | BatchVerifier | None, judged_turns: Turns = "last") -> Auditor | None:
+    """The auditor of a rule that draws, which reads the turns that the verifier reads; None for one that does not.
 
     Raises:
         ConfigError: the rule draws and there is no auditor, or the other way round.
@@ -65,7 +65,7 @@ def auditor_for(rule: Rule, verifier: Verifier | BatchVerifier | None) -> Audito
     if isinstance(rule, AuditedHero):
         if verifier is None:
             raise ConfigError(f"the rule {rule.type!r} needs an auditor; without one it trusts no uniform group")
-        return Auditor(rule, verifier)
+        return Auditor(rule, verifier, judged_turns)
     if verifier is not None:
         raise ConfigError(f"an auditor has no effect under the rule {rule.type!r}: only `audited_hero` asks one")
     return None
