@@ -40,6 +40,7 @@ from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from hero_rl.auditing import Auditor, auditor_for
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.rows import json_columns, short
 from hero_rl.monitoring import batch_metrics
@@ -49,7 +50,6 @@ from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
-from hero_rl.trainers.auditing import Auditor, auditor_for
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
 from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
@@ -298,7 +298,10 @@ class HeroMixin(ExactResume):
     def _audited(self, auditor: Auditor, signals: Signals, rows: tuple[Any, ...]) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(self._local(drawn, len(rows[0])), *rows)
+        mine = self._local(drawn, len(rows[0]))
+        chosen: list[int] = mine.nonzero().flatten().tolist()
+        asked = [None if column is None else [column[row] for row in chosen] for column in rows]
+        verdict = auditor.verdicts(mine, asked)
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)
