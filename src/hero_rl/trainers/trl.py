@@ -40,6 +40,7 @@ from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from hero_rl.auditing import Auditor, auditor_for
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.messages import stored_message
 from hero_rl.files.rows import json_columns, short
@@ -50,7 +51,6 @@ from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
 from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer, Turns
 from hero_rl.signals import Shaped, Signals
-from hero_rl.trainers.auditing import Auditor, auditor_for
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
 from hero_rl.trainers.environments import check_environments, environment_rewards
 from hero_rl.trainers.resuming import ExactResume
@@ -220,8 +220,10 @@ class HeroMixin(ExactResume):
             **kwargs,
         )
         check_environments(self.reward_func_names[2:], verifier)
-        for several in (self.reward_funcs, self.reward_func_names, self.reward_processing_classes):
-            del several[2:]  # the verifier reads what environments say
+        # The verifier reads what environments say.
+        ours: tuple[Any, ...] = (self.reward_funcs, self.reward_func_names, self.reward_processing_classes)
+        for several in ours:
+            del several[2:]
         scale = getattr(args, "scale_rewards", "group")
         if scale not in ("group", getattr(self.rule, "scale", "group")):
             _log.warning("scale_rewards=%r has no effect: the rule's own scale takes its place", scale)
@@ -327,7 +329,10 @@ class HeroMixin(ExactResume):
     def _audited(self, auditor: Auditor, signals: Signals, rows: tuple[Any, ...]) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(self._local(drawn, len(rows[0])), *rows)
+        mine = self._local(drawn, len(rows[0]))
+        chosen: list[int] = mine.nonzero().flatten().tolist()
+        asked = [None if column is None else [column[row] for row in chosen] for column in rows]
+        verdict = auditor.verdicts(mine, asked)
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)

@@ -18,6 +18,7 @@ from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
+from hero_rl.verifiers.judge_prompts import Checklist, Criterion, PointScale
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
@@ -33,6 +34,8 @@ __all__ = [
     "ByDomainVerifier",
     "Cascade",
     "CascadeVerifier",
+    "Checklist",
+    "Criterion",
     "EnvironmentVerifier",
     "ExactVerifier",
     "InstructionVerifier",
@@ -41,6 +44,7 @@ __all__ = [
     "MathVerify",
     "MultipleChoiceVerifier",
     "Opinions",
+    "PointScale",
     "Processes",
     "Reason",
     "ReasoningGymVerifier",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from hero_rl.scoring import Scorer, Turns
 from hero_rl.signals import Signals
 from hero_rl.verifiers import BatchVerifier, Verifier
 
-__all__ = ["Auditor", "auditor_for"]
+__all__ = ["Auditor", "auditor_for", "refuse_unfit_auditor"]
 
 
 class Auditor:
@@ -31,23 +31,17 @@ class Auditor:
         rows = self._rule.draw(signals, state)
         return torch.zeros(len(signals), dtype=torch.bool).index_fill(0, rows.cpu(), True)
 
-    def verdicts(
-        self,
-        drawn: Bool[Tensor, " b"],
-        prompts: Sequence[Any],
-        completions: Sequence[Any],
-        references: Sequence[Any],
-        in_thought: Sequence[bool] | None = None,
-        columns: Sequence[Mapping[str, Any]] | None = None,
-        domains: Sequence[str] | None = None,
-    ) -> Float[Tensor, " b"]:
-        """The auditor's verdicts on those drawn of a part of the batch; NaN on the others and where it failed."""
-        rows: list[int] = drawn.nonzero().flatten().tolist()
+    def verdicts(self, drawn: Bool[Tensor, " b"], asked: Sequence[Sequence[Any] | None]) -> Float[Tensor, " b"]:
+        """The auditor's verdicts on those drawn of a part of the batch; NaN on the others and where it failed.
+
+        Args:
+            drawn: (b,) which of the part's rollouts are to be judged.
+            asked: what `Scorer.score` takes, in its order, of the drawn rollouts alone.
+        """
         verdict = torch.full((len(drawn),), torch.nan)
-        if rows:
-            given = (prompts, completions, references, in_thought, columns, domains)
-            asked: list[Any] = [None if column is None else [column[row] for row in rows] for column in given]
-            verdict[rows] = self._scorer.score(*asked).verdict
+        if drawn.any():
+            columns: list[Any] = list(asked)
+            verdict[drawn] = self._scorer.score(*columns).verdict
         return verdict
 
     def metrics(self, drawn: Bool[Tensor, " B"], audit: Float[Tensor, " B"]) -> dict[str, float]:
@@ -60,12 +54,20 @@ def auditor_for(rule: Rule, verifier: Verifier | BatchVerifier | None, judged_tu
     """The auditor of a rule that draws, which reads the turns that the verifier reads; None for one that does not.
 
     Raises:
-        ConfigError: the rule draws and there is no auditor, or the other way round.
+        ConfigError: as `refuse_unfit_auditor`.
     """
-    if isinstance(rule, AuditedHero):
-        if verifier is None:
-            raise ConfigError(f"the rule {rule.type!r} needs an auditor; without one it trusts no uniform group")
-        return Auditor(rule, verifier, judged_turns)
-    if verifier is not None:
+    refuse_unfit_auditor(rule, verifier)
+    return Auditor(rule, verifier, judged_turns) if isinstance(rule, AuditedHero) and verifier is not None else None
+
+
+def refuse_unfit_auditor(rule: Rule, auditor: object | None) -> None:
+    """Refuse a rule that draws without an auditor, or an auditor, set up or running, that no rule asks.
+
+    Raises:
+        ConfigError: one of them is without the other.
+    """
+    draws = isinstance(rule, AuditedHero)
+    if draws and auditor is None:
+        raise ConfigError(f"the rule {rule.type!r} needs an auditor; without one it trusts no uniform group")
+    if auditor is not None and not draws:
         raise ConfigError(f"an auditor has no effect under the rule {rule.type!r}: only `audited_hero` asks one")
-    return None
