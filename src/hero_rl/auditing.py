@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hero_rl.errors import ConfigError
 from hero_rl.rules import AuditedHero, Rule, State
-from hero_rl.scoring import Scorer
+from hero_rl.scoring import Scorer, Turns
 from hero_rl.signals import Signals
 from hero_rl.verifiers import BatchVerifier, Verifier
 
@@ -21,8 +21,8 @@ __all__ = ["Auditor", "auditor_for", "refuse_unfit_auditor"]
 class Auditor:
     """The rule that draws, and the verifier that is asked."""
 
-    def __init__(self, rule: AuditedHero, verifier: Verifier | BatchVerifier) -> None:
-        self._rule, self._scorer = rule, Scorer(verifier)
+    def __init__(self, rule: AuditedHero, verifier: Verifier | BatchVerifier, judged_turns: Turns = "last") -> None:
+        self._rule, self._scorer = rule, Scorer(verifier, judged_turns=judged_turns)
         self.verifier = self._scorer.verifier
 
     def drawn(self, signals: Signals, state: State) -> Bool[Tensor, " B"]:
@@ -50,14 +50,14 @@ class Auditor:
         return {"hero/audit_calls": float(calls), "hero/audit_failed": float(calls - int((~audit.isnan()).sum()))}
 
 
-def auditor_for(rule: Rule, verifier: Verifier | BatchVerifier | None) -> Auditor | None:
-    """The auditor of a rule that draws; None for one that does not.
+def auditor_for(rule: Rule, verifier: Verifier | BatchVerifier | None, judged_turns: Turns = "last") -> Auditor | None:
+    """The auditor of a rule that draws, which reads the turns that the verifier reads; None for one that does not.
 
     Raises:
         ConfigError: as `refuse_unfit_auditor`.
     """
     refuse_unfit_auditor(rule, verifier)
-    return Auditor(rule, verifier) if isinstance(rule, AuditedHero) and verifier is not None else None
+    return Auditor(rule, verifier, judged_turns) if isinstance(rule, AuditedHero) and verifier is not None else None
 
 
 def refuse_unfit_auditor(rule: Rule, auditor: object | None) -> None:

@@ -13,6 +13,7 @@ from hero_rl.verifiers.base import (
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
 from hero_rl.verifiers.domains import ByDomain
+from hero_rl.verifiers.environment import EnvironmentVerifier
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
@@ -35,6 +36,7 @@ __all__ = [
     "CascadeVerifier",
     "Checklist",
     "Criterion",
+    "EnvironmentVerifier",
     "ExactVerifier",
     "InstructionVerifier",
     "JudgeVerifier",
