@@ -11,6 +11,7 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
+from hero_rl.verifiers.code import CodeVerifier, LocalSandbox, RemoteSandbox
 from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
@@ -34,10 +35,12 @@ __all__ = [
     "Cascade",
     "CascadeVerifier",
     "Checklist",
+    "CodeVerifier",
     "Criterion",
     "ExactVerifier",
     "InstructionVerifier",
     "JudgeVerifier",
+    "LocalSandbox",
     "MathVerifier",
     "MathVerify",
     "MultipleChoiceVerifier",
@@ -47,6 +50,7 @@ __all__ = [
     "Reason",
     "ReasoningGymVerifier",
     "ReferenceCheck",
+    "RemoteSandbox",
     "Request",
     "StagedVerifier",
     "Supervised",
