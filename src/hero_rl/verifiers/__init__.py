@@ -14,6 +14,7 @@ from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
 from hero_rl.verifiers.code import CodeVerifier, LocalSandbox, RemoteSandbox
 from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
 from hero_rl.verifiers.domains import ByDomain
+from hero_rl.verifiers.environment import EnvironmentVerifier
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
@@ -37,6 +38,7 @@ __all__ = [
     "Checklist",
     "CodeVerifier",
     "Criterion",
+    "EnvironmentVerifier",
     "ExactVerifier",
     "InstructionVerifier",
     "JudgeVerifier",

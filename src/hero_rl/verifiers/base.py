@@ -218,7 +218,8 @@ class Request(NamedTuple):
 
     Attributes:
         reference: the right answer: text for most verifiers, any JSON value for one that takes requests.
-        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's.
+        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's, or
+            all of the assistant's where the scorer is told so.
         question: what was asked, as text: the prompt, or its last user message.
         prompt: the prompt's chat messages.
         messages: the completion's chat messages, tool calls and results among them.
