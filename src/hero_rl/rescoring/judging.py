@@ -22,7 +22,7 @@ class Judged(NamedTuple):
     Attributes:
         verdict: 1.0, 0.0 or None.
         score: the raw logit or None; minus infinity for an empty completion that has none, where others have one.
-        reason: the verifier's; None where the file's verdict was kept.
+        reason: the verifier's; None where the file's verdict was kept, unless the file says that no verifier applies.
         answer: the final answer that the verifier extracted.
     """
 
@@ -59,11 +59,11 @@ class Judge:
         """Judge some rollouts; returns `rows`, one `Judged` each, and the number of `truncated` conversations."""
         if self.idle:
             kept = zip(rollouts, _kept_scores(rollouts), strict=True)
-            return {"rows": [Judged(rollout.verdict, score) for rollout, score in kept], "truncated": 0}
+            return {"rows": [_kept(rollout, score) for rollout, score in kept], "truncated": 0}
         scored = self._scorer.score(
             [rollout.prompt for rollout in rollouts],
             [rollout.completion for rollout in rollouts],
-            [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
+            [rollout.reference for rollout in rollouts],
             [_began_in_thought(rollout) for rollout in rollouts],
             [rollout.extra for rollout in rollouts],
             [domain_of(rollout) or "" for rollout in rollouts],
@@ -98,8 +98,15 @@ class Judge:
     def _row(self, n: int, rollout: Rollout, kept: float | None, scored: Scored) -> Judged:
         score = kept if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
-            return Judged(rollout.verdict, score)
+            return _kept(rollout, score)
         return Judged(_or_none(scored.verdict[n].item()), score, str(scored.reasons[n]), scored.answers[n])
+
+
+def _kept(rollout: Rollout, score: float | None) -> Judged:
+    """A rollout with the file's own verdict, or its word that no verifier applies."""
+    said = rollout.extra.get("verdict_reason", rollout.extra.get("reason"))
+    unverified = rollout.verdict is None and said == Reason.NO_VERIFIER
+    return Judged(rollout.verdict, score, str(Reason.NO_VERIFIER) if unverified else None)
 
 
 def domain_of(rollout: Rollout) -> str | None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from hero_rl.rules.audited_hero import AuditedHero, AuditedState
 from hero_rl.rules.banded import HeroState
-from hero_rl.rules.base import Rule, State
+from hero_rl.rules.base import Rule, State, ranks_unverified
 from hero_rl.rules.consistency_filter import ConsistencyFilter
 from hero_rl.rules.corpo import Corpo
 from hero_rl.rules.dvao import Dvao
@@ -55,6 +55,7 @@ __all__ = [
     "group_auroc",
     "leave_one_out",
     "normalise",
+    "ranks_unverified",
     "shape",
 ]
 

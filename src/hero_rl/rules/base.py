@@ -17,7 +17,7 @@ from torch import Tensor
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["Batch", "Rule", "State", "only_plain", "score_spread", "with_lowest"]
+__all__ = ["Batch", "Rule", "State", "only_plain", "ranks_unverified", "score_spread", "with_lowest"]
 
 Eps = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -69,6 +69,11 @@ class Settings(BaseModel):
     def init(self) -> State:
         """State before the first batch: nothing to remember."""
         return State()
+
+
+def ranks_unverified(rule: Rule | None) -> bool:
+    """Whether a rule ranks prompts that no verifier applies to, as its setting `without_reference` says."""
+    return getattr(rule, "without_reference", "leave_out") == "rank"
 
 
 def only_plain(rule: Rule, signals: Signals) -> None:

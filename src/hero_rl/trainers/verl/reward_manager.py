@@ -23,8 +23,9 @@ from verl.protocol import DataProto
 from hero_rl.errors import DataError
 from hero_rl.files.rows import as_reference, json_columns
 from hero_rl.reward_models import RewardModel
+from hero_rl.rules import ranks_unverified
 from hero_rl.scoring import Scorer
-from hero_rl.trainers.dataset import WHOLE_ROW
+from hero_rl.trainers.dataset import WHOLE_ROW, applies
 from hero_rl.trainers.verl.facts import Facts, facts_of, failed
 from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.settings import HeroSettings, read_settings
@@ -78,6 +79,7 @@ class HeroRewardManager(RewardManagerBase):
         reward_model = _reward_model(settings, config, reward_router_address)
         processes = _shared_out(settings.verifier_processes, config)
         self.scorer = Scorer(in_processes(settings.verifier, processes), reward_model)
+        self._ranks = ranks_unverified(settings.rule)
         self._queue = _Queue(self._score)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
@@ -94,8 +96,8 @@ class HeroRewardManager(RewardManagerBase):
         # Outputs of one session are padded to one length, with an id that is an ordinary token for some tokenizers.
         response = row.batch["responses"][: int(row.non_tensor_batch["response_len"])]
         completion = self.tokenizer.decode(response, skip_special_tokens=True)
-        domain = str(row.non_tensor_batch.get("data_source", ""))
-        return Item(prompt, completion, reference, self._began_in_thought(row), columns, domain)
+        in_thought = self._began_in_thought(row)
+        return Item(prompt, completion, reference, in_thought, columns, _domain_of(row.non_tensor_batch))
 
     def _given(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The reference, and what a verifier that takes requests reads of the row's other columns."""
@@ -107,8 +109,11 @@ class HeroRewardManager(RewardManagerBase):
         if WHOLE_ROW in columns:
             kept = json.loads(columns.pop(WHOLE_ROW))
             reference, columns = kept["reference"], columns | kept["columns"]
-        if reference is None:
-            raise DataError(f"reward_model.ground_truth must hold an answer in every row, not {given!r}")
+        if reference is None and not (self._ranks or applies(self.scorer.verifier, reference, _domain_of(row))):
+            raise DataError(
+                f"reward_model.ground_truth must hold an answer in every row, not {given!r}; leave such rows out, or "
+                "have the rule rank them: +hero.rule.without_reference=rank"
+            )
         return reference, columns
 
     def _began_in_thought(self, row: Any) -> bool:
@@ -123,6 +128,10 @@ class HeroRewardManager(RewardManagerBase):
             return facts_of(self.scorer.score(*columns), columns[-1])
         except Exception as error:
             return failed(error, len(items))
+
+
+def _domain_of(row: Mapping[str, Any]) -> str:
+    return str(row.get("data_source", ""))
 
 
 def compute_score(**_: Any) -> float:

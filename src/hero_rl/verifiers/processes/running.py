@@ -42,8 +42,10 @@ def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Ve
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
     if isinstance(verifier, ByDomainVerifier):
-        running = {name: in_processes(each, processes) for name, each in verifier.verifiers.items()}
-        return ByDomain(running, verifier.default and in_processes(verifier.default, processes))
+        running = {
+            name: None if each is None else in_processes(each, processes) for name, each in verifier.verifiers.items()
+        }
+        return ByDomain(running, None if verifier.default is None else in_processes(verifier.default, processes))
     if isinstance(verifier, (ExactVerifier, BatchVerifier)):
         return verifier
     if isinstance(verifier, MathVerify):
