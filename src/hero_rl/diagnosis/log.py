@@ -21,7 +21,6 @@ from hero_rl.diagnosis.telling import TellingRollouts, Word, excerpt, plain
 from hero_rl.rollouts import Rollout
 from hero_rl.rules import Groups
 from hero_rl.signals import Signals
-from hero_rl.verifiers import Reason
 
 __all__ = ["Collector", "RolloutLog"]
 
@@ -125,7 +124,7 @@ class Collector:
             said[number, completion := plain(rollout.completion)] += 1
             self._columns["length"].append(float(len(completion)))
             self._columns["label"].append(_float(label))
-            self._unverified.append(word.reason == Reason.NO_VERIFIER)
+            self._unverified.append(word.unverified)
             if word.reason is not None:
                 self._count(word.reason, word.verdict)
         self._groups += len(numbers)

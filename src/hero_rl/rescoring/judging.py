@@ -31,6 +31,11 @@ class Judged(NamedTuple):
     reason: str | None = None
     answer: str | None = None
 
+    @property
+    def unverified(self) -> bool:
+        """Whether there is no verdict because no verifier applies."""
+        return self.reason == Reason.NO_VERIFIER
+
 
 class Judge:
     """Gives every rollout its verdict and its score.

@@ -38,7 +38,7 @@ from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
 from hero_rl.rules import AnyRule, State
 from hero_rl.signals import Shaped, Signals
-from hero_rl.verifiers import AnyVerifier, Reason
+from hero_rl.verifiers import AnyVerifier
 
 __all__ = ["Rescored", "rescore"]
 
@@ -172,7 +172,7 @@ def _shape(
         score=torch.tensor([_float(row.score) for row in judged], dtype=torch.float64),
         group=torch.tensor([numbers.setdefault(rollout.group, len(numbers)) for rollout in batch]),
         domain=_domains(batch),
-        unverified=torch.tensor([row.reason == Reason.NO_VERIFIER for row in judged]),
+        unverified=torch.tensor([row.unverified for row in judged]),
     )
     shaped, after = rule.update(signals, state)  # pyright: ignore[reportArgumentType]
     note = {
