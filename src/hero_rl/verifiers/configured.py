@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import Request, Verdict
+from hero_rl.own import OrOwn
+from hero_rl.verifiers.base import Request, Verdict, takes_requests
 from hero_rl.verifiers.cascade import CascadeVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
@@ -31,8 +32,9 @@ _One = (
     | JudgeVerifier
     | CascadeVerifier
 )
-OneVerifier = Annotated[_One, Field(discriminator="type")]
-"""A verifier of one kind of tasks; a new one is added here."""
+_OWN = OrOwn("a verifier", ("verify", "verify_batch"), takes_requests)
+OneVerifier = Annotated[_One, Field(discriminator="type"), _OWN]
+"""A verifier of one kind of tasks; a new one is added here. One of a user's own is named by its class."""
 
 
 class ByDomainVerifier(BaseModel):
@@ -73,5 +75,5 @@ class ByDomainVerifier(BaseModel):
         return ByDomain(self.verifiers, self.default)
 
 
-AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type")]
+AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type"), _OWN]
 """Any verifier as a block of a configuration file."""

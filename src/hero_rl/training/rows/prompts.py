@@ -57,7 +57,9 @@ def load_prompts(
             rows.append({"prompt": prompt, **kept})
     if lost:
         kept_or_lost = len(rows) if ranks else len(rows) + lost
-        tell_unverified(f"data.{which}", lost, kept_or_lost, data.reference_column, ranks)
+        tell_unverified(
+            str(data.train if which == "train" else data.eval), lost, kept_or_lost, data.reference_column, ranks
+        )
     return Dataset.from_list(of_one_kind(rows, data, which))
 
 

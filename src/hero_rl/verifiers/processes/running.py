@@ -6,6 +6,7 @@ from typing import Annotated, overload
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hero_rl.own import Own
 from hero_rl.verifiers.base import BatchVerifier, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.configured import ByDomainVerifier
@@ -39,6 +40,8 @@ def in_processes(verifier: Verifier, processes: Processes) -> Verifier: ...
 def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier: ...
 def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier:
     """The verifier as it should run: supervised if it computes, as it is if it compares text or sees to that itself."""
+    if isinstance(verifier, Own):
+        return in_processes(verifier.made, processes)
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
     if isinstance(verifier, ByDomainVerifier):
