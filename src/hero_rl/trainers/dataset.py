@@ -20,6 +20,7 @@ from hero_rl.errors import ConfigError, DataError, HeroError
 from hero_rl.files.rows import as_reference, field, is_missing, json_columns, outermost
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
 from hero_rl.verifiers.base import Request, takes_requests
+from hero_rl.verifiers.domains import needs_reference
 from hero_rl.verifiers.references import check_references
 
 __all__ = [
@@ -59,7 +60,9 @@ def check_datasets(
     column: str,
     domain: str | None = None,
     verifier: Verifier | BatchVerifier | None = None,
+    *,
     ranks: bool = False,
+    prompted: bool = True,
 ) -> Checked:
     """Look through the datasets of a run, and leave out the rows that no verifier applies to, saying how many.
 
@@ -70,6 +73,7 @@ def check_datasets(
         domain: where it names its domain; None where no column does.
         verifier: the run's. One that takes requests reads a reference of any kind; one by domain must know each row's.
         ranks: whether the rule ranks such rows, so that they are kept.
+        prompted: whether a row brings its prompt, as it must where no environment does.
 
     Raises:
         ConfigError: the verifier is one by domain, and there is no column of domains.
@@ -83,6 +87,7 @@ def check_datasets(
     def checked(name: str, dataset: Any) -> Any:
         if dataset is None:
             return None
+        _check_columns(name, dataset, column, domain, prompted, needs_reference(verifier))
         found = list(_looked_up(name, dataset, column, domain, verifier))
         if not found:
             raise DataError(f"{name} has no rows")
@@ -154,8 +159,9 @@ def _without(
 
 
 def _is_kept(row: dict[str, Any], *, column: str, domain: str | None, verifier: Any) -> bool:
-    row = whole_row(row, column)
-    return applies(verifier, field(row, column, "a row"), "" if domain is None else str(row[domain]))
+    label = "" if domain is None else str(row[domain])
+    reference = reference_of(whole_row(row, column), column, "a row", True, needs_reference(verifier, label))
+    return applies(verifier, reference, label)
 
 
 def warn_of_unreadable(references: dict[str, list[Any]], verifier: Verifier | BatchVerifier) -> None:
@@ -189,7 +195,7 @@ def whole_row(row: dict[str, Any], column: str) -> dict[str, Any]:
     return rest | kept["columns"] | {column: kept["reference"]}
 
 
-def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = False) -> Any:
+def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = False, needed: bool = True) -> Any:
     """A row's reference as text, or alternatives; None where there is none.
 
     Args:
@@ -197,41 +203,55 @@ def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = Fal
         column: where the reference is.
         place: what an error calls the row.
         whole: leave it the JSON value that it is, for a verifier that takes requests.
+        needed: whether there must be a column for it.
 
     Raises:
         DataError: it is nothing that an answer can be compared with.
     """
+    if not needed and outermost(column, row) not in row:
+        return None
     value = field(row, column, place)
     if is_missing(value):
         return None
     return json_columns({column: value}).get(column) if whole else as_reference(value, column, place)
 
 
+def _check_columns(name: str, dataset: Any, column: str, domain: str | None, prompted: bool, needed: bool) -> None:
+    known = getattr(dataset, "column_names", None)
+    if known is None:  # a stream that does not say
+        return
+    wanted = {column: " (reference_column)"} if needed else {}
+    wanted |= {} if domain is None else {domain: " (domain_column)"}
+    wanted |= {"prompt": ""} if prompted else {}
+    for each, setting in wanted.items():
+        if outermost(each, known) not in known:
+            raise DataError(f"{name} has no column {each!r}{setting}; it has {sorted(known)}")
+
+
 def _looked_up(
     name: str, dataset: Any, column: str, domain: str | None, verifier: Verifier | BatchVerifier | None
 ) -> Iterator[tuple[Any, bool]]:
     """The reference of each row, and whether the verifier applies to it."""
-    known = getattr(dataset, "column_names", None)  # None too for a stream that does not say
-    for wanted, setting in ((column, " (reference_column)"), (domain, " (domain_column)"), ("prompt", "")):
-        if known is not None and wanted is not None and outermost(wanted, known) not in known:
-            raise DataError(f"{name} has no column {wanted!r}{setting}; it has {sorted(known)}")
     whole = verifier is not None and takes_requests(verifier)
-    routes = isinstance(verifier, ByDomain) and domain is not None
-    for number, row in enumerate(_rows(dataset, column, *([domain] if routes else []), WHOLE_ROW)):
-        place, label = f"{name}[{number}]", ""
-        reference = reference_of(whole_row(row, column), column, place, whole)
+    for number, row in enumerate(_rows(dataset, column, domain, WHOLE_ROW)):
+        place = f"{name}[{number}]"
+        label = "" if domain is None else str(field(row, domain, place))
         if isinstance(verifier, ByDomain) and domain is not None:
-            label = str(field(row, domain, place))
             verifier.check([label], [place])
+        needed = needs_reference(verifier, label)
+        reference = reference_of(whole_row(row, column), column, place, whole, needed)
         yield reference, applies(verifier, reference, label)
 
 
-def _rows(dataset: Any, *columns: str) -> Iterator[dict[str, Any]]:
+def _rows(dataset: Any, *columns: str | None) -> Iterator[dict[str, Any]]:
     """The rows, no more of them read than is wanted, with those of the columns that there are."""
     if not hasattr(dataset, "__len__"):
         yield from islice(dataset, _OF_A_STREAM)
         return
     known = getattr(dataset, "column_names", None)
-    wanted = dict.fromkeys(outermost(column, known) for column in columns) if known else {}
-    values = dataset.select_columns([column for column in wanted if column in known]) if known else dataset
-    yield from (values[number] for number in range(len(values)))
+    if known is None:
+        yield from (dataset[number] for number in range(len(dataset)))
+        return
+    wanted = {outermost(column, known) for column in columns if column is not None} & set(known)
+    values = dataset.select_columns(sorted(wanted))
+    yield from (values[number] if wanted else {} for number in range(len(dataset)))
