@@ -10,7 +10,7 @@ import torch
 from engine_processes import HERO, Server
 
 from hero_rl.errors import ConfigError
-from hero_rl.reward_models import LocalRewardModelConfig, RemoteRewardModelConfig, remote
+from hero_rl.reward_models import LocalRewardModelConfig, RemoteRewardModelConfig, protocols
 
 POOLING = ("--runner", "pooling")
 FLOAT32 = 1e-4  # logits; a forward pass in float32 in another order
@@ -24,10 +24,10 @@ def servers(engines, models):
         def start(*flags):
             return stack.enter_context(engines.serving(models["reward_model"], *POOLING, *flags))
 
-        started = {"first": start(), "bfloat16": start("--dtype", "bfloat16")}
+        started = {"first": start(), "bfloat16": start("--dtype", "bfloat16"), "second": start()}
         for server in started.values():
             server.wait()
-        yield started | {"second": start().wait()}
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_servers_in_float32_and_bfloat16_are_the_same_reward_model(servers, remo
 
 def test_a_server_that_squeezes_is_found_out(servers, remotely, monkeypatch):
     """With vLLM's own sigmoid."""
-    asked = remote._PROTOCOLS["vllm_classify"].options
+    asked = protocols.PROTOCOLS["vllm_classify"].options
     monkeypatch.setitem(asked, "use_activation", True)
     with pytest.raises(ConfigError, match=r"all lie between 0 and 1 .*, so probabilities, no logits"):
         remotely(servers["first"]).check()
@@ -125,7 +125,7 @@ def test_hero_score_is_the_same_with_the_model_here_and_there(servers, engines, 
 
 
 def test_a_server_that_is_killed_in_the_middle_costs_no_score(servers, remotely, local):
-    """Last in this file, for the second server is gone after it."""
+    """The second server is gone after it."""
     texts = conversations(400)
     model = remotely(servers["first"], servers["second"], batch_size=4, concurrency=2, seconds=30)
     model.check()
@@ -138,3 +138,16 @@ def test_a_server_that_is_killed_in_the_middle_costs_no_score(servers, remotely,
     print(f"\na server killed among {len(texts)} conversations: {counted}")
     assert counted["missing"] == 0
     assert counted["retries"] > 0, "or it was killed when all was over"
+
+
+def test_the_only_server_is_killed(servers, remotely):
+    """Last in this file, for the first server is gone after it."""
+    model = remotely(servers["first"], batch_size=4, concurrency=2, seconds=5, retries=1)
+    model.check()
+    servers["first"].kill()
+    found = model.score(conversations(20))
+    print(f"\nthe only server killed: {dict(model.counters)}")
+    assert found.isnan().all(), "no score is made up"
+    assert model.counters["missing"] == 20
+    with pytest.raises(ConfigError, match=servers["first"].url):
+        model.check()
