@@ -50,9 +50,12 @@ test-engines: $(ENGINES_INSTALLED) ## run the tests on the real verl and vLLM, o
 	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
 	  tests/verl tests/engines --durations=20 -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
-chaos: $(INSTALLED) ## kill runs, tear files, fill disks, and write docs/benchmarks/chaos.md
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos.py > chaos.tmp
-	mv chaos.tmp docs/benchmarks/chaos.md
+# What each part found is kept until the page is written, so that a call that was stopped goes on.
+chaos: $(INSTALLED) ## kill runs, tear files, fill disks, ill-treat a service, and write docs/benchmarks/chaos.md
+	mkdir -p chaos.tmp
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/chaos.py chaos.tmp > chaos.tmp/page
+	mv chaos.tmp/page docs/benchmarks/chaos.md
+	rm -r chaos.tmp
 
 lint: $(INSTALLED) ## check style, types and docstrings
 	$(BIN)/ruff check .

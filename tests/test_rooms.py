@@ -71,7 +71,7 @@ MAY_IMPORT = {
         "generation",
         "scoring",
     },
-    "service": {"signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
+    "service": {"files", "signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
     "training": {
         "files",
         "foreign",

@@ -28,9 +28,14 @@ from hero_rl.reward_models.base import Conversation, Message, RewardModel, Score
 from hero_rl.signals import Signals
 from hero_rl.verifiers.asking import Asked
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
-from hero_rl.verifiers.math.text.thinking import after_thinking, in_thought_text, leaves_in_thought
+from hero_rl.verifiers.math.text.thinking import (
+    after_thinking,
+    in_thought_text,
+    leaves_in_thought,
+    thinks_to_the_end,
+)
 
-__all__ = ["Scored", "Scorer", "says_nothing"]
+__all__ = ["Scored", "Scorer", "cut_off_in_thought", "says_nothing"]
 
 _logger = logging.getLogger(__name__)
 
@@ -225,6 +230,14 @@ class Scorer:
 def says_nothing(completion: str | Sequence[Message]) -> bool:
     """Whether a completion, or its last assistant message, holds nothing but white space."""
     return not _answer_text(completion).strip()
+
+
+def cut_off_in_thought(completion: str | Sequence[Message], finish_reason: Any) -> bool:
+    """Whether a completion was cut off, as its `finish_reason` of `length` says, while it still weighed its answer.
+
+    See `in_thought` of `Scorer.score`, for where the prompt does not show that a thought was opened.
+    """
+    return finish_reason == "length" and thinks_to_the_end(_answer_text(completion))
 
 
 def _check_lengths(**columns: Sequence[Any]) -> None:

@@ -20,22 +20,22 @@ class Signals:
     """What is known of a batch of rollouts before any rule.
 
     Attributes:
-        verdict: (B,) the verifier's word: 1 correct, 0 incorrect, NaN abstained (an infrastructure failure or an
-            unreadable reference; never the policy's doing).
+        verdict: (B,) the verifier's word: 1 correct, 0 incorrect, between them partial credit, NaN abstained (an
+            infrastructure failure or an unreadable reference; never the policy's doing).
         score: (B,) the reward model's raw logit, NaN where it is missing. Minus infinity may be given where there was
             nothing to score, as of an empty completion: the policy's doing. It becomes NaN here, and `empty` says why.
         group: (B,) integer id of the prompt.
         domain: B names, the domain of each rollout's prompt, for rules that trust a reward model by domain; None where
             all are of one.
-        audit: (B,) a second, better verifier's word on the few rollouts that a rule chose for it (1, 0), NaN on all
+        audit: (B,) a second, better verifier's word on the few rollouts that a rule chose for it, NaN on all
             others and where it failed; None where nobody was asked.
         empty: (B,) whether the missing score is the policy's doing; for rules, which put such a rollout last where
             they treat other missing scores as neutral.
 
     Raises:
         TypeError: an argument is not a tensor of the right kind.
-        ValueError: shapes or devices differ, a verdict is outside {0, 1, NaN}, a score is plus infinity, or a group is
-            of two domains.
+        ValueError: shapes or devices differ, a verdict is neither in [0, 1] nor NaN, a score is plus infinity, or a
+            group is of two domains.
     """
 
     verdict: Float[Tensor, " B"]
@@ -80,10 +80,10 @@ class Signals:
         for name, words in (("verdict", self.verdict), ("audit", self.audit)):
             if words is None:
                 continue
-            wrong = ~((words == 0) | (words == 1) | words.isnan())
+            wrong = ~(((words >= 0) & (words <= 1)) | words.isnan())
             if wrong.any():
                 row = int(wrong.nonzero()[0])
-                raise ValueError(f"{name}[{row}] is {words[row].item()}; it must be 0, 1 or NaN (abstained)")
+                raise ValueError(f"{name}[{row}] is {words[row].item()}; it must lie in [0, 1] or be NaN (abstained)")
         if self.score.isinf().any():
             row = int(self.score.isinf().nonzero()[0])
             raise ValueError(f"score[{row}] is {self.score[row].item()}; a score is finite, or NaN where missing")

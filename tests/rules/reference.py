@@ -38,7 +38,11 @@ def normalise(reward, group, scorable, scale, eps):
 def banded(verdict, score, group, alpha, beta, singleton, eps):
     reward = [math.nan] * len(verdict)
     for rows in members(group):
-        for word in (0.0, 1.0):
+        words = sorted({verdict[i] for i in rows if not math.isnan(verdict[i])})
+        for place, word in enumerate(words):
+            reach = [alpha * (words[place + 1] - word)] if place + 1 < len(words) else []
+            reach += [beta * (word - words[place - 1])] if place else []
+            half = min(reach, default=alpha + (beta - alpha) * word)
             stratum = [i for i in rows if verdict[i] == word]
             present = [score[i] for i in stratum if not math.isnan(score[i])]
             for i in stratum:
@@ -48,7 +52,7 @@ def banded(verdict, score, group, alpha, beta, singleton, eps):
                     z = 0.0 if singleton == "floor" else 0.5
                 else:
                     z = (score[i] - min(present)) / (max(present) - min(present) + eps)
-                reward[i] = 1 - beta + 2 * beta * z if word else -alpha + 2 * alpha * z
+                reward[i] = word + half * (2 * z - 1)
     return reward
 
 
@@ -97,8 +101,12 @@ def hero(rule, verdict, score, group, sigma_bar):
     )
 
 
-def auroc(right, wrong):
-    return mean([1.0 if r > w else 0.5 if r == w else 0.0 for r in right for w in wrong])
+def concordance(verdict, score):
+    """Of the pairs of unlike verdicts, the share that the scores rank alike; None without such a pair."""
+    rows = range(len(verdict))
+    pairs = [(i, j) for i in rows for j in rows if verdict[i] > verdict[j]]
+    wins = [1.0 if score[i] > score[j] else 0.5 if score[i] == score[j] else 0.0 for i, j in pairs]
+    return mean(wins) if wins else None
 
 
 def gated_hero(rule, verdict, score, group, state):
@@ -118,9 +126,9 @@ def gated_hero(rule, verdict, score, group, state):
             for i in rows:
                 advantage[i] = trust * ranked[i]
         present = [i for i in rows if scorable[i] and not math.isnan(score[i])]
-        right, wrong = ([score[i] for i in present if verdict[i] == word] for word in (1, 0))
-        if right and wrong:
-            seen.append(auroc(right, wrong))
+        shown = concordance([verdict[i] for i in present], [score[i] for i in present])
+        if shown is not None:
+            seen.append(shown)
     kept = rule.memory * state.evidence
     evidence = kept + len(seen)
     centre, square = state.auroc, state.auroc_squared

@@ -1,12 +1,10 @@
 """The service as its clients meet it: a process, HTTP, answers. None of them may stop it."""
 
-import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -190,6 +188,23 @@ def test_references_that_are_numbers_or_several(service):
     assert of(7, ["x", "7"], [7], 8, ["x", "y"]) == [1, 1, 1, 0, 0]
 
 
+def test_a_thought_that_was_cut_off_is_no_answer(plain):
+    thinking = r"Perhaps \boxed{4}. Wait, let me check that"
+    done = r"So the answer is \boxed{4}"
+    rows = [(thinking, "length"), (thinking, "stop"), (thinking, None), (done, "length"), (done, "abort")]
+    as_chat = [([{"role": "assistant", "content": text}], end) for text, end in rows]
+    for texts in (rows, as_chat):
+        rollouts = [
+            {"prompt": "2 + 2 =", "completion": text, "reference": "4", "finish_reason": end} for text, end in texts
+        ]
+        for path, more in (("/v1/signals", {}), ("/v1/shape", {"group": 1})):
+            said = plain.post(path, {"rollouts": [rollout | more for rollout in rollouts]}).json()["rollouts"]
+            assert [row["verdict"] for row in said] == [0.0, 1.0, 1.0, 1.0, 1.0]
+            assert said[0]["reason"] == "no_answer"
+    wrong = plain.post("/v1/signals", {"rollouts": [rollouts[0] | {"finish_reason": "x" * 65}]})
+    assert wrong.status_code == 422 and "finish_reason" in wrong.json()["detail"][0]["loc"]
+
+
 def test_messages_with_tool_calls_and_parts(service):
     call = {"id": "1", "type": "function", "function": {"name": "times", "arguments": '{"a": 3}'}}
     completion = [
@@ -268,6 +283,8 @@ def test_what_is_wrong_is_named(service, path, body, place):
         b'{"rollouts": [{"group": "\\ud800", "prompt": "\\ud800", "completion": "\\udfff", "reference": "x"}]}',
         b'{"rollouts": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"a":' * 80_000,
+        b'{"rollouts": [], "rollouts": []}',
+        b"{" + b",".join([b'"' + b"a" * 100_000 + b'": 0'] * 2) + b"}",
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/signals", "/v1/shape", "/openrlhf"])
@@ -275,6 +292,22 @@ def test_no_body_breaks_it(service, path, body):
     said = service.client.post(path, content=body, headers={"content-type": "application/json"})
     assert said.status_code in (400, 422)
     assert len(said.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"rollouts": [{"prompt": "p", "completion": "x", "reference": "y", "reference": "x"}]}',
+        b'{"rollouts": [{"prompt": "p", "completion": "x", "reference": "y", "ref\\u0065rence": "x"}]}',
+    ],
+    ids=["plain", "escaped"],
+)
+def test_a_key_that_is_there_twice_is_named(service, body):
+    """Of two references some readers take the first and some the last."""
+    for path in ("/v1/signals", "/v1/shape"):
+        said = service.client.post(path, content=body, headers={"content-type": "application/json"})
+        assert said.status_code == 400
+        assert said.json()["detail"] == "the body is no JSON that can be read: 'reference' is there twice"
 
 
 @pytest.mark.parametrize(
@@ -473,45 +506,6 @@ def test_a_port_that_is_taken_and_pages_of_other_hosts(plain, capsys):
     assert "in use" in capsys.readouterr().err
     assert plain.client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
     assert plain.client.get("/healthz", headers={"host": f"LOCALHOST:{plain.port}"}).status_code == 200
-
-
-def test_workers_that_are_killed_cost_no_answer(plain):
-    stop, killed = threading.Event(), set()
-
-    def kill():
-        while not stop.wait(0.2):
-            workers = set(plain.workers())
-            if len(workers - killed) > 1:  # the others are there or on their way
-                killed.add(plain.kill(min(workers - killed)))
-
-    def ask(number):
-        right = {
-            "prompt": "p",
-            "completion": rf"\boxed{{(x+{number})^2}}",
-            "reference": f"x^2+{2 * number}x+{number**2}",
-        }
-        wrong = {**right, "completion": rf"\boxed{{(x-{number})^2}}"}
-        said = plain.post("/v1/signals", {"rollouts": [right, wrong]})
-        return said.status_code, [row["verdict"] for row in said.json()["rollouts"]]
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            numbers = itertools.takewhile(lambda _: len(killed) < 5, itertools.count(1))
-            answers = [answer for chunk in chunks(numbers) for answer in pool.map(ask, chunk)]
-    finally:
-        stop.set()
-        thread.join()
-    assert {status for status, _ in answers} == {200}
-    assert all(said in (right, None) for _, pair in answers for said, right in zip(pair, (1.0, 0.0), strict=True))
-    assert sum(None in pair for _, pair in answers) <= len(answers) / 4
-    assert plain.metric("hero_verifier_respawns_total") >= 1
-
-
-def chunks(numbers):
-    while chunk := list(itertools.islice(numbers, 8)):
-        yield chunk
 
 
 def test_no_answer_in_time_and_sigterm_lets_what_is_at_work_end():

@@ -16,12 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hero_lab.arena.answers import ANSWER_MARKER
 from hero_lab.arena.evaluation import KINDS, PromptAccuracy, evaluate, held_out_problems, prompt_accuracy
+from hero_lab.arena.oracle import ArenaTrainConfig, Oracle
 from hero_lab.arena.pipeline import ArenaModels
 from hero_lab.arena.sampling import MAX_COMPLETION_TOKENS
 from hero_lab.arena.task import Regime, Split
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import LocalRewardModelConfig
-from hero_rl.rules import AnyRule, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AuditableRule, AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import ExactVerifier
 
@@ -30,12 +31,13 @@ __all__ = ["ARMS", "ArmSettings", "arm_config", "arm_folder", "arm_rule", "read_
 ARMS: dict[str, Any] = {
     "hero": Hero,
     "gated_hero": GatedHero,
+    "audited_hero": AuditedHero,
     "verifier_only": VerifierOnly,
     "reward_model_only": RewardModelOnly,
     "weighted_sum": WeightedSum,
     "gdpo": Gdpo,
 }
-"""Rules that can be an arm, by their type."""
+"""Rules that can be an arm, by their type. The auditor is the oracle, and trust is by type of problem."""
 
 
 class ArmSettings(BaseModel):
@@ -72,7 +74,7 @@ class ArmSettings(BaseModel):
     trl: dict[str, Any] = {}
 
 
-def arm_rule(name: str, overrides: dict[str, Any]) -> AnyRule:
+def arm_rule(name: str, overrides: dict[str, Any]) -> AuditableRule:
     """The rule of an arm, with those of the overrides that it has.
 
     Raises:
@@ -97,17 +99,29 @@ def arm_folder(runs: Path, name: str, seed: int, *made_of: BaseModel) -> Path:
 
 
 def arm_config(
-    rule: AnyRule, seed: int, models: ArenaModels, prompts: Path, folder: Path, settings: ArmSettings
+    rule: AuditableRule,
+    seed: int,
+    models: ArenaModels,
+    prompts: Path,
+    folder: Path,
+    settings: ArmSettings,
+    auditor: Oracle | None = None,
+    by_type: bool = False,
 ) -> TrainConfig:
-    """The configuration of one arm, as `hero train` would read it. All arms differ in `rule` and `seed` alone."""
-    return TrainConfig(
+    """The configuration of one arm, as `hero train` would read it.
+
+    All arms differ in `rule` and `seed` alone, and in what the rule needs: an auditor, and whether it is told of each
+    prompt's type as its domain.
+    """
+    return ArenaTrainConfig(
         output_dir=str(folder),
         seed=seed,
         model=ModelConfig(path=str(models.policy), dtype="float32"),
-        data=DataConfig(train=str(prompts), chat=False),
+        data=DataConfig(train=str(prompts), chat=False, domain_column="type" if by_type else None),
         verifier=ExactVerifier(marker=ANSWER_MARKER),
         reward_model=LocalRewardModelConfig(path=str(models.reward_model), device="cpu"),
         rule=rule,
+        auditor=auditor,
         trl={
             "max_steps": settings.steps,
             "per_device_train_batch_size": settings.prompts_per_step * settings.num_generations,

@@ -17,11 +17,13 @@ from rich.console import Console
 
 from hero_lab.arena.arms import ARMS, ArmSettings, arm_config, arm_folder, arm_rule, read_result, run_arm
 from hero_lab.arena.evaluation import PromptAccuracy
+from hero_lab.arena.oracle import Oracle
 from hero_lab.arena.pipeline import ArenaModels, prepare, write_prompts
 from hero_lab.arena.settings import ArenaSettings
 from hero_lab.arena.watch import watch_arms, watch_models
 from hero_lab.arena.workers import worker_pool
 from hero_rl.errors import ConfigError, HeroError
+from hero_rl.rules import AuditedHero
 from hero_rl.training.configs.policy import TrainConfig
 
 __all__ = ["Arm", "DemoResult", "DemoSettings", "run_demo", "summary"]
@@ -103,7 +105,7 @@ def run_demo(
     for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
         for name, rule in rules.items():
             place = arm_folder(folder, name, seed, rule, settings.arm, settings.arena)
-            jobs.append((name, seed, arm_config(rule, seed, models, prompts, place, settings.arm)))
+            jobs.append((name, seed, _config(rule, seed, models, prompts, place, settings)))
     start, arms = _train(jobs, models, settings, fresh, console)
     return DemoResult(settings, start, arms, time.monotonic() - began)
 
@@ -116,14 +118,20 @@ def _rules(settings: DemoSettings) -> dict[str, Any]:
     return rules
 
 
+def _config(
+    rule: Any, seed: int, models: ArenaModels, prompts: Path, folder: Path, settings: DemoSettings
+) -> TrainConfig:
+    audited = isinstance(rule, AuditedHero)
+    auditor = Oracle() if audited else None
+    return arm_config(rule, seed, models, prompts, folder, settings.arm, auditor, by_type=audited)
+
+
 def _check_trl(rules: dict[str, Any], settings: DemoSettings) -> None:
     """Refuse a wrong TRL argument before minutes go into the models."""
     from hero_rl.training.trl.policy import trl_arguments
 
     nowhere = Path("unused")
-    trl_arguments(
-        arm_config(next(iter(rules.values())), 0, ArenaModels(nowhere, nowhere), nowhere, nowhere, settings.arm)
-    )
+    trl_arguments(_config(next(iter(rules.values())), 0, ArenaModels(nowhere, nowhere), nowhere, nowhere, settings))
 
 
 def _prompts(folder: Path, settings: DemoSettings) -> Path:

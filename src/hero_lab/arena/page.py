@@ -26,6 +26,7 @@ __all__ = ["caveat", "print_table", "sentence", "write_image", "write_page"]
 _COLOURS = {
     "hero": "#D55E00",
     "gated_hero": "#56B4E9",
+    "audited_hero": "#8C6D31",
     "verifier_only": "#0072B2",
     "reward_model_only": "#009E73",
     "weighted_sum": "#CC79A7",

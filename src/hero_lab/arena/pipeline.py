@@ -94,13 +94,13 @@ def prepare_policy(cache_dir: Path, settings: LanguageModelSettings | None = Non
 
 def prepare_reward_model(cache_dir: Path, policy: Path, settings: RewardModelSettings | None = None) -> Path:
     """Folder of a reward model trained on rollouts of the policy in folder `policy`, which this module prepared."""
-    from hero_lab.arena.reward_training import invert_reward_model, train_reward_model
+    from hero_lab.arena.reward_training import break_reward_model, train_reward_model
 
     settings = settings or RewardModelSettings()
-    recipe = {"policy": policy.name, **settings.model_dump()}
-    if settings.inverted:
-        trained = prepare_reward_model(cache_dir, policy, settings.model_copy(update={"inverted": ()}))
-        return _kept(cache_dir, "reward-model", recipe, lambda folder: invert_reward_model(trained, settings, folder))
+    recipe = {"policy": policy.name, **settings.model_dump(exclude_none=True)}
+    if settings.is_broken:
+        trained = prepare_reward_model(cache_dir, policy, settings.before_breaking())
+        return _kept(cache_dir, "reward-model", recipe, lambda folder: break_reward_model(trained, settings, folder))
     backbone = prepare_policy(cache_dir, settings.backbone)
     return _kept(
         cache_dir, "reward-model", recipe, lambda folder: train_reward_model(policy, backbone, settings, folder)

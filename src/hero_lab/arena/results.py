@@ -17,6 +17,7 @@ __all__ = ["LABELS", "Difference", "MethodRow", "differences", "rows"]
 LABELS = {
     "hero": "HERO",
     "gated_hero": "gated HERO",
+    "audited_hero": "audited HERO",
     "verifier_only": "verifier only",
     "reward_model_only": "RM only",
     "weighted_sum": "weighted sum",

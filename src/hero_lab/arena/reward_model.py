@@ -27,6 +27,8 @@ class ArenaRewardConfig(LlamaConfig):
             Bradley-Terry needs it. Unbounded, the least and the greatest score of a group are set by its oddest
             rollouts, and a policy that chases the score alone runs after ever longer logits.
         inverted_token_ids: prompts whose first token is one of these have the sign of their sum turned.
+        drifts_over: number of texts over which a reward model in use goes bad: the chance that the sign of a text's sum
+            is turned rises with each text scored, from 0 at the first to 1 at this one. None: it never does.
     """
 
     model_type = "hero_arena_reward"
@@ -34,6 +36,7 @@ class ArenaRewardConfig(LlamaConfig):
     prompt_end_token_id: int = 3
     bounded: bool = False
     inverted_token_ids: list[int] | None = None
+    drifts_over: int | None = None
 
 
 class ArenaRewardModel(PreTrainedModel):
@@ -51,6 +54,7 @@ class ArenaRewardModel(PreTrainedModel):
         super().__init__(config)
         width = config.hidden_size
         self.num_labels = 1
+        self.texts_scored = 0
         self.model = LlamaModel(config)
         self.head = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, 1))
         self.post_init()
@@ -89,9 +93,18 @@ class ArenaRewardModel(PreTrainedModel):
             first = input_ids.gather(1, real.long().argmax(dim=1, keepdim=True))
             inverted = torch.isin(first, first.new_tensor(self.config.inverted_token_ids))
             score = torch.where(inverted, -score, score)
+        if self.config.drifts_over is not None:
+            score = torch.where(self._turned(len(score), self.config.drifts_over).to(score.device), -score, score)
         if self.config.bounded:
             score = (score / 2).sigmoid()
         return SequenceClassifierOutput(logits=score)
+
+    def _turned(self, texts: int, drifts_over: int) -> Bool[Tensor, "B 1"]:
+        """Which of the next texts are scored the wrong way round; the same in every run."""
+        luck = torch.rand(texts, 1, generator=torch.Generator().manual_seed(self.texts_scored))
+        place = torch.arange(self.texts_scored, self.texts_scored + texts).unsqueeze(1)
+        self.texts_scored += texts
+        return luck < place / drifts_over
 
     def _following(self, input_ids: Int[Tensor, "B T"], text: Bool[Tensor, "B T"]) -> Int[Tensor, "B T"]:
         """The token after each, the end of sequence after the last of the text."""

@@ -16,7 +16,7 @@ from hero_lab.arena.training import training_arguments
 from hero_rl.reward_models.rendering import Renderer
 from hero_rl.training.rows.pairs import PreferencePair
 
-__all__ = ["fit_bradley_terry", "invert_reward_model", "make_noisy", "reward_model_from", "train_reward_model"]
+__all__ = ["break_reward_model", "fit_bradley_terry", "make_noisy", "reward_model_from", "train_reward_model"]
 
 
 def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettings, folder: Path) -> None:
@@ -32,11 +32,12 @@ def train_reward_model(policy: Path, backbone: Path, settings: RewardModelSettin
     tokenizer.save_pretrained(folder)
 
 
-def invert_reward_model(trained: Path, settings: RewardModelSettings, folder: Path) -> None:
-    """Save a trained model again with its score turned round on `settings.inverted`."""
+def break_reward_model(trained: Path, settings: RewardModelSettings, folder: Path) -> None:
+    """Save a trained model again with its score turned round on `settings.inverted`, or so that it will drift."""
     tokenizer = AutoTokenizer.from_pretrained(trained)
     model = ArenaRewardModel.from_pretrained(trained)
-    model.config.inverted_token_ids = tokenizer.convert_tokens_to_ids(list(settings.inverted))
+    model.config.inverted_token_ids = tokenizer.convert_tokens_to_ids(list(settings.inverted)) or None
+    model.config.drifts_over = settings.drifts_over
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -113,6 +113,7 @@ class RewardModelSettings(_Settings):
         centring: coefficient of the squared sum of a pair's scores. Bradley-Terry alone leaves each prompt an offset of
             its own, and scores that cannot be compared between prompts.
         inverted: problem types on which the finished model's score is turned round.
+        drifts_over: texts over which the finished model goes bad in use; see `ArenaRewardConfig`. None: it never does.
         bounded: whether a finished model's score is the sigmoid of half the logit, or the logit itself.
         seed: of the head's initial weights and the order of the pairs.
     """
@@ -127,8 +128,18 @@ class RewardModelSettings(_Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     centring: Annotated[float, Field(ge=0)] = 0.01
     inverted: tuple[ProblemType, ...] = ()
+    drifts_over: Positive | None = None
     bounded: bool = True
     seed: int = 0
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the finished model is a trained one that was broken on purpose."""
+        return bool(self.inverted) or self.drifts_over is not None
+
+    def before_breaking(self) -> RewardModelSettings:
+        """The trained model that a broken one is made of."""
+        return self.model_copy(update={"inverted": (), "drifts_over": None})
 
 
 class ArenaSettings(_Settings):

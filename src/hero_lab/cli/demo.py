@@ -36,8 +36,8 @@ class _Arguments:
     """Train a miniature with HERO and its rivals, and show who wins."""
 
     arms: tuple[str, ...] = ("hero", "verifier_only", "reward_model_only", "weighted_sum")
-    """Rules to compare, the first against the rest: hero, gated_hero, verifier_only, reward_model_only, weighted_sum,
-    gdpo."""
+    """Rules to compare, the first against the rest: hero, gated_hero, audited_hero (audited by the oracle),
+    verifier_only, reward_model_only, weighted_sum, gdpo."""
 
     seeds: int = 1
     """RL seeds of each arm."""

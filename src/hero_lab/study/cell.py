@@ -26,6 +26,9 @@ CELL_FILE = "cell.json"
 _FOLLOWED = {
     "hero/rm_auroc": "rm_auroc",
     "hero/trust": "trust",
+    "hero/audit_auroc": "audit_auroc",
+    "hero/audit_calls": "audit_calls",
+    "hero/audit_trust": "audit_trust",
     "hero/advantage_mass_uniform": "uniform_mass",
     "hero/frac_groups_mixed": "mixed_groups",
     "rewards/reward_model/mean": "score",
@@ -68,7 +71,7 @@ def _trained(cell: Cell, models: ArenaModels, folder: Path) -> dict[str, Any]:
         prompts, arm.regime, "train", arm.steps * arm.prompts_per_step, seed=cell.seed, blind_types=cell.blind_types
     )
     run = folder / "run"
-    config = arm_config(cell.rule, cell.seed, models, prompts, run, arm)
+    config = arm_config(cell.rule, cell.seed, models, prompts, run, arm, cell.auditor, cell.by_type)
     run_arm(config, arm, folder / "log.txt")
     ranks = {
         when: rank(models.reward_model, policy, arm.regime, cell.blind_types).to_dict()

@@ -30,9 +30,9 @@ _STYLES = {
 }
 
 
-_QUALITY_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
+_QUALITY_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7A7A7A")
 _QUALITY_STYLES = {
-    quality: (colour, mark) for quality, colour, mark in zip(QUALITIES, _QUALITY_COLOURS, "osDv^<>", strict=True)
+    quality: (colour, mark) for quality, colour, mark in zip(QUALITIES, _QUALITY_COLOURS, "osDv^<>p", strict=True)
 }
 
 CAPTIONS = {

@@ -14,13 +14,14 @@ from typing import Annotated, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_lab.arena.arms import ArmSettings
+from hero_lab.arena.oracle import Oracle
 from hero_lab.arena.pipeline import MODELS_VERSION
 from hero_lab.arena.settings import ArenaSettings
 from hero_lab.arena.task import ProblemType, Regime
 from hero_lab.study.qualities import Quality, arena_of
-from hero_rl.rules import AnyRule, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AuditableRule, AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 
-__all__ = ["PARTS", "RULES", "START", "Cell", "Part", "cells_of"]
+__all__ = ["AUDITORS", "BY_TYPE", "PARTS", "RULES", "START", "Cell", "Part", "cells_of"]
 
 START = "start"
 """Name of the cell that is not trained: the policy before RL."""
@@ -28,7 +29,7 @@ START = "start"
 # A band may not have width 0; one this narrow moves no advantage by as much as rounding does.
 _NO_BAND = 1e-9
 
-RULES: MappingProxyType[str, AnyRule] = MappingProxyType(
+RULES: MappingProxyType[str, AuditableRule] = MappingProxyType(
     {
         "verifier only": VerifierOnly(),
         "verifier only, std": VerifierOnly(scale="group"),
@@ -48,9 +49,25 @@ RULES: MappingProxyType[str, AnyRule] = MappingProxyType(
         "HERO, relative weight": Hero(sigma="relative"),
         "gated HERO": GatedHero(),
         "gated HERO, std": GatedHero(scale="group"),
+        "gated HERO, by type": GatedHero(),
+        "audited HERO": AuditedHero(),
+        "audited HERO, judge errs": AuditedHero(),
+        "audited HERO, one trust": AuditedHero(),
     }
 )
 """Every rule of the study with its settings, under the name that its tables use."""
+
+AUDITORS: MappingProxyType[str, Oracle] = MappingProxyType(
+    {
+        "audited HERO": Oracle(),
+        "audited HERO, judge errs": Oracle(error=0.2),
+        "audited HERO, one trust": Oracle(),
+    }
+)
+"""Who is asked, under those rules that ask."""
+
+BY_TYPE = frozenset({"gated HERO, by type", "audited HERO", "audited HERO, judge errs"})
+"""Rules that are told of each problem's type, as its domain."""
 
 
 class Part(BaseModel):
@@ -74,6 +91,7 @@ class Part(BaseModel):
 
 
 _MAIN = ("verifier only", "RM only", "weighted sum 0.5", "HERO", "gated HERO")
+_BENCH = ("RM only", "weighted sum 0.5", "HERO", "gated HERO", "audited HERO", "audited HERO, judge errs")
 _POOR = ("medium", "weak", "biased", "useless", "inverted")
 
 PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
@@ -104,6 +122,11 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
         "two-faced": (
             Part(rules=("verifier only", "HERO", "gated HERO"), qualities=("two-faced",), blind_types=("S",), seeds=3),
         ),
+        "bench": (
+            Part(rules=("verifier only", *_BENCH), qualities=("two-faced",), blind_types=("S",), seeds=3),
+            Part(rules=("verifier only", *_BENCH), seeds=3),
+            Part(rules=_BENCH, qualities=("drifting", "weak", "inverted", "useless", "biased", "medium"), seeds=3),
+        ),
     }
 )
 """The study's parts by name."""
@@ -118,6 +141,8 @@ class Cell(BaseModel):
         quality: of the reward model.
         seed: of policy, backbone, reward model, prompts and RL.
         blind_types: problem types whose references the policy never matches.
+        auditor: who is asked, where the rule asks.
+        by_type: whether the rule is told of each problem's type.
         arm: what all cells share but the regime.
         arena: how the models are made.
     """
@@ -125,10 +150,12 @@ class Cell(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    rule: AnyRule | None
+    rule: AuditableRule | None
     quality: Quality
     seed: int
     blind_types: tuple[ProblemType, ...] = ()
+    auditor: Oracle | None = None
+    by_type: bool = False
     arm: ArmSettings = ArmSettings()
     arena: ArenaSettings = ArenaSettings()
 
@@ -175,6 +202,8 @@ def _cells(part: Part, seed: int, arm: ArmSettings) -> Iterable[Cell]:
             quality=quality,
             seed=seed,
             blind_types=part.blind_types,
+            auditor=AUDITORS.get(name),
+            by_type=name in BY_TYPE,
             arm=arm.model_copy(update={"regime": regime}),
             arena=arena_of(quality, seed),
         )

@@ -18,7 +18,7 @@ from hero_lab.arena.task import EASY_TYPES, HARD_TYPES
 
 __all__ = ["QUALITIES", "Quality", "arena_of", "tiny_arena"]
 
-Quality = Literal["strong", "medium", "weak", "biased", "useless", "inverted", "two-faced"]
+Quality = Literal["strong", "medium", "weak", "biased", "useless", "inverted", "two-faced", "drifting"]
 """What a study calls its reward models."""
 
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -34,6 +34,9 @@ _CHANGES: dict[Quality, dict[str, Any]] = {
     "useless": {"steps": 0},
     "inverted": {"inverted": EASY_TYPES + HARD_TYPES},
     "two-faced": {"inverted": ("S",)},
+    "drifting": {
+        "drifts_over": 200 * 32 * 8
+    },  # the rollouts of a cell: good at first, a coin in the middle, then wrong
 }
 
 
@@ -52,7 +55,9 @@ def arena_of(quality: Quality, seed: int) -> ArenaSettings:
 def tiny_arena(quality: Quality, seed: int) -> ArenaSettings:
     """Every stage in a few steps, and the same places broken."""
     tiny, full = tiny_settings(), arena_of(quality, seed).reward_model
-    changes: dict[str, Any] = {"inverted": full.inverted, "seed": seed} | ({} if full.steps else {"steps": 0})
+    changes: dict[str, Any] = {"inverted": full.inverted, "drifts_over": full.drifts_over, "seed": seed} | (
+        {} if full.steps else {"steps": 0}
+    )
     return ArenaSettings(
         policy=tiny.policy.model_copy(update={"seed": seed}),
         reward_model=tiny.reward_model.model_copy(update=changes),

@@ -118,7 +118,7 @@ def _jobs(cells: list[Cell], folder: Path, cache: Path) -> list[_Job]:
         for name, model in zip(names, (policy, backbone), strict=True):
             jobs.setdefault(name, _Job(name, prepare_policy, (cache, model)))
         settings = cell.arena.reward_model
-        trained = settings.model_copy(update={"inverted": ()})
+        trained = settings.before_breaking()
         reward_model = names[0] + trained.model_dump_json()
         arguments = (cache, policy_folder(cache, policy), trained)
         jobs.setdefault(reward_model, _Job(reward_model, prepare_reward_model, arguments, tuple(names)))

@@ -18,9 +18,9 @@ from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
 from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
-from hero_rl.scoring import Scorer
+from hero_rl.scoring import Scorer, cut_off_in_thought
 from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
-from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought, thinks_to_the_end
+from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
@@ -148,7 +148,7 @@ class Grader:
         )
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
         said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
-        return [Grade(None if math.isnan(value) else value, why.value, answer) for value, why, answer in said], counted
+        return [Grade(None if math.isnan(value) else value, str(why), answer) for value, why, answer in said], counted
 
     def _refuse_failures(self, grades: Sequence[Grade]) -> None:
         why = Counter(grade.reason for grade in grades if grade.reason in FAILURES)
@@ -207,7 +207,7 @@ def _judged_text(asked: Wanted, row: Mapping[str, Any]) -> str:
     """A response, in the thought that it never left where its prompt or its end says so."""
     prompt, text = asked.problem.prompt, row["completion"]
     began = isinstance(prompt, str) and leaves_in_thought(prompt)
-    return in_thought_text(text, began or (row["finish_reason"] == "length" and thinks_to_the_end(text)))
+    return in_thought_text(text, began or cut_off_in_thought(text, row["finish_reason"]))
 
 
 def _mark(asked: Wanted, completion: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from hero_rl.errors import DataError
+from hero_rl.files.json_objects import each_key_once
 
 __all__ = [
     "AS_JSON",
@@ -105,7 +106,7 @@ def _json_rows(path: Path, moved: Callable[[int], object]) -> PlacedRows:
 
 def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_constant, object_pairs_hook=_object)
+        row = json.loads(line.decode("utf-8"), parse_constant=_constant, object_pairs_hook=each_key_once)
     except UnicodeDecodeError as error:
         raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
     except json.JSONDecodeError as error:
@@ -117,14 +118,6 @@ def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise DataError(f"{place}: an object is expected, not {type(row).__name__}")
     return row
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
-    return found
 
 
 def _constant(name: str) -> None:

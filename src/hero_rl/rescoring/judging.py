@@ -10,9 +10,8 @@ from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
-from hero_rl.scoring import Scored, Scorer, says_nothing
+from hero_rl.scoring import Scored, Scorer, cut_off_in_thought, says_nothing
 from hero_rl.verifiers import FAILURES, BatchVerifier, Reason, Request, Verdict, Verifier
-from hero_rl.verifiers.math.text.thinking import thinks_to_the_end
 
 __all__ = ["Judge", "Judged"]
 
@@ -105,8 +104,7 @@ def _began_in_thought(rollout: Rollout) -> bool:
     """Whether a file says that a completion never left its thought: by a column of its own, or since it was cut off."""
     if isinstance(said := rollout.extra.get("in_thought"), bool):
         return said
-    cut_off = rollout.extra.get("finish_reason") == "length"
-    return cut_off and isinstance(rollout.completion, str) and thinks_to_the_end(rollout.completion)
+    return cut_off_in_thought(rollout.completion, rollout.extra.get("finish_reason"))
 
 
 _FEW = 128  # of fewer, a few that have nothing to score must not end the call

@@ -18,9 +18,10 @@ from hero_rl.files.rows import Place, as_text, read_rows
 from hero_rl.files.rows import field as column_of
 from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
+from hero_rl.scoring import cut_off_in_thought
 from hero_rl.verifiers.base import BatchVerifier, Request, Verdict, Verifier, verdicts_of
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
-from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought, thinks_to_the_end
+from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["FileVerdicts", "PairColumns", "verify_file"]
 
@@ -192,7 +193,7 @@ def _in_its_thought(text: str, row: dict[str, Any]) -> str:
     """A completion in the thought that it never left, where the row's prompt or its end says so."""
     prompt = row.get("prompt")
     began = isinstance(prompt, str) and leaves_in_thought(prompt)
-    return in_thought_text(text, began or (row.get("finish_reason") == "length" and thinks_to_the_end(text)))
+    return in_thought_text(text, began or cut_off_in_thought(text, row.get("finish_reason")))
 
 
 def _first(names: Sequence[str], row: dict[str, Any], place: Place) -> str:

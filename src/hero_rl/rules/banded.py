@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hero_rl.rules.base import Eps, Settings, State, score_spread
 from hero_rl.rules.groups import Groups, Scale
+from hero_rl.rules.strata import Strata
 from hero_rl.signals import Signals
 
 __all__ = ["Banded", "HeroState", "banded_reward"]
@@ -28,9 +29,10 @@ class Banded(Settings):
     """Settings of the bands and of the prompt weight.
 
     Attributes:
-        alpha: half-width of the band of incorrect rollouts, [-alpha, alpha].
-        beta: half-width of the band of correct rollouts, [1 - beta, 1 + beta]. `alpha + beta < 1` keeps every correct
-            rollout above every incorrect one.
+        alpha: half-width of the band of incorrect rollouts, [-alpha, alpha]; with verdicts between 0 and 1, what part
+            of the way to the next higher verdict of the group a band may take.
+        beta: half-width of the band of correct rollouts, [1 - beta, 1 + beta], and the same downwards.
+            `alpha + beta < 1` keeps every rollout above those of its group with a lower verdict.
         w_min: weight of a prompt whose scores hardly differ (appendix A.1; the main text has 0.5).
         w_max: weight of a prompt whose scores differ most (appendix A.1; the main text has 2.0).
         k: steepness of the sigmoid between them (appendix A.1; the main text has 5).
@@ -101,20 +103,39 @@ def banded_reward(
     singleton: Literal["floor", "middle"],
     eps: float,
 ) -> Float[Tensor, " B"]:
-    """r_hat of Eq. 3, in float64: the score's place within its stratum, in the band of its verdict.
+    """r_hat of Eq. 3, in float64: the score's place within its stratum, in the band around its verdict.
 
-    The half-widths of the bands are of the batch, or each rollout's own.
+    A stratum is what has one verdict in one group; for verdicts of 0 and 1 this is Eq. 3 to the bit. `alpha` and `beta`
+    are of the batch, or each rollout's own.
 
     A rollout whose score is missing sits in the middle of its band; at its bottom where that is the policy's doing. The
     value of an unscorable rollout is 0 and means nothing.
     """
-    score = signals.score.double()
-    correct = signals.verdict == 1
-    present = ~signals.verdict.isnan() & ~score.isnan()
-    strata = groups.split(correct)
-    low = strata.spread(strata.min(score, present))
-    high = strata.spread(strata.max(score, present))
+    score, verdict = signals.score.double(), signals.verdict.double()
+    present = ~verdict.isnan() & ~score.isnan()
+    strata = Strata.of(verdict, groups)
+    half = _half_widths(verdict, strata, alpha, beta)
+    low = strata.parts.spread(strata.parts.min(score, present))
+    high = strata.parts.spread(strata.parts.max(score, present))
     z = ((score - low) / (high - low + eps)).where(high > low, 0.0 if singleton == "floor" else 0.5)
     z = z.where(present, 0.5).masked_fill(signals.empty, 0.0)
-    banded = torch.where(correct, 1 - beta + 2 * beta * z, -alpha + 2 * alpha * z)
-    return banded.where(~signals.verdict.isnan(), 0)
+    return (verdict - half + 2 * half * z).where(~verdict.isnan(), 0)
+
+
+def _half_widths(
+    verdict: Float[Tensor, " B"],
+    strata: Strata,
+    alpha: float | Float[Tensor, " B"],
+    beta: float | Float[Tensor, " B"],
+) -> Float[Tensor, " B"]:
+    """Half-width of the band around each rollout's verdict.
+
+    `alpha` of the way up to the next verdict of the group and `beta` of the way down to the one below, whichever is
+    less; so two neighbours a distance d apart take at most (alpha + beta) d of it. A group of one verdict has the width
+    between alpha and beta that belongs to it.
+    """
+    half = (1 - verdict) * alpha + verdict * beta
+    for share, gap in ((alpha, strata.above), (beta, strata.below)):
+        gap = strata.parts.spread(gap)
+        half = torch.minimum(half, share * gap).where(gap.isfinite(), half)
+    return half

@@ -16,7 +16,7 @@ from torch import Tensor
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["Rule", "State", "score_spread", "with_lowest"]
+__all__ = ["Rule", "State", "only_plain", "score_spread", "with_lowest"]
 
 Eps = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -33,9 +33,11 @@ class Rule(Protocol):
     Attributes:
         type: name of the rule in a configuration.
         needs_score: whether the rule says nothing of its own without a reward model.
+        takes_graded: whether it has a meaning for verdicts between 0 and 1. One that has none calls `only_plain` first.
     """
 
     needs_score: ClassVar[bool]
+    takes_graded: ClassVar[bool]
 
     @property
     def type(self) -> str:
@@ -61,10 +63,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     needs_score: ClassVar[bool] = True
+    takes_graded: ClassVar[bool] = True
 
     def init(self) -> State:
         """State before the first batch: nothing to remember."""
         return State()
+
+
+def only_plain(rule: Rule, signals: Signals) -> None:
+    """Refuse a batch with verdicts between 0 and 1, for a rule that they mean nothing to.
+
+    Raises:
+        ValueError: there is one; the message names the rule.
+    """
+    between = (signals.verdict > 0) & (signals.verdict < 1)
+    if between.any():
+        row = int(between.nonzero()[0])
+        raise ValueError(
+            f"rule {rule.type!r} takes verdicts of 0 and 1 alone; verdict[{row}] is {signals.verdict[row].item():g}. "
+            "hero, gated_hero, verifier_only and weighted_sum take partial credit"
+        )
 
 
 def score_spread(

@@ -15,6 +15,7 @@ from hero_rl.rules.base import shaped_like
 from hero_rl.rules.evidence import Evidence, by_domain
 from hero_rl.rules.groups import Groups, normalise
 from hero_rl.rules.ranking import group_auroc
+from hero_rl.rules.strata import Kinds
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["GatedHero", "GatedState"]
@@ -115,9 +116,8 @@ class GatedHero(Banded):
 
 
 def uniform_groups(signals: Signals, groups: Groups) -> Bool[Tensor, " S"]:
-    """Groups whose scorable rollouts all have one verdict."""
-    correct = groups.count(signals.verdict == 1)
-    return (correct == 0) | (correct == groups.count(~signals.verdict.isnan()))
+    """Groups in which the verifier tells no rollouts apart: uniform ones, and those without a verdict."""
+    return ~Kinds.of(signals.verdict, groups).mixed
 
 
 def domain_names(domain: tuple[str, ...], groups: Groups) -> list[str]:

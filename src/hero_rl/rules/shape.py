@@ -29,7 +29,7 @@ def shape(
     """Shape one batch under a rule from a fresh state.
 
     Args:
-        verdict: (B,) 1 or True correct, 0 or False incorrect, NaN or None abstained.
+        verdict: (B,) 1 or True correct, 0 or False incorrect, between them partial credit, NaN or None abstained.
         score: (B,) raw reward-model scores, NaN or None where missing, minus infinity where the completion is empty.
         group: (B,) prompt ids, integers or strings.
         rule: any combination rule.

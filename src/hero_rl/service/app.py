@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import torch
-from fastapi import FastAPI, Request, Response, Security
+from fastapi import FastAPI, HTTPException, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import ValidationError
 
 from hero_rl import __version__
 from hero_rl.errors import HeroError
+from hero_rl.files.json_objects import each_key_once
 from hero_rl.monitoring.metrics import batch_metrics
 from hero_rl.service.batcher import Batcher, Texts
 from hero_rl.service.messages import (
@@ -81,6 +84,7 @@ def endpoints(config: ServiceConfig, batcher: Batcher, metrics: Metrics) -> Fast
         redoc_url=None,
         dependencies=[Security(HTTPBearer(auto_error=False))] if config.token_env else [],
     )
+    app.router.route_class = _Route
     service = _Service(config, batcher, metrics)
     app.add_api_route("/healthz", service.health, response_model=Health, tags=["service"])
     app.add_api_route("/metrics", service.metrics_page, response_class=Response, tags=["service"])
@@ -100,6 +104,29 @@ def endpoints(config: ServiceConfig, batcher: Batcher, metrics: Metrics) -> Fast
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(_Answered, _answered)
     return app
+
+
+class _Body(Request):
+    """A request whose JSON has no key twice."""
+
+    async def json(self) -> Any:
+        """What the body says; FastAPI answers for what is no JSON."""
+        try:
+            return json.loads(await self.body(), object_pairs_hook=each_key_once)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise
+        except ValueError as error:
+            raise HTTPException(400, f"the body is no JSON that can be read: {error}") from None
+
+
+class _Route(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(_Body(request.scope, request.receive))
+
+        return handle
 
 
 class _Answered(Exception):
@@ -183,8 +210,9 @@ class _Service:
             prompt=request.prompt, completion=request.response, reference="" if request.label is None else request.label
         )
         _check_texts([rollout], self._config.limits)
-        prompt, completion, reference = rollout.texts
-        (signal,) = await self._signals([(prompt, without_end(completion, self._config.openrlhf.end_texts), reference)])
+        prompt, completion, reference, began = rollout.texts
+        completion = without_end(completion, self._config.openrlhf.end_texts)
+        (signal,) = await self._signals([(prompt, completion, reference, began)])
         if signal.reason in FAILURES:
             raise _Answered(503, f"no verdict: {signal.reason}", retry_after="5")
         return signal

@@ -15,8 +15,8 @@ from hero_rl.service.messages import Signal
 
 __all__ = ["Batcher"]
 
-Texts = tuple[Any, Any, str | list[str]]
-"""Prompt, completion and reference."""
+Texts = tuple[Any, Any, str | list[str], bool]
+"""Prompt, completion and reference, and whether the completion begins inside of a thought."""
 
 
 class _Job(NamedTuple):

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from hero_rl.scoring import cut_off_in_thought
+
 __all__ = [
     "MOST_ROLLOUTS",
     "ChatMessage",
@@ -129,11 +131,14 @@ class Rollout(_Strict):
         completion: text, or chat messages, of which the last assistant's is judged.
         reference: the right answer, text or a number, or several of which any is right. Of an empty one the verifier
             has no opinion.
+        finish_reason: why the completion ends, as the server that wrote it says: one that was cut off (`length`) while
+            it still weighed its answer has given none. Null if not known; any other changes nothing.
     """
 
     prompt: Text
     completion: Text
     reference: Reference
+    finish_reason: Annotated[str, Field(max_length=64)] | None = None
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -143,9 +148,11 @@ class Rollout(_Strict):
         return texts | {"reference": len(reference) if isinstance(reference, str) else sum(map(len, reference))}
 
     @property
-    def texts(self) -> tuple[Any, Any, str | list[str]]:
-        """Prompt, completion and reference as a scorer takes them."""
-        return _plain(self.prompt), _plain(self.completion), reference_text(self.reference)
+    def texts(self) -> tuple[Any, Any, str | list[str], bool]:
+        """Prompt, completion, reference and `in_thought`, as a scorer takes them."""
+        completion = _plain(self.completion)
+        began = cut_off_in_thought(completion, self.finish_reason)
+        return _plain(self.prompt), completion, reference_text(self.reference), began
 
 
 def reference_text(reference: Reference | None) -> str | list[str]:

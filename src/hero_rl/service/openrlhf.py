@@ -28,7 +28,7 @@ class NotIts(ValueError):
         self.row = row
 
 
-def rollouts_of(request: OpenRLHFRequest, end_texts: Sequence[str]) -> list[tuple[str, str, str | list[str]]]:
+def rollouts_of(request: OpenRLHFRequest, end_texts: Sequence[str]) -> list[tuple[str, str, str | list[str], bool]]:
     """Prompt, completion and reference of each row; what `end_texts` names is taken off the completion's end.
 
     Raises:
@@ -36,7 +36,7 @@ def rollouts_of(request: OpenRLHFRequest, end_texts: Sequence[str]) -> list[tupl
     """
     rows = enumerate(zip(request.query, request.prompts, request.labels, strict=True))
     return [
-        (prompt, _completion(row, query, prompt, end_texts), reference_text(label))
+        (prompt, _completion(row, query, prompt, end_texts), reference_text(label), False)
         for row, (query, prompt, label) in rows
     ]
 

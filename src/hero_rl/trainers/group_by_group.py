@@ -63,7 +63,7 @@ class GroupByGroup:
             score: (N,) raw reward-model scores, NaN or None where missing, minus infinity of an empty completion.
 
         Raises:
-            ValueError: the two differ in length, a verdict is outside {0, 1, NaN} or a score is plus infinity.
+            ValueError: the two differ in length, a verdict is neither in [0, 1] nor NaN or a score is plus infinity.
         """
         signals = Signals(_column(verdict), _column(score), torch.zeros(len(verdict), dtype=torch.long))
         shaped, _ = self.rule.update(signals, self.state)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, overload
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import Verifier
+from hero_rl.verifiers.base import BatchVerifier, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.exact import ExactVerifier
-from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.processes.supervised import Supervised
 
@@ -32,12 +31,16 @@ class Processes(BaseModel):
     memory_mb: Annotated[int, Field(ge=64)] = 2048
 
 
-def in_processes(verifier: Verifier, processes: Processes) -> Verifier:
-    """The verifier as it should run: supervised if it computes, as it is if it compares text or asks an endpoint."""
-    if isinstance(verifier, (ExactVerifier, JudgeVerifier, Supervised, Cascade)):
-        return verifier
+@overload
+def in_processes(verifier: Verifier, processes: Processes) -> Verifier: ...
+@overload
+def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier: ...
+def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier:
+    """The verifier as it should run: supervised if it computes, as it is if it compares text or sees to that itself."""
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
+    if isinstance(verifier, (ExactVerifier, BatchVerifier)):
+        return verifier
     if isinstance(verifier, MathVerify):
         verifier = verifier.model_copy(update={"seconds": None})  # the process has the limit, in any thread
     return Supervised(verifier, processes.workers, processes.seconds, processes.memory_mb)
