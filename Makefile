@@ -5,7 +5,7 @@ BIN = .venv/bin
 INSTALLED = .venv/.installed
 ENGINES_BIN = .venv-engines/bin
 ENGINES_INSTALLED = .venv-engines/.installed
-ENGINES_SECONDS = 1500
+ENGINES_SECONDS = 2400
 
 .PHONY: help install demo test test-verl test-engines lint format docs constraints clean
 
