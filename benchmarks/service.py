@@ -191,7 +191,7 @@ def held_in_python(clients: int, seconds: float, path: str, merged: int) -> dict
 
     from hero_rl.reward_models import LocalRewardModelConfig
     from hero_rl.scoring import Scorer
-    from hero_rl.service.batcher import Batcher
+    from hero_rl.service.batcher import Batcher, Texts
     from hero_rl.verifiers import ExactVerifier
 
     torch.set_num_threads(1)
@@ -201,7 +201,7 @@ def held_in_python(clients: int, seconds: float, path: str, merged: int) -> dict
 
     def ask() -> None:
         while (start := time.perf_counter()) < end:
-            batcher.submit([("2 + 2 =", "It is four, so the answer is 4.", "4")]).result()
+            batcher.submit([Texts("2 + 2 =", "It is four, so the answer is 4.", "4")]).result()
             taken.append(time.perf_counter() - start)
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]

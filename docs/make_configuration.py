@@ -23,7 +23,7 @@ from hero_rl.reward_models import (
     LocalRewardModelConfig,
     RemoteRewardModelConfig,
 )
-from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AuditableRule
 from hero_rl.service import Limits, OpenRLHF, ServiceConfig
 from hero_rl.training import (
     DataConfig,
@@ -37,7 +37,7 @@ from hero_rl.training import (
     VerlSftConfig,
     VerlTrainConfig,
 )
-from hero_rl.verifiers import CascadeVerifier, ExactVerifier, JudgeVerifier, MathVerifier, MathVerify, Processes
+from hero_rl.verifiers import AnyVerifier, Processes
 
 HEAD = """# Configuration
 
@@ -59,7 +59,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [TrainConfig, VerlTrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
-    ("verifier", [MathVerifier, MathVerify, ExactVerifier, JudgeVerifier, CascadeVerifier]),
+    ("verifier", list(typing.get_args(typing.get_args(AnyVerifier)[0]))),
     ("verifier_processes", [Processes]),
     (
         "reward_model",
@@ -70,7 +70,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
             CachedRewardModelConfig,
         ],
     ),
-    ("rule", [Hero, GatedHero, AuditedHero, VerifierOnly, RewardModelOnly, WeightedSum, Gdpo]),
+    ("rule", list(typing.get_args(typing.get_args(AuditableRule)[0]))),
 ]
 
 SFT_HEAD = """## Configuration of `hero sft`

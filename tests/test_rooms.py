@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "clients": {"background"},
     # the library
     "rules": {"signals"},
-    "verifiers": {"signals", "files", "clients"},
+    "verifiers": {"signals", "files", "clients", "extras"},
     "reward_models": {"checkpoints", "signals", "background", "clients", "files", "foreign"},
     "scoring": {"files", "signals", "background", "verifiers", "reward_models"},
     "rollouts": {"files", "foreign", "signals"},

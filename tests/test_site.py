@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ import torch
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModelConfig, RemoteRewardModelConfig
-from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import AuditableRule, AuditedHero
 from hero_rl.scoring import Scorer
 from hero_rl.signals import Signals
 from hero_rl.trainers.auditing import Auditor
@@ -21,7 +22,7 @@ from hero_rl.trainers.state import state_metrics
 from hero_rl.verifiers import Cascade, ExactVerifier, JudgeVerifier, MathVerifier, Supervised
 
 ROOT = Path(__file__).parents[1]
-RULES = [Hero(), GatedHero(), AuditedHero(), VerifierOnly(), RewardModelOnly(), WeightedSum(), Gdpo()]
+RULES = [rule() for rule in get_args(get_args(AuditableRule)[0])]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,23 @@ from hero_rl.extras import named
 
 if TYPE_CHECKING:
     from hero_rl.reward_models import LocalRewardModel
-    from hero_rl.rules import AuditedHero, GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum, shape
+    from hero_rl.rules import (
+        AuditedHero,
+        ConsistencyFilter,
+        Corpo,
+        Dvao,
+        GatedHero,
+        Gd2po,
+        Gdpo,
+        Hero,
+        Papo,
+        RelativeRanks,
+        RewardModelOnly,
+        Saw,
+        VerifierOnly,
+        WeightedSum,
+        shape,
+    )
     from hero_rl.scoring import Scorer
     from hero_rl.signals import Shaped, Signals
     from hero_rl.trainers.trl import HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
@@ -31,6 +47,13 @@ _HOMES = {
     "AuditedHero": "hero_rl.rules",
     "GatedHero": "hero_rl.rules",
     "Gdpo": "hero_rl.rules",
+    "Saw": "hero_rl.rules",
+    "RelativeRanks": "hero_rl.rules",
+    "Papo": "hero_rl.rules",
+    "Gd2po": "hero_rl.rules",
+    "Dvao": "hero_rl.rules",
+    "Corpo": "hero_rl.rules",
+    "ConsistencyFilter": "hero_rl.rules",
     "Hero": "hero_rl.rules",
     "HeroGRPOConfig": "hero_rl.trainers.trl",
     "HeroGRPOTrainer": "hero_rl.trainers.trl",
@@ -52,8 +75,12 @@ _HOMES = {
 
 __all__ = [
     "AuditedHero",
+    "ConsistencyFilter",
+    "Corpo",
+    "Dvao",
     "ExactVerifier",
     "GatedHero",
+    "Gd2po",
     "Gdpo",
     "Hero",
     "HeroGRPOConfig",
@@ -63,7 +90,10 @@ __all__ = [
     "LocalRewardModel",
     "MathVerifier",
     "MathVerify",
+    "Papo",
+    "RelativeRanks",
     "RewardModelOnly",
+    "Saw",
     "Scorer",
     "Shaped",
     "Signals",

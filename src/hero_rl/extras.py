@@ -10,6 +10,9 @@ _EXTRAS = {
     **dict.fromkeys(["trl", "accelerate", "datasets", "pandas", "pyarrow", "peft", "requests"], "trl"),
     **dict.fromkeys(["verl", "hydra", "omegaconf", "ray", "tensordict", "transfer_queue"], "verl"),
     **dict.fromkeys(["matplotlib", "jinja2"], "report"),
+    **dict.fromkeys(["gguf"], "words"),
+    **dict.fromkeys(["reasoning_gym"], "gym"),
+    **dict.fromkeys(["if_verifiable", "langdetect"], "instructions"),
     **dict.fromkeys(["fastapi", "uvicorn", "prometheus_client"], "serve"),
 }
 

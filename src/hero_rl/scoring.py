@@ -28,6 +28,7 @@ from hero_rl.reward_models.base import Conversation, Message, RewardModel, Score
 from hero_rl.signals import Signals
 from hero_rl.verifiers.asking import Asked
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
+from hero_rl.verifiers.domains import by_domain
 from hero_rl.verifiers.math.text.thinking import (
     after_thinking,
     in_thought_text,
@@ -98,12 +99,16 @@ class Scorer:
     once, a model in this process after the forward pass that it is in. For any other the call waits a second at most.
 
     Attributes:
-        verifier: judges each completion against its reference.
+        verifier: judges each completion against its reference; given as a mapping, the verifier of each domain.
         reward_model: scores each conversation; None leaves all scores NaN.
     """
 
-    def __init__(self, verifier: Verifier | BatchVerifier, reward_model: RewardModel | None = None) -> None:
-        self.verifier = verifier
+    def __init__(
+        self,
+        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier],
+        reward_model: RewardModel | None = None,
+    ) -> None:
+        self.verifier = verifier = by_domain(verifier)
         self.reward_model = reward_model
         self._asked = Asked(verifier)
         self._has_logged = False
@@ -120,6 +125,7 @@ class Scorer:
         references: Sequence[Any],
         in_thought: Sequence[bool] | None = None,
         columns: Sequence[Mapping[str, Any]] | None = None,
+        domains: Sequence[str] | None = None,
     ) -> Scored:
         """Judge and score a batch of B rollouts.
 
@@ -132,6 +138,7 @@ class Scorer:
             in_thought: of each completion, whether it begins inside of a thought that its chat template opened, so that
                 only what follows the thought's end is judged. What a prompt's own text shows needs no word here.
             columns: the other columns of each rollout's row, for a verifier that takes requests.
+            domains: the name of each rollout's domain, likewise.
 
         Raises:
             ValueError: these differ in length, or the reward model returned anything but B scores, or the verifier
@@ -141,13 +148,12 @@ class Scorer:
         """
         in_thought = [False] * len(prompts) if in_thought is None else in_thought
         columns = [{}] * len(prompts) if columns is None else columns
-        _check_lengths(
-            prompts=prompts, completions=completions, references=references, in_thought=in_thought, columns=columns
-        )
+        domains = [""] * len(prompts) if domains is None else domains
+        given = {"prompts": prompts, "completions": completions, "references": references}
+        given |= {"in_thought": in_thought, "columns": columns, "domains": domains}
+        _check_lengths(**given)
         counted_before = self._counted()
-        requests = [
-            self._request(*row) for row in zip(prompts, completions, references, in_thought, columns, strict=True)
-        ]
+        requests = [self._request(*row) for row in zip(*given.values(), strict=True)]
         scoring = Background(lambda: self._score_conversations(prompts, completions), name="reward-model")
         try:
             scoring.start()
@@ -194,13 +200,14 @@ class Scorer:
         reference: Any,
         began: bool,
         columns: Mapping[str, Any],
+        domain: str,
     ) -> Request:
         text = _answer_text(completion, began or _leaves_in_thought(prompt))
         request = Request(reference, text, _question(prompt))
         if not self._asked.takes_requests:
             return request
         asked, said = _conversation(prompt, ()), _conversation((), completion)
-        return request._replace(prompt=asked, messages=said, columns=columns)
+        return request._replace(prompt=asked, messages=said, columns=columns, domain=domain)
 
     def _score_conversations(
         self, prompts: Sequence[str | Sequence[Message]], completions: Sequence[str | Sequence[Message]]

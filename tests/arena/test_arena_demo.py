@@ -14,7 +14,7 @@ from rich.console import Console
 from hero_lab.arena.arms import ARMS, ArmSettings, arm_rule
 from hero_lab.arena.demo import Arm, DemoResult, DemoSettings
 from hero_lab.arena.evaluation import Measured, PromptAccuracy
-from hero_lab.arena.page import caveat, print_table, write_image, write_page
+from hero_lab.arena.page import print_table, write_image, write_page
 from hero_lab.arena.results import differences, rows
 from hero_lab.arena.settings import ArenaSettings, tiny_settings
 from hero_lab.cli import main
@@ -43,7 +43,7 @@ def result(tmp_path):
             (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in logs))
             arms.append(Arm(name, seed, folder, accuracy(hard, [0.5, 0.25 * seed, 0.5, 0.5])))
     settings = DemoSettings(arms=["hero", "verifier_only"], seeds=2, arm=ArmSettings(prompts=4))
-    return DemoResult(settings, accuracy([0.0] * 4, [0.25] * 4), arms, 12.0)
+    return DemoResult(settings, [accuracy([0.0] * 4, [0.25] * 4)], arms, 12.0)
 
 
 def test_the_table_is_the_mean_over_seeds_with_an_interval_over_seeds(result):
@@ -61,8 +61,8 @@ def test_with_one_seed_the_interval_is_over_prompts(result):
     )
     hero = rows(one)[1].sampled["hard"]
     assert hero.half_width == pytest.approx(3.182446 * math.sqrt(0.125 / 3) / 2, rel=1e-5)
-    assert "luck in training is not covered" in caveat(one)
-    assert "2 RL seeds" in caveat(result)
+    assert "luck in training is not covered" in one.caveat
+    assert "2 RL seeds" in result.caveat
 
 
 def test_differences_are_paired_by_prompt(result):
@@ -91,7 +91,7 @@ def test_arms_take_the_settings_they_have():
     overrides = {"alpha": 0.05, "scale": "group"}
     assert arm_rule("hero", overrides).alpha == 0.05
     assert arm_rule("verifier_only", overrides).scale == "group"
-    with pytest.raises(ConfigError, match="no arm 'heroo'; one of: hero, gated_hero, verifier_only"):
+    with pytest.raises(ConfigError, match="no arm 'heroo'; one of: hero, gated_hero, audited_hero, verifier_only"):
         arm_rule("heroo", {})
     with pytest.raises(ConfigError, match=r"arm hero: rule: alpha . beta must be below 1"):
         arm_rule("hero", {"alpha": 0.95})

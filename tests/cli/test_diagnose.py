@@ -83,7 +83,14 @@ def as_grouped(folder):
 @pytest.mark.parametrize("write", [as_jsonl, as_parquet, as_trainer_files, as_trl, as_verl, as_grouped])
 def test_every_format_gives_the_same_numbers(write, tmp_path, capsys):
     said = diagnose(capsys, *write(tmp_path))
-    assert said["groups"] == {"total": 3, "mixed": 1, "all_correct": 1, "all_incorrect": 1, "unjudged": 0}
+    assert said["groups"] == {
+        "total": 3,
+        "mixed": 1,
+        "all_correct": 1,
+        "all_incorrect": 1,
+        "all_partial": 0,
+        "unjudged": 0,
+    }
     assert (said["starvation"]["starved"], said["starvation"]["rescued"]) == (2, 2)
     assert said["ranking"]["mean"] == {"value": 1.0, "low": None, "high": None}
     assert said["source"]["missing_scores"] == 0
@@ -154,7 +161,10 @@ def test_mistakes_end_with_code_2_and_write_nothing(tmp_path, arguments, said, c
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ('{"prompt": "p", "completion": "c", "verdict": 2, "score": 1}', "a.jsonl:2: 'verdict' must be 0, 1"),
+        (
+            '{"prompt": "p", "completion": "c", "verdict": 2, "score": 1}',
+            "a.jsonl:2: 'verdict' must be a number from 0 to 1",
+        ),
         ('{"prompt": "p", "completion": "c", "verdict": 1, "score": "high"}', "a.jsonl:2: 'score' must be a number"),
         ('{"prompt": "p", "completion": "c", "verdict": 1, "score": 1', "a.jsonl:2: not valid JSON"),
         ('{"prompt": "p", "completion": "c", "verdict": 1, "score": 1, "label": 3}', "a.jsonl:2: "),
@@ -199,7 +209,14 @@ def test_scores_made_anew(tmp_path, capsys):
 def test_real_rollouts(shared, tmp_path, capsys):
     path = shared / "data" / "rollouts_math100.jsonl"
     said = diagnose(capsys, path, "-o", tmp_path / "r.html", "--rule.alpha", "0.05", "--rule.beta", "0.05")
-    assert said["groups"] == {"total": 100, "mixed": 10, "all_correct": 86, "all_incorrect": 4, "unjudged": 0}
+    assert said["groups"] == {
+        "total": 100,
+        "mixed": 10,
+        "all_correct": 86,
+        "all_incorrect": 4,
+        "all_partial": 0,
+        "unjudged": 0,
+    }
     assert (said["source"]["rows"], said["starvation"]["starved"], said["starvation"]["rescued"]) == (800, 90, 90)
     assert said["ranking"]["groups"] == 10 and said["ranking"]["mean"]["value"] == pytest.approx(0.9)
     starved = next(finding for finding in said["findings"] if finding["name"] == "starved_groups")

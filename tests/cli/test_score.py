@@ -43,7 +43,14 @@ def score(capsys, *arguments):
 def test_what_the_file_has_is_kept(grouped, tmp_path, capsys):
     out = tmp_path / "out.jsonl"
     said = score(capsys, grouped, out)
-    assert said["groups"] == {"total": 3, "mixed": 1, "all_correct": 1, "all_incorrect": 1, "unjudged": 0}
+    assert said["groups"] == {
+        "total": 3,
+        "mixed": 1,
+        "all_correct": 1,
+        "all_incorrect": 1,
+        "all_partial": 0,
+        "unjudged": 0,
+    }
     assert (said["starved"], said["rescued"], said["auroc"], said["missing_scores"]) == (2, 2, 1.0, 1)
     assert (said["verdicts_from"], said["scores_from"]) == ("column labels", "column rm_scores")
     assert (said["format"], said["batches"], said["note"], said["output"]) == ("grouped", 1, None, str(out))
@@ -168,14 +175,28 @@ def test_kill_9_ctrl_c_and_the_same_bytes_in_the_end(long, tmp_path, reward_mode
 def test_the_example(tmp_path, capsys):
     example = Path(__file__).parents[2] / "examples" / "rollouts.jsonl"
     said = score(capsys, example, tmp_path / "out.jsonl", "--workers", "1")
-    assert said["groups"] == {"total": 4, "mixed": 2, "all_correct": 1, "all_incorrect": 1, "unjudged": 0}
+    assert said["groups"] == {
+        "total": 4,
+        "mixed": 2,
+        "all_correct": 1,
+        "all_incorrect": 1,
+        "all_partial": 0,
+        "unjudged": 0,
+    }
     assert (said["batches"], said["rescued"], said["missing_scores"], said["format"]) == (2, 2, 1, "rollouts")
 
 
 def test_real_rollouts(shared, tmp_path, capsys, reward_model):
     path = shared / "data" / "rollouts_math100.jsonl"
     said = score(capsys, path, tmp_path / "out.jsonl")
-    assert said["groups"] == {"total": 100, "mixed": 10, "all_correct": 86, "all_incorrect": 4, "unjudged": 0}
+    assert said["groups"] == {
+        "total": 100,
+        "mixed": 10,
+        "all_correct": 86,
+        "all_incorrect": 4,
+        "all_partial": 0,
+        "unjudged": 0,
+    }
     assert (said["rows"], said["starved"], said["rescued"], said["missing_scores"]) == (800, 90, 90, 0)
     named = score(capsys, path, tmp_path / "b.jsonl", "--verdict_column", "labels", "--score_column", "rm_scores")
     assert named["auroc"] == said["auroc"] > 0.5

@@ -44,7 +44,10 @@ def losses(folder):
 def test_check_counts_the_pairs_and_loads_no_model(config, tmp_path, capsys):
     assert main(["train-rm", str(config), "--check", "--model.path", "no-such/model", "--json"]) == 0
     said = capsys.readouterr()
-    assert "good; rollouts 27, unjudged 1, duplicates 0, contradictory 0, prompts 7, uniform prompts 1, " in said.err
+    assert (
+        "good; rollouts 27, unjudged 1, partial 0, duplicates 0, contradictory 0, prompts 7, uniform prompts 1, "
+        in said.err
+    )
     assert json.loads(said.out)["counts"] | {"pairs": 24, "train": 20, "held_out": 4} == json.loads(said.out)["counts"]
     assert not (tmp_path / "run").exists()
 

@@ -32,9 +32,9 @@ from hero_rl.signals import Signals
 
 
 @st.composite
-def logs(draw):
+def logs(draw, verdicts=(0.0, 1.0, math.nan)):
     """A few batches; each a list of (verdict, score, group)."""
-    return [list(zip(*draw(columns()), strict=True)) for _ in range(draw(st.integers(1, 3)))]
+    return [list(zip(*draw(columns(verdicts)), strict=True)) for _ in range(draw(st.integers(1, 3)))]
 
 
 def approx(value):
@@ -66,10 +66,15 @@ def test_rules_without_a_memory_may_see_all_batches_at_once(batches, kind, scale
 
 def kind_of(verdicts):
     said = {v for v in verdicts if not math.isnan(v)}
-    return {(): "unjudged", (1.0,): "all_correct", (0.0,): "all_incorrect", (0.0, 1.0): "mixed"}[tuple(sorted(said))]
+    if len(said) > 1:
+        return "mixed"
+    return {(): "unjudged", (1.0,): "all_correct", (0.0,): "all_incorrect"}.get(tuple(said), "all_partial")
 
 
-@given(logs(), st.sampled_from([Hero(), Hero(scale="group"), VerifierOnly(), RewardModelOnly(), WeightedSum(), Gdpo()]))
+@given(
+    logs((0.0, 1.0, math.nan, 0.5, 0.25)),
+    st.sampled_from([Hero(), Hero(scale="group"), VerifierOnly(), RewardModelOnly(), WeightedSum(), Gdpo()]),
+)
 @settings(max_examples=60)
 def test_mass_and_counts_by_kind_of_group(batches, rule):
     log = collected(batches).log()
@@ -82,12 +87,12 @@ def test_mass_and_counts_by_kind_of_group(batches, rule):
         mass[kind_of([v for v, _ in members])] += sum(m for _, m in members)
     total = sum(mass.values())
     shares = mass_shares(advantage, GroupTable.of(log))
-    for kind in ("mixed", "all_correct", "all_incorrect", "unjudged"):
+    for kind in ("mixed", "all_correct", "all_incorrect", "all_partial", "unjudged"):
         assert shares[kind] == (approx(mass[kind] / total) if total else None)
     found = counts(GroupTable.of(log))
     kinds = [kind_of([v for v, _ in members]) for members in groups.values()]
     assert found.total == len(kinds)
-    for kind in ("mixed", "all_correct", "all_incorrect", "unjudged"):
+    for kind in ("mixed", "all_correct", "all_incorrect", "all_partial", "unjudged"):
         assert getattr(found, kind) == kinds.count(kind)
 
 

@@ -95,3 +95,13 @@ def test_more_values_than_torch_quantile_takes():
 
     values = torch.arange(2**24 + 2, dtype=torch.float64)
     assert _quantile(values, 0.5) == 2**23 + 0 or _quantile(values, 0.5) == 2**23 + 1
+
+
+def test_groups_of_partial_credit_are_told_from_right_and_wrong_ones():
+    """Three tests of ten passed by all is no correct group and no incorrect one, and starves all the same."""
+    verdict = [0.3, 0.3, 1.0, 1.0, 0.0, 0.0, 0.3, 0.7]
+    data = signals((verdict, [1.0, 2.0] * 4, [0, 0, 1, 1, 2, 2, 3, 3]))
+    metrics = batch_metrics(data, VerifierOnly().update(data, VerifierOnly().init())[0])
+    for kind in ("mixed", "all_correct", "all_incorrect", "all_partial"):
+        assert metrics[f"hero/frac_groups_{kind}"] == 0.25
+    assert metrics["hero/rm_auroc"] == 1.0

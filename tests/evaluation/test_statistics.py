@@ -54,9 +54,15 @@ def test_an_unscored_response_is_no_wrong_one():
     assert pass_at_k([[1, None], [1, 0], [None, None]], 1) == pytest.approx([1, 0.5, math.nan], nan_ok=True)
 
 
+def test_partial_credit_is_no_pass():
+    assert pass_at_k([[1, 0.9, 0.5, 0]], 1)[0] == 0.25
+    agreement = cohen_kappa([[1, 0.9, 0]], [[1, 0, 0.5]])
+    assert (agreement.both_right, agreement.both_wrong) == (1, 2)
+
+
 def test_pass_at_k_refuses_other_verdicts_and_no_draws():
-    with pytest.raises(ValueError, match=r"not 0\.5"):
-        pass_at_k([[0.5]], 1)
+    with pytest.raises(ValueError, match=r"not 1\.5"):
+        pass_at_k([[1.5]], 1)
     with pytest.raises(ValueError, match="k is 0"):
         pass_at_k([[1]], 0)
 
@@ -279,5 +285,5 @@ def test_responses_to_one_problem_go_together():
 
 
 def test_kappa_refuses_other_verdicts():
-    with pytest.raises(ValueError, match="a verdict is 0, 1 or None"):
+    with pytest.raises(ValueError, match=r"a verdict lies in \[0, 1\] or is None"):
         cohen_kappa([[2]], [[1]])

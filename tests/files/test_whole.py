@@ -1,5 +1,6 @@
 """Files are whole or not there; nothing that lies in the way is followed or left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from hero_rl.errors import ConfigError
+from hero_rl.files.journal import Journal
 from hero_rl.files.whole import replacing, write_whole
 from hero_rl.rollouts import Rollout, write_rollouts
 
@@ -73,3 +75,30 @@ def test_no_name_that_can_be_guessed_is_written_to(tmp_path, name):
     write_rollouts(tmp_path / name, [Rollout("p", "c", id="a")])
     assert (tmp_path / "precious").read_text() == "kept" and all(link.is_symlink() for link in links)
     assert len(list(tmp_path.iterdir())) == len(links) + 2
+
+
+def test_a_pipe_in_a_temporary_file_s_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / ".out.json.0123abcd.tmp")
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; from hero_rl.files.whole import write_whole; "
+            "write_whole(Path(sys.argv[1]), 'whole')",
+            tmp_path / "out.json",
+        ],
+        timeout=60,
+    )
+    assert process.returncode == 0
+    assert (tmp_path / "out.json").read_text() == "whole"
+
+
+def test_a_journal_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "precious").write_text("no end of line")
+    (tmp_path / "journal.jsonl").symlink_to(tmp_path / "precious")
+    with pytest.raises(ConfigError, match=r"journal\.jsonl: "):
+        Journal(tmp_path / "journal.jsonl")
+    assert (tmp_path / "precious").read_text() == "no end of line"
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(ConfigError, match=r"pipe\.jsonl: .*seekable"):
+        Journal(tmp_path / "pipe.jsonl")

@@ -57,8 +57,10 @@ def test_a_score_of_plus_and_minus_one_is_a_verdict_when_asked_for(tmp_path):
     path = lines(tmp_path / "1.jsonl", dumped("q_0_0", "a"), dumped("q_1_0", "b", score=-1.0))
     assert [r.verdict for r in read_rollouts(path)] == [None, None]
     assert [r.verdict for r in read_rollouts(path, Columns(verdict="score"))] == [1.0, 0.0]
-    with pytest.raises(DataError, match="'score' must be 0, 1"):
-        list(read_rollouts(lines(tmp_path / "2.jsonl", dumped("q_0_0", "a", score=0.5)), Columns(verdict="score")))
+    with pytest.raises(DataError, match="'score' must be"):
+        list(read_rollouts(lines(tmp_path / "2.jsonl", dumped("q_0_0", "a", score=1.5)), Columns(verdict="score")))
+    half = lines(tmp_path / "3.jsonl", dumped("q_0_0", "a", score=0.5))
+    assert [r.verdict for r in read_rollouts(half, Columns(verdict="score"))] == [0.5]
 
 
 def test_objects_inside_columns_are_reached_by_dotted_names(tmp_path):

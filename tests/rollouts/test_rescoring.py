@@ -284,6 +284,7 @@ def test_the_account_of_a_file(path, tmp_path):
         "mixed": kinds[frozenset({0.0, 1.0})],
         "all_correct": kinds[frozenset({1.0})],
         "all_incorrect": kinds[frozenset({0.0})],
+        "all_partial": 0,
         "unjudged": 0,
     }
     uniform = [rs for rs in by_group.values() if len({r.verdict for r in rs} - {None}) == 1]

@@ -229,7 +229,7 @@ GOOD = json.dumps(row(step=1, group=1, reference="r")).encode() + b"\n"
         (GOOD.replace(b'"score"', b'"scor"'), "a.jsonl:3: no column 'score'; it has "),
         (
             GOOD.replace(b'"verdict": 1', b'"verdict": -1'),
-            "a.jsonl:3: 'verdict' must be 0, 1, true, false or null, not -1",
+            "a.jsonl:3: 'verdict' must be a number from 0 to 1, true, false or null, not -1",
         ),
         (GOOD.replace(b'"p"', b"7"), "a.jsonl:3: 'prompt' must be text or a list of chat messages, not 7"),
         (GOOD.replace(b'"c"', b'[{"role": 1}]'), r"a.jsonl:3: 'completion\[0\]' must be a chat message with a role"),
@@ -284,9 +284,11 @@ def test_bad_files(tmp_path):
 
 
 def test_a_bad_parquet_row_is_named(tmp_path):
-    table = pandas.DataFrame({"prompt": ["p"] * 600, "completion": ["c"] * 600, "verdict": [1.0] * 599 + [0.5]})
+    table = pandas.DataFrame({"prompt": ["p"] * 600, "completion": ["c"] * 600, "verdict": [1.0] * 599 + [1.5]})
     table.to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"a.parquet row 600: 'verdict' must be 0, 1, true, false or null, not 0.5"):
+    with pytest.raises(
+        DataError, match=r"a.parquet row 600: 'verdict' must be a number from 0 to 1, true, false or null, not 1.5"
+    ):
         list(read_rollouts(tmp_path / "a.parquet"))
 
 

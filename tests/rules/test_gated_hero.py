@@ -164,6 +164,13 @@ def test_order_does_not_matter(rule, batch, state, random):
     assert_same_state(after_again, after.model_dump())
 
 
+@pytest.mark.parametrize("k", [0.0, 5.0])
+def test_a_spread_next_to_nothing_leaves_every_weight_a_number(k):
+    state = GatedState(sigma_bar=2.225073858507203e-309)
+    shaped, _ = GatedHero(k=k, sigma="relative").update(signals(([0.0, 0.0], [0.0, 1.0], [7, 7])), state)
+    assert shaped.weight.isfinite().all() and shaped.advantage.isfinite().all()
+
+
 @given(states())
 def test_state_survives_json_bit_for_bit(state):
     assert GatedState.model_validate_json(state.model_dump_json()) == state

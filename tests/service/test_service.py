@@ -244,7 +244,7 @@ def test_the_examples_of_its_own_description_work(service):
         ("/v1/signals", {"rollouts": [{"prompt": "p", "completion": "c", "reference": "x"}] * 65}, "rollouts"),
         ("/v1/signals", {"rollouts": [{"prompt": "p", "completion": "c" * 5001, "reference": "x"}]}, "completion"),
         ("/v1/shape", given([(n, 1, 1.0) for n in range(5)]), "groups"),
-        ("/v1/shape", given([(1, 0.5, 1.0)]), "verdict"),
+        ("/v1/shape", given([(1, 1.5, 1.0)]), "verdict"),
         ("/v1/shape", given([(1, 1, "2")]), "score"),
         ("/v1/shape", given([(1, 1, True)]), "score"),
         ("/v1/shape", given([(True, 1, 1.0)]), "group"),

@@ -1,6 +1,7 @@
 """A torn file costs one checkpoint and not the run."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -62,6 +63,15 @@ def test_a_torn_file_is_found(copied, name, tear, caplog):
     with pytest.raises(CheckpointError, match=name) as raised:
         newest_whole(copied, (STATE_FILE,))
     assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt"])
+def test_a_pipe_in_a_file_s_place_is_found(copied, name):
+    path = copied / "checkpoint-4" / name
+    path.unlink()
+    os.mkfifo(path)
+    assert flaw(path.parent) == f"{path} cannot be read: it is no file"
+    assert newest_whole(copied) == copied / "checkpoint-2"
 
 
 def test_shards_and_generators_of_all_processes_are_looked_for(copied):

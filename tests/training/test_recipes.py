@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from hero_rl.errors import ConfigError
-from hero_rl.rules import Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.settings import resolve
 from hero_rl.training import VerlTrainConfig
 from hero_rl.training.recipes import compose, names
 from hero_rl.training.recipes.command import recipe_command
 from hero_rl.training.recipes.load import load_run
+from hero_rl.training.trl.policy import trl_arguments
 from hero_rl.training.verl.command import findings
 
 MODELS, REGIMES = ("qwen3-4b", "octothinker-8b"), ("easy", "hard", "mixed")
@@ -37,10 +38,12 @@ def load(name, **changes):
 
 def test_there_is_a_recipe_for_every_run_of_the_paper():
     runs = {f"{e}/{m}/{r}/{rule}" for e in ("trl", "verl") for m in MODELS for r in REGIMES for rule in RULES}
-    assert set(names()) == runs | {f"{e}/{m}/sft" for e in ("trl", "verl") for m in MODELS}
+    assert {name for name in names() if not name.startswith("one-gpu/")} == runs | {
+        f"{e}/{m}/sft" for e in ("trl", "verl") for m in MODELS
+    }
 
 
-@pytest.mark.parametrize("name", [name for name in names() if not name.endswith("/sft")])
+@pytest.mark.parametrize("name", [n for n in names() if not n.endswith("/sft") and not n.startswith("one-gpu/")])
 def test_every_run_has_its_rule_and_is_what_hero_accepts(name):
     engine, _, regime, rule = name.split("/")
     config = load(name)
@@ -156,3 +159,42 @@ def test_the_page_names_recipes_that_there_are():
     assert len(said) >= 5 and said <= set(names())
     example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])
     assert not findings(resolve(example, {}, "the page", VerlTrainConfig))
+
+
+ONE_GPU = [name for name in names() if name.startswith("one-gpu/")]
+
+
+def test_one_gpu_has_every_model_data_and_rule():
+    models = {"smollm2-360m", "smollm2-1.7b", "smollm2-1.7b-lora", "qwen3-0.6b", "qwen3-1.7b", "qwen3-1.7b-lora"}
+    wanted = {f"one-gpu/{m}/{d}/{r}" for m in models for d in ("gsm8k", "math") for r in [*RULES, "gated-hero"]}
+    assert set(ONE_GPU) == wanted
+
+
+@pytest.mark.parametrize("name", ONE_GPU)
+def test_recipes_for_one_gpu_are_what_hero_and_trl_accept(name):
+    # Here is no GPU to run in bfloat16 on; all else TRL checks as it would there.
+    config = load(name, **{"trl.bf16": False, "trl.use_cpu": True})
+    _, model, _, rule = name.split("/")
+    assert type(config.rule) is (RULES | {"gated-hero": GatedHero})[rule]
+    assert (config.reward_model is None) == (rule == "verifier-only")
+    assert (config.peft is not None) == model.endswith("-lora")
+    arguments = trl_arguments(config)
+    assert arguments.generation_batch_size == 64 == arguments.num_generations * 8
+    assert arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps == 64
+    assert arguments.use_vllm and arguments.vllm_mode == "colocate"
+    assert arguments.max_completion_length < arguments.vllm_max_model_length
+    assert arguments.chat_template_kwargs == ({"enable_thinking": False} if model.startswith("qwen3") else None)
+    assert "hero train one-gpu/" in str(recipe_command(compose(name), {}, [], None))
+
+
+def test_the_line_for_eight_gpus():
+    command = str(recipe_command(compose("one-gpu/qwen3-0.6b/gsm8k/hero"), {}, [], 8))
+    assert command.startswith("torchrun --standalone --nproc-per-node 8 -m hero_rl train one-gpu/qwen3-0.6b/gsm8k/hero")
+
+
+def test_the_verifier_reads_the_references_of_both_sets():
+    verifier = load("one-gpu/qwen3-0.6b/gsm8k/hero").verifier
+    gsm8k = "Half is 48/2 = <<48/2=24>>24.\nBoth are 48+24 = <<48+24=72>>72.\n#### 72"
+    math = r"There are $4$ of $12$, so the share is $\boxed{\frac{1}{3}}$."
+    assert [verifier.verify(gsm8k, rf"So \boxed{{{x}}}.").value for x in (72, 24)] == [1.0, 0.0]
+    assert [verifier.verify(math, rf"So \boxed{{{x}}}.").value for x in ("4/12", "12")] == [1.0, 0.0]

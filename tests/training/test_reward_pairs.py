@@ -29,6 +29,7 @@ def test_pairs_and_counts_of_rollouts_by_hand():
         ("p", "torn", 0.0),
         ("p", "open", None),  # unjudged
         ("p", "lost", float("nan")),
+        ("p", "half", 0.5),  # partial
         ("all right", "a", 1.0),
         ("all right", "b", 1.0),
         ("all wrong", "c", 0.0),
@@ -37,8 +38,9 @@ def test_pairs_and_counts_of_rollouts_by_hand():
     assert sorted(said(pairs)) == [("right", "odd"), ("right", "wrong")]
     assert pairs[0].chosen == [{"role": "user", "content": "p"}, {"role": "assistant", "content": "right"}]
     assert counts == {
-        "rollouts": 11,
+        "rollouts": 12,
         "unjudged": 2,
+        "partial": 1,
         "duplicates": 1,
         "contradictory": 2,
         "prompts": 3,

@@ -26,7 +26,7 @@ from hero_rl.rules import AuditableRule, AuditedHero, GatedHero, Gdpo, Hero, Rew
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import ExactVerifier
 
-__all__ = ["ARMS", "ArmSettings", "arm_config", "arm_folder", "arm_rule", "read_result", "run_arm"]
+__all__ = ["ARMS", "ArmSettings", "arm_config", "arm_folder", "arm_rule", "read_result", "run_arm", "send_output_to"]
 
 ARMS: dict[str, Any] = {
     "hero": Hero,
@@ -144,7 +144,7 @@ def arm_config(
 def run_arm(config: TrainConfig, settings: ArmSettings, log: Path) -> None:
     """Train and evaluate one arm in this process, its output in a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    _send_output_to(log)
+    send_output_to(log)
     import hero_lab.arena.reward_model  # noqa: F401 - makes the architecture known to transformers
     from hero_rl.files.whole import write_whole
     from hero_rl.training.trl.policy import train
@@ -209,7 +209,8 @@ def _oracle_curve(path: Path, settings: ArmSettings) -> Any:
     return OracleCurve()
 
 
-def _send_output_to(log: Path) -> None:
+def send_output_to(log: Path) -> None:
+    """Write all that this process and its children say into a file from now on."""
     sys.stdout.flush()
     sys.stderr.flush()
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
@@ -26,7 +27,14 @@ from hero_rl.errors import ConfigError, HeroError
 from hero_rl.rules import AuditedHero
 from hero_rl.training.configs.policy import TrainConfig
 
-__all__ = ["Arm", "DemoResult", "DemoSettings", "run_demo", "summary"]
+__all__ = ["REGIMES", "Arm", "DemoResult", "DemoSettings", "check_rules", "run_demo", "summary"]
+
+REGIMES = {
+    "easy": "easy-to-verify prompts",
+    "hard": "hard-to-verify prompts",
+    "mixed": "easy- and hard-to-verify prompts",
+}
+"""How the kinds of training prompts are called where people read."""
 
 
 class DemoSettings(BaseModel):
@@ -65,12 +73,38 @@ class Arm:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """All arms, and the policy that they started from."""
+    """All arms, and the policies that they started from.
 
-    settings: DemoSettings
-    start: dict[str, PromptAccuracy]
+    Attributes:
+        settings: what was compared.
+        start: accuracy of each policy before RL.
+        arms: the finished ones.
+        seconds: that the call took.
+    """
+
+    settings: Any
+    start: list[dict[str, PromptAccuracy]]
     arms: list[Arm]
     seconds: float
+
+    title: ClassVar[str] = "The arena: who wins?"
+    curve: ClassVar[str] = "at temperature 1"  # how the learning curves were taken
+
+    @property
+    def introduction(self) -> str:
+        """What was done, for the head of a page."""
+        return (
+            f"One small policy, trained on {REGIMES[self.settings.arm.regime]} through TRL under different "
+            "combinations of a rule verifier and a reward model. Everything but the rule is the same."
+        )
+
+    @property
+    def caveat(self) -> str:
+        """What the intervals do not cover."""
+        seeds, over = self.settings.seeds, f"{self.settings.arm.prompts} prompts of each kind"
+        if seeds == 1:
+            return f"± is a 95% interval over {over}; one seed, so luck in training is not covered"
+        return f"± is a 95% interval over {seeds} RL seeds, on {over}; one policy, one reward model"
 
 
 def run_demo(
@@ -95,7 +129,7 @@ def run_demo(
         HeroError: an arm failed; the message names its log.
     """
     began = time.monotonic()
-    rules = _rules(settings)
+    rules = check_rules(settings.arms, settings.rule)
     if settings.arm.trl:
         _check_trl(rules, settings)
     with watch_models(console) as report:
@@ -107,12 +141,17 @@ def run_demo(
             place = arm_folder(folder, name, seed, rule, settings.arm, settings.arena)
             jobs.append((name, seed, _config(rule, seed, models, prompts, place, settings)))
     start, arms = _train(jobs, models, settings, fresh, console)
-    return DemoResult(settings, start, arms, time.monotonic() - began)
+    return DemoResult(settings, [start], arms, time.monotonic() - began)
 
 
-def _rules(settings: DemoSettings) -> dict[str, Any]:
-    rules = {name: arm_rule(name, settings.rule) for name in settings.arms}
-    for key in settings.rule:
+def check_rules(arms: Sequence[str], overrides: dict[str, Any]) -> dict[str, Any]:
+    """The arms' rules by name.
+
+    Raises:
+        ConfigError: there is no such arm, a setting is wrong, or no arm has it.
+    """
+    rules = {name: arm_rule(name, overrides) for name in arms}
+    for key in overrides:
         if not any(key in ARMS[name].model_fields for name in rules):
             raise ConfigError(f"--rule.{key}: none of the arms {', '.join(rules)} has such a setting")
     return rules
@@ -204,7 +243,7 @@ def summary(result: DemoResult) -> dict[str, Any]:
     return {
         "seconds": round(result.seconds, 1),
         "settings": json.loads(result.settings.model_dump_json()),
-        "start": {kind: accuracy.estimates() for kind, accuracy in result.start.items()},
+        "start": [{kind: accuracy.estimates() for kind, accuracy in start.items()} for start in result.start],
         "arms": [
             {
                 "name": arm.name,

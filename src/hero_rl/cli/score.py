@@ -14,6 +14,8 @@ from hero_rl.cli.arguments import interrupted, parse
 from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, reading_bar, settings_of
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hero_rl.rescoring import Rescored, Rescoring
     from hero_rl.rollouts import RolloutReader
 
@@ -110,6 +112,9 @@ def _note(found: Rescored, settings: Rescoring) -> str | None:
     return f"no rollout has a score, which {settings.rule.type} needs; name a column or a reward model"
 
 
+_KINDS = ("total", "mixed", "all_correct", "all_incorrect", "all_partial", "unjudged")
+
+
 def _print(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -117,7 +122,7 @@ def _print(result: dict[str, Any]) -> None:
     console, groups = Console(), result["groups"]
     table = Table("groups", "", "share", box=None, pad_edge=False, header_style="bold")
     table.columns[1].justify = table.columns[2].justify = "right"
-    kinds = {name: groups[name] for name in ("total", "mixed", "all_correct", "all_incorrect", "unjudged")}
+    kinds = {name: groups[name] for name in _KINDS if groups[name] or name != "all_partial"}
     for name, count in (kinds | {"starved": result["starved"], "rescued": result["rescued"]}).items():
         said = {"starved": "starved under verifier-only", "rescued": f"rescued by {result['rule']}"}
         table.add_row(said.get(name, name.replace("_", " ")), f"{count:,}", f"{count / groups['total']:.1%}")
@@ -128,9 +133,25 @@ def _print(result: dict[str, Any]) -> None:
     for name, value in _rows_of_rollouts(result).items():
         table.add_row(name, value)
     console.print(table)
+    if result["domains"]:
+        console.print()
+        console.print(_domains(result["domains"]))
     console.print(f"\nverdicts from {result['verdicts_from']}, scores from {result['scores_from']}", highlight=False)
     for left in ([result["note"]] if result["note"] else []) + _left_out(result):
         console.print(left, highlight=False, markup=False)
+
+
+def _domains(domains: dict[str, dict[str, Any]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("domain", "rows", "mean verdict", "mean score", "AUROC", "unscorable", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, of in domains.items():
+        means = ["-" if of[each] is None else f"{of[each]:.4f}" for each in ("verdict_mean", "score_mean", "auroc")]
+        table.add_row(escape(name), f"{of['rows']:,}", *means, f"{of['unscorable']:,}")
+    return table
 
 
 def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:

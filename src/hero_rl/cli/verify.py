@@ -163,7 +163,7 @@ def _judge_file(arguments: _Arguments, path: Path, verifier: Any, settings: Any)
 
 
 def _print_one(verdict: Verdict, as_json: bool) -> None:
-    value = None if verdict.abstained else int(verdict.value)
+    value = None if verdict.abstained else int(verdict.value) if verdict.value in (0, 1) else verdict.value
     if as_json:
         print(json.dumps({"verdict": value, "reason": str(verdict.reason), "answer": verdict.answer}))
         return
@@ -179,6 +179,7 @@ def _summary(found: FileVerdicts, seconds: float) -> dict[str, Any]:
         "rows": len(verdicts),
         "correct": sum(verdict.value == 1 for verdict in verdicts),
         "incorrect": sum(verdict.value == 0 for verdict in verdicts),
+        "partial": sum(0 < verdict.value < 1 for verdict in verdicts),
         "abstained": sum(verdict.abstained for verdict in verdicts),
         "reasons": found.reasons,
         "seconds": round(seconds, 3),
@@ -206,7 +207,8 @@ def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
     from rich.table import Table
 
     summary, console = _summary(found, seconds), Console()
-    for title, counts in (("verdict", ("correct", "incorrect", "abstained")), ("reason", summary["reasons"])):
+    kinds = [name for name in ("correct", "incorrect", "partial", "abstained") if summary[name] or name != "partial"]
+    for title, counts in (("verdict", kinds), ("reason", summary["reasons"])):
         table = Table(title, "rows", "share", box=None, pad_edge=False, header_style="bold")
         table.columns[1].justify = table.columns[2].justify = "right"
         for name in counts:

@@ -14,8 +14,8 @@ from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Bands, Saturation
 from hero_rl.diagnosis.replay import Replay, replay
 from hero_rl.diagnosis.table import GroupTable
-from hero_rl.rules import Hero
-from hero_rl.rules.hero import banded_reward
+from hero_rl.rules import Hero, Strata
+from hero_rl.rules.banded import places
 
 __all__ = ["bands", "saturated", "saturation"]
 
@@ -25,13 +25,13 @@ _NEAR = 0.05  # of the range from w_min to w_max
 def bands(log: RolloutLog, table: GroupTable, rule: Hero) -> Bands:
     """Strata, singletons, ties and places in the bands under a rule."""
     groups = table.groups
-    right = log.verdict == 1
     present = ~log.verdict.isnan() & ~log.score.isnan()
-    strata = groups.split(right)
+    parts = Strata.of(log.verdict, groups)
+    strata = parts.parts
     count = strata.count(present)
     flat = (count >= 2) & (strata.max(log.score, present) == strata.min(log.score, present))
-    in_mixed = table.mixed.repeat_interleave(2) & (count > 0)
-    z = _places(log, table, rule)
+    in_mixed = table.kinds.mixed[parts.group] & (count > 0)
+    z = places(log.signals, parts, rule.singleton, rule.eps)
     return Bands(
         strata=int((count > 0).sum()),
         singletons=int((count == 1).sum()),
@@ -41,17 +41,10 @@ def bands(log: RolloutLog, table: GroupTable, rule: Hero) -> Bands:
         tied=_tied(strata.index[present], log.score[present]),
         at_floor=(z[present] < 1e-9).double().mean().item(),
         places={
-            "correct": histogram(z[present & right], 0.0, 1.0, 10),
-            "incorrect": histogram(z[present & ~right], 0.0, 1.0, 10),
+            "correct": histogram(z[present & (log.verdict == 1)], 0.0, 1.0, 10),
+            "incorrect": histogram(z[present & (log.verdict == 0)], 0.0, 1.0, 10),
         },
     )
-
-
-def _places(log: RolloutLog, table: GroupTable, rule: Hero) -> Float[Tensor, " B"]:
-    """Z of Eq. 3, read back from the banded reward so that it is the rule's own."""
-    half = 0.25
-    banded = banded_reward(log.signals, table.groups, alpha=half, beta=half, singleton=rule.singleton, eps=rule.eps)
-    return ((banded - torch.where(log.verdict == 1, 1 - half, -half)) / (2 * half)).clamp(0, 1)
 
 
 def _tied(stratum: Tensor, score: Tensor) -> float:

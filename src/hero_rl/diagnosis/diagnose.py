@@ -17,7 +17,7 @@ from hero_rl.diagnosis.labels import label_check
 from hero_rl.diagnosis.log import Collector, RolloutLog
 from hero_rl.diagnosis.numbers import Diagnosis, Histogram, Mass, ReasonCount, Source, Telling, Width
 from hero_rl.diagnosis.ranking import overlap, ranking
-from hero_rl.diagnosis.replay import Replay, earned, mass_shares, replay, rules_by_scale
+from hero_rl.diagnosis.replay import Replay, earned, mass_shares, replay, rules_by_scale, uniform_share
 from hero_rl.diagnosis.sweep import sweep
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.telling import excerpt
@@ -119,6 +119,7 @@ def _source(log: RolloutLog, table: GroupTable, source: dict[str, Any]) -> Sourc
         batches=len(log.starts),
         group_size=(int(sizes.min()), float(np.median(sizes)), int(sizes.max())),
         abstained=int(log.verdict.isnan().sum()),
+        partial=int(((log.verdict > 0) & (log.verdict < 1)).sum()),
         missing_scores=int(log.score.isnan().sum()),
         verdict_mean=log.verdict.nanmean().item(),
         score_mean=score.mean().item(),
@@ -164,10 +165,7 @@ def _widths(log: RolloutLog, table: GroupTable, rule: Hero, progress: Callable[[
 
 
 def _uniform(played: Replay, table: GroupTable) -> float | None:
-    shares = mass_shares(played.advantage, table)
-    if shares["all_correct"] is None or shares["all_incorrect"] is None:
-        return None
-    return shares["all_correct"] + shares["all_incorrect"]
+    return uniform_share(mass_shares(played.advantage, table))
 
 
 def _telling(collected: Collector, log: RolloutLog) -> list[Telling]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
+from hero_rl.diagnosis.replay import uniform_share
 from hero_rl.diagnosis.wording import change, number, of, percent, within
 
 __all__ = ["CHECKS", "LIMITS", "findings", "suggested"]
@@ -174,7 +175,8 @@ def starved_groups(d: Diagnosis) -> Finding | None:
     starved, judged = d.starvation.starved, _judged(d)
     if not judged or starved / judged < LIMITS["starved"]:
         return None
-    said = f"{d.groups.all_correct:,} are all correct, {d.groups.all_incorrect:,} all incorrect."
+    partial = f", {d.groups.all_partial:,} all of one grade between" if d.groups.all_partial else ""
+    said = f"{d.groups.all_correct:,} are all correct, {d.groups.all_incorrect:,} all incorrect{partial}."
     advice, settings = "A reward model can rank their rollouts; HERO keeps it inside the verifier's gate.", {}
     if _has_scores(d):
         said += (
@@ -248,11 +250,8 @@ def reward_model_dominates(d: Diagnosis) -> Finding | None:
 
 def scale_unbounds(d: Diagnosis) -> Finding | None:
     """Dividing by the group's standard deviation would undo the bound that alpha and beta set."""
-    uniform = {
-        m.scale: m.all_correct + m.all_incorrect
-        for m in d.mass
-        if m.rule == "hero" and m.all_correct is not None and m.all_incorrect is not None
-    }
+    shares = {m.scale: uniform_share(m.model_dump()) for m in d.mass if m.rule == "hero"}
+    uniform = {scale: share for scale, share in shares.items() if share is not None}
     if not {"none", "group"} <= uniform.keys() or uniform["group"] - uniform["none"] < LIMITS["scale_gain"]:
         return None
     return Finding(

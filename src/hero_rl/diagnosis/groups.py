@@ -17,10 +17,11 @@ def counts(table: GroupTable) -> GroupCounts:
     """Groups by kind."""
     return GroupCounts(
         total=table.groups.number,
-        mixed=int(table.mixed.sum()),
-        all_correct=int(table.all_correct.sum()),
-        all_incorrect=int(table.all_incorrect.sum()),
-        unjudged=int((~table.judged).sum()),
+        mixed=int(table.kinds.mixed.sum()),
+        all_correct=int(table.kinds.all_correct.sum()),
+        all_incorrect=int(table.kinds.all_incorrect.sum()),
+        all_partial=int(table.kinds.all_partial.sum()),
+        unjudged=int((~table.kinds.judged).sum()),
     )
 
 
@@ -37,14 +38,14 @@ _RANGES = (
 
 def by_difficulty(log: RolloutLog, table: GroupTable, base: Replay) -> list[Difficulty]:
     """Groups by pass rate, the hardest first; `base` is the replay whose |advantage| is shared out."""
-    rate = table.right / (table.right + table.wrong)
+    rate = table.rate
     everyone = torch.ones_like(log.verdict, dtype=torch.bool)
     mass = table.groups.sum(base.advantage.abs(), everyone)
     has_score = ~log.score.isnan()
     totals, numbers = table.groups.sum(log.score, has_score), table.groups.count(has_score)
     rows, low = [], -1.0
     for name, high in _RANGES:
-        inside = table.judged & ((rate == 1) if name == "100%" else (rate > low) & (rate <= high) & (rate < 1))
+        inside = table.kinds.judged & ((rate == 1) if name == "100%" else (rate > low) & (rate <= high) & (rate < 1))
         low = high
         rows.append(
             Difficulty(
@@ -62,11 +63,11 @@ def by_difficulty(log: RolloutLog, table: GroupTable, base: Replay) -> list[Diff
 def starvation(table: GroupTable, base: Replay) -> Starvation:
     """Which uniform groups get a gradient under the base rule, and why the others do not."""
     mass = table.groups.sum(base.advantage.abs(), torch.ones_like(base.advantage, dtype=torch.bool))
-    lost = table.uniform & (mass == 0)
+    lost = table.kinds.uniform & (mass == 0)
     return Starvation(
-        starved=int(table.uniform.sum()),
-        rescued=int((table.uniform & (mass > 0)).sum()),
+        starved=int(table.kinds.uniform.sum()),
+        rescued=int((table.kinds.uniform & (mass > 0)).sum()),
         few_scores=int((lost & (table.scored < 2)).sum()),
         tied=int((lost & (table.scored >= 2) & (table.spread == 0)).sum()),
-        mass=(mass[table.uniform].sum() / mass.sum()).item(),
+        mass=(mass[table.kinds.uniform].sum() / mass.sum()).item(),
     )

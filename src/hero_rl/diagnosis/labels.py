@@ -31,9 +31,9 @@ def label_check(log: RolloutLog, table: GroupTable) -> LabelCheck | None:
         wrong=int((judged & ~right).sum()),
         missed=int((judged & right & (log.verdict == 0)).sum()),
         accepted=int((judged & ~right & (log.verdict == 1)).sum()),
-        auroc=_mean(each, torch.ones_like(table.mixed)),
-        auroc_starved=_mean(each, table.uniform),
-        starved=int((table.uniform & ~each.isnan()).sum()),
+        auroc=_mean(each, torch.ones_like(table.kinds.mixed)),
+        auroc_starved=_mean(each, table.kinds.uniform),
+        starved=int((table.kinds.uniform & ~each.isnan()).sum()),
     )
 
 

@@ -33,7 +33,7 @@ class RolloutLog:
     """What is kept of every rollout.
 
     Attributes:
-        verdict: (B,) float64: 1, 0 or NaN.
+        verdict: (B,) float64: in [0, 1] or NaN.
         score: (B,) float64, NaN where missing.
         group: (B,) int64: 0 .. S-1, unique over the file.
         length: (B,) float64: characters of the completion.
@@ -75,7 +75,8 @@ class Collector:
     """Takes in a file's rollouts batch by batch.
 
     Attributes:
-        reasons: (reason, verdict) -> how often; the verdict of an abstention is None.
+        reasons: (reason, verdict) -> how often; the verdict of an abstention is None, and 0.5 stands for any
+            grade between 0 and 1.
         repeated: rollouts whose completion another of their group has word for word.
         telling: the rollouts on which verifier and reward model disagree most.
     """
@@ -117,6 +118,7 @@ class Collector:
         self.telling.add(batch, words)
 
     def _count(self, reason: str, verdict: float | None) -> None:
+        verdict = 0.5 if verdict is not None and 0 < verdict < 1 else verdict
         key = (excerpt(reason, _NAME), verdict)
         full = len(self.reasons) >= _REASONS and key not in self.reasons
         self.reasons[("other", verdict) if full else key] += 1

@@ -82,6 +82,7 @@ class Source(_Numbers):
         rows, batches: rollouts, and the batches that a rule sees one at a time.
         group_size: least, median and greatest number of rollouts of a group.
         abstained, missing_scores: rollouts without verdict, without score.
+        partial: rollouts with a verdict between 0 and 1, which are neither correct nor incorrect.
         repeated: rollouts whose completion another of their group has word for word.
         verdict_mean, score_mean, score_std: over the rollouts that have one.
         score_min, score_max: extremes of the scores.
@@ -99,6 +100,7 @@ class Source(_Numbers):
     batches: int
     group_size: tuple[int, float, int]
     abstained: int
+    partial: int
     missing_scores: int
     repeated: int
     verdict_mean: Number
@@ -110,17 +112,18 @@ class Source(_Numbers):
 
 
 class GroupCounts(_Numbers):
-    """Groups by what the verifier said; `unjudged` ones have no verdict at all."""
+    """Groups by what the verifier said; `all_partial` ones have one grade between 0 and 1, `unjudged` ones none."""
 
     total: int
     mixed: int
     all_correct: int
     all_incorrect: int
+    all_partial: int
     unjudged: int
 
 
 class Difficulty(_Numbers):
-    """Groups by pass rate, the share of correct rollouts among the judged ones.
+    """Groups by pass rate, the mean of their verdicts.
 
     Attributes:
         name: the range of pass rates.
@@ -163,7 +166,7 @@ class Mass(_Numbers):
     Attributes:
         rule: name of the rule.
         scale: divisor of the centred reward; None for a rule that has no such setting.
-        mixed, all_correct, all_incorrect, unjudged: shares; they sum to 1.
+        mixed, all_correct, all_incorrect, all_partial, unjudged: shares; they sum to 1.
         groups: number of groups with any advantage.
     """
 
@@ -172,6 +175,7 @@ class Mass(_Numbers):
     mixed: Number
     all_correct: Number
     all_incorrect: Number
+    all_partial: Number
     unjudged: Number
     groups: int
 
@@ -192,7 +196,7 @@ class Ranking(_Numbers):
         mean: AUROC of such a group, mean over them.
         median: the same, median.
         under_half: share of those groups with an AUROC under 0.5.
-        pooled: AUROC over all rollouts of the file, whatever their group.
+        pooled: AUROC of the correct rollouts against all others of the file, whatever their group.
         histogram: groups by AUROC, bins of a tenth.
         trust: what gated HERO gives the reward model after the last batch, 0 to 1.
     """
@@ -337,7 +341,7 @@ class Drift(_Numbers):
 
 
 class ReasonCount(_Numbers):
-    """How often the verifier gave a reason; `verdict` is None for an abstention."""
+    """How often the verifier gave a reason; `verdict` is None for an abstention, 0.5 for any grade between 0 and 1."""
 
     reason: str
     verdict: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from hero_rl.diagnosis.log import RolloutLog
     from hero_rl.diagnosis.table import GroupTable
 
-__all__ = ["Replay", "earned", "gated", "mass_shares", "replay", "rules_by_scale"]
+__all__ = ["Replay", "earned", "gated", "mass_shares", "replay", "rules_by_scale", "uniform_share"]
 
 _SCALES = ("none", "group", "batch")
 
@@ -84,11 +85,18 @@ def mass_shares(advantage: Float[Tensor, " B"], table: GroupTable) -> dict[str, 
     return {kind: mass[where].sum().item() / total if total else None for kind, where in kinds(table).items()}
 
 
+def uniform_share(shares: Mapping[str, float | None]) -> float | None:
+    """Share of the |advantage| in groups in which the verifier tells no rollouts apart."""
+    three = [shares[kind] for kind in ("all_correct", "all_incorrect", "all_partial")]
+    return None if None in three else sum(share for share in three if share is not None)
+
+
 def kinds(table: GroupTable) -> dict[str, Bool[Tensor, " S"]]:
     """Which groups are of which kind."""
     return {
-        "mixed": table.mixed,
-        "all_correct": table.all_correct,
-        "all_incorrect": table.all_incorrect,
-        "unjudged": ~table.judged,
+        "mixed": table.kinds.mixed,
+        "all_correct": table.kinds.all_correct,
+        "all_incorrect": table.kinds.all_incorrect,
+        "all_partial": table.kinds.all_partial,
+        "unjudged": ~table.kinds.judged,
     }

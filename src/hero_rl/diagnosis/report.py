@@ -10,6 +10,7 @@ import yaml
 from hero_rl.diagnosis.figures import draw
 from hero_rl.diagnosis.findings import suggested
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
+from hero_rl.diagnosis.replay import uniform_share
 from hero_rl.diagnosis.trainers import blocks_of, trl_lines, verl_line
 from hero_rl.diagnosis.wording import change, decimal, number, of, percent, within
 from hero_rl.errors import ConfigError
@@ -64,6 +65,11 @@ def check_output(path: Path) -> None:
         raise ConfigError(f"{path}: there is no folder {path.parent}")
 
 
+KINDS = ("mixed", "all_correct", "all_incorrect", "all_partial", "unjudged")
+RARE_KINDS = ("all_partial", "unjudged")
+"""Kinds of groups that are shown only where there are some."""
+
+
 def report(diagnosis: Diagnosis) -> str:
     """The page as text; it loads nothing, and all text of the rollouts is escaped."""
     return render(
@@ -76,7 +82,8 @@ def report(diagnosis: Diagnosis) -> str:
         levels=LEVELS,
         rule_name=lambda rule: rule_name(diagnosis, rule),
         colours=KIND_COLOURS,
-        kinds=("mixed", "all_correct", "all_incorrect", "unjudged"),
+        kinds=[kind for kind in KINDS if kind not in RARE_KINDS or getattr(diagnosis.groups, kind)],
+        uniform_share=uniform_share,
         sections=_sections(diagnosis),
         finding_settings=finding_settings,
         is_base=lambda row: all(getattr(diagnosis.rule, name) == value for name, value in row.settings.items()),

@@ -15,7 +15,7 @@ from torch import Tensor
 from hero_rl.diagnosis.bands import saturated
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import SweepRow
-from hero_rl.diagnosis.replay import Replay, mass_shares, replay
+from hero_rl.diagnosis.replay import Replay, mass_shares, replay, uniform_share
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.trends import spearman
 from hero_rl.errors import ConfigError
@@ -80,7 +80,7 @@ def sweep(
         rows.append(
             SweepRow(
                 settings=point,
-                uniform=_sum(shares["all_correct"], shares["all_incorrect"]),
+                uniform=uniform_share(shares),
                 all_correct=shares["all_correct"],
                 all_incorrect=shares["all_incorrect"],
                 agreement=agreement,
@@ -91,10 +91,6 @@ def sweep(
         )
         progress()
     return rows
-
-
-def _sum(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
 
 
 def sign_agreement(
@@ -109,7 +105,7 @@ def sign_agreement(
     label_mixed = groups.spread((groups.count(label == 1) > 0) & (groups.count(label == 0) > 0))
     counted = label_mixed & ~label.isnan() & (advantage != 0)
     agrees = (advantage > 0) == (label == 1)
-    return _share(agrees, counted), _share(agrees, counted & groups.spread(table.uniform))
+    return _share(agrees, counted), _share(agrees, counted & groups.spread(table.kinds.uniform))
 
 
 def _share(part: Bool[Tensor, " B"], whole: Bool[Tensor, " B"]) -> float:

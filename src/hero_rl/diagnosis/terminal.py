@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hero_rl.diagnosis.numbers import Diagnosis, Finding, Mass
-from hero_rl.diagnosis.report import LEVELS, RULE_NAMES, rule_name
+from hero_rl.diagnosis.replay import uniform_share
+from hero_rl.diagnosis.report import KINDS, LEVELS, RARE_KINDS, RULE_NAMES, rule_name
 from hero_rl.diagnosis.telling import excerpt
 from hero_rl.diagnosis.trainers import flat, trl_lines, verl_line
 from hero_rl.diagnosis.wording import DASH, decimal, number, of, percent, within
@@ -18,7 +19,6 @@ from hero_rl.diagnosis.wording import DASH, decimal, number, of, percent, within
 __all__ = ["print_diagnosis"]
 
 _COLOURS = {"act": "bold red", "look": "bold yellow", "good": "bold green"}
-_KINDS = ("mixed", "all_correct", "all_incorrect", "unjudged")
 
 
 def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
@@ -56,9 +56,9 @@ def _table(*heads: str) -> Table:
 def _groups(d: Diagnosis) -> Table:
     table = _table("groups", "", "share", "advantage mass")
     base = next(mass for mass in d.mass if mass.rule == "hero" and mass.scale == d.rule.scale)
-    for kind in _KINDS:
+    for kind in KINDS:
         count = getattr(d.groups, kind)
-        if count or kind != "unjudged":
+        if count or kind not in RARE_KINDS:
             shares = (percent(count / d.groups.total), percent(getattr(base, kind)))
             table.add_row(kind.replace("_", " "), f"{count:,}", *shares)
     return table
@@ -77,9 +77,7 @@ def _mass(d: Diagnosis) -> Table:
 
 
 def _uniform(mass: Mass) -> str:
-    if mass.all_correct is None or mass.all_incorrect is None:
-        return DASH
-    return percent(mass.all_correct + mass.all_incorrect)
+    return percent(uniform_share(mass.model_dump()))
 
 
 def _numbers(d: Diagnosis) -> Table:
@@ -100,6 +98,8 @@ def _numbers(d: Diagnosis) -> Table:
         f"weight near w_min, w_max (sigma {d.rule.sigma})": f"{percent(weight.at_min)}, {percent(weight.at_max)}",
         "weight, 10th to 90th percentile": f"{number(weight.p10)} to {number(weight.p90)}",
     }
+    if d.source.partial:
+        rows["with partial credit"] = of(d.source.partial, d.source.rows)
     if d.labels is not None:
         rows["right rollouts rejected, by label"] = of(d.labels.missed, d.labels.right)
         rows["wrong rollouts accepted, by label"] = of(d.labels.accepted, d.labels.wrong)

@@ -13,7 +13,7 @@ from hero_rl.diagnosis.intervals import bootstrap_interval
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Drift, LengthBias, StepNumbers
 from hero_rl.diagnosis.table import GroupTable
-from hero_rl.rules import Groups
+from hero_rl.rules import Groups, Strata
 
 __all__ = ["by_step", "drift", "length_bias", "spearman"]
 
@@ -34,13 +34,13 @@ def by_step(log: RolloutLog, table: GroupTable) -> list[StepNumbers]:
 
 def _one_step(step: int, rows: Tensor, log: RolloutLog, table: GroupTable) -> StepNumbers:
     groups = table.groups.index[rows].unique()
-    judged = table.judged[groups]
+    judged = table.kinds.judged[groups]
     return StepNumbers(
         step=step,
         rows=len(rows),
         verdict=log.verdict[rows].nanmean().item(),
         score=log.score[rows].nanmean().item(),
-        mixed=(table.mixed[groups].sum() / judged.sum()).item(),
+        mixed=(table.kinds.mixed[groups].sum() / judged.sum()).item(),
         auroc=table.auroc[groups].nanmean().item(),
     )
 
@@ -74,7 +74,7 @@ def _change(values: list[float | None], third: int) -> tuple[float, float]:
 def length_bias(log: RolloutLog, table: GroupTable) -> LengthBias:
     """Rank correlation of score and length, over all rollouts and within strata, where the verdict explains nothing."""
     present = ~log.verdict.isnan() & ~log.score.isnan()
-    strata = table.groups.split(log.verdict == 1)
+    strata = Strata.of(log.verdict, table.groups).parts
     kept = present & (strata.spread(strata.count(present)) >= _LEAST_STRATUM)
     inside = Groups(strata.index[kept], strata.number)
     score, length = _places(log.score[kept], inside), _places(log.length[kept], inside)

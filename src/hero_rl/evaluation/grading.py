@@ -20,12 +20,12 @@ from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
 from hero_rl.scoring import Scorer, cut_off_in_thought
 from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
+from hero_rl.verifiers.base import NOBODYS_COMPLETION
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
 
 _AT_A_TIME = 128
-_NOBODYS_ANSWER = r"\boxed{-73.2058417}"
 
 UNGRADED = FAILURES | {Reason.JUDGE_UNREADABLE}
 """Reasons that are the grader's doing, not the response's: `FAILURES`, which are not kept, so that the next call asks
@@ -108,7 +108,9 @@ class Grader:
         for start in range(0, len(problems), _AT_A_TIME):
             some = problems[start : start + _AT_A_TIME]
             references = [problem.reference for problem in some]
-            scored = self._scorer.score([""] * len(some), [_NOBODYS_ANSWER] * len(some), references)
+            domains = [_domain(problem) for problem in some]
+            answers = [NOBODYS_COMPLETION] * len(some)
+            scored = self._scorer.score([""] * len(some), answers, references, domains=domains)
             reasons = zip(some, scored.reasons, strict=True)
             found |= {problem.id for problem, reason in reasons if reason is Reason.REFERENCE_UNREADABLE}
         return found
@@ -145,6 +147,8 @@ class Grader:
             [each.problem.question for each in asked],
             [texts[each.id] for each in asked],
             [each.problem.reference for each in asked],
+            columns=[each.problem.extra for each in asked],
+            domains=[_domain(each.problem) for each in asked],
         )
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
         said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
@@ -159,6 +163,12 @@ class Grader:
                 f"--max_missing {self._budget.share:g} allows ({reasons}); the grades that it gave are kept, and the "
                 "same command goes on there"
             )
+
+
+def _domain(problem: Problem) -> str:
+    """The domain of a problem: what its column `domain` says, else the source that it comes from."""
+    named = problem.extra.get("domain")
+    return named if isinstance(named, str) and named else problem.source
 
 
 def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: ExitStack) -> Grader:
@@ -212,7 +222,9 @@ def _judged_text(asked: Wanted, row: Mapping[str, Any]) -> str:
 
 def _mark(asked: Wanted, completion: str) -> str:
     """What tells a check from one of another text, reference or question."""
-    text = json.dumps([asked.problem.question, asked.problem.reference, completion])
+    problem = asked.problem
+    more = [dict(problem.extra)] if problem.extra else []  # a verifier of requests reads them
+    text = json.dumps([problem.question, problem.reference, completion, *more], default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

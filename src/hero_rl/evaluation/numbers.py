@@ -154,5 +154,6 @@ def _averaged(numbers: Mapping[str, Any]) -> str:
     return said + ". 95% intervals: bootstrap over problems."
 
 
-def _whole(verdict: float | None) -> int | None:
-    return None if verdict is None else int(verdict)
+def _whole(verdict: float | None) -> float | None:
+    """A verdict as JSON shows it best: 1 rather than 1.0; a grade between is itself."""
+    return int(verdict) if verdict in (0, 1) else verdict

@@ -40,7 +40,7 @@ RESAMPLES = 10_000
 """Draws of a bootstrap and of a sign-flip test; the least p-value is 1 in one more than this."""
 
 Verdicts: TypeAlias = Sequence[Sequence[float | None]]
-"""A row a problem, a value a response: 1, 0, or None unscored. Rows may be of different lengths."""
+"""A row a problem, a value a response: 1, 0, a grade between, or None unscored. Rows may be of different lengths."""
 
 _LEVEL = 0.95
 _AT_A_TIME = 4_000_000  # numbers in memory
@@ -84,7 +84,7 @@ class PairedTest:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two graders agree on the responses that both scored.
+    """How two graders agree on the responses that both scored; correct is a verdict of 1, all less is not.
 
     Attributes:
         kappa: Cohen's kappa with a bootstrap interval over problems; None where both say the same of everything, which
@@ -108,13 +108,13 @@ def pass_at_k(samples: Verdicts, k: int) -> Float[np.ndarray, " P"]:
     """Chance that one of k responses to a problem is right, of its n scored ones: 1 - C(n - c, k) / C(n, k).
 
     The unbiased estimate of Chen et al., "Evaluating Large Language Models Trained on Code" (arXiv 2107.03374), Eq. 1.
-    With k = 1 it is the mean.
+    Right is a response of verdict 1; partial credit is not. With k = 1 it is the share of right ones.
 
     Returns:
         A value a problem; NaN with fewer than k scored responses.
 
     Raises:
-        ValueError: k is below 1, or a verdict is not 0, 1 or None.
+        ValueError: k is below 1, or a verdict is neither in [0, 1] nor None.
     """
     if k < 1:
         raise ValueError(f"k is {k}; at least 1 is needed")
@@ -129,8 +129,8 @@ def pass_at_k(samples: Verdicts, k: int) -> Float[np.ndarray, " P"]:
 
 def _right(row: Sequence[float | None]) -> int:
     for verdict in row:
-        if verdict is not None and verdict not in (0, 1):
-            raise ValueError(f"a verdict is 0, 1 or None, not {verdict!r}")
+        if verdict is not None and not 0 <= verdict <= 1:
+            raise ValueError(f"a verdict lies in [0, 1] or is None, not {verdict!r}")
     return sum(verdict == 1 for verdict in row)
 
 
@@ -376,9 +376,9 @@ def _table(first: Sequence[float | None], second: Sequence[float | None]) -> lis
     counts: dict[tuple[float, float], int] = dict.fromkeys([(1, 1), (0, 0), (1, 0), (0, 1)], 0)
     for ours, theirs in zip(first, second, strict=True):
         if ours is not None and theirs is not None:
-            if (ours, theirs) not in counts:
-                raise ValueError(f"a verdict is 0, 1 or None, not {ours!r} and {theirs!r}")
-            counts[ours, theirs] += 1
+            if not (0 <= ours <= 1 and 0 <= theirs <= 1):
+                raise ValueError(f"a verdict lies in [0, 1] or is None, not {ours!r} and {theirs!r}")
+            counts[ours == 1, theirs == 1] += 1
     return list(counts.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from typing import Any
 from hero_rl.errors import ConfigError, DataError
 
 __all__ = ["Journal"]
+
+
+def _not_through_a_link(path: str, flags: int) -> int:
+    """A file that a link leads to is somebody else's, and would be cut to whole lines."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 class Journal:
@@ -31,9 +37,9 @@ class Journal:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
+            self._file = open(path, "a+b", opener=_not_through_a_link)  # noqa: SIM115
         except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from None
+            raise ConfigError(f"{path}: {error.strerror or error}") from None
         try:
             self._lock(begins)
         except ConfigError:

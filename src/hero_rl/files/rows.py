@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +28,7 @@ __all__ = [
     "as_text",
     "field",
     "is_messages",
+    "json_columns",
     "outermost",
     "read_rows",
     "short",
@@ -228,6 +229,34 @@ def as_reference(value: Any, column: str, place: Place | str) -> Reference | Non
         known = [one for one in several if isinstance(one, str)]
         return known if len(known) > 1 else next(iter(known), None)
     raise DataError(f"{place}: {column!r} must be text, a number, a list of such or null, not {short(value)}")
+
+
+def json_columns(row: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:
+    """A row's columns as JSON values, for a verifier; those that JSON cannot hold, as images, are left out.
+
+    Args:
+        row: of any source; arrays become lists, times their ISO text.
+        but: columns that are not wanted.
+    """
+    found = {}
+    for name, value in row.items():
+        if name not in but:
+            with suppress(TypeError, RecursionError):
+                found[str(name)] = _json_value(value)
+    return found
+
+
+def _json_value(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _json_value(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(inner) for inner in value]
+    for convert in ("tolist", "isoformat"):  # of arrays and their scalars, of times
+        if hasattr(value, convert):
+            return _json_value(getattr(value, convert)())
+    raise TypeError(type(value).__name__)
 
 
 def short(value: Any) -> str:

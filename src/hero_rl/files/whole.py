@@ -100,7 +100,7 @@ def _sweep(path: Path) -> None:
     """Remove temporary files of a path whose writers are gone: a living one holds its own."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
         with suppress(OSError):
-            file = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+            file = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would wait for a writer
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 left.unlink()

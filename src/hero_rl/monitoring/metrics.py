@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hero_rl.rules import Groups, group_auroc
+from hero_rl.rules import Groups, Kinds, group_auroc
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["batch_metrics"]
@@ -15,31 +17,34 @@ __all__ = ["batch_metrics"]
 def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
     """The `hero/*` metrics of one batch; NaN where the batch does not define one.
 
-    - `frac_groups_mixed`, `frac_groups_all_correct`, `frac_groups_all_incorrect`: shares of the groups with at least
-      one verdict, by what the verifier said; they sum to 1.
+    - `frac_groups_mixed`, `frac_groups_all_correct`, `frac_groups_all_incorrect`, `frac_groups_all_partial`: shares of
+      the groups with at least one verdict, by what the verifier said; they sum to 1.
     - `frac_groups_rescued`: share of those groups that are uniform, hence starved under the verifier alone, and get a
       gradient all the same.
-    - `rm_auroc`: AUROC of the score against the verdict, mean over mixed groups.
+    - `rm_auroc`: AUROC of the score against the verdict, mean over mixed groups; of partial credit the concordance.
     - `sigma`: mean over the groups with at least two scores, those that sigma_bar is the running mean of.
     - `weight/mean`, `weight/p10`, `weight/p90`: over groups.
     - `advantage_mass_uniform`: share of the batch's |advantage| that uniform groups hold.
     - `frac_unscorable`: share of rollouts without a shaped reward.
+    - `domains/<domain>/<name>`: where the signals name domains, some of these and the means of both signals in each.
     """
+    return _of_batch(signals, shaped) | _by_domain(signals, shaped)
+
+
+def _of_batch(signals: Signals, shaped: Shaped) -> dict[str, float]:
     groups = Groups.of(signals.group)
     scorable = ~signals.verdict.isnan()
-    judged = groups.count(scorable) > 0
-    right = groups.count(scorable & (signals.verdict == 1))
-    wrong = groups.count(scorable & (signals.verdict == 0))
-    mixed = (right > 0) & (wrong > 0)
-    uniform = judged & ~mixed
+    kinds = Kinds.of(signals.verdict, groups)
+    judged, uniform = kinds.judged, kinds.uniform
     mass = groups.sum(shaped.advantage.double().abs(), torch.ones_like(scorable))
     auroc = group_auroc(signals.score, signals.verdict, groups)
     known = groups.count(scorable & ~signals.score.isnan()) >= 2
     weight, sigma = _per_group(shaped.weight, groups), _per_group(shaped.sigma, groups)[known]
     return {
-        "hero/frac_groups_mixed": _share(mixed, judged),
-        "hero/frac_groups_all_correct": _share(uniform & (right > 0), judged),
-        "hero/frac_groups_all_incorrect": _share(uniform & (wrong > 0), judged),
+        "hero/frac_groups_mixed": _share(kinds.mixed, judged),
+        "hero/frac_groups_all_correct": _share(kinds.all_correct, judged),
+        "hero/frac_groups_all_incorrect": _share(kinds.all_incorrect, judged),
+        "hero/frac_groups_all_partial": _share(kinds.all_partial, judged),
         "hero/frac_groups_rescued": _share(uniform & (mass > 0), judged),
         "hero/rm_auroc": auroc.nanmean().item(),
         "hero/sigma": sigma.mean().item(),
@@ -49,6 +54,21 @@ def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
         "hero/advantage_mass_uniform": (mass[uniform].sum() / mass.sum()).item() if mass.sum() > 0 else 0.0,
         "hero/frac_unscorable": shaped.reward.isnan().double().mean().item(),
     }
+
+
+_IN_A_DOMAIN = ("frac_groups_mixed", "frac_groups_rescued", "rm_auroc", "weight/mean", "frac_unscorable")
+
+
+def _by_domain(signals: Signals, shaped: Shaped) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for domain in sorted(set(signals.domain or ())):
+        rows = torch.tensor([name == domain for name in signals.domain or ()], device=signals.verdict.device)
+        part = Signals(signals.verdict[rows], signals.score[rows], signals.group[rows])
+        numbers = _of_batch(part, Shaped(*(getattr(shaped, each.name)[rows] for each in fields(shaped))))
+        mine = {name: numbers[f"hero/{name}"] for name in _IN_A_DOMAIN}
+        mine |= {"verdict": part.verdict.nanmean().item(), "score": part.score.nanmean().item()}
+        metrics |= {f"hero/domains/{domain}/{name}": value for name, value in mine.items()}
+    return metrics
 
 
 def _per_group(values: Float[Tensor, " B"], groups: Groups) -> Float[Tensor, " S"]:

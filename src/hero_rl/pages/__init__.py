@@ -23,7 +23,13 @@ INK = "#123456"
 """Stands for the text colour in a drawing; `inline_svg` replaces it, so that one drawing serves light and dark."""
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
-KIND_COLOURS = {"all_incorrect": "#9aa0a6", "mixed": "#0072B2", "all_correct": "#56B4E9", "unjudged": "#F0E442"}
+KIND_COLOURS = {
+    "all_incorrect": "#9aa0a6",
+    "mixed": "#0072B2",
+    "all_correct": "#56B4E9",
+    "all_partial": "#CC79A7",
+    "unjudged": "#F0E442",
+}
 """Groups by what the verifier said."""
 
 VERDICT_COLOURS = {"correct": "#0072B2", "incorrect": "#D55E00"}

@@ -18,7 +18,7 @@ from hero_rl.rescoring.settings import Rescoring
 from hero_rl.rescoring.sources import JudgedBatches, scores_from, verdicts_from
 from hero_rl.rollouts import Columns, Format, Rollout, RolloutReader
 from hero_rl.rollouts.record import FIELDS
-from hero_rl.rollouts.values import as_verdict
+from hero_rl.rollouts.values import as_label
 
 __all__ = ["collect", "labelled_reader"]
 
@@ -100,12 +100,15 @@ def _label(rollout: Rollout, column: str | None, reader: RolloutReader) -> float
     if column is None:
         return None
     if column == reader.layout.source.get("verdict"):
-        return rollout.verdict
+        verdict = rollout.verdict
+        if verdict is not None and 0 < verdict < 1:
+            raise DataError(f"{rollout.place}: {column!r} must be 0 or 1 to be a label, not {verdict:g}")
+        return verdict
     name = f"input_{column}" if column in FIELDS else column
     if name not in rollout.extra:
         raise ConfigError(f"{rollout.place}: no column {column!r} is left for labels")
     assert rollout.place is not None
-    return as_verdict(rollout.extra[name], column, rollout.place)
+    return as_label(rollout.extra[name], column, rollout.place)
 
 
 def _with_reason(row: Judged, rollout: Rollout) -> Judged:

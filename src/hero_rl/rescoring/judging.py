@@ -13,7 +13,7 @@ from hero_rl.rollouts import Rollout
 from hero_rl.scoring import Scored, Scorer, cut_off_in_thought, says_nothing
 from hero_rl.verifiers import FAILURES, BatchVerifier, Reason, Request, Verdict, Verifier
 
-__all__ = ["Judge", "Judged"]
+__all__ = ["Judge", "Judged", "domain_of"]
 
 
 class Judged(NamedTuple):
@@ -65,6 +65,8 @@ class Judge:
             [rollout.completion for rollout in rollouts],
             [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
             [_began_in_thought(rollout) for rollout in rollouts],
+            [rollout.extra for rollout in rollouts],
+            [domain_of(rollout) or "" for rollout in rollouts],
         )
         kept = zip(rollouts, _kept_scores(rollouts), strict=True)
         rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
@@ -100,6 +102,12 @@ class Judge:
         return Judged(_or_none(scored.verdict[n].item()), score, str(scored.reasons[n]), scored.answers[n])
 
 
+def domain_of(rollout: Rollout) -> str | None:
+    """The name of a rollout's domain by its column `domain`; None without one."""
+    domain = rollout.extra.get("domain")
+    return domain if isinstance(domain, str) and domain else None
+
+
 def _began_in_thought(rollout: Rollout) -> bool:
     """Whether a file says that a completion never left its thought: by a column of its own, or since it was cut off."""
     if isinstance(said := rollout.extra.get("in_thought"), bool):
@@ -113,8 +121,8 @@ _FEW = 128  # of fewer, a few that have nothing to score must not end the call
 class _Silent:
     """Stands where there is nothing to verify and only scores are wanted."""
 
-    def verify_batch(self, pairs: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
-        return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(pairs)
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        return [Verdict.of(Reason.REFERENCE_UNREADABLE)] * len(requests)
 
 
 def _kept_scores(rollouts: Sequence[Rollout]) -> list[float | None]:

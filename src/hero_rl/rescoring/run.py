@@ -21,7 +21,7 @@ import torch
 from hero_rl.errors import ConfigError, DataError, UnscorableError
 from hero_rl.files.partial import Partial
 from hero_rl.rescoring.batches import batches
-from hero_rl.rescoring.judging import Judge, Judged
+from hero_rl.rescoring.judging import Judge, Judged, domain_of
 from hero_rl.rescoring.settings import Rescoring
 from hero_rl.rescoring.sources import (
     AT_A_TIME,
@@ -171,6 +171,7 @@ def _shape(
         verdict=torch.tensor([_float(row.verdict) for row in judged], dtype=torch.float64),
         score=torch.tensor([_float(row.score) for row in judged], dtype=torch.float64),
         group=torch.tensor([numbers.setdefault(rollout.group, len(numbers)) for rollout in batch]),
+        domain=_domains(batch),
     )
     shaped, after = rule.update(signals, state)  # pyright: ignore[reportArgumentType]
     note = {
@@ -180,6 +181,12 @@ def _shape(
     }
     partial.add_batch(_lines(batch, judged, shaped), note)
     return after
+
+
+def _domains(batch: Sequence[Rollout]) -> tuple[str, ...] | None:
+    """The domain of each rollout; None where a row names none."""
+    named = [domain_of(rollout) for rollout in batch]
+    return None if None in named else tuple(map(str, named))
 
 
 def _float(value: float | None) -> float:

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from hero_rl.monitoring import batch_metrics
-from hero_rl.rules import Groups, group_auroc
+from hero_rl.rules import Groups, Kinds, group_auroc
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["summary", "tally"]
 
-_KINDS = ("mixed", "all_correct", "all_incorrect")
+_KINDS = ("mixed", "all_correct", "all_incorrect", "all_partial")
 
 
 def tally(
@@ -31,7 +31,7 @@ def tally(
     """
     groups = Groups.of(signals.group)
     metrics = batch_metrics(signals, shaped)
-    judged = int((groups.count(~signals.verdict.isnan()) > 0).sum())
+    judged = int(Kinds.of(signals.verdict, groups).judged.sum())
     shares = {kind: metrics[f"hero/frac_groups_{kind}"] for kind in (*_KINDS, "rescued")}
     auroc = group_auroc(signals.score, signals.verdict, groups)
     lost = shaped.reward.isnan().tolist()
@@ -49,18 +49,33 @@ def tally(
         **_masses(shaped, groups, signals),
         "truncated": truncated,
         "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
+        "domains": _domains(signals, auroc, groups, lost),
     }
+
+
+def _domains(signals: Signals, auroc: torch.Tensor, groups: Groups, lost: Sequence[bool]) -> dict[str, dict[str, Any]]:
+    """The sums of each domain, where the signals name domains."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(signals.domain or ()):
+        rows = torch.tensor([each == name for each in signals.domain or ()])
+        found[name] = {
+            "rows": int(rows.sum()),
+            "unscorable": sum(gone for gone, mine in zip(lost, rows.tolist(), strict=True) if mine),
+            **_sum_and_count("verdict", signals.verdict[rows]),
+            **_sum_and_count("score", signals.score[rows]),
+            **_sum_and_count("auroc", auroc[groups.count(rows) > 0]),
+        }
+    return found
 
 
 def _masses(shaped: Shaped, groups: Groups, signals: Signals) -> dict[str, float]:
     """Sums of |advantage|, over all rollouts and over those of uniform groups, and of the groups' weights."""
     size = shaped.advantage.double().abs()
     per_group = groups.sum(size, torch.ones_like(signals.verdict, dtype=torch.bool))
-    right, wrong = (groups.count(signals.verdict == value) > 0 for value in (1, 0))
     weight = size.new_zeros(groups.number).index_copy_(0, groups.index, shaped.weight.double())
     return {
         "mass": size.sum().item(),
-        "mass_uniform": per_group[right ^ wrong].sum().item(),
+        "mass_uniform": per_group[Kinds.of(signals.verdict, groups).uniform].sum().item(),
         "weight_sum": weight.sum().item(),
         "weight_count": groups.number,
     }
@@ -80,9 +95,12 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     total: Counter[str] = Counter()
     unscorable: Counter[str] = Counter()
+    domains: dict[str, Counter[str]] = {}
     for one in tallies:
-        total.update({name: value for name, value in one.items() if name != "unscorable"})
+        total.update({name: value for name, value in one.items() if name not in ("unscorable", "domains")})
         unscorable.update(one["unscorable"])
+        for name, sums in one.get("domains", {}).items():
+            domains.setdefault(name, Counter()).update(sums)
     return {
         "rows": total["rows"],
         "batches": total["batches"],
@@ -91,7 +109,7 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             **{kind: total[kind] for kind in _KINDS},
             "unjudged": total["groups"] - total["judged"],
         },
-        "starved": total["all_correct"] + total["all_incorrect"],
+        "starved": sum(total[kind] for kind in _KINDS if kind != "mixed"),
         "rescued": total["rescued"],
         "verdict_mean": _mean(total, "verdict"),
         "score_mean": _mean(total, "score"),
@@ -101,6 +119,15 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "unscorable": {"rows": sum(unscorable.values()), "reasons": dict(unscorable.most_common())},
         "missing_scores": total["rows"] - total["score_count"],
         "truncated": total["truncated"],
+        "domains": {
+            name: {
+                "rows": sums["rows"],
+                **{f"{mean}_mean": _mean(sums, mean) for mean in ("verdict", "score")},
+                "auroc": _mean(sums, "auroc"),
+                "unscorable": sums["unscorable"],
+            }
+            for name, sums in domains.items()
+        },
     }
 
 

@@ -23,6 +23,7 @@ from hero_rl.rollouts.record import FIELDS, NUMBERS, Rollout
 from hero_rl.rollouts.values import (
     as_group,
     as_id,
+    as_label,
     as_number,
     as_score,
     as_sign_or_verdict,
@@ -63,7 +64,7 @@ class Columns:
         completion: text or chat messages, or a list of them in a grouped file.
         reference: the right answer: text or a number.
         group: what the rollouts of one prompt share.
-        verdict: 1 or true, 0 or false, null for an abstention.
+        verdict: 1 or true, 0 or false, between them partial credit, null for an abstention.
         score: the reward model's raw score.
         label: known correctness, which stands in where there is no column of verdicts.
         step: the optimiser step.
@@ -153,12 +154,14 @@ class Layout:
         source: field -> its column, for the fields that the file has.
         absent: columns that the file does not have and that would be fields if it had.
         verdict_was_named: whether the user named the verdict's column.
+        verdict_is_label: whether known correctness stands in for it, 0 or 1.
     """
 
     format: Format
     source: Mapping[str, str]
     absent: frozenset[str]
     verdict_was_named: bool = False
+    verdict_is_label: bool = False
 
     def rollouts(self, row: Row, place: Place, number: int) -> Iterator[Rollout]:
         """The rollouts of one row.
@@ -187,7 +190,9 @@ class Layout:
 
     def _read(self, name: str) -> Callable[[Any, str, Place], Any]:
         """What reads a field: of a column that was named for the verdict, -1 is taken for 0."""
-        return as_sign_or_verdict if name == "verdict" and self.verdict_was_named else _READ[name]
+        if name == "verdict" and (self.verdict_was_named or self.verdict_is_label):
+            return as_sign_or_verdict if self.verdict_was_named else as_label
+        return _READ[name]
 
     def _group_of(self, values: Mapping[str, Any]) -> str:
         """The group of a row that names none: verl's uid without its counters, else the prompt."""
@@ -264,13 +269,14 @@ def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layou
     label = source.pop("label", None)
     if columns.label and columns.verdict:
         raise ConfigError(f"{columns.verdict!r} for the verdict or {columns.label!r} as the label, not both")
-    if label is not None and (columns.label or "verdict" not in source):
-        source["verdict"] = label
+    is_label = label is not None and (columns.label is not None or "verdict" not in source)
+    if is_label:
+        source["verdict"] = str(label)
     for name in ("prompt", "completion"):
         if name not in source:
             raise DataError(f"no column {_USUAL[format][name][0]!r} for the {name}; the file has {sorted(row)}")
     absent = {column for name, usual in _USUAL[format].items() if name not in source for column in usual} - row.keys()
-    return Layout(format, source, frozenset(absent), verdict_was_named=columns.verdict is not None)
+    return Layout(format, source, frozenset(absent), columns.verdict is not None, is_label)
 
 
 def _has(row: Row, column: str) -> bool:

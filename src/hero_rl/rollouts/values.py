@@ -16,6 +16,7 @@ from hero_rl.files.rows import Place, short
 __all__ = [
     "as_group",
     "as_id",
+    "as_label",
     "as_number",
     "as_score",
     "as_sign_or_verdict",
@@ -71,7 +72,16 @@ def as_score(value: Any, column: str, place: Place) -> float | None:
 
 
 def as_verdict(value: Any, column: str, place: Place) -> float | None:
-    """1.0, 0.0, or None for an abstention."""
+    """1.0, 0.0, partial credit between them, or None for an abstention."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
+        return float(value)
+    raise _wrong(value, column, place, "a number from 0 to 1, true, false or null")
+
+
+def as_label(value: Any, column: str, place: Place) -> float | None:
+    """1.0 or 0.0, known correctness, or None where it is not known."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, (bool, int, float)) and value in (0, 1):

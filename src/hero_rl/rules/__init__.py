@@ -7,14 +7,22 @@ from pydantic import Field
 from hero_rl.rules.audited_hero import AuditedHero, AuditedState
 from hero_rl.rules.banded import HeroState
 from hero_rl.rules.base import Rule, State
+from hero_rl.rules.consistency_filter import ConsistencyFilter
+from hero_rl.rules.corpo import Corpo
+from hero_rl.rules.dvao import Dvao
 from hero_rl.rules.evidence import Evidence
 from hero_rl.rules.gated_hero import GatedHero, GatedState
+from hero_rl.rules.gd2po import Gd2po
 from hero_rl.rules.gdpo import Gdpo
 from hero_rl.rules.groups import Groups, leave_one_out, normalise
 from hero_rl.rules.hero import Hero
+from hero_rl.rules.papo import Papo
 from hero_rl.rules.ranking import group_auroc
+from hero_rl.rules.relative_ranks import RelativeRanks
 from hero_rl.rules.reward_model_only import RewardModelOnly
+from hero_rl.rules.saw import Saw
 from hero_rl.rules.shape import shape
+from hero_rl.rules.strata import Kinds, Strata
 from hero_rl.rules.verifier_only import VerifierOnly
 from hero_rl.rules.weighted_sum import WeightedSum
 
@@ -23,16 +31,25 @@ __all__ = [
     "AuditableRule",
     "AuditedHero",
     "AuditedState",
+    "ConsistencyFilter",
+    "Corpo",
+    "Dvao",
     "Evidence",
     "GatedHero",
     "GatedState",
+    "Gd2po",
     "Gdpo",
     "Groups",
     "Hero",
     "HeroState",
+    "Kinds",
+    "Papo",
+    "RelativeRanks",
     "RewardModelOnly",
     "Rule",
+    "Saw",
     "State",
+    "Strata",
     "VerifierOnly",
     "WeightedSum",
     "group_auroc",
@@ -41,14 +58,24 @@ __all__ = [
     "shape",
 ]
 
-AnyRule = Annotated[
-    Hero | GatedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
-    Field(discriminator="type"),
-]
+_Plain = (
+    Hero
+    | GatedHero
+    | VerifierOnly
+    | RewardModelOnly
+    | WeightedSum
+    | Gdpo
+    | Dvao
+    | Saw
+    | Gd2po
+    | Papo
+    | Corpo
+    | ConsistencyFilter
+    | RelativeRanks
+)
+
+AnyRule = Annotated[_Plain, Field(discriminator="type")]
 """Any rule that reads verdicts and scores alone, as a block of a configuration file, told apart by its `type`."""
 
-AuditableRule = Annotated[
-    Hero | GatedHero | AuditedHero | VerifierOnly | RewardModelOnly | WeightedSum | Gdpo,
-    Field(discriminator="type"),
-]
+AuditableRule = Annotated[_Plain | AuditedHero, Field(discriminator="type")]
 """Any rule where an auditor can be asked, too."""

@@ -14,7 +14,7 @@ from hero_rl.rules.groups import Groups, Scale
 from hero_rl.rules.strata import Strata
 from hero_rl.signals import Signals
 
-__all__ = ["Banded", "HeroState", "banded_reward"]
+__all__ = ["Banded", "HeroState", "banded_reward", "places"]
 
 Band = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
@@ -83,7 +83,9 @@ class Banded(Settings):
         if self.sigma == "raw":
             excess = sigma - sigma_bar
         else:
-            excess = sigma / sigma_bar - 1 if sigma_bar > 0 else torch.zeros_like(sigma)
+            # By a subnormal sigma_bar the quotient is infinite, and k = 0 times that is no number.
+            most = torch.finfo(sigma.dtype).max
+            excess = (sigma / sigma_bar).clamp(max=most) - 1 if sigma_bar > 0 else torch.zeros_like(sigma)
         weight = self.w_min + (self.w_max - self.w_min) * torch.sigmoid(self.k * excess)
         return weight.where(known, 1)
 
@@ -111,15 +113,20 @@ def banded_reward(
     A rollout whose score is missing sits in the middle of its band; at its bottom where that is the policy's doing. The
     value of an unscorable rollout is 0 and means nothing.
     """
-    score, verdict = signals.score.double(), signals.verdict.double()
-    present = ~verdict.isnan() & ~score.isnan()
+    verdict = signals.verdict.double()
     strata = Strata.of(verdict, groups)
     half = _half_widths(verdict, strata, alpha, beta)
-    low = strata.parts.spread(strata.parts.min(score, present))
-    high = strata.parts.spread(strata.parts.max(score, present))
-    z = ((score - low) / (high - low + eps)).where(high > low, 0.0 if singleton == "floor" else 0.5)
-    z = z.where(present, 0.5).masked_fill(signals.empty, 0.0)
+    z = places(signals, strata, singleton, eps)
     return (verdict - half + 2 * half * z).where(~verdict.isnan(), 0)
+
+
+def places(signals: Signals, strata: Strata, singleton: Literal["floor", "middle"], eps: float) -> Float[Tensor, " B"]:
+    """The z of Eq. 3: each score's place in its stratum, 0 lowest and 1 highest."""
+    score, parts = signals.score.double(), strata.parts
+    present = ~signals.verdict.isnan() & ~score.isnan()
+    low, high = parts.spread(parts.min(score, present)), parts.spread(parts.max(score, present))
+    z = ((score - low) / (high - low + eps)).where(high > low, 0.0 if singleton == "floor" else 0.5)
+    return z.where(present, 0.5).masked_fill(signals.empty, 0.0)
 
 
 def _half_widths(

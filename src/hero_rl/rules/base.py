@@ -6,6 +6,7 @@ model, so that it is its own configuration block, tells a typo from a field and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["Rule", "State", "only_plain", "score_spread", "with_lowest"]
+__all__ = ["Batch", "Rule", "State", "only_plain", "score_spread", "with_lowest"]
 
 Eps = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -104,6 +105,53 @@ def with_lowest(
     """The scores, with its group's lowest present one where a completion is empty; NaN in a group without any."""
     lowest = groups.spread(groups.min(score, present))
     return torch.where(empty & lowest.isfinite(), lowest, score)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What most rules read of a batch, in float64; B rollouts in S groups.
+
+    Attributes:
+        groups: the partition.
+        verdict: (B,) NaN where the verifier abstained.
+        score: (B,) NaN where it is missing.
+        empty: (B,) whether that is the policy's doing.
+        scorable: (B,) whether there is a verdict.
+        present: (B,) whether there is a score as well.
+        sigma: (B,) sigma_u of Eq. 5 of each rollout's group.
+    """
+
+    groups: Groups
+    verdict: Float[Tensor, " B"]
+    score: Float[Tensor, " B"]
+    empty: Bool[Tensor, " B"]
+    scorable: Bool[Tensor, " B"]
+    present: Bool[Tensor, " B"]
+    sigma: Float[Tensor, " B"]
+
+    @classmethod
+    def of(cls, signals: Signals) -> Batch:
+        """Read the signals; no verdict and no score is filled in."""
+        groups = Groups.of(signals.group)
+        verdict, score = signals.verdict.double(), signals.score.double()
+        scorable = ~verdict.isnan()
+        present = scorable & ~score.isnan()
+        sigma, _ = score_spread(score, groups, present)
+        return cls(groups, verdict, score, signals.empty, scorable, present, groups.spread(sigma))
+
+    def lowest_for_empty(self) -> tuple[Float[Tensor, " B"], Bool[Tensor, " B"]]:
+        """The scores with an empty completion's made its group's lowest, and which scorable rollouts then have one."""
+        score = with_lowest(self.score, self.groups, self.present, self.empty)
+        return score, self.scorable & ~score.isnan()
+
+    def filled(self, score: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Scores on any scale, the group's mean in the place of a missing one and its lowest in that of an empty one.
+
+        0 in a group without any.
+        """
+        mean = score.where(self.present, self.groups.spread(self.groups.mean(score, self.present)))
+        lowest = with_lowest(score, self.groups, self.present, self.empty).nan_to_num()
+        return torch.where(self.empty, lowest, mean)
 
 
 def shaped_like(

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, shaped_like
+from hero_rl.rules.groups import normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Gdpo"]
@@ -33,16 +33,12 @@ class Gdpo(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
-        score = with_lowest(score, groups, present, signals.empty)
-        present = scorable & ~score.isnan()
+        batch = Batch.of(signals)
+        groups, verdict, scorable = batch.groups, batch.verdict, batch.scorable
+        score, present = batch.lowest_for_empty()
         reward = self.verdict_weight * normalise(verdict, groups, scorable, "group", self.eps)
         reward = reward + self.score_weight * normalise(score, groups, present, "group", self.eps)
         counted = reward[scorable]
         spread = counted.std() if counted.numel() > 1 else counted.new_zeros(())
         advantage = (reward / (spread + self.eps)).where(scorable, 0)
-        return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, reward, advantage, scorable, batch.sigma), state

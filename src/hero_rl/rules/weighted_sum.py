@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like, with_lowest
-from hero_rl.rules.groups import Groups, Scale, normalise
+from hero_rl.rules.base import Batch, Eps, Settings, State, shaped_like
+from hero_rl.rules.groups import Scale, normalise
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["WeightedSum"]
@@ -37,15 +36,10 @@ class WeightedSum(Settings):
 
     def update(self, signals: Signals, state: State) -> tuple[Shaped, State]:
         """Shape one batch."""
-        groups = Groups.of(signals.group)
-        verdict, score = signals.verdict.double(), signals.score.double()
-        scorable = ~verdict.isnan()
-        present = scorable & ~score.isnan()
-        sigma, _ = score_spread(score, groups, present)
+        batch = Batch.of(signals)
+        groups, verdict, score, scorable = batch.groups, batch.verdict, batch.score, batch.scorable
         if self.squash == "sigmoid":
             score = (score / self.temperature).sigmoid()
-        filled = score.where(present, groups.spread(groups.mean(score, present)))
-        filled = torch.where(signals.empty, with_lowest(score, groups, present, signals.empty).nan_to_num(), filled)
-        reward = self.weight * verdict + (1 - self.weight) * filled
+        reward = self.weight * verdict + (1 - self.weight) * batch.filled(score)
         advantage = normalise(reward, groups, scorable, self.scale, self.eps)
-        return shaped_like(signals, reward, advantage, scorable, groups.spread(sigma)), state
+        return shaped_like(signals, reward, advantage, scorable, batch.sigma), state

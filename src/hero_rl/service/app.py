@@ -18,9 +18,10 @@ from fastapi.security import HTTPBearer
 from pydantic import ValidationError
 
 from hero_rl import __version__
-from hero_rl.errors import HeroError
+from hero_rl.errors import DataError, HeroError
 from hero_rl.files.json_objects import each_key_once
 from hero_rl.monitoring.metrics import batch_metrics
+from hero_rl.rules.base import only_plain
 from hero_rl.service.batcher import Batcher, Texts
 from hero_rl.service.messages import (
     GivenRollout,
@@ -44,7 +45,7 @@ from hero_rl.service.openrlhf import NotIts, groups_of, response_of, rollouts_of
 from hero_rl.service.runs import NoPlace, Runs
 from hero_rl.service.settings import Limits, ServiceConfig
 from hero_rl.signals import Shaped, Signals
-from hero_rl.verifiers import FAILURES
+from hero_rl.verifiers import FAILURES, ByDomain
 
 __all__ = ["endpoints"]
 
@@ -210,9 +211,9 @@ class _Service:
             prompt=request.prompt, completion=request.response, reference="" if request.label is None else request.label
         )
         _check_texts([rollout], self._config.limits)
-        prompt, completion, reference, began = rollout.texts
+        prompt, completion, *rest = rollout.texts
         completion = without_end(completion, self._config.openrlhf.end_texts)
-        (signal,) = await self._signals([(prompt, completion, reference, began)])
+        (signal,) = await self._signals([(prompt, completion, *rest)])
         if signal.reason in FAILURES:
             raise _Answered(503, f"no verdict: {signal.reason}", retry_after="5")
         return signal
@@ -223,9 +224,11 @@ class _Service:
             raise _Answered(404, "there is no such run")
         return Response(status_code=204)
 
-    async def _signals(self, rollouts: Sequence[Texts]) -> list[Signal]:
+    async def _signals(self, rollouts: Sequence[tuple[Any, ...]]) -> list[Signal]:
+        asked = [Texts(*rollout) for rollout in rollouts]
+        self._check_domains(asked)
         try:
-            signals = await asyncio.wrap_future(self._batcher.submit(rollouts))
+            signals = await asyncio.wrap_future(self._batcher.submit(asked))
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -235,8 +238,24 @@ class _Service:
         self._metrics.count_signals(signals)
         return signals
 
+    def _check_domains(self, rollouts: Sequence[Texts]) -> None:
+        """Refuse a domain without a verifier: in a batch it would cost other requests their answers."""
+        verifier = self._batcher.verifier
+        if not isinstance(verifier, ByDomain):
+            return
+        for row, rollout in enumerate(rollouts):
+            try:
+                verifier.check([rollout.domain], ["the rollout"])
+            except DataError as error:
+                raise _wrong(("rollouts", row, "domain"), str(error)) from None
+
     def _shaped(self, signals: Signals, request: ShapeRequest) -> tuple[Shaped, Any, RunState | None]:
         rule = self._config.rule
+        if not rule.takes_graded:
+            try:
+                only_plain(rule, signals)  # pyright: ignore[reportArgumentType]
+            except ValueError as error:
+                raise _wrong(("rollouts",), str(error)) from None
         if request.run is None:
             shaped, state = rule.update(signals, _state(rule, request.state))
             return shaped, state, None

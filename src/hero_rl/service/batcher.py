@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -15,8 +15,16 @@ from hero_rl.service.messages import Signal
 
 __all__ = ["Batcher"]
 
-Texts = tuple[Any, Any, str | list[str], bool]
-"""Prompt, completion and reference, and whether the completion begins inside of a thought."""
+
+class Texts(NamedTuple):
+    """One rollout as the scorer takes it."""
+
+    prompt: Any
+    completion: Any
+    reference: str | list[str]
+    in_thought: bool = False
+    columns: Mapping[str, Any] = {}
+    domain: str = ""
 
 
 class _Job(NamedTuple):
@@ -33,12 +41,14 @@ class Batcher:
 
     Attributes:
         merge_up_to: rollouts from which on no further request is added to a batch.
+        verifier: the scorer's.
     """
 
     def __init__(
         self, scorer: Scorer, threads: int, merge_up_to: int, on_batch: Callable[[int], object] = lambda rollouts: None
     ) -> None:
         self.merge_up_to = merge_up_to
+        self.verifier = scorer.verifier
         self._scorer = scorer
         self._on_batch = on_batch
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()

@@ -1,6 +1,7 @@
 """What clients send and get: strict JSON, unknown names refused, numbers finite, null for what is missing.
 
-A verdict is 1 correct, 0 incorrect, null abstained; a score is the reward model's raw logit, null if missing.
+A verdict is 1 correct, 0 incorrect, between them partial credit, null abstained; a score is the reward model's raw
+logit, null if missing.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ __all__ = [
 
 
 def _known(verdict: float) -> float:
-    if verdict not in (0, 1):
-        raise ValueError("a verdict is 0, 1, false, true or null")
+    if not 0 <= verdict <= 1:
+        raise ValueError("a verdict is a number from 0 to 1, false, true or null")
     return verdict
 
 
@@ -62,7 +63,10 @@ _LARGEST = 1e100  # whose square is finite, and no reward model's logit
 Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 Spread = Annotated[float, Field(ge=0, le=_LARGEST)]
 Verdict = Annotated[
-    float, AfterValidator(_known), BeforeValidator(_number), WithJsonSchema({"enum": [0, 1, False, True]})
+    float,
+    AfterValidator(_known),
+    BeforeValidator(_number),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "boolean"}]}),
 ]
 Number = Annotated[float | None, BeforeValidator(_null_if_nan)]
 GroupId = Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -131,6 +135,8 @@ class Rollout(_Strict):
         completion: text, or chat messages, of which the last assistant's is judged.
         reference: the right answer, text or a number, or several of which any is right. Of an empty one the verifier
             has no opinion.
+        domain: names the verifier where the service has one for each domain.
+        columns: what else a verifier of one's own reads of the row, by name.
         finish_reason: why the completion ends, as the server that wrote it says: one that was cut off (`length`) while
             it still weighed its answer has given none. Null if not known; any other changes nothing.
     """
@@ -138,6 +144,8 @@ class Rollout(_Strict):
     prompt: Text
     completion: Text
     reference: Reference
+    domain: Annotated[str, Field(max_length=200)] = ""
+    columns: dict[str, JsonValue] = {}
     finish_reason: Annotated[str, Field(max_length=64)] | None = None
 
     @property
@@ -145,14 +153,15 @@ class Rollout(_Strict):
         """Characters of each text."""
         texts = {name: _characters(getattr(self, name)) for name in ("prompt", "completion")}
         reference = reference_text(self.reference)
-        return texts | {"reference": len(reference) if isinstance(reference, str) else sum(map(len, reference))}
+        texts["reference"] = len(reference) if isinstance(reference, str) else sum(map(len, reference))
+        return texts | {"columns": len(json.dumps(self.columns))}
 
     @property
-    def texts(self) -> tuple[Any, Any, str | list[str], bool]:
-        """Prompt, completion, reference and `in_thought`, as a scorer takes them."""
+    def texts(self) -> tuple[Any, ...]:
+        """Prompt, completion, reference, `in_thought`, columns and domain, as a scorer takes them."""
         completion = _plain(self.completion)
         began = cut_off_in_thought(completion, self.finish_reason)
-        return _plain(self.prompt), completion, reference_text(self.reference), began
+        return _plain(self.prompt), completion, reference_text(self.reference), began, self.columns, self.domain
 
 
 def reference_text(reference: Reference | None) -> str | list[str]:
@@ -235,7 +244,7 @@ class GivenRollout(_Strict):
 
     Attributes:
         group: what the rollouts of one prompt share.
-        verdict: 1 or true, 0 or false, null for abstained.
+        verdict: 1 or true, 0 or false, between them partial credit, null for abstained.
         score: raw logit, null if missing.
         empty: whether the score is missing as the completion is empty, which ranks it last.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hero_rl.errors import ConfigError
-from hero_rl.files.rows import Reference
 from hero_rl.rules import AuditedHero, Rule, State
 from hero_rl.scoring import Scorer
 from hero_rl.signals import Signals
@@ -24,6 +23,7 @@ class Auditor:
 
     def __init__(self, rule: AuditedHero, verifier: Verifier | BatchVerifier) -> None:
         self._rule, self._scorer = rule, Scorer(verifier)
+        self.verifier = self._scorer.verifier
 
     def drawn(self, signals: Signals, state: State) -> Bool[Tensor, " B"]:
         """Which rollouts of the whole batch are to be judged; the same on every rank."""
@@ -36,16 +36,18 @@ class Auditor:
         drawn: Bool[Tensor, " b"],
         prompts: Sequence[Any],
         completions: Sequence[Any],
-        references: Sequence[Reference],
+        references: Sequence[Any],
         in_thought: Sequence[bool] | None = None,
+        columns: Sequence[Mapping[str, Any]] | None = None,
+        domains: Sequence[str] | None = None,
     ) -> Float[Tensor, " b"]:
         """The auditor's verdicts on those drawn of a part of the batch; NaN on the others and where it failed."""
         rows: list[int] = drawn.nonzero().flatten().tolist()
         verdict = torch.full((len(drawn),), torch.nan)
         if rows:
-            asked, answered = ([column[row] for row in rows] for column in (prompts, completions))
-            began = None if in_thought is None else [in_thought[row] for row in rows]
-            verdict[rows] = self._scorer.score(asked, answered, [references[row] for row in rows], began).verdict
+            given = (prompts, completions, references, in_thought, columns, domains)
+            asked: list[Any] = [None if column is None else [column[row] for row in rows] for column in given]
+            verdict[rows] = self._scorer.score(*asked).verdict
         return verdict
 
     def metrics(self, drawn: Bool[Tensor, " B"], audit: Float[Tensor, " B"]) -> dict[str, float]:

@@ -64,7 +64,9 @@ def flaw(folder: Path, needed: Sequence[str] = ()) -> str | None:
     missing = next((name for name in needed if not (folder / name).is_file()), None) or _missing(folder)
     if missing is not None:
         return f"{folder / missing} is missing"
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
+        if not path.is_file():
+            return f"{path} cannot be read: it is no file"  # a pipe would be waited for, for ever
         try:
             why = _torn(path)
         except (OSError, ValueError, RecursionError, zipfile.BadZipFile, SafetensorError) as error:

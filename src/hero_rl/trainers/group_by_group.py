@@ -35,7 +35,7 @@ class GroupByGroup:
 
     Attributes:
         rule: any combination rule whose result for a group depends on that group and the state alone, hence none
-            with `scale="batch"`, nor `Gdpo`.
+            with `scale="batch"`, nor `Gdpo`, `Gd2po` or `Saw`.
         groups_per_batch: groups that share one state.
         folder: where the state is kept (`hero_rl.trainers.state`), written whenever it moves and read at the start if
             it is there; None keeps it nowhere.
@@ -45,7 +45,7 @@ class GroupByGroup:
     def __init__(self, rule: Rule = Hero(), *, groups_per_batch: int, folder: str | Path | None = None) -> None:  # noqa: B008 - frozen
         if groups_per_batch < 1:
             raise ValueError(f"groups_per_batch is {groups_per_batch}; it must be at least 1")
-        if rule.type == "gdpo" or rule.model_dump().get("scale") == "batch":
+        if rule.type in ("gdpo", "gd2po", "saw") or rule.model_dump().get("scale") == "batch":
             raise ValueError(f"rule {rule.type!r} needs whole batches: its result for a group depends on the others")
         self.rule = rule
         self.groups_per_batch = groups_per_batch

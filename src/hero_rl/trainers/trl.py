@@ -27,6 +27,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,7 +41,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.rows import Reference, short
+from hero_rl.files.rows import json_columns, short
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
@@ -49,11 +50,13 @@ from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
 from hero_rl.scoring import Scored, Scorer
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.auditing import Auditor, auditor_for
-from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable
+from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
 from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
+from hero_rl.verifiers.base import takes_requests
+from hero_rl.verifiers.domains import by_domain
 from hero_rl.verifiers.math.text.thinking import leaves_in_thought
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
@@ -137,7 +140,8 @@ class HeroMixin(ExactResume):
 
     Args:
         model: as in the trainer.
-        verifier: judges each completion against its reference.
+        verifier: judges each completion against its reference; a mapping has one for each domain that
+            `args.domain_column` names. One that takes requests gets the row's other columns.
         reward_model: scores each conversation; settings are loaded, a string is the path or Hub id of a one-label
             sequence classifier. Servers are asked for the scores of a few texts before anything heavy loads.
         rule: combines both; `Hero()` unless told otherwise.
@@ -165,7 +169,7 @@ class HeroMixin(ExactResume):
         self,
         model: Any,
         *,
-        verifier: Verifier | BatchVerifier,
+        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier],
         reward_model: RewardModel | AnyRewardModel | str | None = None,
         rule: Rule | None = None,
         auditor: Verifier | BatchVerifier | None = None,
@@ -181,7 +185,8 @@ class HeroMixin(ExactResume):
             raise TypeError(f"{type(self).__name__} takes verifier and reward_model in place of reward_funcs")
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
-        references = check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column)
+        verifier = by_domain(verifier)
+        references = check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
         warn_of_unreadable(references, verifier)
         self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model))
         self.auditor = auditor_for(self.rule, auditor)
@@ -216,13 +221,14 @@ class HeroMixin(ExactResume):
             (B, 2) verdict and score of all ranks, NaN where missing: what TRL logs and writes as reward columns.
         """
         references = self._references(inputs)
-        scored = self.scorer.score(prompts, completions, references, self._in_thought(prompts))
+        rows = (prompts, completions, references, self._in_thought(prompts), *self._rest(inputs))
+        scored = self.scorer.score(*rows)
         device = self.accelerator.device
         columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
         group = self._group_ids(references)
         signals = Signals(columns[:, 0].cpu(), columns[:, 1].cpu(), group, self._domains(inputs))
         if self.auditor is not None and self._mode == "train":
-            signals = self._audited(self.auditor, signals, prompts, completions, references)
+            signals = self._audited(self.auditor, signals, rows)
         shaped, state = self.rule.update(signals, self.rule_state)
         if self._leave_one_out:
             shaped = _with_leave_one_out(shaped, group)
@@ -269,28 +275,36 @@ class HeroMixin(ExactResume):
             self._template_opens_thought = is_shown and leaves_in_thought(rendered)
         return [self._template_opens_thought and prompt[-1].get("role") != "assistant" for prompt in prompts]
 
-    def _references(self, inputs: list[dict[str, Any]]) -> list[Reference]:
-        return [reference_of(row, self.args.reference_column, f"a row ({short(row)})") for row in inputs]
+    def _references(self, inputs: list[dict[str, Any]]) -> list[Any]:
+        whole = takes_requests(self.scorer.verifier)
+        column = self.args.reference_column
+        rows = [whole_row(row, column) for row in inputs] if whole else inputs
+        return [reference_of(row, column, f"a row ({short(row)})", whole) for row in rows]
+
+    def _rest(self, inputs: list[dict[str, Any]]) -> tuple[list[dict[str, Any]] | None, list[str] | None]:
+        """What a verifier that takes requests reads of each row beside prompt and reference: columns, domain."""
+        asked = [self.scorer.verifier, *([self.auditor.verifier] if self.auditor is not None else [])]
+        if not any(map(takes_requests, asked)):
+            return None, None
+        domain, but = self.args.domain_column, ("prompt", self.args.reference_column)
+        columns = [json_columns(whole_row(row, but[1]), but) for row in inputs]
+        return columns, None if domain is None else [str(row[domain]) for row in inputs]
 
     def _domains(self, inputs: list[dict[str, Any]]) -> tuple[str, ...] | None:
         """The domain of each gathered rollout, where a column names one."""
         column = self.args.domain_column
         return None if column is None else tuple(gather_object([str(row[column]) for row in inputs]))
 
-    def _audited(
-        self, auditor: Auditor, signals: Signals, prompts: list, completions: list, references: list[Reference]
-    ) -> Signals:
+    def _audited(self, auditor: Auditor, signals: Signals, rows: tuple[Any, ...]) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(
-            self._local(drawn, len(references)), prompts, completions, references, self._in_thought(prompts)
-        )
+        verdict = auditor.verdicts(self._local(drawn, len(rows[0])), *rows)
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)
         return replace(signals, audit=audit)
 
-    def _group_ids(self, references: list[Reference]) -> Tensor:
+    def _group_ids(self, references: list[Any]) -> Tensor:
         """Group of each gathered rollout: TRL lays the rollouts of one prompt side by side, across ranks too."""
         size: Any = self.num_generations if self._mode == "train" else self.num_generations_eval
         marks = torch.tensor([crc32(repr(r).encode()) for r in references], device=self.accelerator.device)
@@ -335,7 +349,7 @@ class HeroMixin(ExactResume):
         self,
         prompts: list,
         completions: list,
-        references: list[Reference],
+        references: list[Any],
         scored: Scored,
         signals: Signals,
         shaped: Shaped,

@@ -1,9 +1,5 @@
 """Verifiers: is a completion's final answer the reference? Yes (1), no (0) or no opinion (NaN)."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from hero_rl.verifiers.base import (
     FAILURES,
     BatchVerifier,
@@ -15,10 +11,15 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
+from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
+from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
 from hero_rl.verifiers.processes.running import Processes, in_processes
 from hero_rl.verifiers.processes.supervised import Supervised
 from hero_rl.verifiers.references import ReferenceCheck, check_references, reference_text
@@ -27,15 +28,20 @@ __all__ = [
     "FAILURES",
     "AnyVerifier",
     "BatchVerifier",
+    "ByDomain",
+    "ByDomainVerifier",
     "Cascade",
     "CascadeVerifier",
     "ExactVerifier",
+    "InstructionVerifier",
     "JudgeVerifier",
     "MathVerifier",
     "MathVerify",
+    "MultipleChoiceVerifier",
     "Opinions",
     "Processes",
     "Reason",
+    "ReasoningGymVerifier",
     "ReferenceCheck",
     "Request",
     "StagedVerifier",
@@ -48,8 +54,3 @@ __all__ = [
     "verdicts_of",
     "verify_math",
 ]
-
-AnyVerifier = Annotated[
-    MathVerifier | MathVerify | ExactVerifier | JudgeVerifier | CascadeVerifier, Field(discriminator="type")
-]
-"""Any verifier as a block of a configuration file, told apart by its `type`."""

@@ -16,9 +16,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from hero_rl.errors import DataError
+from hero_rl.files.rows import as_reference
+
 __all__ = [
     "FAILURES",
     "NOBODYS_ANSWER",
+    "NOBODYS_COMPLETION",
     "BatchVerifier",
     "Reason",
     "Request",
@@ -37,6 +41,9 @@ __all__ = [
 
 NOBODYS_ANSWER = "-73.2058417"
 """What no reference says: the control's wrong answer."""
+
+NOBODYS_COMPLETION = rf"\boxed{{{NOBODYS_ANSWER}}}"
+"""A completion that gives it."""
 
 
 class Reason(str, Enum):
@@ -200,6 +207,7 @@ class Request(NamedTuple):
         prompt: the prompt's chat messages.
         messages: the completion's chat messages, tool calls and results among them.
         columns: the row's other columns by name, as JSON values; what JSON cannot hold, as an image, is not there.
+        domain: the name of the row's domain; empty where it has none.
     """
 
     reference: Any
@@ -208,6 +216,7 @@ class Request(NamedTuple):
     prompt: Sequence[Mapping[str, Any]] = ()
     messages: Sequence[Mapping[str, Any]] = ()
     columns: Mapping[str, Any] = {}
+    domain: str = ""
 
     @classmethod
     def of(cls, *given: Any) -> Request:
@@ -312,7 +321,7 @@ def _openness(verdict: Verdict) -> tuple[int, float]:
 def blamed(verifier: Verifier, request: Request, error: Exception) -> Verdict:
     """What an answer gets on which a verifier raised: 0 where the control gets its verdicts, else an abstention."""
     judge = _judge_of(verifier)
-    for completion in (own_answer(request.reference), rf"\boxed{{{NOBODYS_ANSWER}}}"):
+    for completion in (own_answer(request.reference), NOBODYS_COMPLETION):
         try:
             verdict = judge(request._replace(completion=completion, messages=as_messages(completion)))
         except Exception:
@@ -341,8 +350,12 @@ def split(verifier: Verifier | BatchVerifier, request: Request) -> list[Request]
     """What a verifier is asked: the request, or where it compares texts, one with each right answer of several."""
     if isinstance(request.reference, str) or takes_requests(verifier):
         return [request]
-    several = request.reference if isinstance(request.reference, (list, tuple)) else [request.reference]
-    return [request._replace(reference=own_answer(each)) for each in several or [""]]
+    try:
+        given = as_reference(request.reference, "reference", "a request")
+    except DataError:  # an object, or lists in lists
+        given = own_answer(request.reference)
+    several = [given] if isinstance(given, str) else given or [""]
+    return [request._replace(reference=each) for each in several]
 
 
 def verdicts_of(verifier: Verifier | BatchVerifier, requests: Sequence[Request]) -> list[Verdict]:

@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
+from hero_rl.verifiers.base import NOBODYS_COMPLETION, Reason, Verdict, reason_of
 from hero_rl.verifiers.math.text.thinking import after_thinking
 
 __all__ = ["MathVerify"]
@@ -100,7 +100,7 @@ class MathVerify(BaseModel):
         if isinstance(error, _OutOfTime) and error.waited:
             return Reason.TIMED_OUT
         try:
-            for formulas in (_formulas(expected), _formulas(self._parse_answer(rf"\boxed{{{NOBODYS_ANSWER}}}"))):
+            for formulas in (_formulas(expected), _formulas(self._parse_answer(NOBODYS_COMPLETION))):
                 _within(self.seconds, lambda other=formulas: _compare_formulas(_formulas(expected), other))
         except _OutOfTime:
             return Reason.TIMED_OUT

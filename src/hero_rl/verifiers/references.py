@@ -12,7 +12,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Reason, Request, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import (
+    NOBODYS_COMPLETION,
+    BatchVerifier,
+    Reason,
+    Request,
+    Verdict,
+    Verifier,
+    takes_requests,
+    verdicts_of,
+)
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
@@ -58,20 +67,21 @@ def check_references(
 ) -> ReferenceCheck:
     """Judge references by themselves: each must be right in the place of an answer, and make another answer wrong.
 
-    A judge reads any text and costs a request, so nothing is checked where one decides.
+    A judge reads any text and costs a request, so nothing is checked where one decides; nor where a verifier reads
+    more of a row than its reference.
 
     Args:
         references: as the data set has them; anything that `reference_text` takes.
         verifier: the run's verifier; it may be supervised.
         most: so many different references at most, spread evenly over all.
     """
-    if isinstance(verifier, (JudgeVerifier, Cascade, CascadeVerifier)):
+    if isinstance(verifier, (JudgeVerifier, Cascade, CascadeVerifier)) or takes_requests(verifier):
         return ReferenceCheck(0, ())
     texts = list(dict.fromkeys(_as_text(reference) for reference in references))
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]
     boxed = verdicts_of(verifier, [Request(text, rf"\boxed{{{text}}}") for text in chosen])
     whole = verdicts_of(verifier, [Request(text, text) for text in chosen])
-    other = verdicts_of(verifier, [Request(text, rf"\boxed{{{NOBODYS_ANSWER}}}") for text in chosen])
+    other = verdicts_of(verifier, [Request(text, NOBODYS_COMPLETION) for text in chosen])
     bad = [
         text
         for text, *itself, another in zip(chosen, boxed, whole, other, strict=True)

@@ -26,12 +26,12 @@ from typing import Any
 
 import hero_rl.verifiers.math.tree as tree
 from hero_rl.verifiers import MathVerifier, Reason
+from hero_rl.verifiers.base import NOBODYS_ANSWER
 from hero_rl.verifiers.math.readings import reads
 from hero_rl.verifiers.math.references import alternatives
 from hero_rl.verifiers.math.tree import formulas, tokens
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 
-NOBODYS_ANSWER = "-73.2058417"
 MOST_PARTS = 60
 
 
@@ -278,6 +278,9 @@ class Writer:
             r"\begin{cases} \0 \\ \0 \end{cases}", r"1, 2, \ldots, \0", r"\{\0, \0, ..., \0\}", r"1,2,3,...",
             r"\begin{cases} \0 & x > \0 \\ \0 & \text{otherwise} \end{cases}",
             r"\begin{cases} \0, & \text{if } \0, \0 \\ x & \0 \text{ and } \0 \end{cases}",
+            r"\begin{cases} \0 & n \text{ even} \\ \0 & \text{otherwise} \end{cases}",
+            r"(\0, \0) and permutations", r"\0(\0, \0)+\0(\0, \0)", r"the point (\0, \0)", r"(\0, \0)^T", r"]\0;\0[",
+            r"\vec{i}+\0\vec{j}", r"\0\hat{i}-\hat{k}", r"\overline{1a\0}",
         )  # fmt: skip
         return self.of(self.draw.choice(forms))
 
@@ -286,6 +289,7 @@ class Writer:
 
     def qualified(self) -> Part:
         forms = (
+            *(r"all real x except \0", r"x is at least \0", r"at most \0", r"all integers greater than \0"),
             *(r"\0, x \in \mathbb{Z}", r"\0 (x > \0)", r"x+\0, x \ne \0", r"\0 \text{ for all } x \ge \0"),
             *(r"x \equiv \0 \pmod 4", r"x \equiv 1, \0 (mod 4)", r"3 \mid x", r"x \text{ is odd}", r"\0 \text{ only}"),
             *(r"\text{all integers } x > \0", r"\text{all real numbers except } \0", r"\0, where k is a constant"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hero_rl.verifiers import MathVerifier, Reason
+from hero_rl.verifiers import MathVerifier, Reason, verify_math
 
 BOXES = [
     (r"\boxed{5}", "5"),
@@ -244,3 +244,25 @@ def test_the_answer_is_reported_as_written():
     assert verdict.answer == r"\frac{10}{2}"
     assert verdict.seconds > 0
     assert MathVerifier().verify("5", "I have no idea at all.").answer is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "completion"),
+    [
+        ("5", "Thus the requested value is **> 5**."),
+        ("60", "Thus the requested value is **60'**."),
+        ("(1,2,3)", "Thus the solutions are **(1,2,3) and its cyclic permutations**."),
+        ("3", "Thus the requested vector is **3\\hat{i}**."),
+        ("12", "Thus the requested time is **12 noon**."),
+        ("AB = 3", "Thus the requested value is **AC = 3**."),
+        ("a_5 = 11", "Thus the requested value is **a_6 = 11**."),
+        ("25 dollars per hour", "Thus the requested value is **25 dollars per day**."),
+    ],
+)
+def test_a_closing_sentence_keeps_what_changes_its_value(reference, completion):
+    assert verify_math(reference, completion) is False
+    assert verify_math(reference, f"Thus the requested value is **${reference}$**.") is True
+
+
+def test_json_escapes_a_character():
+    assert verify_math("5", '{"answer": "\\uff15"}') is True

@@ -4,6 +4,7 @@ verl carries a rollout's facts as `extra_fields["reward_extra_info"]`: one flat 
 
     verdict, score    the signals; NaN where there is none, minus infinity as the score of an empty completion
     reason, answer    the verifier's
+    domain            the row's `data_source`
     error             why no rollout can be scored as things are set; empty where all is well
     verifier/..., reward_model/...
                       counters of the batch that the rollout was scored in, on one rollout of it, 0 on the others
@@ -28,11 +29,12 @@ _COLUMNS = ("verdict", "rm_score", "reason", "answer", "shaped_reward", "advanta
 _MEASURED = ("reward", "verdict", "score")  # of what verl takes the mean over, in validation
 
 
-def facts_of(scored: Scored) -> list[Facts]:
-    """The facts of each rollout of a batch that was scored."""
+def facts_of(scored: Scored, domains: Sequence[str] | None = None) -> list[Facts]:
+    """The facts of each rollout of a batch that was scored, with the domain that each is of."""
+    domains = [""] * len(scored.reasons) if domains is None else domains
     facts: list[Facts] = []
     for row, (verdict, score) in enumerate(zip(scored.verdict.tolist(), scored.score.tolist(), strict=True)):
-        said = {"reason": str(scored.reasons[row]), "answer": scored.answers[row], "error": ""}
+        said = {"reason": str(scored.reasons[row]), "answer": scored.answers[row], "error": "", "domain": domains[row]}
         counters = scored.counters if row == 0 else dict.fromkeys(scored.counters, 0.0)
         facts.append({"verdict": verdict, "score": score, **said, **counters})
     return facts
@@ -41,7 +43,7 @@ def facts_of(scored: Scored) -> list[Facts]:
 def failed(error: Exception, number: int) -> list[Facts]:
     """The facts of a batch that could not be scored, nor any later one."""
     text = f"{type(error).__name__}: {error}"
-    facts = {"verdict": math.nan, "score": math.nan, "reason": "crashed", "answer": None, "error": text}
+    facts = {"verdict": math.nan, "score": math.nan, "reason": "crashed", "answer": None, "error": text, "domain": ""}
     return [dict(facts) for _ in range(number)]
 
 

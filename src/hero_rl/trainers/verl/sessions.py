@@ -100,10 +100,12 @@ def _facts(key: str, extra_fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _signals(prompts: Sequence[str], facts: Sequence[Mapping[str, Any]]) -> Signals:
     numbers = {uid: number for number, uid in enumerate(dict.fromkeys(prompts))}
+    domain = tuple(str(one.get("domain", "")) for one in facts)
     return Signals(
         verdict=torch.tensor([_number(one["verdict"]) for one in facts], dtype=torch.float64),
         score=torch.tensor([_number(one["score"]) for one in facts], dtype=torch.float64),
         group=torch.tensor([numbers[uid] for uid in prompts]),
+        domain=domain if any(domain) else None,
     )
 
 

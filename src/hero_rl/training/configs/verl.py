@@ -91,8 +91,6 @@ def refuse_what_verl_lacks(model: ModelConfig, data: Any) -> None:
         raise ValueError("model.revision: verl loads no revisions; download that one and name its folder in model.path")
     if model.dtype == "auto":
         raise ValueError("model.dtype: verl wants to be told: float32, bfloat16 or float16")
-    if getattr(data, "domain_column", None) is not None:
-        raise ValueError("data.domain_column: rules do not see domains under verl")
     if data is not None and not data.chat:
         raise ValueError("data.chat: verl always applies a chat template; give one as model.chat_template")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from hero_rl.settings import did_you_mean, nested, read_yaml
 __all__ = ["Recipe", "compose", "is_recipe", "names"]
 
 _FOLDER = Path(__file__).parent
-_ENGINES = ("trl", "verl")
+_TRL, _ONE_GPU = "trl", "one-gpu"
+_ENGINES = (_TRL, "verl")
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Recipe:
     """A run, ready but for what only its user knows.
 
     Attributes:
-        name: `engine/model/regime/rule`, or `engine/model/sft` for the cold start.
+        name: `engine/model/regime/rule`, or `engine/model/sft` for the cold start; `one-gpu/model/data/rule`.
         engine: `trl` or `verl`.
         verb: `train` or `sft`, the verb of `hero` that runs it.
         summary: the first comment of each of its files.
@@ -51,13 +53,15 @@ class _Draft:
 
 
 def names() -> list[str]:
-    """Every recipe's name, cold starts first."""
-    return [
+    """Every recipe's name: the paper's, cold starts first, then those for one GPU."""
+    paper = [
         "/".join((engine, model, *rest))
         for engine in _ENGINES
         for model in _choices("models")
         for rest in [("sft",), *((regime, rule) for regime in _choices("regimes") for rule in _choices("rules"))]
     ]
+    one_gpu = product(_choices("one_gpu/models"), _choices("one_gpu/data"), _one_gpu_rules())
+    return [*paper, *("/".join((_ONE_GPU, *parts)) for parts in one_gpu)]
 
 
 def is_recipe(name: str) -> bool:
@@ -76,17 +80,18 @@ def compose(name: str) -> Recipe:
         raise ConfigError(f"no recipe {name!r}{hint}")
     engine, model, *rest = name.split("/")
     kind = "sft" if rest == ["sft"] else "rl"
-    draft = _Draft(frozenset({engine, model, kind, *rest}))
-    for file in _files(kind, model, rest):
+    one_gpu = engine == _ONE_GPU
+    draft = _Draft(frozenset({engine, kind, *rest} if one_gpu else {engine, model, kind, *rest}))
+    for file in _one_gpu_files(model, *rest) if one_gpu else _files(kind, model, rest):
         _read(file, draft)
     if engine == "verl":
         _lay_over(draft.settings, nested({"verl.trainer.experiment_name": "-".join((model, *rest))}))
     return Recipe(
         name=name,
-        engine=engine,
+        engine=_TRL if one_gpu else engine,
         verb="sft" if kind == "sft" else "train",
         summary=" ".join(draft.summaries),
-        settings={"engine": engine} | draft.settings,
+        settings={"engine": _TRL if one_gpu else engine} | draft.settings,
         needs=draft.needs,
         processes=draft.processes,
     )
@@ -97,6 +102,15 @@ def _files(kind: str, model: str, rest: list[str]) -> Iterator[str]:
     yield f"models/{model}"
     if kind == "rl":
         yield from (f"regimes/{rest[0]}", f"rules/{rest[1]}")
+
+
+def _one_gpu_files(model: str, data: str, rule: str) -> Iterator[str]:
+    yield from ("one_gpu/base", f"one_gpu/models/{model}", f"one_gpu/data/{data}")
+    yield f"rules/{rule}" if rule in _choices("rules") else f"one_gpu/rules/{rule}"
+
+
+def _one_gpu_rules() -> list[str]:
+    return [*_choices("rules"), *_choices("one_gpu/rules")]
 
 
 def _read(file: str, draft: _Draft) -> None:

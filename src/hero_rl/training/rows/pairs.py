@@ -82,20 +82,26 @@ def pairs_of_rollouts(
     The choice depends on the seed and the prompt, not on what else is in the file.
 
     Returns:
-        The pairs, and counts: rollouts, those left out (unjudged; duplicate; contradictory, being one completion with
-        both verdicts), prompts, those left out as uniform, and pairs.
+        The pairs, and counts: rollouts, those left out (unjudged; partial, being neither correct nor incorrect;
+        duplicate; contradictory, being one completion with both verdicts), prompts, those left out as uniform, and
+        pairs.
     """
-    counts = Counter(rollouts=0, unjudged=0, duplicates=0, contradictory=0, prompts=0, uniform_prompts=0, pairs=0)
+    counts = Counter(
+        rollouts=0, unjudged=0, partial=0, duplicates=0, contradictory=0, prompts=0, uniform_prompts=0, pairs=0
+    )
     judged: dict[str, _Judged] = {}
     for rollout in rollouts:
         counts["rollouts"] += 1
         if rollout.verdict is None or math.isnan(rollout.verdict):
             counts["unjudged"] += 1
             continue
+        if 0 < rollout.verdict < 1:
+            counts["partial"] += 1
+            continue
         key = _key(rollout.prompt)
         completions = judged.setdefault(key, _Judged(_messages(rollout.prompt, "user"), {})).completions
         said = completions.setdefault(_key(rollout.completion), (_messages(rollout.completion, "assistant"), []))
-        said[1].append(bool(rollout.verdict))
+        said[1].append(rollout.verdict == 1)
     pairs = [
         PreferencePair(key, [*prompt.messages, *chosen], [*prompt.messages, *rejected])
         for key, prompt in judged.items()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hero_rl.errors import DataError
-from hero_rl.files.rows import Place, as_text, field, outermost, read_rows, short
+from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.rows import Place, as_text, field, json_columns, outermost, read_rows, short
 from hero_rl.problems import hub_dataset, is_file
+from hero_rl.trainers.dataset import WHOLE_ROW, reference_of
 from hero_rl.training.configs.policy import DataConfig, PromptConfig
+from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
+from hero_rl.verifiers.base import own_answer, takes_requests
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -18,12 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of"]
 
 
-def load_prompts(data: DataConfig, which: str) -> Dataset:
+def load_prompts(data: DataConfig, which: str, verifier: Verifier | BatchVerifier | None = None) -> Dataset:
     """Load one split as a dataset with the columns `prompt`, `data.reference_column` and `data.domain_column` if named.
 
     Args:
         data: the configuration's block.
         which: `train` or `eval`.
+        verifier: the run's. Of one that takes requests the rows are kept whole, in `WHOLE_ROW`; of one by domain each
+            row's domain must be known.
 
     Returns:
         A dataset: prompts as message lists (or text where `data.chat` is off), references as text.
@@ -34,15 +40,31 @@ def load_prompts(data: DataConfig, which: str) -> Dataset:
     """
     from datasets import Dataset
 
+    whole = verifier is not None and takes_requests(verifier)
     columns = [data.reference_column, *([data.domain_column] if data.domain_column else [])]
-    rows = [
-        {
-            "prompt": as_prompt(field(row, data.prompt_column, place), data, place),
-            **{column: as_text(field(row, column, place), column, place) for column in columns},
-        }
-        for place, row in rows_of(data, which, *columns)
-    ]
+    rows = []
+    for place, row in rows_of(data, which, *columns, everything=whole):
+        prompt = as_prompt(field(row, data.prompt_column, place), data, place)
+        if whole:
+            rows.append({"prompt": prompt, **_whole(row, data, place, verifier)})
+        else:
+            rows.append({"prompt": prompt, **{name: as_text(field(row, name, place), name, place) for name in columns}})
     return Dataset.from_list(of_one_kind(rows, data, which))
+
+
+def _whole(row: dict[str, Any], data: DataConfig, place: Place | str, verifier: Any) -> dict[str, Any]:
+    """A row for a verifier that takes requests: as JSON, since Arrow would give all objects of a column all keys."""
+    reference = reference_of(row, data.reference_column, str(place), whole=True)
+    columns = json_columns(row, (data.prompt_column, data.reference_column))
+    kept = {WHOLE_ROW: json.dumps({"reference": reference, "columns": columns})}
+    kept[data.reference_column] = own_answer(reference)
+    if data.domain_column:
+        kept[data.domain_column] = as_text(field(row, data.domain_column, place), data.domain_column, place)
+    if isinstance(verifier, (ByDomain, ByDomainVerifier)):
+        if not data.domain_column and verifier.default is None:
+            raise ConfigError("data.domain_column: missing; it names the column with each row's domain")
+        ByDomain(verifier.verifiers, verifier.default).check([kept.get(data.domain_column or "", "")], [place])
+    return kept
 
 
 def of_one_kind(rows: list[dict[str, Any]], data: PromptConfig, which: str) -> list[dict[str, Any]]:
@@ -56,9 +78,11 @@ def of_one_kind(rows: list[dict[str, Any]], data: PromptConfig, which: str) -> l
     return rows
 
 
-def rows_of(data: PromptConfig, which: str, *columns: str) -> Iterator[tuple[Place | str, dict[str, Any]]]:
-    """(place for messages, row) of the first `data.limit` rows; `columns` are those wanted beside the prompt."""
-    return islice(_rows(data, which, [data.prompt_column, *columns]), data.limit)
+def rows_of(
+    data: PromptConfig, which: str, *columns: str, everything: bool = False
+) -> Iterator[tuple[Place | str, dict[str, Any]]]:
+    """(place for messages, row) of the first `data.limit` rows; wanted are the prompt and `columns`, or everything."""
+    return islice(_rows(data, which, [] if everything else [data.prompt_column, *columns]), data.limit)
 
 
 def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[Place | str, dict[str, Any]]]:
@@ -79,7 +103,7 @@ def _hub_rows(source: str, data: PromptConfig, split: str, columns: list[str]) -
     dataset = hub_dataset(source, data.name, split)
     known = dataset.column_names or []
     wanted = list(dict.fromkeys(outermost(column, known) for column in columns))
-    return dataset.select_columns(wanted) if set(wanted) <= set(known) else dataset
+    return dataset.select_columns(wanted) if wanted and set(wanted) <= set(known) else dataset
 
 
 def as_prompt(value: Any, data: PromptConfig, place: Place | str) -> str | list[dict[str, str]]:

@@ -19,6 +19,8 @@ from hero_rl.errors import ConfigError, HeroError
 from hero_rl.files.whole import replacing, write_whole
 from hero_rl.foreign import refuse_no_folder
 from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.trainers.dataset import WHOLE_ROW
+from hero_rl.training.configs.policy import DataConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import AnyRun, run_folder, write_records
@@ -87,7 +89,11 @@ def check_verl_run(config: VerlTrainConfig, *, compose: bool = True) -> VerlRun:
     data = {}
     if config.data is not None:
         with quiet_libraries():
-            data = {which: load_prompts(config.data, which) for which in ("train", "eval") if _has(config.data, which)}
+            data = {
+                which: load_prompts(config.data, which, config.verifier)
+                for which in ("train", "eval")
+                if _has(config.data, which)
+            }
     if compose:
         from hero_rl.trainers.verl.composed import check_composed
 
@@ -189,10 +195,10 @@ def _write_data(run: VerlRun) -> None:
     with whole_files([place(run.config, which) for which in run.data]) as files:
         for (which, rows), file in zip(run.data.items(), files, strict=True):
             source = run.config.data.train if which == "train" else run.config.data.eval
-            _verl_rows(rows, run.config.data.reference_column, str(source), which).to_parquet(file)
+            _verl_rows(rows, run.config.data, str(source), which).to_parquet(file)
 
 
-def _verl_rows(rows: Any, reference_column: str, source: str, which: str) -> Any:
+def _verl_rows(rows: Any, data: DataConfig, source: str, which: str) -> Any:
     """A dataset in the layout of `verl/utils/dataset/rl_dataset.py`."""
     from datasets import Dataset
 
@@ -200,9 +206,10 @@ def _verl_rows(rows: Any, reference_column: str, source: str, which: str) -> Any
         [
             {
                 "prompt": row["prompt"],
-                "data_source": Path(source).stem,
-                "reward_model": {"style": "rule", "ground_truth": row[reference_column]},
+                "data_source": row[data.domain_column] if data.domain_column else Path(source).stem,
+                "reward_model": {"style": "rule", "ground_truth": row[data.reference_column]},
                 "extra_info": {"index": number, "split": which},
+                **({WHOLE_ROW: row[WHOLE_ROW]} if WHOLE_ROW in row else {}),
             }
             for number, row in enumerate(rows)
         ]

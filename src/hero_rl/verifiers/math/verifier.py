@@ -15,6 +15,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,8 +24,16 @@ from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
 from hero_rl.verifiers.math.readings import is_computable, plain_number, readings, reads, respelled
 from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
+from hero_rl.verifiers.math.rules.dates import is_date, same_date
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.rules.texts import is_choice, is_predicate, read_choice, same_choices, same_prose
+from hero_rl.verifiers.math.rules.texts import (
+    denies_another,
+    is_choice,
+    is_predicate,
+    read_choice,
+    same_choices,
+    same_prose,
+)
 from hero_rl.verifiers.math.rules.times import is_time, same_time
 from hero_rl.verifiers.math.text.extraction import extract_answer
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
@@ -67,7 +76,7 @@ class MathVerifier(BaseModel):
             verdict = self.judge(reference, self.extract(completion))
         except Exception as error:
             verdict = Verdict.of(self._blamed(reference, error))
-        return Verdict.of(verdict.reason, verdict.answer, time.perf_counter() - start)
+        return replace(verdict, seconds=time.perf_counter() - start)
 
     def extract(self, completion: str) -> str | None:
         """The final answer as written, None if there is none (see `extraction`)."""
@@ -187,9 +196,10 @@ class MathVerifier(BaseModel):
             or is_choice(expected, said)
             or is_predicate(said, expected)
             or same_time(expected, said)
+            or same_date(expected, said)
         ):
             return Reason.MATCHED_EXACTLY
-        if is_time(expected):
+        if is_time(expected) or is_date(expected) or denies_another(expected, said):
             return Reason.MISMATCH
         try:
             return self._compared(expected, said, how)

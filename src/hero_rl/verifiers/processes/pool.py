@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from hero_rl.errors import ConfigError, UnscorableError
-from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, as_messages, own_answer
+from hero_rl.verifiers.base import NOBODYS_ANSWER, NOBODYS_COMPLETION, Reason, Verdict, as_messages, own_answer
 from hero_rl.verifiers.processes.counting import Complaints, Counters
 from hero_rl.verifiers.processes.worker import Died, Garbled, NotLoaded, NotStarted, Silent, Stage, Worker
 
@@ -293,7 +293,7 @@ class _Lane:
         if failure.reason is failure.otherwise:
             return Verdict.of(failure.otherwise)
         control: Stage = self._pool.control
-        wrong = NOBODYS_ANSWER if control == "judge" else rf"\boxed{{{NOBODYS_ANSWER}}}"
+        wrong = NOBODYS_ANSWER if control == "judge" else NOBODYS_COMPLETION
         for text in (check.own_answer, wrong):
             try:
                 said = self._ask_one(control, check.control(text))

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import BatchVerifier, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+from hero_rl.verifiers.configured import ByDomainVerifier
+from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.processes.supervised import Supervised
@@ -39,6 +41,9 @@ def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Ve
     """The verifier as it should run: supervised if it computes, as it is if it compares text or sees to that itself."""
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
+    if isinstance(verifier, ByDomainVerifier):
+        running = {name: in_processes(each, processes) for name, each in verifier.verifiers.items()}
+        return ByDomain(running, verifier.default and in_processes(verifier.default, processes))
     if isinstance(verifier, (ExactVerifier, BatchVerifier)):
         return verifier
     if isinstance(verifier, MathVerify):

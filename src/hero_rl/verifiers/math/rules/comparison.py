@@ -20,6 +20,7 @@ from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
 from hero_rl.verifiers.math.rules.statements import equations
 from hero_rl.verifiers.math.rules.times import durations
+from hero_rl.verifiers.math.rules.vectors import numerals, vectors
 from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
 
 __all__ = ["Strictness", "compare", "unframed"]
@@ -74,6 +75,7 @@ _RULES = (
     plus_minus,
     durations,
     regions,
+    vectors,
     sequences,
     equations,
     units,
@@ -82,6 +84,7 @@ _RULES = (
     based,
     words,
     matrices,
+    numerals,
     ratios,
     formulas,
 )

@@ -20,6 +20,7 @@ from hero_rl.verifiers.math.rules.intervals import (
 from hero_rl.verifiers.math.rules.matching import PASS, Comparison
 from hero_rl.verifiers.math.rules.regions import region
 from hero_rl.verifiers.math.tree.formulas import (
+    UNNAMED,
     Builder,
     Negative,
     Node,
@@ -76,7 +77,8 @@ def _integers(node: Node) -> Region | None:
         return Region(_SETS[node.name])
     if isinstance(node, Relation) and node.operators == ("in",):
         inside = _integers(node.members[1])
-        return None if inside is None else Region(inside.intervals, node.members[0])
+        letter = None if node.members[0] == UNNAMED else node.members[0]
+        return None if inside is None else Region(inside.intervals, letter)
     if isinstance(node, Builder) and isinstance(node.form, Relation):
         return _crossed(_integers(node.form), region(node.condition), named=False)
     if isinstance(node, SetOperation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, weakest
+from hero_rl.verifiers.math.rules.rests import with_rest_spelled_out
 from hero_rl.verifiers.math.tree.formulas import Node, Qualified, Relation, Sequence, Words, symbols
 
 __all__ = ["pieces"]
@@ -12,8 +13,8 @@ def pieces(reference: Node, answer: Node, by: Comparison) -> object:
     """Piecewise definitions with the same values on the same conditions, in any order.
 
     Safe: every piece has one partner, none is left over, and its value and each of its conditions must be equal; a
-    condition speaks of the same letters on both sides. "Otherwise" is only itself, since what it leaves depends on the
-    others; nothing else than a piecewise definition is one.
+    condition speaks of the same letters on both sides. "Otherwise" is what the others leave, all of it (`rests`), else
+    only itself; nothing else than a piecewise definition is one.
     """
     ours, theirs = _pieces(reference), _pieces(answer)
     if not ours and not theirs:
@@ -22,6 +23,7 @@ def pieces(reference: Node, answer: Node, by: Comparison) -> object:
         return PASS  # behind a label, which is the business of the equations
     if len(ours) != len(theirs) or len(ours) > MAX_ITEMS:
         return None
+    ours, theirs = with_rest_spelled_out(ours), with_rest_spelled_out(theirs)
     left, found = list(theirs), list[Outcome]()
     for piece in ours:
         partner = next((other for other in left if _same_conditions(piece, other, by)), None)
@@ -52,4 +54,7 @@ def _same_conditions(piece: Qualified, other: Qualified, by: Comparison) -> bool
 def _same_condition(one: Node, other: Node, by: Comparison) -> bool:
     if isinstance(one, Words) or isinstance(other, Words):
         return one == other
-    return type(one) is type(other) and symbols(one) == symbols(other) and by.same(one, other)
+    if symbols(one) != symbols(other):
+        return False
+    kinds = {type(one), type(other)}
+    return (len(kinds) == 1 or kinds <= {Relation, Sequence}) and by.same(one, other)

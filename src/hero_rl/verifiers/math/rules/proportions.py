@@ -5,7 +5,7 @@ from __future__ import annotations
 from hero_rl.verifiers.base import Reason
 from hero_rl.verifiers.math.rules.matching import PASS, STRUCTURES, Comparison, weakest
 from hero_rl.verifiers.math.rules.matrices import computed, shape
-from hero_rl.verifiers.math.tree.formulas import Matrix, Node, Product, Quotient, Ratio, Sequence, contains
+from hero_rl.verifiers.math.tree.formulas import Call, Matrix, Node, Product, Quotient, Ratio, Sequence, contains
 from hero_rl.verifiers.math.values.equality import constant_value, same_formula
 
 __all__ = ["matrices", "ratios"]
@@ -18,7 +18,7 @@ def matrices(reference: Node, answer: Node, by: Comparison) -> object:
     """
     if not contains(reference, Matrix) and not contains(answer, Matrix):
         return PASS
-    reference, answer = computed(reference), computed(answer)
+    reference, answer = _column(computed(reference)), _column(computed(answer))
     if isinstance(reference, Matrix) and isinstance(answer, Matrix):
         if shape(reference) != shape(answer):
             return None
@@ -30,6 +30,16 @@ def matrices(reference: Node, answer: Node, by: Comparison) -> object:
         return weakest(by.compare(one, other) for one, other in cells)
     one, other = _column_as_tuple(reference), _column_as_tuple(answer)
     return by.compare(one, other) if isinstance(one, Sequence) and isinstance(other, Sequence) else None
+
+
+def _column(node: Node) -> Node:
+    """Two numbers in high brackets, which may be a binomial coefficient, as a column beside a matrix.
+
+    Safe: a matrix is no number, so beside one the brackets can mean nothing else.
+    """
+    if isinstance(node, Call) and node.name == "binomial":
+        return Matrix(tuple((part,) for part in node.arguments))
+    return node
 
 
 def _column_as_tuple(node: Node) -> Node | None:

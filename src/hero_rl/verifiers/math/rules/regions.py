@@ -14,6 +14,7 @@ from hero_rl.verifiers.math.rules.intervals import (
     is_infinite,
 )
 from hero_rl.verifiers.math.tree.formulas import (
+    UNNAMED,
     Builder,
     Call,
     Negative,
@@ -35,6 +36,8 @@ __all__ = ["is_region", "region"]
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _ORDER = frozenset(_MIRRORED)
+_REALS = frozenset({"reals", "reals+", "reals-", "reals*", "reals0"})
+_ZERO = Number(Fraction(0))
 
 
 def is_region(node: Node) -> bool:
@@ -47,7 +50,7 @@ def is_region(node: Node) -> bool:
         return (
             node.kind == "tuple" and len(node.items) == 2 and ((node.opening, node.closing) in (("(", "]"), ("[", ")")))
         )
-    return isinstance(node, (Builder, SetOperation)) or node in (Symbol("reals"), Symbol("reals+"), Symbol("reals-"))
+    return isinstance(node, (Builder, SetOperation)) or (isinstance(node, Symbol) and node.name in _REALS)
 
 
 def region(node: Node) -> Region | None:
@@ -73,6 +76,10 @@ def _region(node: Node) -> Region:
         return _of_sequence(node)
     if isinstance(node, SetOperation):
         return _of_operation(node)
+    if node == Symbol("reals*"):
+        return Region(complement((Interval(_ZERO, True, _ZERO, True),)))
+    if node == Symbol("reals0"):
+        return Region((Interval(_ZERO, True, INFINITY, False),))
     if isinstance(node, Symbol) and node.name in ("reals", "reals+", "reals-"):
         low = Number(Fraction(0)) if node.name == "reals+" else Negative(INFINITY)
         high = Number(Fraction(0)) if node.name == "reals-" else INFINITY
@@ -102,8 +109,11 @@ def _of_sequence(node: Sequence) -> Region:
 
 
 def _excludes(node: Sequence) -> bool:
-    """Whether it is x != 1, x != 2: nothing but exceptions, which hold together however they are joined."""
-    return node.opening != "or" and all(isinstance(item, Relation) and item.operators == ("!=",) for item in node.items)
+    """Whether exceptions are among the conditions, x != 1, x != 2 or 0 < x < 3, x != 1: they hold together.
+
+    Safe: what is unequal to one number is nearly everything, so that with a comma no alternative can be meant.
+    """
+    return node.opening != "or" and any(isinstance(item, Relation) and item.operators == ("!=",) for item in node.items)
 
 
 def _is_unbounded(node: Node) -> bool:
@@ -138,6 +148,11 @@ def _of_operation(node: SetOperation) -> Region:
 
 
 def _of_relation(node: Relation) -> Region:
+    found = _of_named(node)
+    return Region(found.intervals) if found.variable == UNNAMED else found
+
+
+def _of_named(node: Relation) -> Region:
     members, operators = list(node.members), node.operators
     if operators == ("in",):
         inside = _region(members[1])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hero_rl.verifiers.math.text.spelling import words_only
 
-__all__ = ["is_choice", "is_predicate", "read_choice", "same_choices", "same_prose"]
+__all__ = ["denies_another", "is_choice", "is_predicate", "read_choice", "same_choices", "same_prose"]
 
 
 def same_prose(expected: str, said: str) -> bool:
@@ -15,15 +15,47 @@ def same_prose(expected: str, said: str) -> bool:
 
     Safe: signs count as they stand, and so does every word but an article.
     """
-    if words_only(expected) != words_only(said) or not words_only(said) or not _is_prose(expected):
+    if _phrased(words_only(expected)) != _phrased(words_only(said)) or not words_only(said) or not _is_prose(expected):
         return False
     if _NO_SIGN.sub("", expected) != _NO_SIGN.sub("", said):
         return False  # 36 dollars and 36% of a dollar
     return not re.search(r"\d", expected) or words_only(expected, fold=False) == words_only(said, fold=False)
 
 
+_SAME_STATEMENTS = (
+    ("does not exist", "dne", "doesnt exist", "doesn t exist"),
+    ("diverges", "divergent", "is divergent", "it diverges", "it is divergent"),
+    ("converges", "convergent", "is convergent", "it converges", "it is convergent"),
+    ("impossible", "not possible", "it is impossible", "it is not possible"),
+    ("undefined", "not defined", "is undefined", "is not defined"),
+)
+_PHRASES = {phrase: phrases[0] for phrases in _SAME_STATEMENTS for phrase in phrases}
+_OF_ALL = re.compile(r"^(?:set of all|set of|all|every) (?=\w+ ?\w* ?(?:numbers|integers|primes|squares|cubes)$)")
+
+
+def _phrased(words: str) -> str:
+    """One wording for statements that have several; without "all" before what is a set by itself.
+
+    Safe: each of the wordings says the same of the same thing, and a set is all of its members.
+    """
+    return _PHRASES.get(words) or _OF_ALL.sub("", words)
+
+
+_NONE_OF = re.compile(r"(?:there (?:is|are) )?no (?P<kind>\w+) (?:solutions?|roots?|numbers?|zeros?)(?: exists?)?")
+
+
+def denies_another(expected: str, said: str) -> bool:
+    """Whether both say that there are none, of two different kinds: no real solutions, no integer solutions."""
+    one, other = (_NONE_OF.fullmatch(words_only(text)) for text in (expected, said))
+    return one is not None and other is not None and one["kind"] != other["kind"] and "such" not in (one[1], other[1])
+
+
 _NO_SIGN = re.compile(r"\\text\w*|[A-Za-z\s.,;:\"'{}-]")
 _CHOICE = re.compile(r"(?:\\text\w*\s*\{)?\s*\(?([A-J])\)?\s*\}?")
+_CALLED_CHOICE = re.compile(
+    r"^\s*(?:\\text\w*\s*\{)?\s*(?:option|choice|answer|alternative)\s*:?\s*(?=\(?[A-J](?![A-Za-z]))", re.IGNORECASE
+)
+_BRACED_LETTER = re.compile(r"^\{\s*(\([A-J]\)|[A-J][).])\s*\}\s*")
 _CHOSEN = re.compile(
     r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s+[\w\\$(.-].*", re.IGNORECASE | re.DOTALL
 )
@@ -34,7 +66,10 @@ def is_choice(expected: str, said: str) -> bool:
 
     Safe: no other choice may be named.
     """
-    letter, chosen = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said)
+    said = _CALLED_CHOICE.sub("", said)
+    letter, chosen, alone = _CHOICE.fullmatch(expected), _CHOSEN.fullmatch(said), _CHOICE.fullmatch(said)
+    if letter is not None and alone is not None and letter[1] == alone[1]:
+        return True
     if letter is not None and letter[1] != "C" and said.strip("().") == letter[1].lower():
         return True  # "a" is a way to write choice A; C and c may be two constants
     if letter is None or chosen is None or letter[1] != chosen[1]:
@@ -100,7 +135,7 @@ def read_choice(text: str) -> LetteredChoice | None:
 
     Safe: the letter must be marked as one, so B = 12 and 12B are none.
     """
-    match = _LETTERED.fullmatch(text)
+    match = _LETTERED.fullmatch(_BRACED_LETTER.sub(r"\1 ", text))
     if match is None:
         return None
     letter = next(found for name in "abcde" if (found := match[name]))

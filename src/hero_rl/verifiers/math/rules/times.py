@@ -28,9 +28,14 @@ class _Time(NamedTuple):
 _MARKS_OF_TEXT = re.compile(r"\\(?:text|math)[a-z]*\s*\{|[{}]")
 _TIME = re.compile(r"\s*(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*(?:([aApP])\.?\s?[mM]\.?)?\s*")
 
+_NAMED = re.compile(r"\s*(?:at\s+)?(?:12(?::00)?\s*)?(noon|midnight)\s*", re.IGNORECASE)
+
 
 def _read(text: str) -> _Time | None:
-    match = _TIME.fullmatch(_MARKS_OF_TEXT.sub(" ", text))
+    text = _MARKS_OF_TEXT.sub(" ", text)
+    if named := _NAMED.fullmatch(text):
+        return _Time(12, 0, 0, "p" if named[1].lower() == "noon" else "a")
+    match = _TIME.fullmatch(text)
     if match is None or not (match[2] or match[4]):
         return None
     time = _Time(int(match[1]), int(match[2] or 0), int(match[3] or 0), (match[4] or "").lower())

@@ -148,7 +148,7 @@ def _json(text: str, start: int, noun: str) -> Announcement | None:
 
 def _unescaped(said: str) -> str:
     """The text of a JSON string; one whose backslashes were not doubled is LaTeX as it stands."""
-    if re.search(r"(?<!\\)(?:\\\\)*\\[A-Za-z]{2}", said):
+    if re.search(r"(?<!\\)(?:\\\\)*\\(?!u[0-9a-fA-F]{4})[A-Za-z]{2}", said):
         return said
     try:
         return json.loads(f'"{said}"', strict=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.marks import unemphasised, unmarked
+from hero_rl.verifiers.math.text.touching import unit_behind
 
 __all__ = ["closing_answer", "is_prose", "statement"]
 
@@ -155,6 +156,8 @@ def _value(sentence: str) -> str | None:
     if copula and (not formulas or copula.start() >= formulas[-1].end()):
         value = said[copula.end() :].strip()
         if _is_value(value):
+            label = _LABEL.search(said, 0, copula.start()) if copula.group().startswith("=") else None
+            value = f"{label[1]} = {value}" if label else value
             return None if _TAKES_BACK.search(_clause(said, copula.start())) else value
     if formulas:
         return _of_formulas(said, formulas)
@@ -162,8 +165,26 @@ def _value(sentence: str) -> str | None:
     if number is None:
         return None
     start = said.index(number)
-    around = _clause(said, start) + " " + said[start + len(number) :]
-    return None if _TAKES_BACK.search(around) or _CHANGES.search(around) else number
+    behind = said[start + len(number) :]
+    around = _clause(said, start) + " " + behind
+    if _TAKES_BACK.search(around) or _CHANGES.search(around) or _is_part(said[:start], behind):
+        return None
+    return number + unit_behind(behind)
+
+
+# What a label is: a letter with an index, or two or three points; a word before "=" is none.
+_LABEL = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?|[A-Z]{2,3})\s*$")
+_OPERATES_BEFORE = re.compile(r"[<>≤≥≠^*/+×÷±√]\s*$")
+_OPERATES_BEHIND = re.compile(
+    r"\s*[<>≤≥≠^*/+×÷±√!]|['′″\"]|\s*\\(?!text|mathrm|mbox|q?quad|circ)[A-Za-z]|\s*(?:past|noon|midnight|o'clock)\b"
+)
+_OPENING_QUOTES = frozenset("\"'")
+
+
+def _is_part(before: str, behind: str) -> bool:
+    """Whether signs at a number make another value of it: `> 5`, `5^2`, `12!`, `60'`."""
+    is_quoted = before[-1:] in _OPENING_QUOTES and behind[:1] == before[-1:]
+    return bool(_OPERATES_BEFORE.search(before) or (not is_quoted and _OPERATES_BEHIND.match(behind)))
 
 
 def _of_formulas(said: str, formulas: list[re.Match[str]]) -> str | None:
@@ -192,7 +213,10 @@ def _only_number(text: str) -> str | None:
     if text.count("$") > 1 or r"\(" in text or r"\[" in text:
         return None
     numbers = _NUMBER.findall(text)
-    return numbers[0] if len(numbers) == 1 else None
+    return numbers[0] if len(numbers) == 1 and not _LISTED.search(numbers[0]) else None
+
+
+_LISTED = re.compile(r",\d*,(?!\d{3}(?!\d))|^[^,]*,(?!\d{3}(?!\d))\d*,")  # two commas part no decimals
 
 
 def _is_value(text: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from hero_rl.verifiers.math.text.remarks import without_remarks
+
 __all__ = ["key", "respell", "without_outer_braces", "words_only"]
 
 _SIGNS = {
@@ -28,7 +30,10 @@ _SIGNS = {
     "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
     "⅛": r"\frac{1}{8}",
     "℃": r"^\circ C", "℉": r"^\circ F", "\u2126": r"\Omega ",
-    "€": r"\text{euro}", "£": r"\text{pound}", "“": '"', "”": '"', "…": r"\ldots ",
+    "∠": r"\angle ", "△": r"\triangle ", "∶": ":", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ",
+    "⌉": r"\rceil ", "∣": r"\mid ", "⟨": r"\langle ", "⟩": r"\rangle ",
+    "€": r"\text{euro}", "£": r"\text{pound}", "¢": r"\text{cent}", "₹": r"\text{rupee}", "“": '"', "”": '"',
+    "…": r"\ldots ",
 }  # fmt: skip
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉ₙₖ"
@@ -55,7 +60,7 @@ _SIZES = {
     "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "rm", "bf", "it", "boldsymbol", "bold",
     "mathbf", "mathit",
     "mathcal", "underline", "nonumber",
-    "boxed", "fbox", "ensuremath",
+    "boxed", "fbox", "ensuremath", "large", "Large", "LARGE", "huge", "Huge", "small", "tiny", "normalsize", "bm",
 }  # fmt: skip
 _KEEP_AS_MARK = {"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"}
 _SPACES = {"quad", "qquad", "hspace", "enspace", "thinspace", "medspace", "space", "nobreakspace", "newline", "par"}
@@ -75,6 +80,23 @@ _TIMES_TEN = re.compile(r"(?<=\d)\s+[xX]\s*(?=10\s*\^)")
 _ROW_SPACING = re.compile(r"\\\\\s*\[-?[\d.]+\s*(?:pt|em|ex|mm|cm)\]|\\cr\b")
 _ORDINAL = re.compile(r"(?<=\d)\s*(?:\^?\{?\\(?:text|mathrm|textrm)\{\s*)?(?:st|nd|rd|th)\b(?:\s*\})*")
 _DOLLARS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
+_COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
+_EMPTY_BASE = re.compile(r"(?:(?<=[\s\d.])|^)\{\s*\}(?=\s*[\^_])")
+_LEADING = re.compile(r"^(?:(?:\\(?:therefore|because|implies|Rightarrow|Longrightarrow)(?![A-Za-z])|=(?![=>]))\s*)+")
+_END_OF_PROOF = re.compile(r"(?:\s*\\(?:checkmark|square|blacksquare|Box|qed|hfill)(?![A-Za-z]))+\s*$")
+_ABBREVIATION = re.compile(
+    r"\b(sq|cu|ft|in|yd|mi|hr|hrs|min|mins|sec|secs|lb|lbs|oz|gal|approx)\.(?!\w)", re.IGNORECASE
+)
+_HYPHENATED = re.compile(
+    r"\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|one|two|three|four|five|six|seven|eight|nine)"
+    r"-(?=(?:one|two|three|four|five|six|seven|eight|nine|first|second|half|halves|quarters?|(?:thi|fou|fif|six|seve|eigh|nin|ten)\w{0,3}ths?|thirds?)\b)",
+    re.IGNORECASE,
+)
+# The French write an open end as a bracket that turns away: ]0; 1] is (0, 1].
+_FRENCH_INTERVAL = re.compile(
+    r"(?:(?<![\w)}\]])(?P<open>\])|(?<!\\)\[)(?P<ends>[^\[\](){}]{1,60}?[;,][^\[\](){}]{1,60}?)"
+    r"(?:(?<!\\)(?P<close>\[)(?=\s*(?:$|[,;.)]|\\c[ua]p|\\setminus|and\b|or\b))|\])"
+)
 _TRAILING = re.compile(r"(?<!\.)\.$|[,;: ]+$|(?<!\.)\.[,;: ]*$")
 _BOLD = re.compile(r"^\*\*([^*]+)\*\*$")
 _SPACE_RUN = re.compile(r"\s+")
@@ -95,17 +117,36 @@ def respell(text: str) -> str:
     """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
+    text = _unit_vectors(text)
     text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
     text = _EXPLICIT_THOUSANDS.sub("", text).replace(r"\!", "")
+    text = _HYPHENATED.sub(r"\1 ", _ABBREVIATION.sub(r"\1", _EMPTY_BASE.sub("", _COLOUR.sub(" ", text))))
     text = _ROW_SPACING.sub(r"\\\\", text.replace(r"\text{\$}", r"\$"))
     text = _TIMES_TEN.sub(r" \\times ", _ORDINAL.sub(" ", _money(text)))
     text = _RINGED.sub(r"^\\circ \1\2", text)  # a ring above C or F is the sign of degrees
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
     text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
-    text = _TRAILING.sub("", _SPACE_RUN.sub(" ", text).strip())
+    text = _END_OF_PROOF.sub("", _LEADING.sub("", _SPACE_RUN.sub(" ", text).strip()))
+    text = _TRAILING.sub("", without_remarks(text))
+    if "[" in text or "]" in text:
+        text = _FRENCH_INTERVAL.sub(_english_interval, text)
     return _balanced(_BOLD.sub(r"\1", text))
+
+
+_BOLD_AXIS = re.compile(r"\\(?:mathbf|boldsymbol|bm)\s*\{\s*([ijk])\s*\}")
+
+
+def _unit_vectors(text: str) -> str:
+    """Bold i, j and k as marked letters where j or k is bold, so that i is no imaginary unit."""
+    axes = set(_BOLD_AXIS.findall(text)) if "\\b" in text or "\\mathbf" in text else set()
+    return _BOLD_AXIS.sub(r"\\vec{\1}", text) if axes & {"j", "k"} else text
+
+
+def _english_interval(match: re.Match[str]) -> str:
+    opening, closing = "(" if match["open"] else "[", ")" if match["close"] else "]"
+    return f"{opening}{match['ends']}{closing}"
 
 
 def _balanced(text: str) -> str:

@@ -15,7 +15,7 @@ import re
 from hero_rl.verifiers.math.text.boxes import Frame
 from hero_rl.verifiers.math.tree.units import is_unit
 
-__all__ = ["AROUND", "is_denied", "is_in_formula", "sign_behind", "touched"]
+__all__ = ["AROUND", "is_denied", "is_in_formula", "sign_behind", "touched", "unit_behind"]
 
 AROUND = 80
 """Characters on each side of a frame that are looked at."""
@@ -106,7 +106,7 @@ def touched(text: str, frame: Frame) -> str | None:
     changes_before = _STAR_TOUCHES.search(before) or _changes_before(_looked_through(before), inside)
     if changes_before or _changes_after(after, inside):
         return _formula_around(text, frame, inside)
-    unit = _unit(after) if _PLAIN_VALUE.fullmatch(frame.content) else ""
+    unit = unit_behind(after) if _PLAIN_VALUE.fullmatch(frame.content) else ""
     return frame.content + unit if unit else None
 
 
@@ -179,7 +179,7 @@ def _changes_after(after: str, inside: bool) -> bool:
     return bool(command) and command[1] not in _IDLE
 
 
-def _unit(after: str) -> str:
+def unit_behind(after: str) -> str:
     r"""A unit of measure behind a frame, as ` \text{cm}`; a word that may mean something else is none."""
     match = _UNIT_BEHIND.match(after)
     if match is None or bool(match["mark"]) != bool(match["close"]):

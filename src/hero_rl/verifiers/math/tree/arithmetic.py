@@ -8,6 +8,7 @@ from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
     Call,
     Degrees,
+    Matrix,
     Node,
     Number,
     Percent,
@@ -16,6 +17,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Product,
     Quantity,
     Quotient,
+    Sequence,
     Sum,
     Symbol,
     symbols,
@@ -23,7 +25,7 @@ from hero_rl.verifiers.math.tree.formulas import (
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 from hero_rl.verifiers.math.tree.measures import Measures
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
-from hero_rl.verifiers.math.tree.products import times
+from hero_rl.verifiers.math.tree.products import times, total
 from hero_rl.verifiers.math.tree.tokens import Unreadable
 from hero_rl.verifiers.math.tree.units import UNIT_LETTERS, is_plain_noun, is_unit, unit_name
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, QUALIFIERS, RELATIONS, SET_OPERATIONS
@@ -188,6 +190,8 @@ class Arithmetic(Measures):
             if self.at("prime") or (self.at("{") and self.ahead().text == "prime"):
                 return self.postfix(self.primed(base))
             exponent = self.script()
+            if isinstance(base, (Matrix, Sequence)) and exponent == Symbol("T"):
+                return self.postfix(_transposed(base))
             if (counted := _counted(base, exponent)) is not None:
                 return self.postfix(counted)
             if exponent == Symbol("circ"):
@@ -317,6 +321,15 @@ def _counted(base: Node, exponent: Node) -> Node | None:
     return Call(_COUNTS[base.name[0]], (above, exponent))
 
 
+def _transposed(node: Matrix | Sequence) -> Node:
+    """Rows as columns; of a tuple, which is a row, the column."""
+    if isinstance(node, Matrix):
+        return Matrix(tuple(zip(*node.rows, strict=True)))
+    if node.kind != "tuple":
+        raise Unreadable("a list is not transposed")
+    return Matrix(tuple((item,) for item in node.items))
+
+
 def _is_measure(word: str) -> bool:
     """Whether a word, or what stands with it, is a unit of measure rather than what is counted."""
     return is_unit(word) or not word.isalpha() or word in UNIT_LETTERS
@@ -335,4 +348,4 @@ def _lift_unit(terms: list[Node]) -> Node:
     last = terms[-1]
     if isinstance(last, Quantity) and not any(isinstance(term, Quantity) for term in terms[:-1]):
         return Quantity(Sum((*terms[:-1], last.value)), last.unit)
-    return Sum(tuple(terms))
+    return total(terms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hero_rl.verifiers.math.tree.formulas import Call, Node, Number, Power, Quotient, Sequence, Symbol
+from hero_rl.verifiers.math.tree.formulas import Call, Node, Number, Power, Product, Quotient, Sequence, Sum, Symbol
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS, LOGARITHMS, TRIGONOMETRIC
 from hero_rl.verifiers.math.tree.names import Names
 from hero_rl.verifiers.math.tree.numerals import negative
@@ -34,6 +34,8 @@ class Calls(Names):
             raise Unreadable("a function of a set")
         elif isinstance(argument, Sequence):
             node = Call(name, argument.items)
+        elif name == "cis":
+            node = Sum((Call("cos", (argument,)), Product((Symbol("i"), Call("sin", (argument,))))))
         else:
             node = Call(name, (argument,))
         if exponent is None:
@@ -41,7 +43,7 @@ class Calls(Names):
         if exponent == Number(Fraction(-1)):
             if name not in TRIGONOMETRIC:
                 raise Unreadable("an inverse function")
-            return Call("arc" + name, node.arguments)
+            return Call("arc" + name, (argument,))
         return Power(node, exponent)
 
     def argument(self) -> Node:

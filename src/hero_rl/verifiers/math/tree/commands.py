@@ -100,7 +100,7 @@ class Commands(Calls):
 
     def binomial(self) -> Node:
         """A binomial coefficient."""
-        return Call("binomial", (self.group(), self.group()))
+        return Call("binomial", (self.fraction_part(), self.fraction_part()))
 
     def sum_over(self) -> Node:
         """A sum over consecutive integers."""
@@ -172,7 +172,11 @@ class Commands(Calls):
         while True:
             while self.here.kind == "word" and self.here.text.lower() in _BEFORE_CONDITION:
                 self.take()
-            found.append(self.labelled())
+            condition = [self.labelled()]
+            while CONNECTORS.get(self.here.text) == "or":
+                self.take()
+                condition.append(self.labelled())
+            found.append(condition[0] if len(condition) == 1 else Sequence("list", tuple(condition), "or"))
             goes_on = self.at(",") and self.ahead().text not in ("\\", "end", "")
             if not goes_on and CONNECTORS.get(self.here.text) != "and":
                 return found

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 __all__ = [
+    "UNNAMED",
     "Based",
     "Builder",
     "Call",
@@ -79,6 +80,10 @@ class Symbol(Node):
     """A variable or a constant: `x`, `C_1`, `pi`, `infinity`, `reals`."""
 
     name: str
+
+
+UNNAMED = Symbol("it")
+"""What an inequality without a left side speaks of: ">= 5"."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from hero_rl.verifiers.math.tree.arithmetic import Arithmetic
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import (
+    UNNAMED,
     Based,
     Call,
     Negative,
@@ -60,7 +63,9 @@ class Lists(Arithmetic):
         """Items parted by commas, "and" or "or", under the conditions that stand behind them."""
         items, conditions, joint, start = [], [], "", self.position
         while True:
-            item = self.item(conditions)
+            kind = self.at_permutations() if items else ""
+            item = self.item(conditions) if not kind else None
+            items = _permuted(items, kind) if kind else items
             if item is not None:
                 items.append(item)
             connector = self.connector()
@@ -78,6 +83,18 @@ class Lists(Arithmetic):
         node = Sequence("list", tuple(items), opening="" if joint == "," else joint) if len(items) > 1 else items[0]
         conditions += [condition for condition in apart if condition not in conditions]
         return Qualified(node, tuple(conditions)) if conditions else node
+
+    def at_permutations(self) -> str:
+        """Pass over "all its permutations" at the end of an item; "all", "cyclic", or nothing where it is not there."""
+        words: list[str] = []
+        while self.ahead(len(words)).kind == "word":
+            words.append(self.ahead(len(words)).text.lower())
+        if not {"permutation", "permutations"} & set(words) or not set(words) <= _OF_PERMUTATIONS:
+            return ""
+        if not self.ends_item(len(words)):
+            return ""
+        self.position += len(words)
+        return "cyclic" if "cyclic" in words else "all"
 
     def connector(self) -> str | None:
         """Pass over commas, "and" and "or"; the first that says most, None where there is none."""
@@ -231,6 +248,7 @@ class Lists(Arithmetic):
 
     def labelled(self) -> Node:
         """A relation, maybe behind a label in words: `Minimum: 1`, `Sequence 1: ...`, `maximum = 2`."""
+        self.skip_kind()
         spoken = self.spoken_set()
         if spoken is not None:
             return spoken
@@ -240,6 +258,19 @@ class Lists(Arithmetic):
         self.take()
         return Relation((Words(words), self.relation()), ("=",))
 
+    def skip_kind(self) -> None:
+        """Pass over the word for what follows: "the point (0, 1)", "the line y = x".
+
+        Safe: a noun of this kind says what the formula behind it is, and is followed by that formula alone.
+        """
+        count = 1 if self.here.text.lower() in ("the", "a") and self.here.kind == "word" else 0
+        noun = self.ahead(count)
+        after = self.ahead(count + 1)
+        if noun.kind != "word" or noun.text.lower() not in _KINDS:
+            return
+        if after.text in ("(", "[") or (noun.text.lower() in _CURVES and after.kind in ("letter", "number")):
+            self.position += count + 1
+
     def spoken_set(self) -> Node | None:
         """Words for a set, with the letter or the inequality that follows: "all integers n >= 2", "all odd n"."""
         place, words = self.position, []
@@ -247,7 +278,10 @@ class Lists(Arithmetic):
             words.append(self.ahead(len(words)).text)
         if words[:1] == ["all"] and len(words) == 1 and self.ahead().kind == "letter":
             self.take()
-            return self.relation()
+            node = self.relation()
+            if self.at_exception() and isinstance(node, Symbol) and node.name in _REAL_LETTERS:
+                return Relation((node, self.without_exceptions(Symbol("reals"))), ("in",))
+            return node
         if is_multiples_of(" ".join(words)) and self.ahead(len(words)).kind == "number":
             self.position += len(words)
             return self.multiples()
@@ -259,15 +293,26 @@ class Lists(Arithmetic):
         self.position = place + len(words) + (letter is not None and not self.is_related(place + len(words)))
         if except_:
             return SetOperation("difference", found.node(), self.excepted())
-        if letter is None and self.here.kind != "letter":
+        if letter is None and self.here.kind != "letter" and not self.at(*_ORDER_SIGNS):
             return found.node()
         node = self.relation() if letter is None or self.here.kind == "word" else letter
+        if isinstance(node, Symbol) and self.at_exception():
+            return Relation((node, self.without_exceptions(found.node())), ("in",))
         if isinstance(node, Symbol):
             return found.of(node)
         narrowed = isinstance(node, Relation) and isinstance(node.members[0], Symbol) and found.remainder is None
         if not narrowed or not isinstance(node, Relation):
             raise Unreadable("a set in words with more conditions")
         return Qualified(node, (found.of(node.members[0]),)) if found.base != "reals" or found.part else node
+
+    def at_exception(self) -> bool:
+        """Whether "except" or "but" stands here."""
+        return self.here.kind == "word" and self.here.text.lower() in ("except", "but")
+
+    def without_exceptions(self, whole: Node) -> Node:
+        """A set without the numbers that stand behind "except"."""
+        self.take()
+        return SetOperation("difference", whole, self.excepted())
 
     def multiples(self) -> Node:
         """The multiples of a whole number, which must end the item."""
@@ -292,12 +337,31 @@ class Lists(Arithmetic):
         words = [token.text.lower() for token in (self.here, self.ahead()) if token.kind == "word"]
         if not isinstance(node, Symbol) or not symbols(node) or not words:
             return node
+        if (spoken := self.spoken_membership(node)) is not None:
+            return spoken
         said = words[1:2] if words[0] in ("is", "are", "be") else words[:1]
         if said not in (["odd"], ["even"]):
             return node
         self.position += len(words) if words[0] in ("is", "are", "be") else 1
         found = class_of(int(said == ["odd"]), 2)
         return Qualified(Relation((node, found.value), ("=",)), found.conditions)
+
+    def spoken_membership(self, letter: Node) -> Node | None:
+        """`x can be any real number`: a letter, a verb and words for a set; None where anything else follows.
+
+        Safe: the words must name the set and nothing more, up to the end of the item.
+        """
+        words: list[str] = []
+        while self.ahead(len(words)).kind == "word":
+            words.append(self.ahead(len(words)).text.lower())
+        for verb in (["can", "be"], ["may", "be"], ["is"]):
+            rest = words[len(verb) :]
+            is_said = words[: len(verb)] == verb and rest[:1] in (["any"], ["a"], ["an"]) and self.ends_item(len(words))
+            found = spelled_set(" ".join(rest[1:])) if is_said and len(rest) > 1 else None
+            if found is not None:
+                self.position += len(words)
+                return found.of(letter)
+        return None
 
     def words_before(self, *ends: str) -> str | None:
         """The words from here to one of these signs, passed over; None where anything else stands between."""
@@ -315,9 +379,9 @@ class Lists(Arithmetic):
 
     def relation(self) -> Node:
         """One relation, or what stands without one."""
-        if self.at("approx", "sim"):
+        if self.at("approx", "sim") or (self.here.kind == "word" and self.here.text.lower() in _ABOUT):
             self.take()
-        members, operators = [self.sets()], []
+        members, operators = [UNNAMED if self.at(*_ORDER_SIGNS) else self.sets()], []
         while self.here.kind in ("sign", "command") and self.here.text in RELATIONS:
             operators.append(RELATIONS[self.take().text])
             member = self.sets()
@@ -394,12 +458,40 @@ class Lists(Arithmetic):
         return Ratio(tuple(terms)) if len(terms) > 1 else terms[0]
 
 
+_PERMUTATION_WORDS = """
+all any its their the of them these this cyclic permutation permutations other
+"""
+_OF_PERMUTATIONS = frozenset(_PERMUTATION_WORDS.split())
+_MOST_PERMUTED = 4
+
+
+def _permuted(items: list[Node], kind: str) -> list[Node]:
+    """The tuples of a list in all the orders that "and permutations" means, each once.
+
+    Safe: the words say so; each order is an item of its own, so that one that is missing is missed.
+    """
+    found: list[Node] = []
+    for item in items:
+        if not isinstance(item, Sequence) or item.kind != "tuple" or len(item.items) > _MOST_PERMUTED:
+            raise Unreadable("permutations of what is no tuple")
+        turned = [item.items[place:] + item.items[:place] for place in range(len(item.items))]
+        for order in turned if kind == "cyclic" else permutations(item.items):
+            one = Sequence("tuple", tuple(order), item.opening, item.closing)
+            if one not in found:
+                found.append(one)
+    return found
+
+
 def _as_tuple(group: Node) -> Node:
     if isinstance(group, Sequence) and group.kind == "list":
         return Sequence("tuple", group.items, "(", ")")
     return group
 
 
+_ORDER_SIGNS = ("<", ">", "<=", ">=", "le", "ge")
+_CURVES = frozenset({"line", "circle", "ellipse", "parabola", "hyperbola", "plane", "curve", "equation", "sphere"})
+_KINDS = _CURVES | {"point", "points", "interval", "intervals", "vector", "pair", "pairs", "triple", "triples"}
+_REAL_LETTERS = frozenset("xyzt")
 _PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})
 _LONGEST_CONDITION = 60
@@ -475,6 +567,8 @@ def _is_membership(node: Node) -> bool:
 def _spread_labels(items: list[Node]) -> list[Node]:
     """In `x = 1, 2, 3` all three are values of x; the label stays with each, unless another follows."""
     first = items[0]
+    if len(items) > 2 and _is_membership(first) and items[1:2] != [_ELLIPSIS]:
+        return [first, *_spread_labels(items[1:])]  # x in R, x != 0, 1
     if len(items) < 2 or not isinstance(first, Relation) or first.operators not in (("=",), ("!=",)):
         return items
     if any(isinstance(item, Relation) for item in items[1:]):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from hero_rl.verifiers.math.text.spelling import words_only
 from hero_rl.verifiers.math.tree.brackets import Brackets
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import Based, Call, Node, Number, Product, Sequence, Symbol, Words
+from hero_rl.verifiers.math.tree.number_words import COUNTING, number_in_words
 from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
 from hero_rl.verifiers.math.tree.spelled_sets import spelled_set
-from hero_rl.verifiers.math.tree.tokens import Unreadable
-from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, NUMBER_WORDS, QUALIFIERS, SETS_IN_WORDS
+from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
+from hero_rl.verifiers.math.tree.units import is_plain_noun
+from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, QUALIFIERS, SETS_IN_WORDS
 
 __all__ = ["Names"]
 
@@ -47,10 +47,11 @@ class Names(Brackets):
             return self.script()
         place = self.position
         self.take()
-        while self.here.kind == "word" and self.here.text.lower() in ("base", "five", *NUMBER_WORDS):
+        while self.here.kind == "word" and self.here.text.lower() in ("base", *COUNTING):
             word = self.take().text.lower()
-            if word in NUMBER_WORDS and self.accept("}"):
-                return Number(Fraction(NUMBER_WORDS[word]))
+            value = number_in_words([word])
+            if value is not None and self.accept("}"):
+                return Number(value)
         if self.here.kind == "number":
             node = self.numeral()
             self.expect("}")
@@ -100,6 +101,8 @@ class Names(Brackets):
                     raise Unreadable("an index that does not end")
             return Symbol(f"{name}_{' '.join(words)}")
         index = self.script()
+        if isinstance(index, Sequence) and index.kind == "list" and all(is_whole(item) for item in index.items):
+            return Symbol(f"{name}_{','.join(str(item.value) for item in index.items if isinstance(item, Number))}")
         if isinstance(index, Number) and is_whole(index):
             return Symbol(f"{name}_{index.value}")
         if isinstance(index, Symbol) and (index.name.isupper() or len(index.name) > 1):
@@ -124,17 +127,44 @@ class Names(Brackets):
             and self.here.text.lower() not in QUALIFIERS
         ):
             words.append(self.take().text)
+        number = self.spelled_number(words)
+        if number is not None:
+            return number
         text = words_only(" ".join(words))
         if not text:
             raise Unreadable("words that are none")
-        if text in NUMBER_WORDS:
-            return Number(Fraction(NUMBER_WORDS[text]))
         if text in SETS_IN_WORDS:
             return Symbol(SETS_IN_WORDS[text])
         if text.removeprefix("all ") in ("prime numbers", "primes", "prime"):
             return Words("prime numbers")
         spelled = spelled_set(text)
         return spelled.node() if spelled else Words(text)
+
+    def spelled_number(self, words: list[str]) -> Number | None:
+        """The number that these words, just passed over, name; or their beginning, with what is counted behind it.
+
+        Safe: behind a number of things only a noun in the plural, or a unit, may follow, as behind digits.
+        """
+        lower = [word.lower() for word in words]
+        if lower[-1] in ("hundred", "thousand", "million") and self.here.text.lower() == "and":
+            place = self.position
+            self.take()
+            rest: list[str] = []
+            while self.here.kind == "word" and self.here.text.lower() in COUNTING:
+                rest.append(self.take().text.lower())
+            more = number_in_words([*lower, "and", *rest]) if rest else None
+            if more is not None:
+                return Number(more)
+            self.position = place
+        value = number_in_words(lower)
+        if value is not None:
+            return Number(value)
+        count = next((index for index, word in enumerate(lower) if word not in COUNTING), len(lower))
+        value = number_in_words(lower[:count]) if count else None
+        if value is None or not all(is_plain_noun(word) for word in words[count:]):
+            return None
+        self.position -= len(words) - count
+        return Number(value)
 
     def number_set(self, name: str) -> Node:
         """R, R^+, R_{>0} and the like; only the plain ones and the positive and negative reals have a meaning here."""
@@ -167,6 +197,8 @@ class Names(Brackets):
 
     def marked(self, name: str) -> Node:
         """A letter, or a segment of two, under a mark: the mark is part of the name."""
+        if name == "overline" and (numeral := self.barred_digits()) is not None:
+            return numeral
         group = self.script() if name in MARKS or self.at("{") else self.points()
         letters = [
             part.name
@@ -178,6 +210,19 @@ class Names(Brackets):
             raise Unreadable(f"\\{name} over a formula")
         mark = "vec" if name == "overrightarrow" else name
         return Symbol(f"{mark} {''.join(letters)}")
+
+    def barred_digits(self) -> Node | None:
+        r"""Digits and letters under one bar, `\overline{1a2}`: a number, or the numeral that they make; else None."""
+        place, inside = self.position, list[Token]()
+        if not self.accept("{"):
+            return None
+        while self.here.kind in ("number", "letter"):
+            inside.append(self.take())
+        text = "".join(token.text for token in inside)
+        if not self.accept("}") or not text.isalnum() or not any(token.kind == "number" for token in inside):
+            self.position = place
+            return None
+        return read_number(text) if text.isdigit() else Symbol(f"overline {text}")
 
     def points(self) -> Node:
         """The letters of an angle or a triangle: ABC."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import Node
 from hero_rl.verifiers.math.tree.lists import Lists
+from hero_rl.verifiers.math.tree.spoken import with_spoken_signs
 from hero_rl.verifiers.math.tree.tokens import Unreadable, tokenize
 
 __all__ = ["parse"]
@@ -27,7 +28,7 @@ def parse(text: str, thousands: bool = True) -> Node:
     Raises:
         Unreadable: the grammar has no place for it, or it is nested more than `MAX_DEPTH` deep.
     """
-    tokens = tokenize(text, thousands)
+    tokens = with_spoken_signs(tokenize(text, thousands))
     if not tokens:
         raise Unreadable("nothing to read")
     parser = Lists(tokens)

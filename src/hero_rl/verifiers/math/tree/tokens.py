@@ -56,12 +56,16 @@ _BRACKETS = {"{": "lbrace", "}": "rbrace", "|": "norm"}
 
 _PATTERN = re.compile(
     r"(?P<space>\s+)"
+    r"|(?P<dotted>\d*\.\d*\\dot\s*\{?\d\}?\d*\\dot\s*\{?\d\}?)"
+    r"|(?P<periodic>(?<![\w)}])\d+\.\d*\(\d{1,20}\)(?=\s*(?:$|[,;])))"
+    r"|(?P<unending>\d*\.\d+(?:\.{3}|\s*\\ldots))"
     r"|(?P<repeating>\d*\.\d*\\(?:overline|dot|bar)\s*\{?\d+\}?)"
     r"|(?P<scientific>\d+(?:\.\d+[eE][-+]?|[eE]\+?|E-)\d+(?![\d.])|(?<![\w)}\]+*/-])\d+e-\d+(?=\s*(?:$|[,)]|\\text|\\mathrm)))"
     r"|(?P<thousands>[1-9]\d{0,2}(?:,\d{3})+(?![\d,])(?:\.\d+)?)"
     r"|(?P<number>\d+\.\d+|\d+\.(?![\w\\.])|\.\d+|\d+)"
     r"|(?P<ellipsis>\.{3,}|…)"
     r"|(?P<command>\\[A-Za-z]+|\\[{}|\\&%#_])"
+    r"|(?P<bound>at(?=\s+(?:least|most)\b)|be(?=\s+(?:an?y?|at|less|greater|more|equal|strictly)\b))"
     r"|(?P<letters>[A-Za-z]+)"
     r"|(?P<sign><=|>=|!=|:=|\*\*|[-+*/^_()\[\]{}|,;:=<>!'&%.?\"@#`])"
 )
@@ -72,11 +76,15 @@ _PROSE_PATTERN = re.compile(
     r"(?P<space>\s+)|(?P<number>\d+(?:\.\d+)?)|(?P<letters>[^\W\d_]+(?:['-][^\W\d_]+)*)|(?P<command>\\[A-Za-z]+|\\.)|(?P<sign>.)",
     re.DOTALL,
 )
+_DOTTED = r"(\d*\.\d*)\\dot\s*\{?(\d)\}?(\d*)\\dot\s*\{?(\d)\}?"
+_RECURS = re.compile(r"(\d*\.\d*?)(?:(\d)\2{2,}|(\d{2,30}?)\3+)")
 _WORD_LIST = """
 and or for all the is are of if to as no yes odd even true false not any with when where than from inch feet
 foot day days min max pct year none both each only such that then per sq
 """
 _WORDS = frozenset(_WORD_LIST.split())
+# In capitals these may be factors.
+_SMALL_WORDS = frozenset({"one", "two", "six", "ten", "set", "but", "can", "may", "its"})
 
 
 def tokenize(text: str, thousands: bool) -> list[Token]:
@@ -107,14 +115,24 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
                 found = re.match(r"\d+", found).group()  # pyright: ignore[reportOptionalMemberAccess]
                 position = match.start() + len(found)
             tokens.append(Token("number", found.replace(",", ""), spaced=spaced))
-        elif kind == "scientific":
+        elif kind == "scientific" or kind == "periodic":
             tokens.append(Token("number", found, spaced=spaced))
+        elif kind == "dotted":
+            fixed, first, middle, last = re.fullmatch(_DOTTED, found).groups()  # pyright: ignore[reportOptionalMemberAccess]
+            tokens.append(Token("number", f"{fixed}({first}{middle}{last})", spaced=spaced))
+        elif kind == "unending":
+            digits = re.match(r"[\d.]*\d", found).group()  # pyright: ignore[reportOptionalMemberAccess]
+            tokens.append(Token("number", _recurring(digits) or digits, spaced=spaced))
+            if _recurring(digits) is None:
+                tokens.append(Token("command", "ldots"))
         elif kind == "repeating":
             tokens.append(Token("number", re.sub(r"\\\w+\s*\{?(\d+)\}?", r"(\1)", found), spaced=spaced))
         elif kind == "command":
             position = _command(found[1:], text, position, tokens, spaced)
         elif kind == "ellipsis":
             tokens.append(Token("command", "ldots", spaced=spaced))
+        elif kind == "bound":
+            tokens.append(Token("word", found, spaced=spaced))
         elif kind == "letters":
             tokens += _letters(found, spaced)
         elif found == "!=" and not spaced and tokens and (tokens[-1].kind == "number" or tokens[-1].text == ")"):
@@ -126,6 +144,15 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
         if len(tokens) > MAX_TOKENS:
             raise Unreadable("too many tokens")
     return tokens
+
+
+def _recurring(digits: str) -> str | None:
+    """`0.1(6)` for 0.1666..., whose last digits are written at least twice, a single one three times; else None.
+
+    Safe: nobody who writes dots behind a period means another number, and other dots are read as before.
+    """
+    found = _RECURS.fullmatch(digits)
+    return f"{found[1]}({found[2] or found[3]})" if found else None
 
 
 def _command(name: str, text: str, position: int, tokens: list[Token], spaced: bool) -> int:
@@ -141,7 +168,7 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
         if match is None:
             raise Unreadable(f"\\{name} without its text")
         word = SYNONYMS.get(match[1].strip(), match[1].strip())
-        if name in ("operatorname", "mathrm") and word in FUNCTIONS:
+        if (name in ("operatorname", "mathrm") and word in FUNCTIONS) or word == "cis":
             tokens.append(Token("command", word, spaced=spaced))
         else:
             _prose(match[1], tokens)
@@ -167,7 +194,7 @@ def _letters(run: str, spaced: bool) -> list[Token]:
     connected = _GLUED_CONNECTOR.fullmatch(run)
     if connected:
         return [Token("word", connected[1], spaced=spaced), *_letters(connected[2], False)]
-    if len(run) >= 2 and (len(run) >= 4 or run.lower() in _WORDS or is_unit(run)):
+    if len(run) >= 2 and (len(run) >= 4 or run.lower() in _WORDS or run in _SMALL_WORDS or is_unit(run)):
         function = re.match(r"(arcsin|arccos|arctan|sin|cos|tan|log|ln)([a-zA-Z]{1,2})$", run)
         if function:
             return [Token("command", function[1], spaced=spaced), *_letters(function[2], False)]

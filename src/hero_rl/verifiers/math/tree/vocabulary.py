@@ -8,7 +8,6 @@ __all__ = [
     "GREEK",
     "MARKS",
     "NUMBER_SETS",
-    "NUMBER_WORDS",
     "QUALIFIERS",
     "RELATIONS",
     "SETS_IN_WORDS",
@@ -21,7 +20,7 @@ RELATIONS = {
     "simeq": "~", "sim": "~", "doteq": "~", ":=": "=",
 }  # fmt: skip
 SET_OPERATIONS = {"cup": "union", "cap": "intersection", "setminus": "difference"}
-CONSTANTS = {"pi": "pi", "infty": "infinity", "emptyset": "empty", "imath": "i"}
+CONSTANTS = {"pi": "pi", "infty": "infinity", "emptyset": "empty", "imath": "i", "top": "T", "intercal": "T"}
 _GREEK_LETTERS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi
 omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
@@ -31,8 +30,6 @@ NUMBER_SETS = {"reals", "integers", "naturals", "rationals", "complexes"}
 QUALIFIERS = frozenset({"for", "where", "with", "respectively", "if", "when", "whenever"})
 CONNECTORS = {"and": "and", "or": "or", "wedge": "and", "vee": "or", "text&": "and"}
 MARKS = frozenset({"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"})
-_TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
-NUMBER_WORDS = {word: value for value, word in enumerate(_TO_TWELVE.split())}
 _INFINITE = """
 infinity; infinite; infinitely many; infinitely many solutions; infinite solutions; infinite number; infinite number of
 solutions; there are infinitely many; there are infinitely many solutions; infinite number of such numbers

@@ -1,0 +1,206 @@
+"""The bench as a page of its own: every rule with every reward model, what it costs, and one figure.
+
+write_bench(read_table(Path("docs/science/bench.parquet")), Path("docs/science"))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hero_lab.study.estimates import Selection, gap_of, mean_of
+from hero_lab.study.plan import RULES
+from hero_lab.study.qualities import QUALITIES, Quality
+from hero_rl.evaluation.statistics import holm
+from hero_rl.files.whole import replacing, write_whole
+from hero_rl.pages import drawing_style
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+__all__ = ["bench_page", "write_bench"]
+
+_ALONE = "verifier only"
+_FIGURE = "bench.svg"
+_LEVEL = 0.05
+_LOWEST = -15  # points: what lies below stands at the figure's lower edge
+_TURNED = 0.03  # what a curve has to fall to have turned
+_KINDS = ("hard", "easy")
+_INK = "#202124"
+_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#8C6D31", "#56B4E9")
+
+
+def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
+    """Write `bench.md` and `bench.svg` into a folder; the notes are put before the tables."""
+    page, figure = folder / "bench.md", folder / _FIGURE
+    write_whole(page, bench_page(frame, notes))
+    with drawing_style(_INK):
+        _save(_drawn(_on(frame, "report")), figure)
+    return [page, figure]
+
+
+def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
+    """The page as Markdown: cells on the prompts that are kept for the end, then those that choices were made on."""
+    final, tried = _on(frame, "report"), _on(frame, "development")
+    parts = ["# The bench", _what_ran(frame), notes.strip(), f"![What each rule adds to the verifier alone]({_FIGURE})"]
+    parts += ["## On prompts that no choice was made on", _table(final)]
+    if len(tried):
+        parts += ["## On development prompts", _table(tried)]
+    parts += [_alarms(frame)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _on(frame: pandas.DataFrame, split: str) -> pandas.DataFrame:
+    return frame.loc[frame["split"] == split]
+
+
+def _alarms(frame: pandas.DataFrame) -> str:
+    """When each alarm came on in each cell, beside when the oracle saw the policy turn; empty without alarms."""
+    rows = []
+    for _, cell in frame.groupby("cell", observed=True, sort=False):
+        found = cell.loc[cell["measure"].astype(str).str.startswith("alarm ")]
+        if found.empty:
+            continue
+        on = found.loc[found["value"] > 0].groupby("measure", observed=True)["step"].min()
+        curve = (
+            cell.loc[(cell["measure"] == "curve") & (cell["kind"] == "hard")].set_index("step")["value"].sort_index()
+        )
+        turned = curve.max() - curve.iloc[-1] > _TURNED
+        first = cell.iloc[0]
+        steps = [str(on.get(f"alarm {name}", "-")) for name in ("hacking", "ranking", "range")]
+        row = [first["quality"], first["rule"], str(first["seed"]), *steps, str(curve.idxmax()) if turned else "never"]
+        rows.append(f"| {' | '.join(row)} |")
+    if not rows:
+        return ""
+    head = ["reward model", "rule", "seed", "hacking", "ranking", "range", "accuracy turns"]
+    lead = (
+        "The step by which each alarm had come on, to ten steps; and that of the highest accuracy on hard development "
+        f"prompts (looked at every 20 steps) where the run ends more than {100 * _TURNED:.0f} points below it."
+    )
+    lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * (len(head) - 2)}", *rows]
+    return f"## Alarms\n\n{lead}\n\n" + "\n".join(lines)
+
+
+def _what_ran(frame: pandas.DataFrame) -> str:
+    cells = frame.groupby("cell", observed=True).first()
+    arm = json.loads(cells["config"].iloc[0])["cell"]["arm"]
+    seeds = ", ".join(map(str, sorted(set(cells["seed"]))))
+    return (
+        f"{len(cells)} cells of [the arena](arena.md#the-study), each a whole pipeline with a policy, a reward model, "
+        f"prompts and RL of its seed ({seeds}); {arm['steps']} steps of {arm['prompts_per_step']} hard-to-verify "
+        f"prompts x {arm['num_generations']} rollouts; {cells['seconds'].sum() / 3600:.1f} hours. "
+        f"Accuracy in % by the oracle on {arm['prompts']} held-out prompts of each kind, {arm['samples']} samples of "
+        "each. Differences are from the verifier alone with the same seed, prompts and policy, in points of sampled "
+        "accuracy; ± is the half-width of a 95% t-interval over seeds, which one seed does not have: luck in training "
+        "is then not covered at all. \\* "
+        "marks p below 0.05 after Holm's correction over a table. `judged` is the share of rollouts that an auditor is "
+        "asked about. `bench.parquet` beside this page has every number with its cell's configuration; `hero study "
+        "bench` made the page of it."
+    )
+
+
+def _selected(frame: pandas.DataFrame) -> Iterator[tuple[Quality, str, Selection]]:
+    """What ran, reward model by reward model; the verifier alone stands under each whose prompts it was trained on."""
+    for quality in QUALITIES:
+        chosen = [(rule, selection) for rule in RULES if _ran(frame, selection := _of(rule, quality))]
+        if any(rule != _ALONE for rule, _ in chosen):
+            for rule, selection in chosen:
+                yield quality, rule, selection
+
+
+def _ran(frame: pandas.DataFrame, selection: Selection) -> bool:
+    return len(selection.values(frame, "sampled", "hard")) > 0
+
+
+def _of(rule: str, quality: Quality) -> Selection:
+    """The verifier alone is the same with every reward model, and was run with the strong one."""
+    return Selection.of(rule, "strong" if rule == _ALONE and quality != "two-faced" else quality)
+
+
+def _table(frame: pandas.DataFrame) -> str:
+    rows, gaps = [], []
+    for quality, rule, selection in _selected(frame):
+        alone = _of(_ALONE, quality)
+        own = [
+            None if rule == _ALONE else gap_of(frame, selection, alone, "sampled", kind) for kind in ("hard", "easy")
+        ]
+        gaps += [gap for gap in own if gap]
+        texts = ["" if rule == _ALONE else _difference(frame, selection, alone, kind) for kind in ("hard", "easy")]
+        accuracies = [_percent(frame, selection, kind, m) for kind in ("hard", "easy") for m in ("sampled", "greedy")]
+        seeds = len(selection.values(frame, "sampled", "hard"))
+        rows.append((own, [quality, rule, str(seeds), *accuracies, *texts, _judged(frame, selection)]))
+    marks = iter(holm([gap.p for gap in gaps]))
+    lines = []
+    for own, cells in rows:
+        for place, gap in zip((7, 8), own, strict=True):
+            cells[place] += " \\*" if gap and next(marks) < _LEVEL else ""
+        lines.append(f"| {' | '.join(cells)} |")
+    head = ["reward model", "rule", "seeds", "hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"]
+    head += ["hard, less verifier only", "easy, less verifier only", "judged"]
+    return "\n".join([f"| {' | '.join(head)} |", f"|---|---|{'---:|' * (len(head) - 2)}", *lines])
+
+
+def _percent(frame: pandas.DataFrame, selection: Selection, kind: str, measure: str) -> str:
+    estimate = mean_of(frame, selection, measure, kind)
+    if estimate is None:
+        return ""
+    width = f" ± {100 * estimate.half_width:.1f}" if estimate.half_width != float("inf") else ""
+    return f"{100 * estimate.mean:.1f}{width}"
+
+
+def _difference(frame: pandas.DataFrame, selection: Selection, alone: Selection, kind: str) -> str:
+    gap = gap_of(frame, selection, alone, "sampled", kind)
+    if gap:
+        return f"{100 * gap.estimate.mean:+.1f} ± {100 * gap.estimate.half_width:.1f} ({gap.won}/{gap.seeds})"
+    found = (selection.values(frame, "sampled", kind) - alone.values(frame, "sampled", kind)).dropna()
+    return f"{100 * found.iloc[0]:+.1f}" if len(found) == 1 else ""
+
+
+def _judged(frame: pandas.DataFrame, selection: Selection) -> str:
+    calls = selection.by_step(frame, "audit_calls")
+    if calls.empty:
+        return "0"
+    arm = json.loads(frame["config"].iloc[0])["cell"]["arm"]
+    return f"{calls.to_numpy().mean() / (arm['prompts_per_step'] * arm['num_generations']):.1%}"
+
+
+def _drawn(frame: pandas.DataFrame) -> Figure:
+    """Points over the verifier alone on hard prompts: a column a reward model, a mark a pipeline."""
+    from matplotlib.figure import Figure
+
+    shown: list[tuple[Quality, str, Selection]] = [
+        (q, rule, selection) for q, rule, selection in _selected(frame) if rule != _ALONE
+    ]
+    qualities = list(dict.fromkeys(quality for quality, _, _ in shown))
+    rules = list(dict.fromkeys(rule for rule in RULES if any(rule == other for _, other, _ in shown)))
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for quality, rule, selection in shown:
+        found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
+        x = qualities.index(quality) + (rules.index(rule) - (len(rules) - 1) / 2) * 0.8 / max(len(rules), 1)
+        points = [max(100 * value, _LOWEST) for value in found.dropna()]
+        colour = _COLOURS[rules.index(rule) % len(_COLOURS)]
+        axes.plot([x] * len(points), points, "osD^vPX"[rules.index(rule) % 7], color=colour)
+        for value in found.dropna():
+            if 100 * value < _LOWEST:
+                axes.annotate(f"{100 * value:.0f}", (x, _LOWEST), (0, 7), textcoords="offset points", ha="center")
+    for number, rule in enumerate(rules):
+        axes.plot([], [], "osD^vPX"[number % 7], color=_COLOURS[number % len(_COLOURS)], label=rule)
+    axes.axhline(0, color="#9aa0a6", linewidth=1)
+    axes.set_xticks(range(len(qualities)), qualities)
+    axes.set_ylabel("hard prompts, sampled:\npoints over verifier only")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.2)
+    if rules:
+        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}), replacing(path) as file:
+        figure.savefig(file, format="svg", metadata={"Date": None})

@@ -1,0 +1,164 @@
+"""One arm with a real model: RL under one rule through the code of `hero train`, and what the policy became.
+
+An arm's folder is that of any run, plus `curve.jsonl` (accuracy by the oracle on development problems while it trains),
+`answers-<steps>-*` (its responses to the held-out problems) and `result.json`. The number of steps is no part of its
+name: a longer run goes on where a shorter one ended.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from hero_lab.arena.arms import arm_rule, send_output_to
+from hero_lab.arena.evaluation import KINDS, PromptAccuracy
+from hero_lab.words.problems import MARKER, WordProblem, chosen
+from hero_lab.words.settings import WordsSettings
+from hero_lab.words.stages import CPU, Models, Stages, resumable
+from hero_rl.files.whole import write_json, write_whole
+from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.rules import AuditedHero
+from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
+from hero_rl.verifiers import AnyVerifier, ExactVerifier, MathVerifier
+
+__all__ = ["arm_config", "measure", "read_accuracy", "run_arm"]
+
+
+def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> TrainConfig:
+    """The configuration of one arm, as `hero train` would read it. The arms of a seed differ in `rule` alone."""
+    arm, seed = stages.settings.arm, stages.seed
+    own = chosen(stages.problems, "train", arm.regime)
+    rows = [{"prompt": p.question, "answer": p.answer if arm.regime == "easy" else p.reference} for p in own]
+    random.Random(seed).shuffle(rows)
+    verifier: AnyVerifier = MathVerifier() if arm.regime == "easy" else ExactVerifier(marker=MARKER)
+    rule = arm_rule(name, stages.settings.rule)
+    batch = arm.prompts_per_step * arm.num_generations
+    return TrainConfig(
+        output_dir=str(folder),
+        seed=seed,
+        model=ModelConfig(path=str(models.policy)),
+        data=DataConfig(train=str(stages.file(f"prompts-{arm.regime}", rows))),
+        verifier=verifier,
+        reward_model=LocalRewardModelConfig(path=str(models.reward_model), device="cpu"),
+        rule=rule,
+        auditor=MathVerifier() if isinstance(rule, AuditedHero) else None,  # the oracle, which takes every right form
+        trl=CPU
+        | {
+            "max_steps": arm.steps,
+            "per_device_train_batch_size": min(arm.micro_batch, batch),
+            "gradient_accumulation_steps": max(1, batch // arm.micro_batch),
+            "num_generations": arm.num_generations,
+            "max_completion_length": arm.max_completion_length,
+            "learning_rate": arm.learning_rate,
+            "lr_scheduler_type": "constant",
+            "adam_beta2": 0.99,
+            "loss_type": "dr_grpo",
+            "save_steps": arm.save_every,
+        }
+        | arm.trl,
+    )
+
+
+def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: Path) -> None:
+    """Train and evaluate one arm in this process, its output in `log.txt`; goes on with what is there.
+
+    Args:
+        settings: of the whole.
+        seed: of its pipeline.
+        folder: of that pipeline, whose models are made.
+        name: of the rule.
+        place: of the arm.
+    """
+    from hero_rl.training.trl.policy import train
+
+    place.mkdir(parents=True, exist_ok=True)
+    send_output_to(place / "log.txt")
+    stages = Stages(settings, seed, folder)
+    config = arm_config(stages, stages.models, name, place)
+    callbacks = [_curve(place / "curve.jsonl", stages)]
+    model = resumable(lambda config, **how: train(config, callbacks=callbacks, **how), config)
+    accuracy = measure(stages, model, place / f"answers-{settings.arm.steps}")
+    write_json(
+        place / "result.json",
+        {
+            "settings": settings.model_dump(mode="json"),
+            "config": config.model_dump(mode="json"),
+            "accuracy": {kind: value.to_dict() for kind, value in accuracy.items()},
+        },
+    )
+
+
+def measure(stages: Stages, policy: Path, place: Path) -> dict[str, PromptAccuracy]:
+    """Accuracy of a policy on held-out problems, by the oracle; its responses are kept.
+
+    They lie in `place-sampled` and `place-greedy`. All arms and seeds are asked the same problems.
+    """
+    arm = stages.settings.arm
+    asked = {kind: chosen(stages.problems, arm.split, kind)[: arm.prompts] for kind in KINDS}
+    verdicts: dict[str, dict[str, list[float]]] = {kind: {} for kind in KINDS}
+    for how, samples, temperature in (("sampled", arm.samples, 1.0), ("greedy", 1, 0.0)):
+        folder = place.with_name(f"{place.name}-{how}")
+        stages.answers(policy, folder, asked, samples=samples, temperature=temperature)
+        for kind in KINDS:
+            rows = map(json.loads, (folder / "problems" / f"{kind}.jsonl").read_text().splitlines())
+            verdicts[kind][how] = [sum(row["samples"]) / len(row["samples"]) for row in rows]
+    return {kind: PromptAccuracy(**values) for kind, values in verdicts.items()}
+
+
+def read_accuracy(place: Path, settings: WordsSettings) -> dict[str, PromptAccuracy] | None:
+    """The accuracies of an arm that is finished by these settings; None where there is none."""
+    try:
+        result = json.loads((place / "result.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if result["settings"]["arm"] != settings.arm.model_dump(mode="json"):
+        return None
+    return {kind: PromptAccuracy.from_dict(value) for kind, value in result["accuracy"].items()}
+
+
+def _curve(path: Path, stages: Stages) -> Any:
+    """A callback that has the policy answer development problems now and then, greedily, and at the start."""
+    from transformers import TrainerCallback
+
+    arm = stages.settings.arm
+    asked = {kind: chosen(stages.problems, "development", kind)[: arm.curve_prompts] for kind in KINDS}
+
+    class Curve(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            known = path.read_text().splitlines() if path.exists() else []
+            kept = [line for line in known if json.loads(line)["step"] <= state.global_step]
+            write_whole(path, "".join(line + "\n" for line in kept))
+            if not kept:
+                self._look(state.global_step, kwargs)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step % arm.curve_every == 0 or state.global_step == state.max_steps:
+                self._look(state.global_step, kwargs)
+
+        def _look(self, step: int, kwargs: dict[str, Any]) -> None:
+            row: dict[str, float] = {"step": step}
+            for kind, problems in asked.items():
+                row[kind] = _greedy_accuracy(kwargs["model"], kwargs["processing_class"], problems, stages)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+    return Curve()
+
+
+def _greedy_accuracy(model: Any, tokenizer: Any, problems: list[WordProblem], stages: Stages) -> float:
+    """Share of right greedy answers of a model that is being trained, which is left as it was."""
+    from hero_rl.generation import GenerationRequest, Sampling, TransformersGenerator
+
+    training, generation = model.training, model.generation_config
+    sampling = Sampling(temperature=0.0, max_tokens=stages.settings.arm.max_completion_length)
+    try:
+        generator = TransformersGenerator(model, tokenizer, sampling, "policy", batch_size=64)
+        requests = [GenerationRequest(str(at), problem.question, 0) for at, problem in enumerate(problems)]
+        texts = {made.key: made.text or "" for made in generator.generate(requests)}
+    finally:
+        model.generation_config = generation
+        model.train(training)
+    oracle = MathVerifier()
+    return sum(oracle.verify(p.answer, texts[str(at)]).value for at, p in enumerate(problems)) / len(problems)

@@ -1,0 +1,199 @@
+"""The demo with a real model: whole pipelines, one a seed, their arms side by side, and who won.
+
+result = run_words(WordsSettings(seeds=2), Path("runs/words"))
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.console import Console
+
+from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
+from hero_lab.arena.demo import REGIMES, Arm, DemoResult, check_rules
+from hero_lab.arena.evaluation import PromptAccuracy
+from hero_lab.arena.watch import watch_arms
+from hero_lab.arena.workers import worker_pool
+from hero_lab.words.arms import measure, read_accuracy, run_arm
+from hero_lab.words.settings import WordsSettings
+from hero_lab.words.stages import Stages
+from hero_rl.errors import HeroError
+from hero_rl.files.whole import write_json
+
+__all__ = ["WordsResult", "gather", "run_words"]
+
+
+@dataclass(frozen=True)
+class WordsResult(DemoResult):
+    """The finished arms of a comparison with a real model.
+
+    Attributes:
+        missing: arms that are not finished, by rule and seed.
+    """
+
+    missing: tuple[str, ...] = ()
+
+    title: ClassVar[str] = "Word problems: who wins?"
+    curve: ClassVar[str] = "of greedy answers"
+
+    @property
+    def introduction(self) -> str:
+        """What was done, for the head of a page."""
+        settings = self.settings
+        return (
+            f"{_shown(settings.model)} on word problems ({_shown(settings.problems)}): a cold start on short worked "
+            f"solutions, then {settings.arm.steps} steps of RL through TRL on {REGIMES[settings.arm.regime]} under "
+            "different combinations of a rule verifier and a reward model, which was trained on the policy's own "
+            "rollouts. Everything but the rule is the same."
+        )
+
+    @property
+    def caveat(self) -> str:
+        """What the intervals do not cover, and what is not there yet."""
+        seeds, over = self.settings.seeds, f"at most {self.settings.arm.prompts} problems of each kind"
+        if seeds == 1:
+            said = f"± is a 95% interval over {over}; one seed, so luck in training is not covered"
+        else:
+            own = "each with a cold start and a reward model of its own"
+            said = f"± is a 95% interval over {seeds} seeds, {own}, on {over}"
+        return f"{said}; not finished: {', '.join(self.missing)}" if self.missing else said
+
+
+def run_words(
+    settings: WordsSettings, folder: Path, *, workers: int = 1, console: Console | None = None
+) -> WordsResult:
+    """Make what is not there yet, stage by stage, and gather the results.
+
+    Args:
+        settings: what to compare.
+        folder: where everything is kept; the same call goes on with what lies there, to the step.
+        workers: seeds, then arms, that run at the same time, each on one thread.
+        console: where progress is shown; none shows nothing.
+
+    Raises:
+        ConfigError: a setting is wrong, or the folder was made with others.
+        HeroError: a stage or an arm failed; the message names its log.
+    """
+    began = time.monotonic()
+    check_rules(settings.arms, settings.rule)
+    folder.mkdir(parents=True, exist_ok=True)
+    pool = worker_pool(workers, kernels=1024)  # a large model in bfloat16: the time counts more
+    try:
+        _prepare(settings, folder, pool, console)
+        running: dict[Path, Future[None]] = {}
+        for seed, name, place in _arms(settings, folder):
+            if read_accuracy(place, settings) is None:
+                running[place] = pool.submit(run_arm, settings, seed, seed_folder(folder, seed), name, place)
+        watch_arms(running, settings.arm.steps, console)
+        for place, future in running.items():
+            _raise_failure(future, place / "log.txt")
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return gather(settings, folder, time.monotonic() - began)
+
+
+def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> WordsResult:
+    """The results that are there; nothing is trained.
+
+    Raises:
+        HeroError: no seed's policy has been measured.
+    """
+    starts = [_read_start(seed_folder(folder, seed), settings) for seed in _seeds(settings)]
+    finished, missing = [], []
+    for seed, name, place in _arms(settings, folder):
+        accuracy = read_accuracy(place, settings)
+        if accuracy is None:
+            missing.append(f"{name} (seed {seed})")
+        else:
+            finished.append(Arm(name, seed, place, accuracy))
+    if not finished or None in starts:
+        raise HeroError(f"{folder}: no arm is finished; the same command without --gather goes on")
+    arms = [name for name in settings.arms if any(arm.name == name for arm in finished)]
+    return WordsResult(
+        settings.model_copy(update={"arms": arms}), [s for s in starts if s], finished, seconds, tuple(missing)
+    )
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where a seed's pipeline lies."""
+    return folder / f"seed{seed}"
+
+
+def _seeds(settings: WordsSettings) -> range:
+    return range(settings.first_seed, settings.first_seed + settings.seeds)
+
+
+def _arms(settings: WordsSettings, folder: Path) -> list[tuple[int, str, Path]]:
+    """(seed, rule, folder) of every arm; what only says how long or how well it is looked at is no part of its name."""
+    looks = {"steps", "curve_every", "curve_prompts", "prompts", "samples", "save_every", "split"}
+    made_of = settings.arm.model_copy(update={name: type(settings.arm).model_fields[name].default for name in looks})
+    return [
+        (seed, name, arm_folder(seed_folder(folder, seed) / "arms", name, seed, arm_rule(name, settings.rule), made_of))
+        for seed in _seeds(settings)
+        for name in settings.arms
+    ]
+
+
+def _prepare(settings: WordsSettings, folder: Path, pool: ProcessPoolExecutor, console: Console | None) -> None:
+    """The models of every seed, and how good they are before RL."""
+    jobs = {seed: pool.submit(_prepare_seed, settings, seed, seed_folder(folder, seed)) for seed in _seeds(settings)}
+    for seed, job in jobs.items():
+        log, said = seed_folder(folder, seed) / "stages.txt", 0
+        while console is not None and not job.done():
+            lines = log.read_text().splitlines() if log.exists() else []
+            for line in lines[said:]:
+                console.print(f"seed {seed}: {line}", highlight=False)
+            said = max(said, len(lines))
+            time.sleep(0.5)
+        _raise_failure(job, seed_folder(folder, seed) / "log.txt")
+
+
+def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:
+    """All stages before RL of one seed, in this process; says in `stages.txt` which is under way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    send_output_to(folder / "log.txt")
+    log = folder / "stages.txt"
+    log.unlink(missing_ok=True)
+
+    def say(text: str) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%H:%M')} {text}\n")
+
+    stages = Stages(settings, seed, folder, say)
+    models = stages.prepare()
+    if _read_start(folder, settings) is None:
+        say("accuracy before RL")
+        accuracy = measure(stages, models.policy, folder / "answers-start")
+        values = {kind: value.to_dict() for kind, value in accuracy.items()}
+        write_json(folder / "start.json", {"looked": _looked(settings), "accuracy": values})
+    say("ready")
+
+
+def _looked(settings: WordsSettings) -> dict[str, Any]:
+    return {name: getattr(settings.arm, name) for name in ("prompts", "samples", "split")}
+
+
+def _read_start(folder: Path, settings: WordsSettings) -> dict[str, PromptAccuracy] | None:
+    try:
+        start = json.loads((folder / "start.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if start["looked"] != _looked(settings):
+        return None
+    return {kind: PromptAccuracy.from_dict(value) for kind, value in start["accuracy"].items()}
+
+
+def _raise_failure(job: Future[None], log: Path) -> None:
+    error = job.exception()
+    if error is not None:
+        raise HeroError(f"{log.parent}: {error}; its output is in {log}") from error
+
+
+def _shown(name: str) -> str:
+    """A name for people: of a file its name alone."""
+    return {"smollm2": "SmolLM2-135M-Instruct"}.get(name, Path(name).name)

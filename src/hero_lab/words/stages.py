@@ -1,0 +1,195 @@
+"""From a real model's weights to a cold-started policy and its reward model, each stage in a folder of its seed.
+
+    models = Stages(settings, seed=1, folder=Path("runs/words/seed1")).prepare()
+
+Every stage is one of the house's verbs in this process: `hero sft`, `hero eval` for the rollouts, `hero train-rm`. A
+stage that is finished is taken as it is, one that was stopped goes on from its newest checkpoint, and one that was made
+with other settings is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hero_lab.words.backbone import write_backbone
+from hero_lab.words.problems import WordProblem, chosen, completion, read_word_problems
+from hero_lab.words.settings import ColdStart, RewardModelStage, WordsSettings
+from hero_rl.files.stages import open_folder, sha256, stage
+from hero_rl.files.whole import write_jsonl
+
+__all__ = ["CPU", "Models", "Stages", "resumable"]
+
+CPU: dict[str, Any] = {
+    "use_cpu": True,
+    # float32 weights under bfloat16 autocast: twice as fast as float32 alone, and small updates are not lost.
+    "bf16": True,
+    "gradient_checkpointing": False,
+    "dataloader_pin_memory": False,
+    "save_strategy": "steps",
+    "save_total_limit": 1,
+}
+"""TRL's arguments that every training here shares."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """Folders of a seed's two models."""
+
+    policy: Path
+    reward_model: Path
+
+
+class Stages:
+    """The stages before RL of one seed.
+
+    Args:
+        settings: of the whole.
+        seed: of this pipeline.
+        folder: of this pipeline.
+        say: told of each stage as it begins.
+    """
+
+    def __init__(
+        self, settings: WordsSettings, seed: int, folder: Path, say: Callable[[str], object] = lambda text: None
+    ) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.folder = folder
+        self.say = say
+        self.problems = read_word_problems(settings.problems)
+        open_folder(folder)
+
+    def prepare(self) -> Models:
+        """All of them, in their order."""
+        policy = self.cold_start()
+        return Models(policy, self.reward_model(policy))
+
+    @property
+    def models(self) -> Models:
+        """Where the models lie once they are made."""
+        return Models(self.folder / "cold_start" / "model", self.folder / "reward_model" / "model")
+
+    def backbone(self) -> Path:
+        """The model as it comes, beside the seeds, which share it."""
+        place = self.folder.parent / "backbone"
+
+        def make() -> None:
+            unfinished = place.with_name(".backbone")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            write_backbone(self.settings.model, unfinished)
+            unfinished.rename(place)
+
+        stage(place, {"model": self.settings.model}, False, make)
+        return place
+
+    def cold_start(self) -> Path:
+        """The policy before RL."""
+        from hero_rl.training.configs.policy import ModelConfig
+        from hero_rl.training.configs.sft import DemonstrationConfig, SftConfig
+        from hero_rl.training.trl.sft import train_sft
+
+        own = self.settings.cold_start
+        shown = [problem for problem in chosen(self.problems, "cold") if problem.working]
+        rows = ({"prompt": p.question, "completion": completion(p)} for p in self._ordered(shown)[: own.examples])
+        self.say(f"cold start: {min(len(shown), own.examples)} demonstrations")
+        config = SftConfig(
+            output_dir=str(self.folder / "cold_start"),
+            model=ModelConfig(path=str(self.backbone())),
+            data=DemonstrationConfig(train=str(self.file("demonstrations", rows))),
+            seed=self.seed,
+            trl=passes(own) | {"max_length": 256},
+        )
+        return resumable(train_sft, config)
+
+    def reward_model(self, policy: Path) -> Path:
+        """The reward model: the policy's own body, trained on its rollouts on easy problems."""
+        from hero_rl.training.configs.reward import RewardDataConfig, RewardTrainConfig, StartConfig
+        from hero_rl.training.trl.reward import train_reward_model
+
+        own = self.settings.reward_model
+        easy = self._ordered(chosen(self.problems, "train", "easy"))[: own.problems]
+        self.say(f"rollouts for the reward model: {len(easy)} problems x {own.samples}")
+        self.answers(policy, self.folder / "rollouts", {"reward": easy}, samples=own.samples, temperature=1.0)
+        self.say("reward model")
+        config = RewardTrainConfig(
+            output_dir=str(self.folder / "reward_model"),
+            model=StartConfig(path=str(policy)),
+            data=RewardDataConfig(
+                rollouts=str(self.folder / "rollouts" / "rollouts" / "reward.jsonl"),
+                pairs_per_prompt=own.pairs_per_prompt,
+                eval_fraction=0.1,
+                max_tokens=256,
+            ),
+            seed=self.seed,
+            trl=passes(own) | {"eval_strategy": "no"},
+        )
+        return resumable(train_reward_model, config).model
+
+    def answers(
+        self, policy: Path, folder: Path, problems: dict[str, list[WordProblem]], *, samples: int, temperature: float
+    ) -> dict[str, Any]:
+        """Have a policy answer problems and the oracle judge them, as `hero eval` does; the responses are kept.
+
+        The oracle is the maths verifier on the bare number: it knows the value, whatever the form.
+        """
+        from hero_rl.evaluation import Benchmark, EvalConfig, evaluate
+        from hero_rl.generation import Sampling, TransformersGeneratorConfig
+
+        arm = self.settings.arm
+        files = {
+            kind: self.file(f"asked-{kind}-{len(asked)}", ({"question": p.question, "answer": p.answer} for p in asked))
+            for kind, asked in problems.items()
+        }
+        config = EvalConfig(
+            benchmarks={kind: Benchmark(dataset=str(file)) for kind, file in files.items()},
+            generator=TransformersGeneratorConfig(path=str(policy), batch_size=64, device="cpu"),
+            sampling=Sampling(
+                temperature=temperature,
+                top_p=1.0,
+                max_tokens=arm.max_completion_length,
+                samples=samples,
+                seed=self.seed,
+            ),
+        )
+        return evaluate(config, folder)
+
+    def file(self, name: str, rows: Iterable[dict[str, Any]]) -> Path:
+        """A file of rows under the seed's folder; a file of other rows is refused."""
+        path = self.folder / "data" / f"{name}.jsonl"
+        open_folder(path.parent)
+        rows = list(rows)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")  # arms side by side make the same file
+        write_jsonl(fresh, rows)
+        head = {"rows": sha256(fresh)}
+        try:
+            stage(path, head, False, lambda: fresh.rename(path))
+        finally:
+            fresh.unlink(missing_ok=True)
+        return path
+
+    def _ordered(self, problems: list[WordProblem]) -> list[WordProblem]:
+        """In this seed's order."""
+        return random.Random(self.seed).sample(problems, len(problems))
+
+
+def passes(own: ColdStart | RewardModelStage) -> dict[str, Any]:
+    """TRL's settings of a stage of supervised training; a checkpoint every 20 steps, the newest is kept."""
+    return CPU | {
+        "num_train_epochs": own.epochs,
+        "per_device_train_batch_size": own.batch_size,
+        "learning_rate": own.learning_rate,
+        "warmup_steps": 5,
+        "save_steps": 20,
+    }
+
+
+def resumable(train: Callable[..., Any], config: Any) -> Any:
+    """Begin a run of the house, or go on with the one that lies in its folder."""
+    begun = (Path(config.output_dir) / "config.yaml").is_file()
+    return train(config, resume=begun, progress=False)

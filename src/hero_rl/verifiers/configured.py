@@ -1,0 +1,68 @@
+"""Verifiers as blocks of a configuration file, told apart by their `type`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hero_rl.verifiers.base import Request, Verdict
+from hero_rl.verifiers.cascade import CascadeVerifier
+from hero_rl.verifiers.domains import ByDomain
+from hero_rl.verifiers.exact import ExactVerifier
+from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.instructions import InstructionVerifier
+from hero_rl.verifiers.judge import JudgeVerifier
+from hero_rl.verifiers.math import MathVerifier
+from hero_rl.verifiers.math_verify import MathVerify
+from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
+
+__all__ = ["AnyVerifier", "ByDomainVerifier"]
+
+_One = (
+    MathVerifier
+    | MathVerify
+    | ExactVerifier
+    | MultipleChoiceVerifier
+    | ReasoningGymVerifier
+    | InstructionVerifier
+    | JudgeVerifier
+    | CascadeVerifier
+)
+OneVerifier = Annotated[_One, Field(discriminator="type")]
+"""A verifier of one kind of tasks; a new one is added here."""
+
+
+class ByDomainVerifier(BaseModel):
+    """A `ByDomain` as a block of a configuration file: a verifier for each domain of mixed data.
+
+    Attributes:
+        verifiers: by the domain's name, as the rows have it.
+        default: for all other rows; without one a row of another domain, or of none, is an error.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    takes_requests: ClassVar[bool] = True
+
+    type: Literal["by_domain"] = "by_domain"
+    verifiers: Annotated[dict[str, OneVerifier], Field(min_length=1)]
+    default: OneVerifier | None = None
+
+    def verify(self, request: Request) -> Verdict:
+        """Judge one completion; see `ByDomain.verify`."""
+        return self.verify_batch([request])[0]
+
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        """Judge many completions; one verdict a request, in the order given."""
+        return self._router.verify_batch(requests)
+
+    @cached_property
+    def _router(self) -> ByDomain:
+        return ByDomain(self.verifiers, self.default)
+
+
+AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type")]
+"""Any verifier as a block of a configuration file."""

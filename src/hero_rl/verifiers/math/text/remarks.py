@@ -1,0 +1,36 @@
+"""Remarks behind a value that leave it as it is: how it was rounded, why it is so, that it was asked for."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["without_remarks"]
+
+_OPENS = r"[\s,;]*(?:\\(?:text\w*|mathrm)\s*\{\s*)?"
+_ROUNDED = (
+    r"approx(?:imately|\.)?|rounded(?:\s+(?:up|down|off))?(?:\s+to\s+[\w\s-]{1,40})?"
+    r"|(?:correct\s+)?to\s+(?:the\s+nearest\s+\w+|\d+\s+(?:d\.?p\.?|s\.?f\.?|decimal\s+places?|significant\s+(?:figures|digits)))"
+    r"|nearest\s+\w+|\d+\s+(?:d\.?p\.?|s\.?f\.?)|units?"
+)
+_REMARK = re.compile(
+    rf"{_OPENS}(?:\((?:{_ROUNDED})\)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed))\s*\}}?\s*$",
+    re.IGNORECASE,
+)
+_REASON = re.compile(rf"{_OPENS}\((?:since|because)\b[^()]*(?:\([^()]*\)[^()]*){{0,5}}\)\s*\}}?\s*$", re.IGNORECASE)
+_LONGEST = 160
+_MAY_BE_ONE = re.compile(r"[)}]\s*$|[a-z]\s*\}?\s*$")
+
+
+def without_remarks(text: str) -> str:
+    """The value without a remark behind it.
+
+    Safe: the words say how the value was rounded, or why it is the one; none of them names another value, and a text
+    that is nothing but a remark stays.
+    """
+    if not _MAY_BE_ONE.search(text[-_LONGEST:]):
+        return text
+    head, ending = text[:-_LONGEST], text[-_LONGEST:]
+    for remark in (_REMARK, _REASON):
+        if (found := remark.search(ending)) and (head or found.start()):
+            ending = ending[: found.start()]
+    return head + ending

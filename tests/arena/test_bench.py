@@ -1,0 +1,103 @@
+"""The bench: its page says what its table says, and what one pipeline cannot tell it does not tell."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import hero_lab
+from hero_lab.arena.arms import ArmSettings
+from hero_lab.cli import main
+from hero_lab.study import RULES, cells_of
+from hero_lab.study.bench import bench_page, write_bench
+from hero_lab.study.plan import AUDITORS, BY_TYPE
+from hero_lab.study.table import read_table, write_table
+from hero_rl.rules import AuditedHero
+
+DOCS = Path(hero_lab.__file__).parents[2] / "docs/science"
+
+
+def finished(cell, accuracy):
+    audited = {"audit_calls": 16.0} if cell.auditor else {}
+    return {
+        "cell": json.loads(cell.model_dump_json()),
+        "id": cell.id,
+        "seconds": 60.0,
+        "accuracy": {kind: {"sampled": [accuracy], "greedy": [1.0]} for kind in ("easy", "hard")},
+        "steps": [{"step": 1, "trust": 0.5, **audited}],
+    }
+
+
+def table(seeds, path, names=tuple(RULES)):
+    arm = ArmSettings(split="report")
+    cells = [cell for cell in cells_of(["bench"], seeds=seeds, arm=arm) if cell.name in names]
+    gain = {"audited HERO": 0.05, "HERO": -0.3}
+    write_table([finished(c, 0.5 + gain.get(c.name, 0) * (1 + 0.1 * c.seed)) for c in cells], path)
+    return read_table(path)
+
+
+def row_of(page, quality, rule):
+    rows = [line for line in page.splitlines() if line.startswith(f"| {quality} | {rule} |")]
+    assert len(rows) == 1
+    return [cell.strip() for cell in rows[0].strip("|").split("|")]
+
+
+def test_differences_are_from_the_verifier_alone_on_the_same_prompts(tmp_path):
+    page = bench_page(table(3, tmp_path / "t.parquet"), "Read this.")
+    assert "Read this." in page
+    for quality in ("two-faced", "strong", "drifting", "inverted"):
+        row = row_of(page, quality, "audited HERO")
+        assert row[2:4] == ["3", "55.5 ± 1.2"]
+        assert row[7].startswith("+5.5 ± 1.2 (3/3)")
+        assert row[-1] == "6.2%"
+        assert row_of(page, quality, "HERO")[-1] == "0"
+        assert row_of(page, quality, "verifier only")[7] == ""
+
+
+def test_one_pipeline_has_no_interval(tmp_path):
+    row = row_of(bench_page(table(1, tmp_path / "t.parquet")), "strong", "audited HERO")
+    assert (row[2], row[3], row[7]) == ("1", "55.0", "+5.0")
+
+
+def test_what_was_not_run_is_not_there(tmp_path):
+    page = bench_page(table(1, tmp_path / "t.parquet", ("verifier only", "audited HERO")))
+    assert "| gated HERO |" not in page
+    assert "development prompts" not in page
+
+
+def test_who_is_audited_has_an_auditor_and_nobody_else():
+    assert {name for name, rule in RULES.items() if isinstance(rule, AuditedHero)} == set(AUDITORS)
+    for cell in cells_of(["bench"], seeds=1):
+        assert (cell.auditor is not None) == isinstance(cell.rule, AuditedHero)
+        assert cell.by_type == (cell.name in BY_TYPE)
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path):
+    frame = table(2, tmp_path / "t.parquet")
+    first = [path.read_bytes() for path in write_bench(frame, tmp_path)]
+    assert first == [path.read_bytes() for path in write_bench(frame, tmp_path)]
+
+
+def test_the_committed_page_is_what_its_command_makes_of_the_committed_table(tmp_path):
+    notes = ["--notes", str(DOCS / "bench_notes.md")]
+    assert main(["study", "bench", str(DOCS / "bench.parquet"), "--out", str(tmp_path), *notes]) == 0
+    for name in ("bench.md", "bench.parquet"):
+        assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes()
+
+
+def test_what_the_guide_says_of_the_bench_is_what_the_table_says():
+    page = bench_page(read_table(DOCS / "bench.parquet"))
+    guide = (DOCS.parent / "guides/choosing.md").read_text()
+    (section,) = re.findall(r"## Audits\n(.*?)(?=\n## )", guide, re.S)
+    final = page[page.index("## On prompts that no choice") :].split("## On development")[0]
+    said = re.findall(r"^\| (\S+) \| ([^|]+?) \| ([+-][\d.]+) \| ([+-][\d.]+) \|$", section, re.M)
+    assert said
+    for quality, rule, hard, easy in said:
+        assert row_of(final, quality, rule)[7:9] == [hard, easy]
+
+
+@pytest.mark.parametrize("what", ["report", "bench"])
+def test_a_page_needs_a_table(what, capfd):
+    assert main(["study", what]) == 2
+    assert f"{what}: which table" in capfd.readouterr().err

@@ -1,0 +1,131 @@
+"""The whole second floor with a model of a few thousand weights: the same code, seconds."""
+
+import json
+import random
+
+import pytest
+import torch
+from tiny_reward_models import tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from hero_lab.cli import main
+from hero_lab.words.demo import gather, run_words
+from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
+from hero_rl.errors import ConfigError, HeroError
+
+TEMPLATE = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    LlamaForCausalLM(LlamaConfig(vocab_size=259, max_position_embeddings=256, **shape, **tokens)).save_pretrained(
+        folder
+    )
+    tokenizer(TEMPLATE).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory):
+    """Answers that nobody can tell from the question: a policy that has learnt the form is right half of the time."""
+    rng = random.Random(0)
+    path = tmp_path_factory.mktemp("problems") / "problems.jsonl"
+    rows = []
+    for n in range(400):
+        words = "".join(rng.choice("abcdefgh") for _ in range(6))
+        value = rng.choice("78")
+        rows.append({"question": words, "answer": f"{value}{' (m)' * (n % 2)}", "equation": f"{value}"})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def settings(backbone, problems):
+    arm = WordsArm(steps=2, prompts_per_step=2, num_generations=4, max_completion_length=24, micro_batch=4)
+    looks = {"curve_every": 1, "curve_prompts": 4, "prompts": 8, "samples": 2, "save_every": 1, "learning_rate": 1e-3}
+    return WordsSettings(
+        model=str(backbone),
+        problems=str(problems),
+        arms=["hero", "verifier_only"],
+        cold_start=ColdStart(examples=160, epochs=6, learning_rate=2e-2),
+        reward_model=RewardModelStage(problems=24, samples=6),
+        arm=arm.model_copy(update=looks),
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    return folder, run_words(settings, folder)
+
+
+def steps_of(folder):
+    return [json.loads(line)["step"] for line in (folder / "curve.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_every_stage_and_every_arm_is_there(finished, settings):
+    folder, result = finished
+    assert [(arm.name, arm.seed) for arm in result.arms] == [("hero", 1), ("verifier_only", 1)]
+    assert not result.missing
+    for arm in result.arms:
+        assert steps_of(arm.folder) == [0, 1, 2]
+        for kind in ("easy", "hard"):
+            assert len(arm.accuracy[kind].sampled) == 8
+            assert set(arm.accuracy[kind].greedy) <= {0.0, 1.0}
+    pairs = json.loads((folder / "seed1" / "reward_model" / "pairs.json").read_text())
+    assert pairs["train"] > 0
+
+
+@pytest.mark.slow
+def test_a_longer_run_goes_on_where_a_shorter_one_ended(finished, settings):
+    folder, result = finished
+    stamps = {path: path.stat().st_mtime_ns for path in folder.glob("seed1/*/model/model.safetensors")}
+    metrics = result.arms[0].folder / "metrics.jsonl"
+    before = metrics.read_text().splitlines()[:2]
+    longer = settings.model_copy(update={"arm": settings.arm.model_copy(update={"steps": 3}), "arms": ["hero"]})
+    with pytest.raises(HeroError, match="no arm is finished"):
+        gather(longer, folder)
+    again = run_words(longer, folder)
+    assert again.arms[0].folder == result.arms[0].folder
+    assert steps_of(again.arms[0].folder) == [0, 1, 2, 3]
+    assert metrics.read_text().splitlines()[:2] == before
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+@pytest.mark.slow
+def test_other_settings_of_a_stage_are_refused(finished, settings):
+    folder, _ = finished
+    other = settings.model_copy(update={"cold_start": ColdStart(examples=100, epochs=6, learning_rate=2e-2)})
+    with pytest.raises((ConfigError, HeroError), match="made with another rows"):
+        run_words(other, folder)
+
+
+@pytest.mark.slow
+def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, capsys):
+    folder, _ = finished
+    arguments = ["demo", "--policy", settings.model, "--problems", settings.problems, "--out", str(folder), "--gather"]
+    own = settings.arm.model_dump(exclude={"regime", "trl", "steps"})
+    block = [part for name, value in own.items() for part in (f"--arm.{name}", str(value))]
+    arms = ["--arms", "verifier_only", "gated_hero", "--steps", "2", "--first_seed", "1", "--json"]
+    assert main([*arguments, *arms, *block]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [arm["name"] for arm in said["arms"]] == ["verifier_only"]
+    page = (folder / "index.html").read_text()
+    assert "not finished: gated_hero (seed 1)" in page
+    assert "Word problems" in page
+    assert "accuracy of greedy answers" in page
+
+
+def test_settings_of_the_arena_are_refused_with_a_policy(capsys):
+    assert main(["demo", "--policy", "smollm2", "--tiny"]) != 0
+    assert "--tiny is for the arena" in capsys.readouterr().err
+    assert main(["demo", "--quick"]) != 0
+    assert "--quick is for --policy" in capsys.readouterr().err
