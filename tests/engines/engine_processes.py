@@ -138,6 +138,7 @@ class Engines:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *flags],
                 env=self.environment(**around),
+                cwd=self.folder,
                 stdout=said,
                 stderr=subprocess.STDOUT,
             )
