@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from engine_processes import HERO
+from engine_processes import FEW_BLOCKS, HERO
 from verl_runs import (
     CPUS,
     actors,
@@ -62,6 +62,7 @@ def test_a_step_with_verl_s_own_reward_model_server(engines, models, tmp_path):
             "max_model_len": 512,
             "max_num_batched_tokens": 512,
             "max_num_seqs": 16,
+            "engine_kwargs": {"+vllm": {"num_gpu_blocks_override": FEW_BLOCKS}},
         },
     }
     trainer = {"n_gpus_per_node": 1, "total_training_steps": 1, "save_freq": 1, "test_freq": 1}

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import yaml
-from engine_processes import Engines
+from engine_processes import FEW_BLOCKS, Engines
 
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rules import Hero, HeroState
@@ -45,6 +45,7 @@ _ON_CPU = {
             "max_num_batched_tokens": 512,
             "max_num_seqs": 16,
             "log_prob_micro_batch_size_per_gpu": 4,
+            "engine_kwargs": {"vllm": {"+num_gpu_blocks_override": FEW_BLOCKS}},
             "agent": {"num_workers": 1},
             "checkpoint_engine": {"update_weights_bucket_megabytes": 64},
         },
