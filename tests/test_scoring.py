@@ -10,7 +10,7 @@ import torch
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.batching import MicroBatches
-from hero_rl.scoring import Scorer
+from hero_rl.scoring import Scorer, says_nothing
 from hero_rl.verifiers import ExactVerifier, MathVerifier, MathVerify, Reason, Supervised, Verdict
 
 
@@ -407,3 +407,24 @@ def test_a_trainer_that_knows_the_template_says_so():
     assert scorer.score([prompt], said[:1], ["7"]).verdict.tolist() == [1]
     with pytest.raises(ValueError, match="in_thought has 1"):
         scorer.score([prompt] * 2, said, ["7"] * 2, in_thought=[True])
+
+
+@pytest.mark.parametrize(
+    ("turns", "texts", "judged"),
+    [
+        ("last", ["3", "4"], "4"),
+        ("all", ["3", "4"], "3\n\n4"),
+        ("all", ["3", None, " ", "4"], "3\n\n4"),
+        ("all", ["<think>8</think>3", "<think>so is it 4"], "3"),
+        ("all", ["<think>8</think>3"], "<think>8</think>3"),
+        ("all", [], ""),
+    ],
+)
+def test_turns_are_judged_as_the_setting_says(turns, texts, judged):
+    said = [{"role": "assistant", "content": text} for text in texts]
+    tool = {"role": "tool", "content": "5"}
+    completion = [message for one in said for message in (one, tool)] or [tool]
+    verifier = Batches()
+    Scorer(verifier, judged_turns=turns).score(["q"], [completion], ["4"])
+    assert [request.completion for request in verifier.pairs] == [judged]
+    assert says_nothing(completion, turns) is (judged == "")

@@ -216,3 +216,21 @@ def test_the_command_line_knows_every_format():
     from hero_rl.rollouts.layouts import FORMATS
 
     assert get_args(_Format) == FORMATS
+
+
+def test_an_auditor_is_asked_about_a_few(tmp_path, capsys):
+    rows = [
+        Rollout(f"p{n // 4}", f"\\boxed{{{n % 4}}}", reference="2", verdict=0.0, score=float(n % 4 == 2), step=n // 8)
+        for n in range(64)
+    ]
+    write_rollouts(tmp_path / "in.jsonl", rows)
+    audited = ("--rule.type", "audited_hero", "--rule.audits", "2", "--auditor.type", "math")
+    said = score(capsys, tmp_path / "in.jsonl", tmp_path / "out.jsonl", *audited, "--workers", "1")
+    assert (said["audits"]["calls"], said["audits"]["failed"]) == (32, 0)
+    assert said["audits"]["auroc"] == 1 and said["state"]["audit"]["evidence"] > 0
+    found = list(read_rollouts(tmp_path / "out.jsonl"))
+    assert sum(row.extra["audit"] is not None for row in found) == 32
+    assert main(["score", str(tmp_path / "in.jsonl"), str(tmp_path / "b.jsonl"), *audited]) == 0
+    assert "trust in uniform groups at the end" in capsys.readouterr().out
+    assert main(["score", str(tmp_path / "in.jsonl"), str(tmp_path / "c.jsonl"), *audited[:2]]) == 2
+    assert "needs an auditor" in capsys.readouterr().err

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from hero_rl.auditing import Auditor
 from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
 from hero_rl.reward_models import RewardModel
 from hero_rl.rollouts import Rollout
+from hero_rl.rules import State
 from hero_rl.scoring import Scored, Scorer, cut_off_in_thought, says_nothing
+from hero_rl.signals import Signals
 from hero_rl.verifiers import FAILURES, BatchVerifier, Reason, Request, Verdict, Verifier
 
 __all__ = ["Judge", "Judged", "domain_of"]
@@ -38,14 +42,20 @@ class Judge:
     Attributes:
         verifier: judges anew; None keeps the file's verdicts.
         reward_model: scores anew; None keeps the file's scores.
-        max_missing: the share of rollouts that either may fail on; 1 for all.
+        auditor: judges those that the rule draws; None where it draws none.
+        max_missing: the share of rollouts that any of them may fail on; 1 for all.
     """
 
     def __init__(
-        self, verifier: Verifier | BatchVerifier | None, reward_model: RewardModel | None, max_missing: float = 1.0
+        self,
+        verifier: Verifier | BatchVerifier | None,
+        reward_model: RewardModel | None,
+        max_missing: float = 1.0,
+        auditor: Auditor | None = None,
     ) -> None:
         self.verifier = verifier
         self.reward_model = reward_model
+        self.auditor = auditor
         self.max_missing = max_missing
         self._budgets: dict[str, FailureBudget] = {}
         self._scorer = Scorer(verifier or _Silent(), reward_model)
@@ -60,17 +70,25 @@ class Judge:
         if self.idle:
             kept = zip(rollouts, _kept_scores(rollouts), strict=True)
             return {"rows": [Judged(rollout.verdict, score) for rollout, score in kept], "truncated": 0}
-        scored = self._scorer.score(
-            [rollout.prompt for rollout in rollouts],
-            [rollout.completion for rollout in rollouts],
-            [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
-            [_began_in_thought(rollout) for rollout in rollouts],
-            [rollout.extra for rollout in rollouts],
-            [domain_of(rollout) or "" for rollout in rollouts],
-        )
+        scored = self._scorer.score(*_columns(rollouts))
         kept = zip(rollouts, _kept_scores(rollouts), strict=True)
         rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
         return {"rows": rows, "truncated": int(scored.counters["reward_model/truncated"])}
+
+    def audited(self, rollouts: Sequence[Rollout], signals: Signals, state: State) -> tuple[Signals, dict[str, float]]:
+        """A batch's signals with the auditor's word on the rollouts that the rule draws of it, and its metrics.
+
+        Raises:
+            UnscorableError: it has failed on too many.
+        """
+        if self.auditor is None:
+            return signals, {}
+        drawn = self.auditor.drawn(signals, state)
+        chosen = [rollout for rollout, one in zip(rollouts, drawn.tolist(), strict=True) if one]
+        audit = self.auditor.verdicts(drawn, _columns(chosen))
+        failed = int(audit[drawn].isnan().sum())
+        self._refuse("auditor gave no verdict on", failed, len(chosen), self.auditor.verifier)
+        return replace(signals, audit=audit.to(signals.verdict)), self.auditor.metrics(drawn, audit)
 
     def refuse_failures(self, rows: Sequence[Judged]) -> None:
         """Take in what came of some rollouts, before it is kept.
@@ -106,6 +124,18 @@ def domain_of(rollout: Rollout) -> str | None:
     """The name of a rollout's domain by its column `domain`; None without one."""
     domain = rollout.extra.get("domain")
     return domain if isinstance(domain, str) and domain else None
+
+
+def _columns(rollouts: Sequence[Rollout]) -> tuple[Sequence[Any], ...]:
+    """What `Scorer.score` takes, in its order."""
+    return (
+        [rollout.prompt for rollout in rollouts],
+        [rollout.completion for rollout in rollouts],
+        [rollout.reference or "" for rollout in rollouts],  # of an empty one, a verifier has no opinion
+        [_began_in_thought(rollout) for rollout in rollouts],
+        [rollout.extra for rollout in rollouts],
+        [domain_of(rollout) or "" for rollout in rollouts],
+    )
 
 
 def _began_in_thought(rollout: Rollout) -> bool:

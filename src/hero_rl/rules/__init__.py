@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hero_rl.rules.audited_hero import AuditedHero, AuditedState
+from hero_rl.rules.audited_hero import AuditedHero, AuditedState, audited_pairs
 from hero_rl.rules.banded import HeroState
 from hero_rl.rules.base import Rule, State
 from hero_rl.rules.consistency_filter import ConsistencyFilter
@@ -52,6 +52,7 @@ __all__ = [
     "Strata",
     "VerifierOnly",
     "WeightedSum",
+    "audited_pairs",
     "group_auroc",
     "leave_one_out",
     "normalise",

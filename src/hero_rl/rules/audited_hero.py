@@ -16,7 +16,7 @@ from hero_rl.rules.groups import Groups
 from hero_rl.rules.ranking import group_auroc
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["AuditedHero", "AuditedState"]
+__all__ = ["AuditedHero", "AuditedState", "audited_pairs"]
 
 
 class AuditedState(GatedState):

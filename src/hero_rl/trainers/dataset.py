@@ -17,6 +17,7 @@ from hero_rl.errors import ConfigError, DataError, HeroError
 from hero_rl.files.rows import as_reference, field, json_columns, outermost, short
 from hero_rl.verifiers import BatchVerifier, ByDomain, Verifier
 from hero_rl.verifiers.base import takes_requests
+from hero_rl.verifiers.domains import needs_reference
 from hero_rl.verifiers.references import check_references
 
 __all__ = ["WHOLE_ROW", "check_datasets", "reference_of", "warn_of_unreadable", "whole_row"]
@@ -32,6 +33,8 @@ def check_datasets(
     column: str,
     domain: str | None = None,
     verifier: Verifier | BatchVerifier | None = None,
+    *,
+    prompted: bool = True,
 ) -> dict[str, list[Any]]:
     """The references of each dataset, by the name that an error gives it.
 
@@ -41,6 +44,7 @@ def check_datasets(
         column: where a row has its reference.
         domain: where it names its domain; None where no column does.
         verifier: the run's. One that takes requests reads a reference of any kind; one by domain must know each row's.
+        prompted: whether a row brings its prompt, as it must where no environment does.
 
     Raises:
         ConfigError: the verifier is one by domain, and there is no column of domains.
@@ -53,9 +57,11 @@ def check_datasets(
         named["eval_dataset"] = evaluation
     if isinstance(verifier, ByDomain) and verifier.default is None and domain is None:
         raise ConfigError("the verifier is one by domain: domain_column must name the column with each prompt's domain")
-    whole = verifier is not None and takes_requests(verifier)
     given = {name: dataset for name, dataset in named.items() if dataset is not None}
-    found = {name: _references(name, dataset, column, domain, whole) for name, dataset in given.items()}
+    found = {}
+    for name, dataset in given.items():
+        _check_columns(name, dataset, column, domain, prompted, needs_reference(verifier))
+        found[name] = _references(name, dataset, column, domain, verifier)
     if isinstance(verifier, ByDomain) and domain is not None:
         for name, dataset in given.items():
             domains = [str(field(row, domain, name)) for row in _rows(dataset, domain)]
@@ -94,18 +100,21 @@ def whole_row(row: dict[str, Any], column: str) -> dict[str, Any]:
     return rest | kept["columns"] | {column: kept["reference"]}
 
 
-def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = False) -> Any:
-    """A row's reference as text, or alternatives.
+def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = False, needed: bool = True) -> Any:
+    """A row's reference as text, or alternatives; None where there is none and none is needed.
 
     Args:
         row: of a dataset.
         column: where the reference is.
         place: what an error calls the row.
         whole: leave it the JSON value that it is, for a verifier that takes requests.
+        needed: whether there must be one.
 
     Raises:
         DataError: there is none, or nothing that an answer can be compared with.
     """
+    if not needed and outermost(column, row) not in row:
+        return None
     value = field(row, column, place)
     if whole:
         reference = json_columns({column: value}).get(column)
@@ -114,30 +123,49 @@ def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = Fal
     else:
         reference = as_reference(value, column, place)
     texts = [reference] if isinstance(reference, str) else reference or []
-    if not any(text.strip() for text in texts):
+    if needed and not any(text.strip() for text in texts):
         raise DataError(
             f"{place}: {column!r} holds no answer, but {short(value)}; put the right answer there, or leave such rows "
             f"out: dataset.filter(lambda row: row[{column!r}])"
         )
-    return reference if reference is not None else ""
+    return reference
 
 
-def _references(name: str, dataset: Any, column: str, domain: str | None, whole: bool) -> list[Any]:
-    known = getattr(dataset, "column_names", None)  # None too for a stream that does not say
-    for wanted, setting in ((column, " (reference_column)"), (domain, " (domain_column)"), ("prompt", "")):
-        if known is not None and wanted is not None and outermost(wanted, known) not in known:
-            raise DataError(f"{name} has no column {wanted!r}{setting}; it has {sorted(known)}")
-    found = [reference_of(row, column, f"{name}[{number}]", whole) for number, row in enumerate(_rows(dataset, column))]
+def _check_columns(name: str, dataset: Any, column: str, domain: str | None, prompted: bool, needed: bool) -> None:
+    known = getattr(dataset, "column_names", None)
+    if known is None:  # a stream that does not say
+        return
+    wanted = {column: " (reference_column)"} if needed else {}
+    wanted |= {} if domain is None else {domain: " (domain_column)"}
+    wanted |= {"prompt": ""} if prompted else {}
+    for each, setting in wanted.items():
+        if outermost(each, known) not in known:
+            raise DataError(f"{name} has no column {each!r}{setting}; it has {sorted(known)}")
+
+
+def _references(
+    name: str, dataset: Any, column: str, domain: str | None, verifier: Verifier | BatchVerifier | None
+) -> list[Any]:
+    whole = verifier is not None and takes_requests(verifier)
+    found = []
+    for number, row in enumerate(_rows(dataset, column, domain)):
+        place = f"{name}[{number}]"
+        needed = needs_reference(verifier, "" if domain is None else str(field(row, domain, place)))
+        found.append(reference_of(row, column, place, whole, needed))
     if not found:
         raise DataError(f"{name} has no rows")
     return found
 
 
-def _rows(dataset: Any, column: str) -> Iterator[dict[str, Any]]:
+def _rows(dataset: Any, *columns: str | None) -> Iterator[dict[str, Any]]:
     """The rows, no more of them read than is wanted."""
     if not hasattr(dataset, "__len__"):
         yield from islice(dataset, _OF_A_STREAM)
         return
     known = getattr(dataset, "column_names", None)
-    values = dataset.select_columns([outermost(column, known)]) if known else dataset
-    yield from (values[number] for number in range(len(values)))
+    if known is None:
+        yield from (dataset[number] for number in range(len(dataset)))
+        return
+    wanted = {outermost(column, known) for column in columns if column is not None} & set(known)
+    values = dataset.select_columns(sorted(wanted))
+    yield from (values[number] if wanted else {} for number in range(len(dataset)))

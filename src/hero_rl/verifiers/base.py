@@ -67,7 +67,7 @@ class Reason(str, Enum):
     """1: the texts differ, as formulas they are equal."""
 
     MATCHED_BY_JUDGE = "matched_by_judge"
-    """1: a language model holds the answer equal to the reference."""
+    """1: a language model holds the answer equal to the reference, or all of its rubric met."""
 
     MISMATCH = "mismatch"
     """0: both were read and they differ."""
@@ -89,7 +89,10 @@ class Reason(str, Enum):
     """0: the answer takes more processor time than a check may, and the reference does not."""
 
     REJECTED_BY_JUDGE = "rejected_by_judge"
-    """0: a language model holds the answer different from the reference."""
+    """0: a language model holds the answer different from the reference, or none of its rubric met."""
+
+    ANSWER_REFUSED = "answer_refused"
+    """0: the judge's server refuses this answer, and takes the reference in its place."""
 
     REFERENCE_UNREADABLE = "reference_unreadable"
     """NaN: the reference is empty or cannot be read, so nothing can be said of any answer."""
@@ -125,6 +128,7 @@ _VALUES = {
     Reason.TOO_LARGE: 0.0,
     Reason.TOO_SLOW: 0.0,
     Reason.REJECTED_BY_JUDGE: 0.0,
+    Reason.ANSWER_REFUSED: 0.0,
     Reason.REFERENCE_UNREADABLE: math.nan,
     Reason.TIMED_OUT: math.nan,
     Reason.CRASHED: math.nan,
@@ -202,7 +206,8 @@ class Request(NamedTuple):
 
     Attributes:
         reference: the right answer: text for most verifiers, any JSON value for one that takes requests.
-        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's.
+        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's, or
+            all of the assistant's where the scorer is told so.
         question: what was asked, as text: the prompt, or its last user message.
         prompt: the prompt's chat messages.
         messages: the completion's chat messages, tool calls and results among them.

@@ -16,7 +16,7 @@ from hero_rl.errors import DataError
 from hero_rl.verifiers.asking import Asked
 from hero_rl.verifiers.base import BatchVerifier, Request, Verdict, Verifier
 
-__all__ = ["ByDomain", "by_domain"]
+__all__ = ["ByDomain", "by_domain", "needs_reference"]
 
 
 class ByDomain:
@@ -50,6 +50,11 @@ class ByDomain:
         for each in self._all():
             total.update(getattr(each.verifier, "counters", {}))
         return dict(total)
+
+    @property
+    def parts(self) -> list[Verifier | BatchVerifier]:
+        """The verifiers that are asked."""
+        return [each.verifier for each in self._all()]
 
     def check(self, domains: Iterable[str], places: Iterable[object]) -> None:
         """Make sure that there is a verifier for each row's domain.
@@ -112,3 +117,10 @@ class ByDomain:
 def by_domain(verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier]) -> Verifier | BatchVerifier:
     """The verifier, or of a mapping by domain the one that asks them."""
     return ByDomain(verifier) if isinstance(verifier, Mapping) else verifier
+
+
+def needs_reference(verifier: Verifier | BatchVerifier | None, domain: str = "") -> bool:
+    """Whether rows of a domain need a reference: not where their verifier's attribute `needs_reference` is false."""
+    if isinstance(verifier, ByDomain):
+        verifier = verifier.verifiers.get(domain, verifier.default)
+    return getattr(verifier, "needs_reference", True)

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, Field, model_validator
 
+from hero_rl.auditing import refuse_unfit_auditor
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, AuditableRule, AuditedHero, Hero
+from hero_rl.rules import AuditableRule, Hero
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -117,6 +118,7 @@ class RunConfig(Block):
         verifier_processes: the processes that a rule verifier runs in.
         reward_model: scores them; needed by every rule but `verifier_only`.
         rule: combines both signals.
+        auditor: judges the few rollouts that the rule `audited_hero` draws.
         seed: of weights, data order and sampling.
         max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
     """
@@ -126,9 +128,15 @@ class RunConfig(Block):
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
-    rule: AnyRule = Hero()
+    rule: AuditableRule = Hero()
+    auditor: AnyVerifier | None = None
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _check_auditor(self) -> RunConfig:
+        refuse_unfit_auditor(self.rule, self.auditor)
+        return self
 
 
 class TrainConfig(RunConfig):
@@ -136,8 +144,6 @@ class TrainConfig(RunConfig):
 
     Attributes:
         data: prompts and references.
-        rule: combines both signals.
-        auditor: judges the few rollouts that the rule `audited_hero` draws.
         rollouts: optimiser steps whose rollouts are kept on disk, the newest; 0 keeps none, null those of every step.
         algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
         engine: the trainer's library; the other one has settings of its own.
@@ -146,8 +152,6 @@ class TrainConfig(RunConfig):
     """
 
     data: DataConfig
-    rule: AuditableRule = Hero()
-    auditor: AnyVerifier | None = None
     rollouts: Annotated[int, Field(ge=0)] | None = None
     algorithm: Literal["grpo", "rloo"] = "grpo"
     engine: Literal["trl"] = "trl"
@@ -158,8 +162,6 @@ class TrainConfig(RunConfig):
     def _check(self) -> TrainConfig:
         if self.rule.needs_score and self.reward_model is None:
             raise ValueError(f"rule {self.rule.type!r} needs a reward_model")
-        if isinstance(self.rule, AuditedHero) != (self.auditor is not None):
-            raise ValueError("the rule `audited_hero` and an auditor need each other")
         for name, place in _RESERVED.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is set by {place}")

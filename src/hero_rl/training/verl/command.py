@@ -122,6 +122,7 @@ def _hero(config: VerlTrainConfig) -> dict[str, Any]:
         "verifier_processes": config.verifier_processes,
         "reward_model": config.reward_model,
         "rule": config.rule,
+        "auditor": config.auditor,
     }
     settings: dict[str, Any] = {}
     for name, part in block.items():
