@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "engines"))
 from engine_processes import HERO, Engines
 from verl_runs import ray_of_its_own, write_config
 
-STEPS = 5
+STEPS = 4
 PROMPTS, ROLLOUTS, TOKENS = (16, 8, 256) if "--gpu" in sys.argv else (4, 8, 64)
 
 # What a GPU has and the CPU lacks; not run so far. The rest is as there.
@@ -108,6 +108,7 @@ def steps(engines: Engines, models: dict[str, Path], folder: Path, number: int, 
     if gpu:
         more["model"] = {"path": str(models["policy"]), "attn_implementation": "flash_attention_2", "dtype": "float32"}
     problems = write_problems(folder / "problems.jsonl")
+    more["data"] = {"train": str(problems)}
     hardware = [ON_GPU] if gpu else []
     config = write_config(folder, models, problems, blocks, *hardware, ray_of_its_own(1), **more)
     platform_module = {"VERL_USE_EXTERNAL_MODULES": ""} if gpu else {}
