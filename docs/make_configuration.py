@@ -37,7 +37,7 @@ from hero_rl.training import (
     VerlSftConfig,
     VerlTrainConfig,
 )
-from hero_rl.verifiers import AnyVerifier, Checklist, Criterion, PointScale, Processes
+from hero_rl.verifiers import AnyVerifier, Checklist, Criterion, LocalSandbox, PointScale, Processes, RemoteSandbox
 
 HEAD = """# Configuration
 
@@ -60,6 +60,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
     ("verifier", list(typing.get_args(typing.get_args(AnyVerifier)[0]))),
+    ("verifier.sandbox", [LocalSandbox, RemoteSandbox]),
     ("verifier.rubric", [Checklist, PointScale]),
     ("verifier.rubric.criteria[]", [Criterion]),
     ("verifier_processes", [Processes]),

@@ -11,6 +11,7 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
+from hero_rl.verifiers.code import CodeVerifier, LocalSandbox, RemoteSandbox
 from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.environment import EnvironmentVerifier
@@ -35,11 +36,13 @@ __all__ = [
     "Cascade",
     "CascadeVerifier",
     "Checklist",
+    "CodeVerifier",
     "Criterion",
     "EnvironmentVerifier",
     "ExactVerifier",
     "InstructionVerifier",
     "JudgeVerifier",
+    "LocalSandbox",
     "MathVerifier",
     "MathVerify",
     "MultipleChoiceVerifier",
@@ -49,6 +52,7 @@ __all__ = [
     "Reason",
     "ReasoningGymVerifier",
     "ReferenceCheck",
+    "RemoteSandbox",
     "Request",
     "StagedVerifier",
     "Supervised",

@@ -94,6 +94,12 @@ class Reason(str, Enum):
     ANSWER_REFUSED = "answer_refused"
     """0: the judge's server refuses this answer, and takes the reference in its place."""
 
+    PASSED_TESTS = "passed_tests"
+    """1: the code passes all of its tests."""
+
+    FAILED_TESTS = "failed_tests"
+    """0: the code fails a test that it must pass, or all of them."""
+
     REFERENCE_UNREADABLE = "reference_unreadable"
     """NaN: the reference is empty or cannot be read, so nothing can be said of any answer."""
 
@@ -102,6 +108,9 @@ class Reason(str, Enum):
 
     CRASHED = "crashed"
     """NaN: the check raised or died, and so does that of the reference; or it could not be run where it was called."""
+
+    SANDBOX_FAILED = "sandbox_failed"
+    """NaN: the sandbox ran nothing, or says nothing of what it ran."""
 
     JUDGE_UNREADABLE = "judge_unreadable"
     """NaN: the language model answered, but not with one of the words it was asked for."""
@@ -129,6 +138,9 @@ _VALUES = {
     Reason.TOO_SLOW: 0.0,
     Reason.REJECTED_BY_JUDGE: 0.0,
     Reason.ANSWER_REFUSED: 0.0,
+    Reason.PASSED_TESTS: 1.0,
+    Reason.FAILED_TESTS: 0.0,
+    Reason.SANDBOX_FAILED: math.nan,
     Reason.REFERENCE_UNREADABLE: math.nan,
     Reason.TIMED_OUT: math.nan,
     Reason.CRASHED: math.nan,
@@ -136,7 +148,7 @@ _VALUES = {
     Reason.JUDGE_UNREACHABLE: math.nan,
 }
 
-FAILURES = frozenset({Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE})
+FAILURES = frozenset({Reason.TIMED_OUT, Reason.CRASHED, Reason.SANDBOX_FAILED, Reason.JUDGE_UNREACHABLE})
 """Reasons that say nothing of the answer: the check itself failed, and another try may end otherwise."""
 
 

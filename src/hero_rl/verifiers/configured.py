@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.verifiers.base import Request, Verdict
 from hero_rl.verifiers.cascade import CascadeVerifier
+from hero_rl.verifiers.code import CodeVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
@@ -28,6 +29,7 @@ _One = (
     | MultipleChoiceVerifier
     | ReasoningGymVerifier
     | InstructionVerifier
+    | CodeVerifier
     | JudgeVerifier
     | CascadeVerifier
 )
