@@ -121,6 +121,9 @@ class Reason(str, Enum):
     JUDGE_UNREACHABLE = "judge_unreachable"
     """NaN: the language model's endpoint gave no usable reply within its time and retries."""
 
+    NO_VERIFIER = "no_verifier"
+    """NaN: no verifier applies: the row has no reference, or its domain has no verifier on purpose. Nothing failed."""
+
     @property
     def value_of_verdict(self) -> float:
         """The verdict that goes with this reason: 1.0, 0.0 or NaN."""
@@ -150,6 +153,7 @@ _VALUES = {
     Reason.CRASHED: math.nan,
     Reason.JUDGE_UNREADABLE: math.nan,
     Reason.JUDGE_UNREACHABLE: math.nan,
+    Reason.NO_VERIFIER: math.nan,
 }
 
 FAILURES = frozenset(
