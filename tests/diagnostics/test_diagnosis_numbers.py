@@ -1,5 +1,6 @@
 """The numbers of a diagnosis against slow references, one Python float at a time."""
 
+import dataclasses
 import json
 import math
 from collections import defaultdict
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import reference
 import torch
-from diagnosed import collected, diagnosed, quiet
+from diagnosed import Word, collected, diagnosed, quiet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
@@ -16,7 +17,7 @@ from scipy.stats import spearmanr as scipy_spearman
 from sklearn.metrics import roc_auc_score
 from strategies import columns, heroes
 
-from hero_rl.diagnosis import parse_sweep
+from hero_rl.diagnosis import Collector, parse_sweep
 from hero_rl.diagnosis.bands import bands
 from hero_rl.diagnosis.groups import counts
 from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
@@ -27,6 +28,7 @@ from hero_rl.diagnosis.sweep import sign_agreement
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.trends import by_step, length_bias, spearman
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.rollouts import Rollout
 from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.signals import Signals
 
@@ -240,6 +242,27 @@ def test_steps_that_are_spread_over_batches_are_joined():
         (9, 2, 3.0, 0.5, 1.0),
     ]
     assert by_step(type(log)(**{**vars(log), "steps": (None, None, None)}), GroupTable.of(log)) == []
+
+
+def test_steps_have_means_by_domain_where_there_is_more_than_one():
+    log = collected([[(1, 1.0, 0), (0, 3.0, 0), (math.nan, 5.0, 1)], [(1, 2.0, 0), (1, 4.0, 1)]]).log()
+    assert log.domain is None and by_step(log, GroupTable.of(log))[0].score_by_domain == {}
+    more = {"steps": (1, 2), "domain": torch.tensor([0, 0, 1, 0, 1]), "domains": ("sums", "chat")}
+    log = dataclasses.replace(log, **more)
+    first, second = by_step(log, GroupTable.of(log))
+    assert (first.verdict_by_domain, first.score_by_domain) == ({"sums": 0.5}, {"sums": 2.0, "chat": 5.0})
+    assert (second.verdict_by_domain, second.score_by_domain) == (
+        {"sums": 1.0, "chat": 1.0},
+        {"sums": 2.0, "chat": 4.0},
+    )
+
+
+def test_domains_are_read_from_the_rows():
+    collector = Collector()
+    rollouts = [Rollout("p", "c", group=name, verdict=1.0, extra={"domain": name}) for name in ("a", "b", "a")]
+    collector.add(rollouts, [Word(1.0, None) for _ in rollouts], [None] * 3)
+    log = collector.log()
+    assert log.domains == ("a", "b") and log.domain.tolist() == [0, 1, 0]
 
 
 def test_saturation_of_raw_and_relative_sigma():

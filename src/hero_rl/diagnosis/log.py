@@ -42,6 +42,8 @@ class RolloutLog:
         unverified: (B,) whether there is no verdict because no verifier applies.
         starts: first rollout of each batch.
         steps: optimiser step of each batch; None in files without.
+        domain: (B,) int64: which of `domains` each is of; None in files without.
+        domains: their names, in the order of the file.
     """
 
     verdict: Float[Tensor, " B"]
@@ -53,6 +55,8 @@ class RolloutLog:
     unverified: Bool[Tensor, " B"]
     starts: Sequence[int]
     steps: Sequence[int | None]
+    domain: Int[Tensor, " B"] | None = None
+    domains: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.verdict)
@@ -99,6 +103,8 @@ class Collector:
         self.telling = TellingRollouts()
         self._columns = {name: array("d") for name in ("verdict", "score", "length", "label")}
         self._group = array("q")
+        self._domain = array("q")
+        self._domains: dict[str, int] = {}
         self._unverified = array("b")
         self._starts: list[int] = []
         self._steps: list[int | None] = []
@@ -119,6 +125,9 @@ class Collector:
         for rollout, word, label in zip(batch, words, labels, strict=True):
             number = numbers.setdefault(rollout.group, self._groups + len(numbers))
             self._group.append(number)
+            domain = rollout.extra.get("domain")
+            name = excerpt(domain, _NAME) if isinstance(domain, str) else ""
+            self._domain.append(self._domains.setdefault(name, len(self._domains)))
             self._columns["verdict"].append(_float(word.verdict))
             self._columns["score"].append(_float(word.score))
             said[number, completion := plain(rollout.completion)] += 1
@@ -144,6 +153,11 @@ class Collector:
         empty = columns["score"] == -torch.inf
         columns["score"] = columns["score"].masked_fill(empty, torch.nan)
         more = {"empty": empty, "unverified": torch.from_numpy(np.array(self._unverified, dtype=bool))}
+        if len(self._domains) > 1:
+            more |= {
+                "domain": torch.from_numpy(np.array(self._domain, dtype=np.int64)),
+                "domains": tuple(self._domains),
+            }
         return RolloutLog(**columns, **more, group=group, starts=tuple(self._starts), steps=tuple(self._steps))
 
 

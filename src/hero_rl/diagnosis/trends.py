@@ -42,7 +42,17 @@ def _one_step(step: int, rows: Tensor, log: RolloutLog, table: GroupTable) -> St
         score=log.score[rows].nanmean().item(),
         mixed=(table.kinds.mixed[groups].sum() / judged.sum()).item(),
         auroc=table.auroc[groups].nanmean().item(),
+        verdict_by_domain=_by_domain(log, log.verdict, rows),
+        score_by_domain=_by_domain(log, log.score, rows),
     )
+
+
+def _by_domain(log: RolloutLog, values: Float[Tensor, " B"], rows: Tensor) -> dict[str, float | None]:
+    """The mean of a step's values in each domain that has any."""
+    if log.domain is None:
+        return {}
+    parts = {name: values[rows][log.domain[rows] == number] for number, name in enumerate(log.domains)}
+    return {name: part.nanmean().item() for name, part in parts.items() if not part.isnan().all()}
 
 
 def drift(steps: list[StepNumbers], sigma: float | None) -> Drift | None:
