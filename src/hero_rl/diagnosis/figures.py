@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.diagnosis.numbers import Diagnosis, Histogram
@@ -215,10 +214,13 @@ def domains_score(d: Diagnosis) -> Drawn | None:
 
 
 def _of_domains(d: Diagnosis, name: str) -> list[Any]:
-    """Lines of the domains, no more of them than can be told apart."""
-    domains = list(dict.fromkeys(domain for step in d.steps for domain in getattr(step, name)))
-    styles = zip(domains, product(("-", (0, (4, 1.5)), (0, (1, 1))), (_BLUE, _ORANGE, _GREY)), strict=False)
-    return [((name, domain), domain or "no domain", colour, style) for domain, (style, colour) in styles]
+    """Lines of the domains that have any, each looking the same in every drawing; no more than can be told apart."""
+    domains = sorted({domain for step in d.steps for domain in (*step.verdict_by_domain, *step.score_by_domain)})
+    known = {domain for step in d.steps for domain in getattr(step, name)}
+    colours, styles = (_BLUE, _ORANGE, _GREY), ("-", (0, (4, 1.5)), (0, (1, 1)))
+    looks = [(colours[n % 3], styles[(n + n // 3) % 3]) for n in range(9)]
+    lines = zip(domains, looks, strict=False)
+    return [((name, domain), domain or "no domain", *look) for domain, look in lines if domain in known]
 
 
 def _value(step: Any, name: str | tuple[str, str]) -> float | None:
