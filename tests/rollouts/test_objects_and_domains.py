@@ -98,12 +98,12 @@ GRADED = [
 def test_a_rule_without_a_meaning_for_grades_and_a_verifier_that_gives_them_are_refused(folder, verifier, kind):
     more = {"output_dir": "o", "model": {"path": "m"}, "data": {"train": "t"}} if kind is TrainConfig else {}
     block = more | {"verifier": verifier, "reward_model": {"type": "local", "path": "rm"}}
-    with pytest.raises(ConfigError, match=r"gives partial credit, and the rule 'saw'.*gated_hero"):
-        resolve(block | {"rule": {"type": "saw"}}, {}, "run.yaml", kind)
+    with pytest.raises(ConfigError, match=r"gives partial credit, and the rule 'papo'.*gated_hero"):
+        resolve(block | {"rule": {"type": "papo"}}, {}, "run.yaml", kind)
     assert resolve(block | {"rule": {"type": "gated_hero"}}, {}, "run.yaml", kind)
 
 
 def test_a_verifier_that_gives_none_goes_with_every_rule():
-    assert Rescoring(rule={"type": "saw"}, verifier={"type": "instructions", "partial": False})
+    assert Rescoring(rule={"type": "papo"}, verifier={"type": "instructions", "partial": False})
     with pytest.raises(ValidationError):
-        Rescoring(rule={"type": "saw"}, verifier={"type": "instructions"})
+        Rescoring(rule={"type": "papo"}, verifier={"type": "instructions"})

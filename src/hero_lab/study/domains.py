@@ -47,8 +47,9 @@ def _what_ran(frame: pandas.DataFrame) -> str:
         f"{arm['prompts_per_step']} hard-to-verify prompts x {arm['num_generations']} rollouts). The reward model is "
         f"the strong one, turned round on problems of type `{_TURNED}`; the verifier can judge all types. Accuracy in "
         f"% by the oracle on held-out prompts of each type ({arm['prompts']} hard ones in all, {arm['samples']} "
-        "samples of each); differences are from the verifier alone with the same seed, in points; ± is the half-width of a "
-        "95% t-interval over seeds, which one seed does not have. `hero study domains` made the page of `domains.parquet`."
+        "samples of each); differences are from the verifier alone with the same seed, in points; ± is the half-width "
+        "of a 95% t-interval over seeds, which one seed does not have. `hero study domains` made the page of "
+        "`domains.parquet`."
     )
 
 
