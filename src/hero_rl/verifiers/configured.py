@@ -15,6 +15,7 @@ from hero_rl.verifiers.code import CodeVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.http import HttpVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier
@@ -31,6 +32,7 @@ _One = (
     | ReasoningGymVerifier
     | InstructionVerifier
     | CodeVerifier
+    | HttpVerifier
     | JudgeVerifier
     | CascadeVerifier
 )
