@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, Hero
+from hero_rl.rules import AnyRule, GatedHero
 from hero_rl.settings import Block, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -34,7 +34,7 @@ class HeroSettings(Block):
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
-    rule: AnyRule = Hero()
+    rule: AnyRule = GatedHero()
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
     stop_on_alarm: tuple[Literal["hacking", "ranking", "range", "unscorable", "missing"], ...] = ()
 

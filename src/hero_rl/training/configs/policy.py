@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 from pydantic import BaseModel, Field, model_validator
 
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, AuditableRule, AuditedHero, Hero
+from hero_rl.rules import AnyRule, AuditableRule, AuditedHero, GatedHero
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -126,7 +126,7 @@ class RunConfig(Block):
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
-    rule: AnyRule = Hero()
+    rule: AnyRule = GatedHero()
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
 
@@ -146,7 +146,7 @@ class TrainConfig(RunConfig):
     """
 
     data: DataConfig
-    rule: AuditableRule = Hero()
+    rule: AuditableRule = GatedHero()
     auditor: AnyVerifier | None = None
     rollouts: Annotated[int, Field(ge=0)] | None = None
     algorithm: Literal["grpo", "rloo"] = "grpo"
