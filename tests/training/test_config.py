@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from hero_rl.errors import ConfigError
-from hero_rl.rules import Gdpo, Hero, VerifierOnly
+from hero_rl.rules import GatedHero, Gdpo, Hero, VerifierOnly
 from hero_rl.training import TrainConfig, load_config
 from hero_rl.training.configs.policy import parse_overrides
 
@@ -47,7 +47,7 @@ def test_numbers_with_an_exponent_need_no_point(write):
 
 
 def test_overrides_of_a_block_that_the_file_does_not_have(write):
-    assert load_config(write(drop=["rule"]), {"rule.alpha": 0.2}).rule == Hero(alpha=0.2)
+    assert load_config(write(drop=["rule"]), {"rule.alpha": 0.2}).rule == GatedHero(alpha=0.2)
     config = load_config(write(drop=["reward_model"]), {"reward_model.path": "x"})
     assert config.reward_model is not None and config.reward_model.path == "x"
 
