@@ -233,8 +233,8 @@ def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
     """Drop the names that pydantic adds for the member of a union, which no file contains."""
     path: list[str] = []
     node: Any = merged
-    for key in loc:
-        if isinstance(node, dict) and key not in node and node.get("type") == key:
+    for number, key in enumerate(loc, start=1):
+        if isinstance(node, dict) and key not in node and (node.get("type") == key or number < len(loc)):
             continue
         path.append(str(key))
         node = node.get(key) if isinstance(node, dict) else None
