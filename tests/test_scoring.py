@@ -10,7 +10,7 @@ import torch
 
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models.batching import MicroBatches
-from hero_rl.scoring import Scorer
+from hero_rl.scoring import Scorer, says_nothing
 from hero_rl.verifiers import ExactVerifier, MathVerifier, MathVerify, Reason, Supervised, Verdict
 
 
@@ -54,6 +54,7 @@ class Raises:
 
 COUNTERS = {
     "verifier/abstained",
+    "verifier/not_applied",
     "verifier/timed_out",
     "verifier/crashed",
     "verifier/seconds",
@@ -77,7 +78,7 @@ def test_a_batch_is_judged_and_scored_row_for_row():
     assert scored.verdict[2].isnan()
     assert scored.score.tolist() == [1.0, 5.0, 1.0]
     assert scored.verdict.dtype == scored.score.dtype == torch.float32
-    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.REFERENCE_UNREADABLE]
+    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.NO_VERIFIER]
     assert scored.answers == ["2", "three", None]
     assert judge.seen[1] == [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "three"}]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -94,7 +95,7 @@ def test_counters_of_one_call_are_summable_numbers():
         assert counters.pop("verifier/seconds") == scored.verifier_seconds > 0
         assert counters.pop("reward_model/seconds") == scored.reward_model_seconds > 0
         assert {name: value for name, value in counters.items() if value} == {
-            "verifier/abstained": 1.0,
+            "verifier/not_applied": 1.0,
             "reward_model/truncated": 2.0,
         }
 
@@ -407,3 +408,24 @@ def test_a_trainer_that_knows_the_template_says_so():
     assert scorer.score([prompt], said[:1], ["7"]).verdict.tolist() == [1]
     with pytest.raises(ValueError, match="in_thought has 1"):
         scorer.score([prompt] * 2, said, ["7"] * 2, in_thought=[True])
+
+
+@pytest.mark.parametrize(
+    ("turns", "texts", "judged"),
+    [
+        ("last", ["3", "4"], "4"),
+        ("all", ["3", "4"], "3\n\n4"),
+        ("all", ["3", None, " ", "4"], "3\n\n4"),
+        ("all", ["<think>8</think>3", "<think>so is it 4"], "3"),
+        ("all", ["<think>8</think>3"], "<think>8</think>3"),
+        ("all", [], ""),
+    ],
+)
+def test_turns_are_judged_as_the_setting_says(turns, texts, judged):
+    said = [{"role": "assistant", "content": text} for text in texts]
+    tool = {"role": "tool", "content": "5"}
+    completion = [message for one in said for message in (one, tool)] or [tool]
+    verifier = Batches()
+    Scorer(verifier, judged_turns=turns).score(["q"], [completion], ["4"])
+    assert [request.completion for request in verifier.pairs] == [judged]
+    assert says_nothing(completion, turns) is (judged == "")

@@ -11,13 +11,13 @@ from typing import get_args
 import pytest
 import torch
 
+from hero_rl.auditing import Auditor
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.rules import AuditableRule, AuditedHero
 from hero_rl.scoring import Scorer
 from hero_rl.signals import Signals
-from hero_rl.trainers.auditing import Auditor
 from hero_rl.trainers.state import state_metrics
 from hero_rl.verifiers import Cascade, ExactVerifier, JudgeVerifier, MathVerifier, Supervised
 

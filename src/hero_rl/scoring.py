@@ -15,10 +15,10 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hero_rl.background import Background
@@ -36,7 +36,14 @@ from hero_rl.verifiers.math.text.thinking import (
     thinks_to_the_end,
 )
 
-__all__ = ["Scored", "Scorer", "cut_off_in_thought", "says_nothing"]
+__all__ = ["Scored", "Scorer", "Turns", "cut_off_in_thought", "says_nothing"]
+
+Turns: TypeAlias = Literal["last", "all"]
+"""What is judged of a completion with several assistant messages, between which tools or users speak.
+
+`last` is the text of the last of them, `all` the texts of all without their thoughts, a blank line between two. Tool
+calls and what tools answer are never part of it; a verifier that takes requests finds them in `Request.messages`.
+"""
 
 _logger = logging.getLogger(__name__)
 
@@ -58,9 +65,9 @@ class Scored:
         verifier_seconds: wall-clock time of all checks.
         reward_model_seconds: wall-clock time of the reward model, at the same time as the checks.
         counters: metric name -> count or seconds of this call, the same names in every call and all summable over
-            ranks: `verifier/{abstained,timed_out,crashed,seconds}` and `reward_model/{missing,truncated,seconds}`, and
-            what both count themselves (`verifier/respawns`, `reward_model/timeouts`, ...). Without a reward model
-            nothing counts as missing.
+            ranks: `verifier/{abstained,not_applied,timed_out,crashed,seconds}`,
+            `reward_model/{missing,truncated,seconds}`, and what both count themselves (`verifier/respawns`,
+            `reward_model/timeouts`, ...). Without a reward model nothing counts as missing.
     """
 
     verdict: Float[Tensor, " B"]
@@ -83,7 +90,13 @@ class Scored:
             ValueError: there are not B ids.
         """
         ids = torch.as_tensor(group if len(group) else torch.zeros(0, dtype=torch.long))
-        return Signals(verdict=self.verdict, score=self.score, group=ids.to(self.verdict.device))
+        ids = ids.to(self.verdict.device)
+        return Signals(verdict=self.verdict, score=self.score, group=ids, unverified=self.unverified)
+
+    @property
+    def unverified(self) -> Bool[Tensor, " B"]:
+        """(B,) on which rollouts there is no verdict because no verifier applies."""
+        return torch.tensor([reason == Reason.NO_VERIFIER for reason in self.reasons], dtype=torch.bool)
 
 
 class Scorer:
@@ -101,15 +114,18 @@ class Scorer:
     Attributes:
         verifier: judges each completion against its reference; given as a mapping, the verifier of each domain.
         reward_model: scores each conversation; None leaves all scores NaN.
+        judged_turns: which assistant messages of a completion the verifier reads, see `Turns`.
     """
 
     def __init__(
         self,
-        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier],
+        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier | None],
         reward_model: RewardModel | None = None,
+        judged_turns: Turns = "last",
     ) -> None:
         self.verifier = verifier = by_domain(verifier)
         self.reward_model = reward_model
+        self.judged_turns: Turns = judged_turns
         self._asked = Asked(verifier)
         self._has_logged = False
         # Once and for all: ranks whose counters had different names could not sum them.
@@ -132,7 +148,8 @@ class Scorer:
         Args:
             prompts: text, which becomes one user message, or chat messages.
             completions: text, which becomes one assistant message, or chat messages. The verifier reads the text of
-                the last assistant message, the reward model prompt and completion as one conversation.
+                the last assistant message, or of all (`judged_turns`), the reward model prompt and completion as one
+                conversation.
             references: what the verifier compares with: text, or several texts of which any one is right; of one that
                 takes requests any JSON value.
             in_thought: of each completion, whether it begins inside of a thought that its chat template opened, so that
@@ -165,6 +182,7 @@ class Scorer:
             scoring.call_off()
             raise
         reasons = [verdict.reason for verdict in verdicts]
+        not_applied = reasons.count(Reason.NO_VERIFIER)
         return Scored(
             verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),
             score=score,
@@ -176,7 +194,8 @@ class Scorer:
             counters={
                 "reward_model/truncated": 0.0,
                 **{name: count - counted_before[name] for name, count in self._counted().items()},
-                "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts)),
+                "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts) - not_applied),
+                "verifier/not_applied": float(not_applied),
                 "verifier/timed_out": float(reasons.count(Reason.TIMED_OUT)),
                 "verifier/crashed": float(reasons.count(Reason.CRASHED)),
                 "verifier/seconds": verifier_seconds,
@@ -202,7 +221,7 @@ class Scorer:
         columns: Mapping[str, Any],
         domain: str,
     ) -> Request:
-        text = _answer_text(completion, began or _leaves_in_thought(prompt))
+        text = _answer_text(completion, began or _leaves_in_thought(prompt), self.judged_turns)
         request = Request(reference, text, _question(prompt))
         if not self._asked.takes_requests:
             return request
@@ -229,14 +248,14 @@ class Scorer:
             score = missing
         else:
             score = _checked(raw, len(prompts))
-        empty = torch.tensor([says_nothing(completion) for completion in completions])
+        empty = torch.tensor([says_nothing(completion, self.judged_turns) for completion in completions])
         score = score.masked_fill(empty, -torch.inf)
         return score, time.perf_counter() - start
 
 
-def says_nothing(completion: str | Sequence[Message]) -> bool:
-    """Whether a completion, or its last assistant message, holds nothing but white space."""
-    return not _answer_text(completion).strip()
+def says_nothing(completion: str | Sequence[Message], turns: Turns = "last") -> bool:
+    """Whether a completion, or its assistant messages that are judged, hold nothing but white space."""
+    return not _answer_text(completion, turns=turns).strip()
 
 
 def cut_off_in_thought(completion: str | Sequence[Message], finish_reason: Any) -> bool:
@@ -284,15 +303,20 @@ def _leaves_in_thought(prompt: str | Sequence[Message]) -> bool:
     return last.get("role") == "assistant" and after_thinking(text_of_content(last.get("content"))) is None
 
 
-def _answer_text(completion: str | Sequence[Message], began_in_thought: bool = False) -> str:
-    """The text of the completion's last assistant message, its thought as it began; empty if it has none."""
+def _answer_text(completion: str | Sequence[Message], began_in_thought: bool = False, turns: Turns = "last") -> str:
+    """What of a completion is judged, its thought as it began; empty where it has no assistant message."""
     if isinstance(completion, str):
         return in_thought_text(completion, began_in_thought)
-    turns = [message for message in completion if message.get("role") == "assistant"]
-    said = turns[-1] if turns else {}
+    said = [message for message in completion if message.get("role") == "assistant"]
+    texts = [text_of_content(message.get("content")) for message in said]
     # The template opens the thought of the first turn; a server or a parser may have taken it out of the text.
-    begins = began_in_thought and len(turns) == 1 and not any(said.get(name) for name in _THOUGHTS)
-    return in_thought_text(text_of_content(said.get("content")), begins)
+    if said and began_in_thought and not any(said[0].get(name) for name in _THOUGHTS):
+        texts[0] = in_thought_text(texts[0], True)
+    if turns == "last" or len(texts) < 2:
+        return texts[-1] if texts else ""
+    # Each turn by itself: a thought of the last would swallow all that was said before it.
+    spoken = (after_thinking(text) or "" for text in texts)
+    return "\n\n".join(text.strip() for text in spoken if text.strip())
 
 
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")

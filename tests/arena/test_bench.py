@@ -97,7 +97,7 @@ def test_what_the_guide_says_of_the_bench_is_what_the_table_says():
         assert row_of(final, quality, rule)[7:9] == [hard, easy]
 
 
-@pytest.mark.parametrize("what", ["report", "bench"])
+@pytest.mark.parametrize("what", ["report", "bench", "alarms"])
 def test_a_page_needs_a_table(what, capfd):
     assert main(["study", what]) == 2
     assert f"{what}: which table" in capfd.readouterr().err

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -30,10 +31,13 @@ _PATIENCE = float(
 HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 """The command `hero`."""
 
+FEW_BLOCKS = 512
+"""Of vLLM's cache, 128 tokens each: some 70 MB for the small models here, where by itself it takes a gigabyte."""
+
 # What vLLM and verl need to know on a CPU, and how they are kept to one thread a process and off the network.
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
-    "NO_PROXY": "localhost,127.0.0.1",
+    "NO_PROXY": "localhost,127.0.0.1,127.0.0.2,127.0.0.3",
     "OMP_NUM_THREADS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -101,7 +105,8 @@ class Engines:
         """vLLM's server with a model; the block may go on before it answers, see `Server.wait`."""
         port = free_port()
         log = self.folder / f"server-{port}.log"
-        settings = ["--dtype", "float32", "--enforce-eager", "--max-model-len", "2048", "--port", str(port), *flags]
+        settings = ["--dtype", "float32", "--enforce-eager", "--max-model-len", "2048", "--port", str(port)]
+        settings += ["--num-gpu-blocks-override", str(FEW_BLOCKS), *flags]
         command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *settings]
         with log.open("w") as said:
             process = subprocess.Popen(
@@ -112,6 +117,41 @@ class Engines:
             yield server
         finally:
             server.kill()
+
+    @contextmanager
+    def ray_nodes(self, *addresses: str, cpus: int, gpus: int) -> Iterator[dict[str, str]]:
+        """A cluster of Ray of a node for each loopback address; the block gets the environment that leads to it.
+
+        Its token is its own, so that nobody else on the machine can use it.
+        """
+        head = f"{addresses[0]}:{free_port()}"
+        around = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        has = [f"--num-cpus={cpus}", f"--num-gpus={gpus}", "--object-store-memory=200000000"]
+        try:
+            for address in addresses:
+                first = ["--head", f"--port={head.rsplit(':')[-1]}", "--include-dashboard=false"]
+                place = first if address == addresses[0] else [f"--address={head}"]
+                self._ray_node([*place, f"--node-ip-address={address}", *has], around)
+            yield around | {"RAY_ADDRESS": head}
+        finally:
+            self.end()
+            shutil.rmtree(self.ray)  # or the next run would look for this cluster, whose address is left there
+            self.ray.mkdir()
+
+    def _ray_node(self, flags: list[str], around: dict[str, str], seconds: float = 60) -> None:
+        log = self.folder / f"node-{uuid.uuid4().hex[:6]}.log"
+        with log.open("w") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *flags],
+                env=self.environment(**around),
+                cwd=self.folder,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
+        until = time.monotonic() + seconds * _PATIENCE
+        while "Ray runtime started" not in log.read_text(errors="replace"):
+            assert process.poll() is None and time.monotonic() < until, f"no node of Ray:\n{tail(log)}"
+            time.sleep(0.3)
 
     def end(self) -> None:
         """End every process that was started, or that one of them left behind."""
@@ -143,7 +183,7 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def wait(self, seconds: float = 150) -> Server:
+    def wait(self, seconds: float = 300) -> Server:
         """Wait until it answers.
 
         Raises:

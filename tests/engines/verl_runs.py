@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from engine_processes import FEW_BLOCKS, Engines
 
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.rules import Hero, HeroState
@@ -43,6 +45,7 @@ _ON_CPU = {
             "max_num_batched_tokens": 512,
             "max_num_seqs": 16,
             "log_prob_micro_batch_size_per_gpu": 4,
+            "engine_kwargs": {"vllm": {"+num_gpu_blocks_override": FEW_BLOCKS}},
             "agent": {"num_workers": 1},
             "checkpoint_engine": {"update_weights_bucket_megabytes": 64},
         },
@@ -50,9 +53,32 @@ _ON_CPU = {
     "reward": {"num_workers": 1},
     "trainer": {"device": "cpu", "nnodes": 1, "total_epochs": 50},
     "transfer_queue": {"backend": {"SimpleStorage": {"num_data_storage_units": 1}}},
-    # More processors than there are: Ray counts actors, most of which wait. GPUs are what the platform calls CPUs.
-    "ray_kwargs": {"ray_init": {"num_cpus": 32, "+include_dashboard": False, "+object_store_memory": 300_000_000}},
 }
+CPUS = 32
+"""More processors than there are: Ray counts actors, most of which wait."""
+
+_ACTORS = """
+import json, ray
+from ray._private.state import actors
+ray.init(logging_level="error")
+print(json.dumps([(one["ActorClassName"], one["Address"]["IPAddress"]) for one in actors().values()]))
+"""
+
+
+def ray_of_its_own(gpus: int) -> dict[str, Any]:
+    """Verl's settings for a Ray that the run starts itself; GPUs are what the platform calls CPUs."""
+    init = {"num_cpus": CPUS, "+num_gpus": gpus, "+include_dashboard": False, "+object_store_memory": 300_000_000}
+    return {"ray_kwargs": {"ray_init": init}}
+
+
+def actors(engines: Engines, around: Mapping[str, str]) -> dict[str, set[str]]:
+    """Where actors of a cluster of Ray were, by class; those that have ended too."""
+    done = engines.run(sys.executable, "-c", _ACTORS, seconds=60, **around)
+    assert done.returncode == 0, done.stdout
+    where: dict[str, set[str]] = {}
+    for name, address in json.loads(done.stdout.splitlines()[-1]):
+        where.setdefault(name, set()).add(address)
+    return where
 
 
 def write_problems(path: Path, references: Sequence[str]) -> Path:

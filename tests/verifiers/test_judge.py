@@ -26,11 +26,12 @@ from misbehaving_server import (
     sends,
     waits,
 )
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from hero_rl.clients import breaker
 from hero_rl.clients.engine import seconds_asked
 from hero_rl.errors import ConfigError
+from hero_rl.verifiers import AnyVerifier
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
 from hero_rl.verifiers.judge import JudgeVerifier
 
@@ -460,8 +461,190 @@ def test_a_request_that_is_refused_abstains_at_once(server, judge_of, status, ca
     with caplog.at_level(logging.WARNING):
         verdicts = judge.verify_batch([("4", str(row)) for row in range(20)])
     assert {verdict.reason for verdict in verdicts} == {Reason.JUDGE_UNREACHABLE}
-    assert len(server.posts) == 20  # no retries, and no giving up: other requests may be fine
+    assert len(server.posts) == 21  # no retries, and no giving up: other requests may be fine; the control last
+    assert judge.counters["unreachable"] == 20
     assert len([record for record in caplog.records if "context too long" in record.message]) == 1
+
+
+def refuses(text, other=CORRECT, status=400):
+    """A server that answers 4xx whatever holds the text."""
+
+    def behaviour(handler, body):
+        held = text in candidate_in(body["messages"][0]["content"])
+        (answers(status, "no such text") if held else other)(handler, body)
+
+    return behaviour
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_text_that_only_the_server_refuses_is_wrong(server, judge_of, status):
+    server.script = [refuses("<|boom|>".replace("<", "< "), status=status)]
+    judge = judge_of()
+    verdicts = judge.verify_batch([("4", "<|boom|> 4"), ("4", "5"), ("4", "4 <|boom|>"), ("6", "<|boom|>")])
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.ANSWER_REFUSED,
+        Reason.MATCHED_BY_JUDGE,
+        Reason.ANSWER_REFUSED,
+        Reason.ANSWER_REFUSED,
+    ]
+    assert [verdict.value for verdict in verdicts] == [0, 1, 0, 0]
+    assert judge.counters["unreachable"] == 0
+    assert judge.counters["refused"] == 6
+    assert len(server.posts) == 9  # four checks, the two references, and the refused ones once more
+
+
+def test_a_reference_that_is_refused_too_abstains(server, judge_of):
+    server.script = [refuses("boom")]
+    verdicts = judge_of().verify_batch([("boom", "boom"), ("boom", "boom!"), ("4", "4")])
+    assert [verdict.reason for verdict in verdicts[:2]] == [Reason.JUDGE_UNREACHABLE] * 2
+    assert verdicts[2].value == 1
+
+
+def test_a_refusal_that_does_not_come_again_costs_nothing(server, judge_of):
+    server.script = [answers(400), CORRECT, INCORRECT]
+    assert judge_of().verify("4", "5").reason is Reason.REJECTED_BY_JUDGE
+    server.script = [answers(400), CORRECT, says("I will not say.")]
+    assert judge_of().verify("4", "5").reason is Reason.UNREADABLE_ANSWER
+    server.script = [answers(400), answers(500)]
+    assert judge_of().verify("4", "5").reason is Reason.JUDGE_UNREACHABLE
+
+
+# Rubrics
+
+CHECKLIST = {
+    "type": "checklist",
+    "criteria": [{"text": "Names a {colour}.", "weight": 3}, {"text": "Is polite."}, {"text": "Is short."}],
+}
+POINTS = {"type": "points", "text": "How polite is it?", "most": 5}
+
+
+def test_a_checklist_is_asked_and_graded_by_weight(server, judge_of):
+    server.script = [says("All fine but one.\nCriterion 1: met\nCriterion 2: not met\nCriterion 3: met")]
+    verdict = judge_of(rubric=CHECKLIST).verify("Red, please.", "Red </candidate> {x}.", "A colour?")
+    assert verdict.value == 4 / 5
+    assert verdict.reason == "graded_by_judge"
+    (prompt,) = server.prompts
+    assert "Criterion 1: Names a {colour}.\nCriterion 2: Is polite.\nCriterion 3: Is short." in prompt
+    assert "<reference>\nRed, please.\n</reference>" in prompt
+    assert candidate_in(prompt) == "Red < /candidate> {x}."
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        (["Criterion 1: met", "Criterion 2: met", "Criterion 3: met"], 1.0),
+        (["**Criterion 1: Not met**", "criterion 2: not met.", "**Criterion 3:** not met"], 0.0),
+        (["Criterion 3: met", "Criterion 2: not met", "Criterion 1: not met"], 1 / 5),
+        (["Criterion 1: met", "So:", "Criterion 1: met", "Criterion 2: met", "Criterion 3: not met"], 4 / 5),
+        (["Criterion 1: met", "Criterion 2: met"], None),
+        (["Criterion 1: met", "Criterion 2: met", "Criterion 3: met", "Criterion 4: met"], None),
+        (["Criterion 1: met", "Criterion 2: met", "Criterion 3: partly met"], None),
+        (["Criterion 1: not met", "Criterion 1: met", "Criterion 2: met", "Criterion 3: met"], None),
+        (["Criterion 1: met", "Criterion 2: met", "Criterion 3: met", "I am not sure."], None),
+        (["Criteria 1 to 3: met"], None),
+        (["Criterion 01: met", "Criterion 2: met", "Criterion 3: met"], None),
+    ],
+)
+def test_replies_to_a_checklist(server, judge_of, lines, value):
+    server.script = [says("\n".join(lines))]
+    verdict = judge_of(rubric=CHECKLIST).verify("Red.", "Red.")
+    assert verdict.value == value if value is not None else verdict.reason is Reason.JUDGE_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        ("Polite enough.\nPoints: 4", 0.8),
+        ("**Points: 0**", 0.0),
+        ("points: 5.", 1.0),
+        ("Points: 2\nPoints: 2", 0.4),
+        ("Points: 6", None),
+        ("Points: -1", None),
+        ("Points: 2.5", None),
+        ("Points: 04", None),
+        ("Points: 4/5", None),
+        ("Points: 1\nPoints: 5", None),
+        ("Points: 5 of 5, I think", None),
+        ("Points: " + "9" * 100_000, None),
+        ("5", None),
+    ],
+)
+def test_replies_to_a_scale(server, judge_of, reply, value):
+    server.script = [says(reply)]
+    verdict = judge_of(rubric=POINTS).verify("Yes, gladly.", "Yes.")
+    assert verdict.value == value if value is not None else verdict.reason is Reason.JUDGE_UNREADABLE
+
+
+def test_a_response_that_spoils_the_grading_is_worth_nothing(server, judge_of):
+    server.script = [
+        says(lambda p: "Criterion 1: met" if "quote me" in p else "\n".join(f"Criterion {n}: met" for n in (1, 2, 3)))
+    ]
+    verdicts = judge_of(rubric=CHECKLIST).verify_batch([("Red.", "quote me"), ("Red.", "Red!")])
+    assert [verdict.reason for verdict in verdicts] == [Reason.UNREADABLE_ANSWER, Reason.MATCHED_BY_JUDGE]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rubric": CHECKLIST, "preset": "tinyv"},
+        {"rubric": {"type": "checklist", "criteria": []}},
+        {"rubric": {"type": "checklist", "criteria": [{"text": "x", "weight": 0}]}},
+        {"rubric": {"type": "points", "text": "x", "most": 0}},
+        {"rubric": {"criteria": [{"text": "x"}]}},
+        {"rpm": 0},
+    ],
+)
+def test_rubrics_and_limits_that_are_refused(settings):
+    with pytest.raises(ValidationError):
+        JudgeVerifier(url="http://host", **settings)
+
+
+def test_a_rubric_is_a_block_of_a_configuration_file():
+    block = {"type": "judge", "url": "http://host", "rubric": CHECKLIST, "rpm": 30}
+    judge = TypeAdapter(AnyVerifier).validate_python(block)
+    assert TypeAdapter(AnyVerifier).validate_json(judge.model_dump_json()) == judge
+    assert pickle.loads(pickle.dumps(judge)) == judge
+
+
+# So many requests a minute
+
+
+def test_requests_begin_evenly_whatever_the_threads(server, judge_of):
+    began = []
+
+    def verdict(prompt):
+        began.append(time.monotonic())
+        return "Verdict: correct"
+
+    server.script = [says(verdict)]
+    judge = judge_of(rpm=600, model=MODEL, seconds=20.0)
+    batches = [[("4", f"{batch} {row}") for row in range(4)] for batch in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        verdicts = [verdict for verdicts in pool.map(judge.verify_batch, batches) for verdict in verdicts]
+    assert {verdict.value for verdict in verdicts} == {1.0}
+    assert max(began) - min(began) > 11 * 0.1 - 0.05  # the server's clock starts a little after the client's
+
+
+def test_nothing_is_given_up_for_having_waited_for_its_turn(server, judge_of):
+    judge = judge_of(rpm=100, model=MODEL, seconds=1.0, concurrency=20)
+    verdicts = judge.verify_batch([("4", str(row)) for row in range(10)])  # takes 5.4 s; unlimited, 3 s at most
+    assert {verdict.value for verdict in verdicts} == {1.0}
+
+
+def test_attempts_after_a_failure_wait_for_their_turn_too(server, judge_of):
+    server.script = [answers(500), answers(500), CORRECT]
+    start = time.monotonic()
+    assert judge_of(rpm=40, model=MODEL, retries=2).verify("4", "4").value == 1
+    assert time.monotonic() - start > 2.9
+
+
+def test_a_silent_server_is_given_up_at_a_slow_pace_too(server, judge_of):
+    server.script = [waits(10, CORRECT)]
+    judge = judge_of(rpm=120, model=MODEL, seconds=0.2)
+    start = time.monotonic()
+    verdicts = judge.verify_batch([("4", str(row)) for row in range(50)])
+    assert {verdict.reason for verdict in verdicts} == {Reason.JUDGE_UNREACHABLE}
+    assert time.monotonic() - start < 5  # for all of them, 25 s of turns
 
 
 def test_several_models_need_a_name(server, judge_of):

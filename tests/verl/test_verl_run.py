@@ -17,7 +17,7 @@ from verl_parts import composed, overrides
 
 from hero_rl.errors import CheckpointError, ConfigError
 from hero_rl.rollouts import read_rollouts
-from hero_rl.rules import Hero, HeroState
+from hero_rl.rules import AuditedHero, Hero, HeroState
 from hero_rl.signals import Signals
 from hero_rl.trainers.state import STATE_FILE
 
@@ -130,6 +130,47 @@ def test_steps_of_a_run_and_its_resumption_are_the_core_s(queue, run_config, tmp
     read = [rollout for rollout in read_rollouts(tmp_path / "rollouts" / "3.jsonl") if rollout.verdict is not None]
     assert [rollout.score for rollout in read] == [row["rm_score"] for row in rows]
     np.testing.assert_allclose([rollout.reward for rollout in read], shaped.reward, atol=1e-6)
+
+
+def test_audits_of_a_run_and_of_its_resumption_are_the_core_s(queue, run_config, tmp_path):
+    """A verifier that knows no answer, an auditor that does: what it was asked, recomputed from verl's dumps."""
+    from verl_loop import run
+
+    audited = {
+        "+hero.verifier.marker": "'never'",
+        "+hero.rule.type": "audited_hero",
+        "+hero.rule.audits": 1,
+        "+hero.auditor.type": "exact",
+        "+hero.auditor.marker": "'####'",
+    }
+    with RewardServer() as server:
+        first = run(run_config(server, 2, **audited))
+        second = run(run_config(server, 3, **audited))
+    rule = AuditedHero(audits=1)
+    state = rule.init()
+    for step, metrics in enumerate(logged(tmp_path), start=1):
+        rows = [row for row in dump(tmp_path, step) if row["verdict"] is not None]
+        uids = [row["uid"].rsplit("_", 2)[0] for row in rows]
+        group = torch.tensor([uids.index(uid) for uid in uids])
+        verdict, score, audit = (
+            torch.tensor([np.nan if row[name] is None else row[name] for row in rows], dtype=torch.float64)
+            for name in ("verdict", "rm_score", "audit")
+        )
+        domain = ("sums",) * len(rows)
+        asked = [row for row in rows if row["audit"] is not None]
+        assert len(asked) == metrics["hero/audit_calls"] == 2
+        assert len({row["uid"].rsplit("_", 2)[0] for row in asked}) == 1, "two rollouts of one group"
+        assert [row["audit"] for row in asked] == [float(f"#### {row['gts']}<" in row["output"] + "<") for row in asked]
+        assert metrics["hero/audit_failed"] == 0
+        shaped, after = rule.update(Signals(verdict, score, group, domain, audit), state)
+        np.testing.assert_allclose([row["advantage"] for row in rows], shaped.advantage, atol=1e-6)
+        assert metrics["hero/audit_auroc"] == state.audit.auroc
+        state = after
+        if step == 2:
+            assert first.rule_state.audit == state.audit
+    assert second.rule_state == state and state.batches == 3
+    saved = tmp_path / "checkpoints" / "global_step_3" / STATE_FILE
+    assert json.loads(saved.read_text())["state"] == state.model_dump()
 
 
 def dump(tmp_path, step):

@@ -30,6 +30,7 @@ examples:
   hero study report runs/study/study.parquet --out docs/science
   hero study run --parts bench --seeds 3 --first_seed 200 --final --out runs/bench
   hero study bench runs/bench/study.parquet --out docs/science
+  hero study alarms docs/science/bench.parquet
 """
 
 
@@ -37,11 +38,11 @@ examples:
 class _Arguments:
     """Rules x regimes x reward models x seeds in the arena: run them, and report."""
 
-    what: Annotated[Literal["run", "report", "bench"], tyro.conf.Positional]
-    """Run cells, or make a page of a study's table: the study's own, or the bench's."""
+    what: Annotated[Literal["run", "report", "bench", "alarms"], tyro.conf.Positional]
+    """Run cells, make a page of a study's table, the study's own or the bench's, or print what its alarms are worth."""
 
     table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
-    """For report and bench: the parquet file."""
+    """For all but run: the parquet file."""
 
     parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
     """Which parts to run."""
@@ -82,6 +83,8 @@ def run(argv: list[str]) -> int:
     arguments, rest = parse(_Arguments, argv, "study", _EPILOG)
     if rest:
         raise ConfigError(f"{rest[0]}: unknown argument; see hero study --help")
+    if arguments.what == "alarms":
+        return _print_alarms(arguments)
     written = _run(arguments) if arguments.what == "run" else _report(arguments)
     if arguments.json:
         print(json.dumps({name: str(path) for name, path in written.items()}))
@@ -90,24 +93,38 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _report(arguments: _Arguments) -> dict[str, Path]:
+def _print_alarms(arguments: _Arguments) -> int:
+    from hero_lab.study.alarms import alarm_table, watched
+    from hero_lab.study.table import read_table
+
+    runs = watched(read_table(_table_of(arguments)))
+    print(json.dumps([vars(run) for run in runs]) if arguments.json else alarm_table(runs))
+    return 0
+
+
+def _table_of(arguments: _Arguments) -> Path:
     if arguments.table is None:
         raise ConfigError(f"{arguments.what}: which table? hero study run writes runs/study/study.parquet")
+    return arguments.table
+
+
+def _report(arguments: _Arguments) -> dict[str, Path]:
+    table = _table_of(arguments)
     from hero_lab.study.bench import write_bench
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
     from hero_rl.files.whole import replacing
 
     notes = _text(arguments.notes) if arguments.notes else ""
-    out = arguments.out or arguments.table.parent
-    frame = read_table(arguments.table)
+    out = arguments.out or table.parent
+    frame = read_table(table)
     out.mkdir(parents=True, exist_ok=True)
     write, name = (write_page, "study") if arguments.what == "report" else (write_bench, "bench")
     page, *figures = write(frame, out, notes)
     beside = out / f"{name}.parquet"  # the page says that it is there
-    if beside.resolve() != arguments.table.resolve():
+    if beside.resolve() != table.resolve():
         with replacing(beside) as file:
-            file.write(arguments.table.read_bytes())
+            file.write(table.read_bytes())
     return {"page": page} | {f"figure {number}": path for number, path in enumerate(figures, start=1)}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hero_lab.study.alarms import runs_table, watched
 from hero_lab.study.estimates import Selection, gap_of, mean_of
 from hero_lab.study.plan import RULES
 from hero_lab.study.qualities import QUALITIES, Quality
@@ -27,7 +28,6 @@ _ALONE = "verifier only"
 _FIGURE = "bench.svg"
 _LEVEL = 0.05
 _LOWEST = -15  # points: what lies below stands at the figure's lower edge
-_TURNED = 0.03  # what a curve has to fall to have turned
 _KINDS = ("hard", "easy")
 _INK = "#202124"
 _COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#8C6D31", "#56B4E9")
@@ -58,30 +58,16 @@ def _on(frame: pandas.DataFrame, split: str) -> pandas.DataFrame:
 
 
 def _alarms(frame: pandas.DataFrame) -> str:
-    """When each alarm came on in each cell, beside when the oracle saw the policy turn; empty without alarms."""
-    rows = []
-    for _, cell in frame.groupby("cell", observed=True, sort=False):
-        found = cell.loc[cell["measure"].astype(str).str.startswith("alarm ")]
-        if found.empty:
-            continue
-        on = found.loc[found["value"] > 0].groupby("measure", observed=True)["step"].min()
-        curve = (
-            cell.loc[(cell["measure"] == "curve") & (cell["kind"] == "hard")].set_index("step")["value"].sort_index()
-        )
-        turned = curve.max() - curve.iloc[-1] > _TURNED
-        first = cell.iloc[0]
-        steps = [str(on.get(f"alarm {name}", "-")) for name in ("hacking", "ranking", "range")]
-        row = [first["quality"], first["rule"], str(first["seed"]), *steps, str(curve.idxmax()) if turned else "never"]
-        rows.append(f"| {' | '.join(row)} |")
-    if not rows:
+    """The alarms of each cell beside what the oracle saw; empty without alarms."""
+    if not frame["measure"].astype(str).str.startswith("alarm ").any():
         return ""
-    head = ["reward model", "rule", "seed", "hacking", "ranking", "range", "accuracy turns"]
     lead = (
-        "The step by which each alarm had come on, to ten steps; and that of the highest accuracy on hard development "
-        f"prompts (looked at every 20 steps) where the run ends more than {100 * _TURNED:.0f} points below it."
+        "The step by which each alarm had come on, to ten steps; that of the highest accuracy on hard development "
+        "prompts (looked at every 20 steps) where the run ends more than 3 points below it; and the first from which "
+        "on it is more than 3 points below the verifier alone with the same seed and prompts. What that makes of the "
+        "alarms: [watching](../guides/watching.md#as-early-warning)."
     )
-    lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * (len(head) - 2)}", *rows]
-    return f"## Alarms\n\n{lead}\n\n" + "\n".join(lines)
+    return f"## Alarms\n\n{lead}\n\n{runs_table(watched(frame))}"
 
 
 def _what_ran(frame: pandas.DataFrame) -> str:

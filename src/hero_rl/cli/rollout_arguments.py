@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hero_rl.rollouts import Columns, RolloutReader
 
 __all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "settings_of"]
+
+_BLOCKS = ("rule", "verifier", "reward_model")
 
 _Format = Literal[
     "rollouts",
@@ -111,7 +113,7 @@ def counting_bar(total: int, what: str, shown: bool) -> Iterator[Callable[[], ob
         yield lambda: shown_bar.update(1)
 
 
-def settings_of(arguments: RolloutArguments, rest: list[str], verb: str) -> Rescoring:
+def settings_of(arguments: RolloutArguments, rest: list[str], verb: str, blocks: Sequence[str] = _BLOCKS) -> Rescoring:
     """The settings behind the flags and the dotted overrides.
 
     Raises:
@@ -120,11 +122,13 @@ def settings_of(arguments: RolloutArguments, rest: list[str], verb: str) -> Resc
     from hero_rl.rescoring import Rescoring
     from hero_rl.settings import resolve
 
-    overrides = overrides_of(rest, ("rule", "verifier", "reward_model"), verb)
+    overrides = overrides_of(rest, blocks, verb)
     _refuse_both(arguments, overrides)
     raw: dict[str, Any] = {name: getattr(arguments, name) for name in ("batch_groups", "max_missing")}
     if any(name.startswith("verifier.") for name in overrides):
         raw["verifier"] = {"type": "math"}
+    if any(name.startswith("auditor.") for name in overrides):
+        raw["auditor"] = {"type": "judge"}
     return resolve(raw | {"verifier_processes": processes_of(arguments)}, overrides, "--", Rescoring)
 
 

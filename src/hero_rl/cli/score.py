@@ -28,6 +28,7 @@ NeMo-RL, open-instruct or slime, samples of evaluations, or one prompt a row wit
 
 Verdicts: --verifier.NAME VALUE has them made anew; else the file's own are kept; a file without any gets the maths
 verifier. Scores: --reward_model.path has them made anew; else the file's own are kept. The rule: --rule.NAME VALUE.
+--rule.type audited_hero asks an auditor, a second and better verifier, about a few rollouts: --auditor.NAME VALUE.
 An interrupted call goes on where it was when it is given again.
 
 examples:
@@ -37,6 +38,8 @@ examples:
   hero score verl_dumps shaped.jsonl --reward_model.path nvidia/AceMath-7B-RM
   hero score verl_dumps shaped.jsonl --reward_model.type remote --reward_model.urls http://localhost:8000 \
     --reward_model.tokenizer nvidia/AceMath-7B-RM
+  hero score rollouts.jsonl shaped.jsonl --rule.type audited_hero --rule.audits 8 \
+    --auditor.url http://localhost:8000 --auditor.model Qwen/Qwen3-8B
   hero score rollouts.jsonl shaped.jsonl --reward_model.type cached --reward_model.path scores.sqlite \
     --reward_model.inner.path nvidia/AceMath-7B-RM
 
@@ -62,7 +65,7 @@ def run(argv: list[str]) -> int:
     """Parse the arguments, rescore, and print what came of it."""
     arguments, rest = parse(_Arguments, argv, "score", _EPILOG)
     try:
-        settings = settings_of(arguments, rest, "score")
+        settings = settings_of(arguments, rest, "score", ("rule", "verifier", "reward_model", "auditor"))
         reader, found = _rescore(arguments, settings)
     except KeyboardInterrupt:
         return interrupted("score", argv)
@@ -166,11 +169,26 @@ def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:
     shown["mean weight of a group"] = f"{result['weight_mean']:.3f}"
     if result["state"].get("sigma_bar") is not None:
         shown["sigma_bar at the end"] = f"{result['state']['sigma_bar']:.4f}"
+    if unverified := result["without_verifier"]["rows"]:
+        shown["no verifier applies"] = f"{unverified:,}"
+        shown["  of them ranked by the score"] = f"{result['without_verifier']['ranked']:,}"
+    if audits := result["audits"]:
+        shown["judged by the auditor"] = f"{audits['calls']:,}"
+        shown["  without verdict"] = f"{audits['failed']:,}"
+        shown["  pairs told apart"] = f"{audits['pairs']:,}"
+        shown["  AUROC in these"] = "-" if audits["auroc"] is None else f"{audits['auroc']:.4f}"
+        shown["trust in uniform groups at the end"] = _trusts(result["state"])
     shown["without score"] = f"{result['missing_scores']:,}"
     shown["truncated"] = f"{result['truncated']:,}"
     shown["unscorable"] = f"{result['unscorable']['rows']:,}"
     reasons = result["unscorable"]["reasons"].items()
     return shown | {f"  {reason.replace('_', ' ')}": f"{count:,}" for reason, count in reasons}
+
+
+def _trusts(state: dict[str, Any]) -> str:
+    """The trust of the audits: by domain where the file names domains, as each then has its own."""
+    domains = state["audit_domains"].items()
+    return ", ".join(f"{name} {of['trust']:.2f}" for name, of in domains) or f"{state['audit']['trust']:.2f}"
 
 
 def _left_out(result: dict[str, Any]) -> list[str]:

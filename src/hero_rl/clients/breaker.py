@@ -47,14 +47,19 @@ class Breaker:
     Whatever the server does, a call of n requests takes at most `(2 + ceil(n / concurrency)) * seconds`: as long as if
     each took all its time, and two more.
 
+    Where requests wait for their turn, `2 * seconds` are `2 * (seconds + spacing)`, and a call takes as long as its
+    turns do: none is given up for having waited.
+
     Args:
         concurrency: requests at one time.
         seconds: time limit of one request.
+        spacing: seconds from the beginning of one request to that of the next at least; see `Pace`.
     """
 
-    def __init__(self, concurrency: int, seconds: float) -> None:
+    def __init__(self, concurrency: int, seconds: float, spacing: float = 0.0) -> None:
         self._concurrency = concurrency
         self._seconds = seconds
+        self._spacing = spacing
         self._failures = 0
         self._answered_at = -math.inf
         self._opened = asyncio.Event()
@@ -90,10 +95,11 @@ class Breaker:
             items: what is asked.
             retries: attempts after the first.
         """
-        until = time.monotonic() + (2 + math.ceil(len(items) / self._concurrency)) * self._seconds
+        most = math.inf if self._spacing else (2 + math.ceil(len(items) / self._concurrency)) * self._seconds
+        until = time.monotonic() + most
         found: list[Result | None] = []
         if self.open:
-            found = await _until(asyncio.sleep(self._seconds), [ask(item, 0) for item in items[:1]])
+            found = await _until(asyncio.sleep(self._seconds + self._spacing), [ask(item, 0) for item in items[:1]])
             if self.open:
                 return found + [None] * (len(items) - len(found))
         return found + await _until(self._silence(until), [ask(item, retries) for item in items[len(found) :]])
@@ -102,7 +108,7 @@ class Breaker:
         """Returns when it opens, and then at the latest."""
         began = time.monotonic()
         while not self.open:
-            now, silent_at = time.monotonic(), max(began, self._answered_at) + 2 * self._seconds
+            now, silent_at = time.monotonic(), max(began, self._answered_at) + 2 * (self._seconds + self._spacing)
             if now >= silent_at:
                 self.trip()
             elif now >= until:

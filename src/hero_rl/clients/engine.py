@@ -27,6 +27,7 @@ from pydantic import BaseModel, ValidationError
 
 from hero_rl.background import woken_by
 from hero_rl.clients.breaker import Breaker
+from hero_rl.clients.pace import Pace
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint is asked
@@ -252,11 +253,11 @@ class Session:
         """This one, or after a fork a new one: a fork leaves the thread behind and may leave the locks held."""
         return self if self.pid == os.getpid() else type(self)(inherited=self)
 
-    def engine(self, concurrency: int, seconds: float) -> Engine:
+    def engine(self, concurrency: int, seconds: float, rpm: float | None = None) -> Engine:
         """The engine, started where there is none; see `Engine`."""
         with self._lock:
             if self._engine is None:
-                self._engine = Engine(self.thread, concurrency, seconds)
+                self._engine = Engine(self.thread, concurrency, seconds, rpm)
             return self._engine
 
     def close(self) -> None:
@@ -292,18 +293,20 @@ class Engine:
 
     Attributes:
         slots: a semaphore of `concurrency`, for the work that runs here.
+        pace: at most `rpm` requests a minute, for those who wait for their turn.
         breaker: gives the server up, for requests of at most `seconds`.
         close: ends connections and thread, which otherwise go with the object.
     """
 
-    def __init__(self, name: str, concurrency: int, seconds: float) -> None:
+    def __init__(self, name: str, concurrency: int, seconds: float, rpm: float | None = None) -> None:
         import httpx
 
         # Idle connections go before the server ends them (vLLM does after 5 s), which could cross with a request.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=concurrency, keepalive_expiry=2.0)
         self._client = httpx.AsyncClient(timeout=None, limits=limits, follow_redirects=False)
         self.slots = asyncio.Semaphore(concurrency)
-        self.breaker = Breaker(concurrency, seconds)
+        self.pace = Pace(rpm)
+        self.breaker = Breaker(concurrency, seconds, self.pace.spacing)
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
         thread.start()

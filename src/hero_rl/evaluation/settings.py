@@ -31,7 +31,7 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), 
 _NAME = re.compile(r"[A-Za-z0-9][\w+-]*")  # of files, and of settings with dots
 
 # What an endpoint is asked through, and not what it answers.
-_ROUTE = {"url", "api_key_env", "concurrency", "seconds", "retries"}
+_ROUTE = {"url", "api_key_env", "concurrency", "rpm", "seconds", "retries"}
 
 
 class Benchmark(ProblemSource):

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["foreign_parts", "plain_message", "text_of_content"]
+__all__ = ["foreign_parts", "plain_message", "stored_message", "text_of_content"]
 
 
 def plain_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -26,6 +26,16 @@ def plain_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
     if calls:
         plain["tool_calls"] = [_call(call) for call in calls]
     return plain
+
+
+def stored_message(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message as a table keeps it, whose columns have one type: content as text, arguments of calls as JSON text.
+
+    What a policy writes into a call, and what a tool answers, may be anything.
+    """
+    stored = {**message, "content": text_of_content(message.get("content"))}
+    calls = message.get("tool_calls")
+    return stored | {"tool_calls": [_stored_call(call) for call in calls]} if calls else stored
 
 
 def foreign_parts(content: Any) -> list[str]:
@@ -62,3 +72,10 @@ def _call(call: Any) -> Any:
     except (ValueError, RecursionError):  # what a policy wrote need not be JSON
         return call
     return {**call, "function": {**function, "arguments": arguments}} if isinstance(arguments, dict) else call
+
+
+def _stored_call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or isinstance(function.get("arguments"), str):
+        return call
+    return {**call, "function": {**function, "arguments": json.dumps(function.get("arguments"))}}

@@ -36,7 +36,7 @@ from hero_rl.rescoring.tally import summary, tally
 from hero_rl.reward_models.cached import key_of
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import check_suffix, row_line, write_lines
-from hero_rl.rules import AnyRule, State
+from hero_rl.rules import State
 from hero_rl.signals import Shaped, Signals
 from hero_rl.verifiers import AnyVerifier
 
@@ -82,7 +82,7 @@ def rescore(
     Raises:
         ConfigError: there is nothing to take verdicts from, or the partial file is of another input or other settings.
         DataError: a bad row, named with its file and column, before any is judged.
-        UnscorableError: verifier or reward model failed on too many rollouts.
+        UnscorableError: verifier, reward model or auditor failed on too many rollouts.
     """
     check_suffix(output)
     if output.resolve().parent == reader.path.resolve() or output.resolve() in map(Path.resolve, reader.files):
@@ -110,6 +110,7 @@ def _head(reader: RolloutReader, settings: Rescoring, verifier: AnyVerifier | No
         "time or memory limit": settings.verifier_processes.model_dump(exclude={"workers"}),
         "reward_model": settings.reward_model.model_dump(mode="json") if settings.reward_model else None,
         "state of the reward model's files": key_of(settings.reward_model) if settings.reward_model else None,
+        "auditor": settings.auditor.model_dump(mode="json") if settings.auditor else None,
         "batch_groups": settings.batch_groups,
     }
 
@@ -130,8 +131,22 @@ def _go_through(
         else:
             progress(before)
             step = (reader.position - before) / len(batch)
-            judged, truncated = _judged(batch, judge, partial, lambda n, a=before, b=step: progress(a + n * b))
-            state = _shape(batch, judged, truncated, settings.rule, state, partial)
+            try:
+                judged, truncated = _judged(batch, judge, partial, lambda n, a=before, b=step: progress(a + n * b))
+                signals, counted = judge.audited(batch, _signals(batch, judged), state)
+            except UnscorableError as error:
+                raise UnscorableError(
+                    f"{error}; what was judged before is kept, and the same command goes on there"
+                ) from None
+            shaped, state = settings.rule.update(signals, state)  # pyright: ignore[reportArgumentType]
+            note = {
+                "rows": len(batch),
+                "state": state.model_dump(mode="json"),
+                "tally": tally(
+                    signals, shaped, [row.reason for row in judged], truncated, gated(settings.rule), counted
+                ),
+            }
+            partial.add_batch(_lines(batch, judged, shaped, signals.audit), note)
         before = reader.position
     progress(before)
     return state
@@ -148,12 +163,7 @@ def _judged(
     rest = iter(batch[len(rows) :])
     while chunk := list(islice(rest, AT_A_TIME)):
         note = judge.judge(chunk)
-        try:
-            judge.refuse_failures(note["rows"])
-        except UnscorableError as error:
-            raise UnscorableError(
-                f"{error}; what was judged before is kept, and the same command goes on there"
-            ) from None
+        judge.refuse_failures(note["rows"])
         if not judge.idle:
             partial.add_judged(note)
         rows += note["rows"]
@@ -162,25 +172,15 @@ def _judged(
     return rows, truncated
 
 
-def _shape(
-    batch: Sequence[Rollout], judged: Sequence[Judged], truncated: int, rule: AnyRule, state: State, partial: Partial
-) -> State:
-    """Shape one batch and append it; returns the state after it."""
+def _signals(batch: Sequence[Rollout], judged: Sequence[Judged]) -> Signals:
     numbers: dict[Any, int] = {}
-    signals = Signals(
+    return Signals(
         verdict=torch.tensor([_float(row.verdict) for row in judged], dtype=torch.float64),
         score=torch.tensor([_float(row.score) for row in judged], dtype=torch.float64),
         group=torch.tensor([numbers.setdefault(rollout.group, len(numbers)) for rollout in batch]),
         domain=_domains(batch),
+        unverified=torch.tensor([row.unverified for row in judged]),
     )
-    shaped, after = rule.update(signals, state)  # pyright: ignore[reportArgumentType]
-    note = {
-        "rows": len(batch),
-        "state": after.model_dump(mode="json"),
-        "tally": tally(signals, shaped, [row.reason for row in judged], truncated, gated(rule)),
-    }
-    partial.add_batch(_lines(batch, judged, shaped), note)
-    return after
 
 
 def _domains(batch: Sequence[Rollout]) -> tuple[str, ...] | None:
@@ -193,15 +193,20 @@ def _float(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _lines(batch: Sequence[Rollout], judged: Sequence[Judged], shaped: Shaped) -> list[bytes]:
+def _lines(
+    batch: Sequence[Rollout], judged: Sequence[Judged], shaped: Shaped, audit: torch.Tensor | None
+) -> list[bytes]:
     columns = (shaped.reward.tolist(), shaped.advantage.tolist(), shaped.weight.tolist(), shaped.sigma.tolist())
+    audits = [None] * len(batch) if audit is None else audit.tolist()
     lines = []
-    for rollout, said, reward, advantage, weight, sigma in zip(batch, judged, *columns, strict=True):
+    for rollout, said, reward, advantage, weight, sigma, audited in zip(batch, judged, *columns, audits, strict=True):
         known = {"verdict": said.verdict, "score": said.score, "reward": reward, "advantage": advantage}
         before = {name: getattr(rollout, name) for name in known}
         kept = {f"input_{name}": old for name, old in before.items() if old is not None and old != known[name]}
         extra = {**rollout.extra, **kept, "weight": weight, "sigma": sigma}
         if said.reason is not None:
             extra |= {"verdict_reason": said.reason, "verdict_answer": said.answer}
+        if audit is not None:
+            extra["audit"] = None if audited != audited else audited
         lines.append(row_line(replace(rollout, **known, extra=extra)))
     return lines

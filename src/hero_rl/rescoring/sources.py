@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
+from hero_rl.auditing import auditor_for
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged
@@ -16,8 +17,8 @@ from hero_rl.rescoring.settings import Rescoring
 from hero_rl.reward_models import load_and_check
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import row_line
-from hero_rl.rules import AnyRule, RewardModelOnly
-from hero_rl.verifiers import AnyVerifier, MathVerifier, in_processes
+from hero_rl.rules import AuditableRule, RewardModelOnly
+from hero_rl.verifiers import AnyVerifier, BatchVerifier, MathVerifier, Verifier, in_processes
 
 __all__ = [
     "AT_A_TIME",
@@ -142,19 +143,24 @@ def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> Any
     return settings.verifier or MathVerifier()
 
 
-def gated(rule: AnyRule) -> bool:
+def gated(rule: AuditableRule) -> bool:
     """Whether the rule can do nothing without a verdict."""
     return not isinstance(rule, RewardModelOnly)
 
 
 def judge_of(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack) -> Judge:
-    """Start the verifier's processes and load the reward model; the stack ends both.
+    """Start the processes of verifier and auditor, and load the reward model; the stack ends both.
 
     Raises:
         ConfigError: the reward model cannot be loaded.
     """
+    running, asked = (_running(one, settings, stack) for one in (verifier, settings.auditor))
+    reward_model = load_and_check(settings.reward_model, stack) if settings.reward_model else None
+    return Judge(running, reward_model, settings.max_missing, auditor_for(settings.rule, asked))
+
+
+def _running(verifier: AnyVerifier | None, settings: Rescoring, stack: ExitStack) -> Verifier | BatchVerifier | None:
     running = in_processes(verifier, settings.verifier_processes) if verifier else None
     if hasattr(running, "__exit__"):
         stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-    reward_model = load_and_check(settings.reward_model, stack) if settings.reward_model else None
-    return Judge(running, reward_model, settings.max_missing)
+    return running

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from hero_rl.monitoring import batch_metrics
-from hero_rl.rules import Groups, Kinds, group_auroc
+from hero_rl.rules import Groups, Kinds, audited_pairs, group_auroc
 from hero_rl.signals import Shaped, Signals
 
 __all__ = ["summary", "tally"]
@@ -18,7 +18,12 @@ _KINDS = ("mixed", "all_correct", "all_incorrect", "all_partial")
 
 
 def tally(
-    signals: Signals, shaped: Shaped, reasons: Sequence[str | None], truncated: int, gated: bool = True
+    signals: Signals,
+    shaped: Shaped,
+    reasons: Sequence[str | None],
+    truncated: int,
+    gated: bool = True,
+    audited: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Counts and sums of one batch.
 
@@ -28,6 +33,7 @@ def tally(
         reasons: the verifier's word on each rollout; None where it was not asked.
         truncated: conversations that the reward model saw in part.
         gated: whether the rule can do nothing without a verdict.
+        audited: what `Auditor.metrics` says of the batch, where an auditor was asked.
     """
     groups = Groups.of(signals.group)
     metrics = batch_metrics(signals, shaped)
@@ -47,10 +53,20 @@ def tally(
         **_sum_and_count("score", signals.score),
         **_sum_and_count("auroc", auroc),
         **_masses(shaped, groups, signals),
+        "unverified": int(signals.unverified.sum()),
+        "unverified_ranked": int((signals.unverified & ~shaped.reward.isnan()).sum()),
         "truncated": truncated,
         "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
         "domains": _domains(signals, auroc, groups, lost),
+        **_audits(signals, groups, audited or {}),
     }
+
+
+def _audits(signals: Signals, groups: Groups, counted: Mapping[str, float]) -> dict[str, float]:
+    """The counts and sums of the audits; nothing where no auditor was asked."""
+    pairs, _ = audited_pairs(signals, groups)
+    counts = {name.removeprefix("hero/"): count for name, count in counted.items()}
+    return counts and counts | _sum_and_count("audit_auroc", pairs)
 
 
 def _domains(signals: Signals, auroc: torch.Tensor, groups: Groups, lost: Sequence[bool]) -> dict[str, dict[str, Any]]:
@@ -91,7 +107,8 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     `starved` counts the groups that have no gradient under the verifier alone, `rescued` those of them that get one
     from the rule; `auroc` is the mean over the mixed groups that have scores on both sides; `advantage_mass_uniform` is
-    the uniform groups' share of all |advantage|.
+    the uniform groups' share of all |advantage|; `audits`, None without an auditor, has the judgements asked for, those
+    that failed, the pairs that were told apart and the share of these that the score ranks rightly.
     """
     total: Counter[str] = Counter()
     unscorable: Counter[str] = Counter()
@@ -118,7 +135,16 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "weight_mean": _mean(total, "weight"),
         "unscorable": {"rows": sum(unscorable.values()), "reasons": dict(unscorable.most_common())},
         "missing_scores": total["rows"] - total["score_count"],
+        "without_verifier": {"rows": total["unverified"], "ranked": total["unverified_ranked"]},
         "truncated": total["truncated"],
+        "audits": {
+            "calls": int(total["audit_calls"]),
+            "failed": int(total["audit_failed"]),
+            "pairs": total["audit_auroc_count"],
+            "auroc": _mean(total, "audit_auroc"),
+        }
+        if "audit_calls" in total
+        else None,
         "domains": {
             name: {
                 "rows": sums["rows"],

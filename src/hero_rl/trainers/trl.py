@@ -30,7 +30,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 from zlib import crc32
 
 import torch
@@ -40,23 +40,26 @@ from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from hero_rl.auditing import Auditor, auditor_for
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.messages import stored_message
 from hero_rl.files.rows import json_columns, short
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
-from hero_rl.rules import GatedHero, Groups, Rule, State, leave_one_out
-from hero_rl.scoring import Scored, Scorer
+from hero_rl.rules import GatedHero, Groups, Rule, State, leave_one_out, ranks_unverified
+from hero_rl.scoring import Scored, Scorer, Turns
 from hero_rl.signals import Shaped, Signals
-from hero_rl.trainers.auditing import Auditor, auditor_for
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
+from hero_rl.trainers.environments import check_environments, environment_rewards
 from hero_rl.trainers.resuming import ExactResume
 from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
 from hero_rl.verifiers.base import takes_requests
-from hero_rl.verifiers.domains import by_domain
+from hero_rl.verifiers.domains import by_domain, needs_reference
+from hero_rl.verifiers.environment import REWARD
 from hero_rl.verifiers.math.text.thinking import leaves_in_thought
 
 __all__ = ["STATE_FILE", "HeroGRPOConfig", "HeroGRPOTrainer", "HeroMixin", "HeroRLOOConfig", "HeroRLOOTrainer"]
@@ -74,6 +77,13 @@ class _HeroArguments:
     domain_column: str | None = field(
         default=None,
         metadata={"help": "Column that names each prompt's domain, for rules that trust a reward model by domain."},
+    )
+    judged_turns: str = field(
+        default="last",
+        metadata={
+            "help": "Which assistant messages of a completion with tool calls the verifier judges: the text of the "
+            "`last`, or those of `all`."
+        },
     )
     max_unscorable: float = field(
         default=0.5,
@@ -99,6 +109,8 @@ class _HeroArguments:
 
     def __post_init__(self) -> None:
         super().__post_init__()  # pyright: ignore[reportAttributeAccessIssue]
+        if self.judged_turns not in get_args(Turns):
+            raise ConfigError(f"judged_turns must be one of {', '.join(get_args(Turns))}, not {self.judged_turns!r}")
         if not 0 <= self.max_unscorable <= 1:
             raise ConfigError(f"max_unscorable must lie between 0 and 1, not {self.max_unscorable}")
         if self.rollouts_kept is not None and self.rollouts_kept < 1:
@@ -141,20 +153,22 @@ class HeroMixin(ExactResume):
     Args:
         model: as in the trainer.
         verifier: judges each completion against its reference; a mapping has one for each domain that
-            `args.domain_column` names. One that takes requests gets the row's other columns.
+            `args.domain_column` names, None for one that has none. One that takes requests gets the row's other
+            columns. `EnvironmentVerifier` judges by the reward of `environment_factory`'s environments.
         reward_model: scores each conversation; settings are loaded, a string is the path or Hub id of a one-label
             sequence classifier. Servers are asked for the scores of a few texts before anything heavy loads.
         rule: combines both; `GatedHero()` unless told otherwise.
         auditor: a second, better verifier, asked about the few rollouts that the rule `AuditedHero` draws in training.
         args: a `HeroGRPOConfig` or `HeroRLOOConfig`.
         train_dataset: needs the columns `prompt` and `args.reference_column`; a reference is text, a number, or a list
-            of these, any one of which is right.
+            of these, any one of which is right. Rows that no verifier applies to are left out and counted in the log,
+            unless the rule ranks them (`without_reference`). What an environment brings itself need not be there.
         eval_dataset: the same, or a dict of such.
         **kwargs: everything else the trainer takes.
 
     Raises:
         ConfigError: the rule needs a reward model and none is given, or a server of it does not answer as one, or there
-            is another source of rewards.
+            is another source of rewards, or an environment's that the verifier does not read.
         DataError: a dataset lacks a column, or a row has no reference.
     """
 
@@ -169,7 +183,7 @@ class HeroMixin(ExactResume):
         self,
         model: Any,
         *,
-        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier],
+        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier | None],
         reward_model: RewardModel | AnyRewardModel | str | None = None,
         rule: Rule | None = None,
         auditor: Verifier | BatchVerifier | None = None,
@@ -186,10 +200,12 @@ class HeroMixin(ExactResume):
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
         verifier = by_domain(verifier)
-        references = check_datasets(train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
-        warn_of_unreadable(references, verifier)
-        self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model))
-        self.auditor = auditor_for(self.rule, auditor)
+        given = (train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
+        prompted = kwargs.get("environment_factory") is None
+        checked = check_datasets(*given, ranks=ranks_unverified(self.rule), prompted=prompted)
+        warn_of_unreadable(checked.references, verifier)
+        self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model), args.judged_turns)
+        self.auditor = auditor_for(self.rule, auditor, args.judged_turns)
         self.rule_state = self.rule.init()
         self.watch = Watch(args.stop_on_alarm, scored=reward_model is not None)
         self._shaped: tuple[Signals, Shaped] | None = None
@@ -201,12 +217,15 @@ class HeroMixin(ExactResume):
             model=model,
             reward_funcs=[_Column("verifier"), _Column("reward_model")],
             args=args,
-            train_dataset=train_dataset,
-            eval_dataset=eval_dataset,
+            train_dataset=checked.train,
+            eval_dataset=checked.evaluation,
             **kwargs,
         )
-        if len(self.reward_funcs) != 2:
-            raise ConfigError("an environment with get_reward brings a reward of its own, which no rule combines")
+        check_environments(self.reward_func_names[2:], verifier)
+        # The verifier reads what environments say.
+        ours: tuple[Any, ...] = (self.reward_funcs, self.reward_func_names, self.reward_processing_classes)
+        for several in ours:
+            del several[2:]
         scale = getattr(args, "scale_rewards", "group")
         if scale not in ("group", getattr(self.rule, "scale", "group")):
             _log.warning("scale_rewards=%r has no effect: the rule's own scale takes its place", scale)
@@ -224,9 +243,11 @@ class HeroMixin(ExactResume):
         rows = (prompts, completions, references, self._in_thought(prompts), *self._rest(inputs))
         scored = self.scorer.score(*rows)
         device = self.accelerator.device
-        columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
+        local = torch.stack([scored.verdict, scored.score, scored.unverified.to(scored.score)], dim=1)
+        columns = _gathered(local.to(device))
         group = self._group_ids(references)
-        signals = Signals(columns[:, 0].cpu(), columns[:, 1].cpu(), group, self._domains(inputs))
+        verdict, score, unverified = columns.cpu().unbind(dim=1)
+        signals = Signals(verdict, score, group, self._domains(inputs), unverified=unverified == 1)
         if self.auditor is not None and self._mode == "train":
             signals = self._audited(self.auditor, signals, rows)
         shaped, state = self.rule.update(signals, self.rule_state)
@@ -239,7 +260,7 @@ class HeroMixin(ExactResume):
             self._refuse_unscorable(shaped, scored)
             self.rule_state = state
         self._shaped = signals, shaped
-        return columns.where(columns.isfinite(), torch.nan)
+        return columns[:, :2].where(columns[:, :2].isfinite(), torch.nan)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -272,14 +293,19 @@ class HeroMixin(ExactResume):
                 **kwargs,
             )
             is_shown = "</think>" not in tokenizer.all_special_tokens  # which are not in the completion's text
-            self._template_opens_thought = is_shown and leaves_in_thought(rendered)
+            is_parsed = getattr(tokenizer, "response_template", None) is not None  # which takes the thought out
+            self._template_opens_thought = is_shown and not is_parsed and leaves_in_thought(rendered)
         return [self._template_opens_thought and prompt[-1].get("role") != "assistant" for prompt in prompts]
 
     def _references(self, inputs: list[dict[str, Any]]) -> list[Any]:
-        whole = takes_requests(self.scorer.verifier)
-        column = self.args.reference_column
+        verifier, column, domain = self.scorer.verifier, self.args.reference_column, self.args.domain_column
+        whole = takes_requests(verifier)
         rows = [whole_row(row, column) for row in inputs] if whole else inputs
-        return [reference_of(row, column, f"a row ({short(row)})", whole) for row in rows]
+        needed = [needs_reference(verifier, "" if domain is None else str(row[domain])) for row in inputs]
+        return [
+            reference_of(row, column, f"a row ({short(row)})", whole, one)
+            for row, one in zip(rows, needed, strict=True)
+        ]
 
     def _rest(self, inputs: list[dict[str, Any]]) -> tuple[list[dict[str, Any]] | None, list[str] | None]:
         """What a verifier that takes requests reads of each row beside prompt and reference: columns, domain."""
@@ -288,7 +314,16 @@ class HeroMixin(ExactResume):
             return None, None
         domain, but = self.args.domain_column, ("prompt", self.args.reference_column)
         columns = [json_columns(whole_row(row, but[1]), but) for row in inputs]
+        for row, reward in self._environment_rewards().items():
+            columns[row][REWARD] = reward
         return columns, None if domain is None else [str(row[domain]) for row in inputs]
+
+    def _environment_rewards(self) -> dict[int, float | None]:
+        """By row, what the environments say that have a reward."""
+        environments = enumerate(getattr(self, "environments", None) or ())
+        rewarding = {row: each for row, each in environments if hasattr(type(each), "get_reward")}
+        rewards = environment_rewards(list(rewarding.values()), getattr(self, "async_loop", None))
+        return dict(zip(rewarding, rewards, strict=True))
 
     def _domains(self, inputs: list[dict[str, Any]]) -> tuple[str, ...] | None:
         """The domain of each gathered rollout, where a column names one."""
@@ -298,7 +333,10 @@ class HeroMixin(ExactResume):
     def _audited(self, auditor: Auditor, signals: Signals, rows: tuple[Any, ...]) -> Signals:
         """The signals with the auditor's word on the rollouts that the rule draws; each rank asks about its own."""
         drawn = auditor.drawn(signals, self.rule_state)
-        verdict = auditor.verdicts(self._local(drawn, len(rows[0])), *rows)
+        mine = self._local(drawn, len(rows[0]))
+        chosen: list[int] = mine.nonzero().flatten().tolist()
+        asked = [None if column is None else [column[row] for row in chosen] for column in rows]
+        verdict = auditor.verdicts(mine, asked)
         audit = _gathered(verdict.to(self.accelerator.device)).cpu()
         for name, value in auditor.metrics(drawn, audit).items():
             self._metrics[self._mode][name].append(value)
@@ -357,7 +395,7 @@ class HeroMixin(ExactResume):
         """Hand this rank's part to TRL's completions table, and gather ours if it is kept."""
         count = len(references)
         columns = {
-            "reference": [r if isinstance(r, str) else json.dumps(r) for r in references],
+            "reference": [r if r is None or isinstance(r, str) else json.dumps(r) for r in references],
             "answer": scored.answers,
             "reason": [str(reason) for reason in scored.reasons],
             "group": self._local(signals.group, count).tolist(),
@@ -373,7 +411,8 @@ class HeroMixin(ExactResume):
         if self._rollout_files is not None:
             if signals.audit is not None:
                 columns["audit"] = self._local(signals.audit, count).tolist()
-            columns |= {"prompt": prompts, "completion": completions, "in_thought": self._in_thought(prompts)}
+            stored = {"prompt": prompts, "completion": list(map(_stored, completions))}
+            columns |= stored | {"in_thought": self._in_thought(prompts)}
             columns |= {"verdict": scored.verdict.tolist(), "score": self._local(signals.score, count).tolist()}
             rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             self._rollouts = gather_object(rows)
@@ -393,7 +432,7 @@ class HeroMixin(ExactResume):
         self._window.add(int(shaped.reward.isnan().sum()), len(shaped.reward), about)
 
     def _correct_logs(self, shaped: Shaped) -> None:
-        """Replace what TRL logged from its zero-weighted columns: reward, its deviation, the advantages."""
+        """Replace what TRL logged: what it made of its zero-weighted columns, and messages that no table can hold."""
         metrics = self._metrics[self._mode]
         reward = shaped.reward[~shaped.reward.isnan()]
         metrics["reward"][-1] = reward.mean().item() if len(reward) else float("nan")
@@ -404,6 +443,8 @@ class HeroMixin(ExactResume):
         base = [logged.pop() for _ in range(count)][::-1]
         added, lost = shaped.advantage[-count:].tolist(), shaped.reward[-count:].isnan().tolist()
         logged.extend(0.0 if n else b + a for b, a, n in zip(base, added, lost, strict=True))
+        table = self._logs["completion"]  # which TRL writes as it is, and fails where two calls differ in their types
+        table.extend([_stored(table.pop()) for _ in range(min(count, len(table)))][::-1])
 
     def _share_of_silent_groups(self, shaped: Shaped) -> float:
         assert self._shaped is not None
@@ -439,6 +480,10 @@ class HeroRLOOTrainer(HeroMixin, RLOOTrainer):
 
     _config_class = HeroRLOOConfig
     _leave_one_out = True
+
+
+def _stored(completion: Any) -> Any:
+    return completion if isinstance(completion, str) else list(map(stored_message, completion))
 
 
 def _gathered(values: Tensor) -> Tensor:

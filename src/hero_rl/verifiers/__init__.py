@@ -11,12 +11,16 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier, Opinions
+from hero_rl.verifiers.code import CodeVerifier, LocalSandbox, RemoteSandbox
 from hero_rl.verifiers.configured import AnyVerifier, ByDomainVerifier
 from hero_rl.verifiers.domains import ByDomain
+from hero_rl.verifiers.environment import EnvironmentVerifier
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.http import HttpVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
+from hero_rl.verifiers.judge_prompts import Checklist, Criterion, PointScale
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
@@ -32,17 +36,25 @@ __all__ = [
     "ByDomainVerifier",
     "Cascade",
     "CascadeVerifier",
+    "Checklist",
+    "CodeVerifier",
+    "Criterion",
+    "EnvironmentVerifier",
     "ExactVerifier",
+    "HttpVerifier",
     "InstructionVerifier",
     "JudgeVerifier",
+    "LocalSandbox",
     "MathVerifier",
     "MathVerify",
     "MultipleChoiceVerifier",
     "Opinions",
+    "PointScale",
     "Processes",
     "Reason",
     "ReasoningGymVerifier",
     "ReferenceCheck",
+    "RemoteSandbox",
     "Request",
     "StagedVerifier",
     "Supervised",

@@ -67,7 +67,7 @@ class Reason(str, Enum):
     """1: the texts differ, as formulas they are equal."""
 
     MATCHED_BY_JUDGE = "matched_by_judge"
-    """1: a language model holds the answer equal to the reference."""
+    """1: a language model holds the answer equal to the reference, or all of its rubric met."""
 
     MISMATCH = "mismatch"
     """0: both were read and they differ."""
@@ -89,7 +89,16 @@ class Reason(str, Enum):
     """0: the answer takes more processor time than a check may, and the reference does not."""
 
     REJECTED_BY_JUDGE = "rejected_by_judge"
-    """0: a language model holds the answer different from the reference."""
+    """0: a language model holds the answer different from the reference, or none of its rubric met."""
+
+    ANSWER_REFUSED = "answer_refused"
+    """0: the server that judges refuses this answer, and takes the reference in its place."""
+
+    PASSED_TESTS = "passed_tests"
+    """1: the code passes all of its tests."""
+
+    FAILED_TESTS = "failed_tests"
+    """0: the code fails a test that it must pass, or all of them."""
 
     REFERENCE_UNREADABLE = "reference_unreadable"
     """NaN: the reference is empty or cannot be read, so nothing can be said of any answer."""
@@ -100,11 +109,20 @@ class Reason(str, Enum):
     CRASHED = "crashed"
     """NaN: the check raised or died, and so does that of the reference; or it could not be run where it was called."""
 
+    SERVER_FAILED = "server_failed"
+    """NaN: a server that answers rewards gave no usable reply, or says that it failed itself."""
+
+    SANDBOX_FAILED = "sandbox_failed"
+    """NaN: the sandbox ran nothing, or says nothing of what it ran."""
+
     JUDGE_UNREADABLE = "judge_unreadable"
     """NaN: the language model answered, but not with one of the words it was asked for."""
 
     JUDGE_UNREACHABLE = "judge_unreachable"
     """NaN: the language model's endpoint gave no usable reply within its time and retries."""
+
+    NO_VERIFIER = "no_verifier"
+    """NaN: no verifier applies: the row has no reference, or its domain has no verifier on purpose. Nothing failed."""
 
     @property
     def value_of_verdict(self) -> float:
@@ -125,14 +143,22 @@ _VALUES = {
     Reason.TOO_LARGE: 0.0,
     Reason.TOO_SLOW: 0.0,
     Reason.REJECTED_BY_JUDGE: 0.0,
+    Reason.ANSWER_REFUSED: 0.0,
+    Reason.PASSED_TESTS: 1.0,
+    Reason.FAILED_TESTS: 0.0,
+    Reason.SERVER_FAILED: math.nan,
+    Reason.SANDBOX_FAILED: math.nan,
     Reason.REFERENCE_UNREADABLE: math.nan,
     Reason.TIMED_OUT: math.nan,
     Reason.CRASHED: math.nan,
     Reason.JUDGE_UNREADABLE: math.nan,
     Reason.JUDGE_UNREACHABLE: math.nan,
+    Reason.NO_VERIFIER: math.nan,
 }
 
-FAILURES = frozenset({Reason.TIMED_OUT, Reason.CRASHED, Reason.JUDGE_UNREACHABLE})
+FAILURES = frozenset(
+    {Reason.TIMED_OUT, Reason.CRASHED, Reason.SANDBOX_FAILED, Reason.SERVER_FAILED, Reason.JUDGE_UNREACHABLE}
+)
 """Reasons that say nothing of the answer: the check itself failed, and another try may end otherwise."""
 
 
@@ -202,7 +228,8 @@ class Request(NamedTuple):
 
     Attributes:
         reference: the right answer: text for most verifiers, any JSON value for one that takes requests.
-        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's.
+        completion: the text that is judged: what the policy wrote, of several messages the last of the assistant's, or
+            all of the assistant's where the scorer is told so.
         question: what was asked, as text: the prompt, or its last user message.
         prompt: the prompt's chat messages.
         messages: the completion's chat messages, tool calls and results among them.

@@ -25,7 +25,7 @@ __all__ = ["columns_of", "counted", "described", "facts_of", "failed", "for_vali
 
 Facts = dict[str, Any]
 
-_COLUMNS = ("verdict", "rm_score", "reason", "answer", "shaped_reward", "advantage", "weight", "sigma")
+_COLUMNS = ("verdict", "rm_score", "reason", "answer", "shaped_reward", "advantage", "weight", "sigma", "audit")
 _MEASURED = ("reward", "verdict", "score")  # of what verl takes the mean over, in validation
 
 
@@ -57,6 +57,8 @@ def described(keys: Sequence[str], sessions: Sessions, shaped: Shaped) -> dict[s
     """The columns that verl's dump of a batch gets, by its rows' keys; padding has none."""
     made = {name: getattr(shaped, name).tolist() for name in ("advantage", "weight", "sigma")}
     made["shaped_reward"] = shaped.reward.tolist()  # verl's dumps have a column `reward` of their own
+    if sessions.signals.audit is not None:
+        made["audit"] = sessions.signals.audit.tolist()
     rows = {}
     for key, session in zip(keys, sessions.of_row.tolist(), strict=True):
         if session < 0:
@@ -71,9 +73,8 @@ def described(keys: Sequence[str], sessions: Sessions, shaped: Shaped) -> dict[s
 
 def columns_of(keys: Sequence[str], rows: Mapping[str, Facts]) -> dict[str, list[Any]]:
     """The columns of rows in the order of their keys; none at all if no row is known."""
-    if not any(key in rows for key in keys):
-        return {}
-    return {name: [rows.get(key, {}).get(name) for key in keys] for name in _COLUMNS}
+    there = {name for key in keys for name in rows.get(key, {})}
+    return {name: [rows.get(key, {}).get(name) for key in keys] for name in _COLUMNS if name in there}
 
 
 def for_validation(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:

@@ -11,41 +11,26 @@ at a time, many at once. Those that wait are scored together, while the next one
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.protocol import DataProto
 
-from hero_rl.errors import DataError
-from hero_rl.files.rows import as_reference, json_columns
 from hero_rl.reward_models import RewardModel
+from hero_rl.rules import ranks_unverified
 from hero_rl.scoring import Scorer
-from hero_rl.trainers.dataset import WHOLE_ROW
 from hero_rl.trainers.verl.facts import Facts, facts_of, failed
+from hero_rl.trainers.verl.items import Item, item_of
 from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.settings import HeroSettings, read_settings
 from hero_rl.verifiers import Processes, in_processes
 from hero_rl.verifiers.base import takes_requests
-from hero_rl.verifiers.math.text.thinking import leaves_in_thought
+from hero_rl.verifiers.domains import needs_reference
 
 __all__ = ["HeroRewardManager", "compute_score"]
-
-_END_OF_PROMPT = 64  # tokens
-
-
-class Item(NamedTuple):
-    """One rollout to score, as the scorer takes it: chat messages, the text that was written, the reference, ..."""
-
-    prompt: list[dict[str, Any]]
-    completion: str
-    reference: Any
-    in_thought: bool = False
-    columns: Mapping[str, Any] = {}
-    domain: str = ""
 
 
 class HeroRewardManager(RewardManagerBase):
@@ -78,6 +63,7 @@ class HeroRewardManager(RewardManagerBase):
         reward_model = _reward_model(settings, config, reward_router_address)
         processes = _shared_out(settings.verifier_processes, config)
         self.scorer = Scorer(in_processes(settings.verifier, processes), reward_model)
+        self._ranks = ranks_unverified(settings.rule)
         self._queue = _Queue(self._score)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
@@ -89,33 +75,13 @@ class HeroRewardManager(RewardManagerBase):
         return {"reward_score": facts["verdict"], "reward_extra_info": facts}
 
     def _item(self, row: Any) -> Item:
-        reference, columns = self._given(row.non_tensor_batch)
-        prompt = [dict(message) for message in row.non_tensor_batch["raw_prompt"]]
         # Outputs of one session are padded to one length, with an id that is an ordinary token for some tokenizers.
         response = row.batch["responses"][: int(row.non_tensor_batch["response_len"])]
-        completion = self.tokenizer.decode(response, skip_special_tokens=True)
-        domain = str(row.non_tensor_batch.get("data_source", ""))
-        return Item(prompt, completion, reference, self._began_in_thought(row), columns, domain)
-
-    def _given(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """The reference, and what a verifier that takes requests reads of the row's other columns."""
-        given = row.get("reward_model", {}).get("ground_truth")
-        plain = given.tolist() if hasattr(given, "tolist") else given  # verl's tables hold numpy's values
-        whole = takes_requests(self.scorer.verifier)
-        reference = plain if whole else as_reference(plain, "reward_model.ground_truth", "a row")
-        columns = json_columns(row, ("raw_prompt", "reward_model")) if whole else {}
-        if WHOLE_ROW in columns:
-            kept = json.loads(columns.pop(WHOLE_ROW))
-            reference, columns = kept["reference"], columns | kept["columns"]
-        if reference is None:
-            raise DataError(f"reward_model.ground_truth must hold an answer in every row, not {given!r}")
-        return reference, columns
-
-    def _began_in_thought(self, row: Any) -> bool:
-        """Whether the prompt as the policy read it ends with a thought's opening, of which the text shows the end."""
-        if "prompts" not in row.batch or "</think>" in self.tokenizer.all_special_tokens:
-            return False
-        return leaves_in_thought(self.tokenizer.decode(row.batch["prompts"][-_END_OF_PROMPT:]))
+        prompt = row.batch.get("prompts", None)
+        data, verifier = row.non_tensor_batch, self.scorer.verifier
+        domain = str(data.get("data_source", ""))
+        needed = needs_reference(verifier, domain) and not self._ranks
+        return item_of(data, prompt, response, self.tokenizer, takes_requests(verifier), needed)
 
     def _score(self, items: list[Item]) -> list[Facts]:
         try:

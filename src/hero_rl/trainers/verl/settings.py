@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from hero_rl.auditing import refuse_unfit_auditor
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, GatedHero
+from hero_rl.rules import AuditableRule, GatedHero
 from hero_rl.settings import Block, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -27,6 +28,7 @@ class HeroSettings(Block):
             cores of a machine are shared between its reward workers.
         reward_model: scores them; none where verl serves one (`reward.reward_model.enable`), or the rule needs none.
         rule: combines both signals.
+        auditor: judges the few rollouts that the rule `audited_hero` draws; it is asked in the driver process.
         max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
         stop_on_alarm: alarms that end the run: of hacking, ranking, range, unscorable, missing.
     """
@@ -34,9 +36,15 @@ class HeroSettings(Block):
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
-    rule: AnyRule = GatedHero()
+    rule: AuditableRule = GatedHero()
+    auditor: AnyVerifier | None = None
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
     stop_on_alarm: tuple[Literal["hacking", "ranking", "range", "unscorable", "missing"], ...] = ()
+
+    @model_validator(mode="after")
+    def _check_auditor(self) -> HeroSettings:
+        refuse_unfit_auditor(self.rule, self.auditor)
+        return self
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ own, so that nothing here differs: groups are told apart by verl's `uid`, whatev
 Generation, the KL penalty, rollout correction, the loss, logging and checkpoints are verl's own
 (`verl/trainer/ppo/v1/trainer_base.py`). `_compute_advantage` reads what the reward manager said of each rollout and
 lets the estimator `hero` see it; it runs in the one driver process, so that the result does not depend on how the batch
-is sharded. Validation never comes through it, and so never moves the state.
+is sharded. An auditor is asked there too. Validation never comes through it, and so never moves the state.
 
 Works with verl 0.9.1.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +30,7 @@ from verl.trainer.ppo.v1.trainer_colocate_async import PPOTrainerColocateAsync
 from verl.trainer.ppo.v1.trainer_separate_async import PPOTrainerSeparateAsync
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 
+from hero_rl.auditing import Auditor, auditor_for
 from hero_rl.errors import AlarmError, ConfigError
 from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
@@ -40,9 +42,12 @@ from hero_rl.trainers.state import read_state, state_metrics, write_state
 from hero_rl.trainers.verl.checks import check_nodes, check_settings
 from hero_rl.trainers.verl.estimator import Handover, handed_over
 from hero_rl.trainers.verl.facts import columns_of, counted, described, for_validation
+from hero_rl.trainers.verl.items import items_in_queue
 from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.sessions import Sessions, sessions_of
 from hero_rl.trainers.verl.settings import read_settings
+from hero_rl.verifiers import in_processes
+from hero_rl.verifiers.base import takes_requests
 
 __all__ = ["HeroColocateAsyncTrainer", "HeroSeparateAsyncTrainer", "HeroSyncTrainer"]
 
@@ -73,6 +78,8 @@ class _HeroMixin(_Trainer):
         check_nodes()
         self.rule = self.hero.rule
         self.rule_state: State = self.rule.init()
+        asked = self.hero.auditor and in_processes(self.hero.auditor, self.hero.verifier_processes)
+        self.auditor = auditor_for(self.rule, asked)
         self.watch = Watch(self.hero.stop_on_alarm, scored=self.rule.needs_score)
         self._window = UnscorableWindow(self.hero.max_unscorable)
         self._columns: dict[str, dict[str, Any]] = {}
@@ -89,6 +96,8 @@ class _HeroMixin(_Trainer):
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
         sessions = self._sessions(batch)
+        if self.auditor is not None:
+            sessions = self._audited(self.auditor, sessions, batch, metrics)
         handed = Handover(self.rule, self.rule_state, sessions)
         with handed_over(handed):
             batch = super()._compute_advantage(batch, metrics)
@@ -108,6 +117,16 @@ class _HeroMixin(_Trainer):
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
         extra_fields = [getattr(row, "data", row) for row in data["extra_fields"]]
         return sessions_of(batch.keys, batch.tags, extra_fields)
+
+    def _audited(self, auditor: Auditor, sessions: Sessions, batch: Any, metrics: dict[str, Any]) -> Sessions:
+        """The batch with the auditor's word on the rollouts that the rule draws, of each on its last output."""
+        drawn = auditor.drawn(sessions.signals, self.rule_state)
+        rows: list[int] = sessions.last_row[drawn].tolist()
+        keys = [batch.keys[row] for row in rows]
+        items = items_in_queue(keys, batch.partition_id, self.tokenizer, takes_requests(auditor.verifier))
+        audit = auditor.verdicts(drawn, list(zip(*items, strict=True)))
+        metrics.update(auditor.metrics(drawn, audit))
+        return replace(sessions, signals=replace(sessions.signals, audit=audit.to(sessions.signals.verdict)))
 
     def _metrics_of(self, sessions: Sessions, shaped: Shaped, after: State) -> dict[str, float]:
         signals = sessions.signals

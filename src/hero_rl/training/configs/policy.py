@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
+from hero_rl.auditing import refuse_unfit_auditor
+from hero_rl.problems import GeneratedProblems
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, AuditableRule, AuditedHero, GatedHero
+from hero_rl.rules import AuditableRule, GatedHero
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -95,14 +97,25 @@ class PromptConfig(Block):
         return self
 
 
+Source = Annotated[
+    Annotated[str, Tag("file")] | Annotated[GeneratedProblems, Tag("generated")],
+    Discriminator(lambda given: "file" if isinstance(given, str) else "generated"),
+]
+"""A file or a Hub id, or problems that are made."""
+
+
 class DataConfig(PromptConfig):
     """Prompts and references.
 
     Attributes:
+        train: a .jsonl, .json (lines) or .parquet file, a Hub id, or a block of problems that are generated.
+        eval: the same for evaluation, of another seed, or none.
         reference_column: the reference answer: text or a number.
         domain_column: a name of the prompt's domain, text: rules that earn trust then earn it in each domain.
     """
 
+    train: Source  # pyright: ignore[reportIncompatibleVariableOverride]
+    eval: Source | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     reference_column: str = "answer"
     domain_column: str | None = None
 
@@ -117,6 +130,7 @@ class RunConfig(Block):
         verifier_processes: the processes that a rule verifier runs in.
         reward_model: scores them; needed by every rule but `verifier_only`.
         rule: combines both signals.
+        auditor: judges the few rollouts that the rule `audited_hero` draws.
         seed: of weights, data order and sampling.
         max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
     """
@@ -126,9 +140,15 @@ class RunConfig(Block):
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
-    rule: AnyRule = GatedHero()
+    rule: AuditableRule = GatedHero()
+    auditor: AnyVerifier | None = None
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _check_auditor(self) -> RunConfig:
+        refuse_unfit_auditor(self.rule, self.auditor)
+        return self
 
 
 class TrainConfig(RunConfig):
@@ -136,8 +156,6 @@ class TrainConfig(RunConfig):
 
     Attributes:
         data: prompts and references.
-        rule: combines both signals.
-        auditor: judges the few rollouts that the rule `audited_hero` draws.
         rollouts: optimiser steps whose rollouts are kept on disk, the newest; 0 keeps none, null those of every step.
         algorithm: TRL's `GRPOTrainer` or its `RLOOTrainer`.
         engine: the trainer's library; the other one has settings of its own.
@@ -146,8 +164,6 @@ class TrainConfig(RunConfig):
     """
 
     data: DataConfig
-    rule: AuditableRule = GatedHero()
-    auditor: AnyVerifier | None = None
     rollouts: Annotated[int, Field(ge=0)] | None = None
     algorithm: Literal["grpo", "rloo"] = "grpo"
     engine: Literal["trl"] = "trl"
@@ -158,8 +174,6 @@ class TrainConfig(RunConfig):
     def _check(self) -> TrainConfig:
         if self.rule.needs_score and self.reward_model is None:
             raise ValueError(f"rule {self.rule.type!r} needs a reward_model")
-        if isinstance(self.rule, AuditedHero) != (self.auditor is not None):
-            raise ValueError("the rule `audited_hero` and an auditor need each other")
         for name, place in _RESERVED.items():
             if name in self.trl:
                 raise ValueError(f"trl.{name} is set by {place}")

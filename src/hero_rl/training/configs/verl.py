@@ -23,6 +23,7 @@ _RESERVED = {
     "hero.verifier_processes": "verifier_processes",
     "hero.reward_model": "reward_model",
     "hero.rule": "rule",
+    "hero.auditor": "auditor",
     "hero.max_unscorable": "max_unscorable",
     "actor_rollout_ref.model.path": "model.path",
     "actor_rollout_ref.model.custom_chat_template": "model.chat_template",

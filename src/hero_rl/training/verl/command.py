@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hero_rl.own import Own
 from hero_rl.preflight import Finding, verl_findings
 from hero_rl.settings import nested
 from hero_rl.training.configs.policy import ModelConfig
@@ -122,6 +123,7 @@ def _hero(config: VerlTrainConfig) -> dict[str, Any]:
         "verifier_processes": config.verifier_processes,
         "reward_model": config.reward_model,
         "rule": config.rule,
+        "auditor": config.auditor,
     }
     settings: dict[str, Any] = {}
     for name, part in block.items():
@@ -132,7 +134,7 @@ def _hero(config: VerlTrainConfig) -> dict[str, Any]:
 
 def _said(part: BaseModel) -> dict[str, Any]:
     """A block's types and what differs from its defaults; all of a rule, as it is the run's subject."""
-    whole, values = hasattr(part, "needs_score"), part.model_dump()
+    whole, values = isinstance(part, Own) or hasattr(part, "needs_score"), part.model_dump()
     said: dict[str, Any] = {}
     for name, value in part:
         if isinstance(value, BaseModel):

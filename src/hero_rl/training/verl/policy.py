@@ -26,8 +26,10 @@ from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import AnyRun, run_folder, write_records
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.verl.command import MODULE, findings, place, verl_words
+from hero_rl.training.verl.hydra_words import hydra_words
 
 __all__ = [
+    "METRICS_FILE",
     "Command",
     "VerlRun",
     "absolute",
@@ -37,6 +39,9 @@ __all__ = [
     "train_command",
     "train_with_verl",
 ]
+
+METRICS_FILE = "VERL_FILE_LOGGER_PATH"
+"""The variable by which verl knows where to log."""
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -90,7 +95,7 @@ def check_verl_run(config: VerlTrainConfig, *, compose: bool = True) -> VerlRun:
     if config.data is not None:
         with quiet_libraries():
             data = {
-                which: load_prompts(config.data, which, config.verifier)
+                which: load_prompts(config.data, which, config.verifier, config.rule)
                 for which in ("train", "eval")
                 if _has(config.data, which)
             }
@@ -128,8 +133,10 @@ def train_with_verl(config: VerlTrainConfig, *, resume: bool = False, quiet: boo
 
 def train_command(config: VerlTrainConfig, *, resume: bool = False) -> Command:
     """Verl's program and every one of its overrides."""
-    words = [sys.executable, "-m", MODULE, *verl_words(config, resume=resume)]
-    return Command(words, {"VERL_FILE_LOGGER_PATH": metrics_file(config.output_dir)})
+    # verl's trainer is a worker of Ray, which has our environment only where this run starts Ray itself.
+    to_workers = {f"ray_kwargs.ray_init.runtime_env.env_vars.{METRICS_FILE}": metrics_file(config.output_dir)}
+    words = [*verl_words(config, resume=resume), *hydra_words(to_workers, add=True)]
+    return Command([sys.executable, "-m", MODULE, *words], {})
 
 
 def launch(config: AnyRun, command: Command, write_data: Callable[[], None], *, quiet: bool) -> None:

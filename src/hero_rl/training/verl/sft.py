@@ -15,7 +15,15 @@ from hero_rl.training.records import run_folder
 from hero_rl.training.rows.demonstrations import load_demonstrations
 from hero_rl.training.verl.command import PRECISIONS, model_settings, place
 from hero_rl.training.verl.hydra_words import hydra_words
-from hero_rl.training.verl.policy import Command, absolute, launch, metrics_file, need_verl, whole_files
+from hero_rl.training.verl.policy import (
+    METRICS_FILE,
+    Command,
+    absolute,
+    launch,
+    metrics_file,
+    need_verl,
+    whole_files,
+)
 
 __all__ = ["MODULE", "check_verl_sft", "sft_command", "sft_words", "train_sft_with_verl"]
 
@@ -51,7 +59,7 @@ def sft_command(config: VerlSftConfig, *, resume: bool = False) -> Command:
     processes = str(flat(config.verl).get("trainer.n_gpus_per_node", 1))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes]
     words = [*torchrun, "-m", MODULE, *sft_words(config, resume=resume)]
-    return Command(words, {"VERL_FILE_LOGGER_PATH": metrics_file(config.output_dir)})
+    return Command(words, {METRICS_FILE: metrics_file(config.output_dir)})
 
 
 def check_verl_sft(config: VerlSftConfig, *, compose: bool = True) -> tuple[VerlSftConfig, dict[str, Any]]:
