@@ -28,14 +28,14 @@ def write(tmp_path):
 
 def test_blocks_without_a_type_get_the_usual_one(write):
     config = load_config(write())
-    assert config.rule == Hero(alpha=0.05)
+    assert config.rule == GatedHero(alpha=0.05)
     assert config.reward_model is not None and config.reward_model.path == "some/reward-model"
 
 
 def test_overrides_by_dotted_name(write):
     arguments = ["--rule.alpha", "0.2", "--trl.learning_rate=1.0e-6", "--data.limit", "5", "--rule.scale=group"]
     config = load_config(write(), parse_overrides(arguments))
-    assert config.rule == Hero(alpha=0.2, scale="group")
+    assert config.rule == GatedHero(alpha=0.2, scale="group")
     assert config.trl == {"learning_rate": 1e-6} and config.data.limit == 5
 
 
