@@ -135,6 +135,8 @@ class Engines:
             yield around | {"RAY_ADDRESS": head}
         finally:
             self.end()
+            shutil.rmtree(self.ray)  # or the next run would look for this cluster, whose address is left there
+            self.ray.mkdir()
 
     def _ray_node(self, flags: list[str], around: dict[str, str], seconds: float = 60) -> None:
         log = self.folder / f"node-{uuid.uuid4().hex[:6]}.log"
