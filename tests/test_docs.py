@@ -192,7 +192,7 @@ def test_python_runs(page, code, tmp_path, capsys):
         '"liked.parquet"': f'"{tmp_path}/liked.parquet"',
     }.items():
         code = code.replace(said, instead)
-    exec(compile(code, str(page), "exec"), {})
+    exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

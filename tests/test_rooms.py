@@ -13,6 +13,7 @@ ROOT = Path(hero_rl.__file__).parent
 MAY_IMPORT = {
     # the ground
     "errors": set(),
+    "own": set(),
     "extras": set(),
     "budget": set(),
     "background": set(),
@@ -20,13 +21,13 @@ MAY_IMPORT = {
     "foreign": set(),
     "pages": set(),
     "signals": set(),
-    "settings": set(),
+    "settings": {"own"},
     "checkpoints": {"settings", "foreign"},
     "clients": {"background"},
     # the library
-    "rules": {"signals"},
-    "verifiers": {"signals", "files", "clients", "extras"},
-    "reward_models": {"checkpoints", "signals", "background", "clients", "files", "foreign"},
+    "rules": {"own", "signals"},
+    "verifiers": {"own", "signals", "files", "clients", "extras"},
+    "reward_models": {"own", "checkpoints", "signals", "background", "clients", "files", "foreign"},
     "scoring": {"files", "signals", "background", "verifiers", "reward_models"},
     "auditing": {"signals", "rules", "verifiers", "scoring"},
     "rollouts": {"files", "foreign", "signals"},
@@ -47,7 +48,7 @@ MAY_IMPORT = {
     },
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "pages"},
-    "problems": {"settings", "files", "verifiers"},
+    "problems": {"settings", "files", "verifiers", "extras"},
     "generation": {"checkpoints", "background", "clients", "files", "foreign", "settings", "verifiers"},
     "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {
@@ -74,8 +75,9 @@ MAY_IMPORT = {
         "generation",
         "scoring",
     },
-    "service": {"files", "signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
+    "service": {"own", "files", "signals", "rules", "verifiers", "reward_models", "scoring", "monitoring", "clients"},
     "training": {
+        "own",
         "files",
         "foreign",
         "problems",

@@ -54,6 +54,7 @@ class Raises:
 
 COUNTERS = {
     "verifier/abstained",
+    "verifier/not_applied",
     "verifier/timed_out",
     "verifier/crashed",
     "verifier/seconds",
@@ -77,7 +78,7 @@ def test_a_batch_is_judged_and_scored_row_for_row():
     assert scored.verdict[2].isnan()
     assert scored.score.tolist() == [1.0, 5.0, 1.0]
     assert scored.verdict.dtype == scored.score.dtype == torch.float32
-    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.REFERENCE_UNREADABLE]
+    assert scored.reasons == [Reason.MATCHED_EXACTLY, Reason.MISMATCH, Reason.NO_VERIFIER]
     assert scored.answers == ["2", "three", None]
     assert judge.seen[1] == [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": "three"}]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -94,7 +95,7 @@ def test_counters_of_one_call_are_summable_numbers():
         assert counters.pop("verifier/seconds") == scored.verifier_seconds > 0
         assert counters.pop("reward_model/seconds") == scored.reward_model_seconds > 0
         assert {name: value for name, value in counters.items() if value} == {
-            "verifier/abstained": 1.0,
+            "verifier/not_applied": 1.0,
             "reward_model/truncated": 2.0,
         }
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from hero_rl.background import Background
@@ -65,9 +65,9 @@ class Scored:
         verifier_seconds: wall-clock time of all checks.
         reward_model_seconds: wall-clock time of the reward model, at the same time as the checks.
         counters: metric name -> count or seconds of this call, the same names in every call and all summable over
-            ranks: `verifier/{abstained,timed_out,crashed,seconds}` and `reward_model/{missing,truncated,seconds}`, and
-            what both count themselves (`verifier/respawns`, `reward_model/timeouts`, ...). Without a reward model
-            nothing counts as missing.
+            ranks: `verifier/{abstained,not_applied,timed_out,crashed,seconds}`,
+            `reward_model/{missing,truncated,seconds}`, and what both count themselves (`verifier/respawns`,
+            `reward_model/timeouts`, ...). Without a reward model nothing counts as missing.
     """
 
     verdict: Float[Tensor, " B"]
@@ -90,7 +90,13 @@ class Scored:
             ValueError: there are not B ids.
         """
         ids = torch.as_tensor(group if len(group) else torch.zeros(0, dtype=torch.long))
-        return Signals(verdict=self.verdict, score=self.score, group=ids.to(self.verdict.device))
+        ids = ids.to(self.verdict.device)
+        return Signals(verdict=self.verdict, score=self.score, group=ids, unverified=self.unverified)
+
+    @property
+    def unverified(self) -> Bool[Tensor, " B"]:
+        """(B,) on which rollouts there is no verdict because no verifier applies."""
+        return torch.tensor([reason == Reason.NO_VERIFIER for reason in self.reasons], dtype=torch.bool)
 
 
 class Scorer:
@@ -113,7 +119,7 @@ class Scorer:
 
     def __init__(
         self,
-        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier],
+        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier | None],
         reward_model: RewardModel | None = None,
         judged_turns: Turns = "last",
     ) -> None:
@@ -176,6 +182,7 @@ class Scorer:
             scoring.call_off()
             raise
         reasons = [verdict.reason for verdict in verdicts]
+        not_applied = reasons.count(Reason.NO_VERIFIER)
         return Scored(
             verdict=torch.tensor([verdict.value for verdict in verdicts], dtype=torch.float32),
             score=score,
@@ -187,7 +194,8 @@ class Scorer:
             counters={
                 "reward_model/truncated": 0.0,
                 **{name: count - counted_before[name] for name, count in self._counted().items()},
-                "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts)),
+                "verifier/abstained": float(sum(verdict.abstained for verdict in verdicts) - not_applied),
+                "verifier/not_applied": float(not_applied),
                 "verifier/timed_out": float(reasons.count(Reason.TIMED_OUT)),
                 "verifier/crashed": float(reasons.count(Reason.CRASHED)),
                 "verifier/seconds": verifier_seconds,

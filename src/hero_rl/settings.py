@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from hero_rl.errors import ConfigError
+from hero_rl.own import own_code
 
 __all__ = ["Block", "did_you_mean", "is_name", "lay_over", "nested", "parse_overrides", "read_yaml", "resolve"]
 
@@ -89,15 +91,25 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return raw
 
 
-def resolve(raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: type[AnyConfig]) -> AnyConfig:
-    """Lay overrides over plain settings and check them; `place` opens every error message, `--` that of arguments.
+def resolve(
+    raw: dict[str, Any], overrides: dict[str, Any], place: str, kind: type[AnyConfig], *, foreign: bool = False
+) -> AnyConfig:
+    """Lay overrides over plain settings and check them.
+
+    Args:
+        raw: the settings.
+        overrides: values by dotted name.
+        place: opens every error message; `--` that of arguments.
+        kind: what checks them.
+        foreign: whether others may have written them, so that they may not name code to run (`hero_rl.own`).
 
     Raises:
         ConfigError: a setting is unknown, missing or wrong; names it.
     """
     merged = _overridden(raw, overrides, kind)
     try:
-        return kind.model_validate(merged)
+        with nullcontext() if foreign else own_code():
+            return kind.model_validate(merged)
     except ValidationError as error:
         opening = place if place == "--" else f"{place}: "
         raise ConfigError("\n".join(f"{opening}{line}" for line in _explain(error, merged, kind))) from None
@@ -221,8 +233,8 @@ def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:
     """Drop the names that pydantic adds for the member of a union, which no file contains."""
     path: list[str] = []
     node: Any = merged
-    for key in loc:
-        if isinstance(node, dict) and key not in node and node.get("type") == key:
+    for number, key in enumerate(loc, start=1):
+        if isinstance(node, dict) and key not in node and (node.get("type") == key or number < len(loc)):
             continue
         path.append(str(key))
         node = node.get(key) if isinstance(node, dict) else None

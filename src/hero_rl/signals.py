@@ -31,11 +31,13 @@ class Signals:
             others and where it failed; None where nobody was asked.
         empty: (B,) whether the missing score is the policy's doing; for rules, which put such a rollout last where
             they treat other missing scores as neutral.
+        unverified: (B,) whether there is no verdict because no verifier applies, rather than because one failed; for
+            rules that may rank such a group by its scores alone. False everywhere unless told.
 
     Raises:
         TypeError: an argument is not a tensor of the right kind.
         ValueError: shapes or devices differ, a verdict is neither in [0, 1] nor NaN, a score is plus infinity, or a
-            group is of two domains.
+            group is of two domains, or a rollout that no verifier applies to has a verdict.
     """
 
     verdict: Float[Tensor, " B"]
@@ -44,6 +46,7 @@ class Signals:
     domain: tuple[str, ...] | None = None
     audit: Float[Tensor, " B"] | None = None
     empty: Bool[Tensor, " B"] = None  # pyright: ignore[reportAssignmentType]  (always one, once it is made)
+    unverified: Bool[Tensor, " B"] = None  # pyright: ignore[reportAssignmentType]  (likewise)
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -76,7 +79,13 @@ class Signals:
         object.__setattr__(self, "empty", empty)
         object.__setattr__(self, "score", self.score.masked_fill(empty, torch.nan))
 
+        if self.unverified is None:
+            object.__setattr__(self, "unverified", torch.zeros_like(empty))
+
     def _check_values(self) -> None:
+        both = self.unverified & ~self.verdict.isnan()
+        if both.any():
+            raise ValueError(f"verdict[{int(both.nonzero()[0])}] is given, and no verifier applies (unverified)")
         for name, words in (("verdict", self.verdict), ("audit", self.audit)):
             if words is None:
                 continue

@@ -70,6 +70,29 @@ def test_rules_and_their_settings(grouped, tmp_path, capsys):
     assert 1.4 < max(r.reward / r.extra["weight"] for r in read_rollouts(tmp_path / "b.jsonl")) <= 1.5
 
 
+def test_prompts_without_a_reference_are_ranked_on_the_users_word(tmp_path, capsys):
+    said = [("p", "2", f"\\boxed{{{n}}}", float(n)) for n in range(4)] + [
+        ("q", "", text, 1.0 * n) for n, text in enumerate("abc")
+    ]
+    rollouts = [Rollout(prompt, text, reference=wanted, score=score) for prompt, wanted, text, score in said]
+    write_rollouts(tmp_path / "in.jsonl", rollouts)
+    plain = score(capsys, tmp_path / "in.jsonl", tmp_path / "plain.jsonl", "--workers", "1")
+    assert plain["unscorable"] == {"rows": 3, "reasons": {"no_verifier": 3}}
+    assert plain["without_verifier"] == {"rows": 3, "ranked": 0}
+    rank = ["--rule.without_reference", "rank"]
+    ranked = score(capsys, tmp_path / "in.jsonl", tmp_path / "ranked.jsonl", "--workers", "1", *rank)
+    assert ranked["without_verifier"] == {"rows": 3, "ranked": 3} and ranked["unscorable"]["rows"] == 0
+    before, after = (list(read_rollouts(tmp_path / name)) for name in ("plain.jsonl", "ranked.jsonl"))
+    assert [r.advantage for r in before[:4]] == [r.advantage for r in after[:4]]
+    assert after[4].advantage < 0 < after[6].advantage and after[6].advantage <= 2 * 0.1 * 3
+    # What was found out is kept in the file, and known without asking anew.
+    again = score(capsys, tmp_path / "ranked.jsonl", tmp_path / "again.jsonl", *rank)
+    assert again["without_verifier"] == {"rows": 3, "ranked": 3}
+    assert main(["diagnose", str(tmp_path / "ranked.jsonl"), "--json"]) == 0
+    source = json.loads(capsys.readouterr().out)["source"]
+    assert (source["unverified"], source["abstained"]) == (3, 0)
+
+
 def test_the_table_and_what_is_missing(tmp_path, capsys):
     write_rollouts(tmp_path / "in.jsonl", [Rollout("p", f"\\boxed{{{n}}}", reference="2") for n in range(4)])
     assert main(["score", str(tmp_path / "in.jsonl"), str(tmp_path / "out.parquet"), "--workers", "1"]) == 0

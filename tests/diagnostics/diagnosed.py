@@ -16,6 +16,7 @@ class Word:
     score: float | None
     reason: str | None = None
     answer: str | None = None
+    unverified: bool = False
 
 
 def nothing_for_nan(value):

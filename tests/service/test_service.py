@@ -91,6 +91,22 @@ def test_shape_is_the_rule(service):
     assert said["run"] is None and said["metrics"]["hero/frac_groups_mixed"] == 1
 
 
+def test_groups_without_a_reference_are_ranked_where_the_rule_says_so(service):
+    config = {"rule": {"without_reference": "rank"}, "verifier": {"type": "exact"}}
+    texts = [{"group": 1, "prompt": "p", "completion": text, "reference": ""} for text in ("x", "yy", "zzzz")]
+    told = [(1, None, 1.0), (1, None, 2.0), (1, None, 4.0)]
+    known = [row | {"unverified": True} for row in given(told)["rollouts"]]
+    with running(obedient(config, "scores")) as ranking:
+        for rollouts in (texts, known):
+            rows = ranking.post("/v1/shape", {"rollouts": rollouts}).json()["rollouts"]
+            ours = hero_rl.shape([None] * 3, [1, 2, 4], [1] * 3, Hero(without_reference="rank"), unverified=[True] * 3)
+            assert [row["advantage"] for row in rows] == ours.advantage.tolist()
+            assert rows[0]["advantage"] < 0 < rows[2]["advantage"]
+        wrong = [{"group": 1, "verdict": 1, "score": 1.0, "unverified": True}]
+        assert ranking.post("/v1/shape", {"rollouts": wrong}).status_code == 422
+    assert [row["reward"] for row in service.post("/v1/shape", {"rollouts": texts}).json()["rollouts"]] == [None] * 3
+
+
 def test_shape_from_texts(service):
     texts = [{"group": "a", "prompt": "p", "completion": text, "reference": "x"} for text in ("x", "yy", "zzz", "zzzz")]
     rows = service.post("/v1/shape", {"rollouts": texts}).json()["rollouts"]
@@ -129,16 +145,16 @@ def test_openrlhf(service):
         "labels": ["x", "x", "x", None],
     }
     said = service.post("/openrlhf", asked).json()
-    expected = hero_rl.shape([1, None, 0, 0], [1, 11, 3, 1], [0, 0, 0, 1])
-    assert [r is None for r in said["rewards"]] == [False, True, False, False]
+    expected = hero_rl.shape([1, None, 0, None], [1, 11, 3, 1], [0, 0, 0, 1])
+    assert [r is None for r in said["rewards"]] == [False, True, False, True]
     assert said["rewards"][::2] == expected.reward.tolist()[::2]
-    assert said["scores"] == [1.0, None, 0.0, 0.0]
+    assert said["scores"] == [1.0, None, 0.0, None]
     assert said["extra_logs"] == {
         "accepted": [1.0, 0.0, 0.0, 0.0],
-        "abstained": [0.0, 1.0, 0.0, 0.0],
+        "abstained": [0.0, 1.0, 0.0, 1.0],
         "score_missing": [0.0] * 4,
     }
-    assert said["reasons"] == ["matched_exactly", "reference_unreadable", "mismatch", "mismatch"]
+    assert said["reasons"] == ["matched_exactly", "reference_unreadable", "mismatch", "no_verifier"]
     one = service.post("/openrlhf", {"query": ["p x"], "prompts": ["p "], "labels": ["x"]}).json()
     # What OpenRLHF makes of an answer.
     assert all(torch.tensor([one[name]]).shape == (1, 1) for name in ("rewards", "scores"))

@@ -8,7 +8,7 @@ import yaml
 from datasets import Dataset
 from parts import LoudnessModel, ParityVerifier, config
 
-from hero_rl import GatedHero
+from hero_rl import GatedHero, Hero
 from hero_rl.cli import main
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.trainers.trl import HeroGRPOTrainer
@@ -114,3 +114,56 @@ def test_a_row_of_an_unknown_domain_is_named_before_anything_loads(settings, cap
     assert main(["train", str(settings(verifier=only_maths)), "--check"]) != 0
     said = capsys.readouterr().err
     assert "rows.jsonl:2" in said and "'words'" in said and "'math'" in said
+
+
+def mixed_file(tmp_path, *more):
+    """Rows with a reference, rows that have lost theirs, and rows of a domain that no verifier applies to."""
+    rows = [
+        {"prompt": "1 + 1 =", "answer": 2, "domain": "math"},
+        {"prompt": "Write a line on the sea.", "answer": None, "domain": "chat"},
+        {"prompt": "2 + 2 =", "answer": None, "domain": "math"},
+        {"prompt": "Write a line on rain.", "answer": "rain", "domain": "chat"},
+        *more,
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {"type": "by_domain", "verifiers": {"math": {"type": "math"}, "chat": None}}
+
+
+def test_prompts_that_no_verifier_applies_to_are_ranked_on_the_users_word(settings, tmp_path, caplog):
+    block = settings(verifier=mixed_file(tmp_path), rule={"type": "hero", "alpha": 0.05, "without_reference": "rank"})
+    assert main(["train", str(block)]) == 0
+    assert "no verifier applies to 3 of 4 rows; they are ranked" in caplog.text
+    rows = pandas.concat(map(pandas.read_parquet, (tmp_path / "run" / "rollouts").glob("*.parquet")))
+    free = rows[rows["reason"] == "no_verifier"]
+    assert set(free["domain"]) <= {"chat", "math"} and len(free) and free["verdict"].isna().all()
+    assert free["reward"].notna().all() and (free["advantage"] != 0).any()
+    assert free["advantage"].abs().max() <= 2 * 0.05 * 3.0  # alpha on both sides, times w_max
+    logged = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    steps = [row for row in logged if "hero/frac_unverified" in row]
+    assert max(row["hero/frac_unverified"] for row in steps) > 0
+    assert all(
+        row["hero/frac_unscorable"] == row["verifier/abstained"] == row["hero/alarm/unscorable"] == 0 for row in steps
+    )
+    assert sum(row["verifier/not_applied"] for row in steps) == len(free)
+
+
+def test_else_they_are_left_out_and_counted(settings, tmp_path, caplog):
+    more = [{"prompt": "3 + 3 =", "answer": 6, "domain": "math"}]
+    assert main(["train", str(settings(verifier=mixed_file(tmp_path, *more)))]) == 0
+    assert "no verifier applies to 3 of 5 rows, which are left out" in caplog.text
+    rows = pandas.concat(map(pandas.read_parquet, (tmp_path / "run" / "rollouts").glob("*.parquet")))
+    assert set(rows["reference"]) == {"2", "6"}
+
+
+def test_a_mapping_with_none_keeps_a_domain_for_the_reward_model(policy, tmp_path):
+    trainer = HeroGRPOTrainer(
+        model=str(policy),
+        verifier={"sums": ParityVerifier(), "length": None},
+        reward_model=LoudnessModel(),
+        rule=Hero(without_reference="rank"),
+        args=config(output_dir=str(tmp_path), domain_column="topic", max_steps=2),
+        train_dataset=mixed(),
+    )
+    trainer.train()
+    steps = [entry for entry in trainer.state.log_history if "hero/frac_unverified" in entry]
+    assert any(entry["hero/advantage_mass_unverified"] > 0 for entry in steps)

@@ -121,6 +121,7 @@ EVERY_METRIC = {
     "hero/frac_unscorable",
     "hero/hacking_alarm",
     "verifier/abstained",
+    "verifier/not_applied",
     "verifier/timed_out",
     "verifier/crashed",
     "verifier/seconds",

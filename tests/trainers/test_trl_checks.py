@@ -9,6 +9,7 @@ from parts import LoudnessModel, ParityVerifier, completions_at, config, prompts
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
 from hero_rl.rules import Hero, VerifierOnly
+from hero_rl.trainers.dataset import check_datasets
 from hero_rl.trainers.trl import HeroGRPOTrainer
 from hero_rl.verifiers import MathVerifier
 
@@ -29,13 +30,24 @@ def asked(*answers):
 
 
 @pytest.mark.parametrize("missing", [None, "", "  "])
-def test_one_row_of_sixty_four_without_an_answer(tmp_path, missing):
+def test_one_row_of_sixty_four_without_an_answer_is_left_out_and_counted(caplog, missing):
     rows = asked(*map(str, range(64)))
     rows[41]["answer"] = missing
-    with pytest.raises(DataError, match=r"train_dataset\[41\]: 'answer' holds no answer.*dataset\.filter"):
-        make(tmp_path, rows)
-    with pytest.raises(DataError, match=r"eval_dataset\['hard'\]\[41\]: 'answer' holds no answer"):
-        make(tmp_path, prompts(4), eval_dataset={"hard": Dataset.from_list(rows)})
+    checked = check_datasets(Dataset.from_list(rows), {"hard": Dataset.from_list(rows), "easy": prompts(4)}, "answer")
+    kept = [str(n) for n in range(64) if n != 41]
+    assert (
+        checked.train["answer"] == checked.evaluation["hard"]["answer"] == kept == checked.references["train_dataset"]
+    )
+    assert len(checked.evaluation["easy"]) == 4
+    assert "train_dataset: no verifier applies to 1 of 64 rows, which are left out" in caplog.text
+    assert "eval_dataset['hard']: no verifier applies to 1 of 64 rows" in caplog.text
+    ranked = check_datasets(Dataset.from_list(rows), None, "answer", ranks=True)
+    assert len(ranked.train) == 64 and "ranked by the reward model alone" in caplog.text
+
+
+def test_no_row_with_an_answer_is_a_mistake(tmp_path):
+    with pytest.raises(DataError, match="train_dataset: no verifier applies to any row: 'answer'"):
+        make(tmp_path, asked(None, ""))
 
 
 @pytest.mark.parametrize("answer", [True, {"target": "4"}, [["4"]], math.inf])
@@ -44,10 +56,16 @@ def test_an_answer_that_nothing_can_be_compared_with(tmp_path, answer):
         make(tmp_path, asked(answer))
 
 
-def test_a_stream_is_looked_into(tmp_path):
-    rows = Dataset.from_list(asked("1", "2", None)).to_iterable_dataset()
-    with pytest.raises(DataError, match=r"train_dataset\[2\]: 'answer' holds no answer"):
-        make(tmp_path, rows)
+def test_a_stream_is_looked_into(tmp_path, caplog):
+    rows = Dataset.from_list(asked(*map(str, range(80)), None, "2", None)).to_iterable_dataset()
+    assert check_datasets(rows, None, "answer").train is rows  # of a stream the beginning alone is known
+    rows = Dataset.from_list(asked("1", "2", None, *map(str, range(80)), None)).to_iterable_dataset()
+    kept = list(check_datasets(rows, None, "answer").train)
+    assert len(kept) == 82 and None not in [row["answer"] for row in kept]
+    assert "1 of the first 64 rows" in caplog.text
+    wrong = Dataset.from_list(asked({"target": "4"})).to_iterable_dataset()
+    with pytest.raises(DataError, match=r"train_dataset\[0\]: 'answer' must be text"):
+        make(tmp_path, wrong)
 
 
 def test_a_dataset_without_prompts_or_rows(tmp_path):

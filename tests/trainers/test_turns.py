@@ -14,9 +14,10 @@ from transformers import PreTrainedTokenizerFast
 from trl import chat_template_utils
 
 from hero_rl import GatedHero, VerifierOnly
-from hero_rl.errors import ConfigError, DataError
+from hero_rl.errors import ConfigError
+from hero_rl.trainers.dataset import check_datasets
 from hero_rl.trainers.trl import HeroGRPOTrainer
-from hero_rl.verifiers import EnvironmentVerifier, ExactVerifier, Verdict
+from hero_rl.verifiers import ByDomain, EnvironmentVerifier, ExactVerifier, Verdict
 
 CALL = '{before}<tool_call>\n{{"name": "{tool}", "arguments": {arguments}}}\n</tool_call><|im_end|>'
 
@@ -261,12 +262,13 @@ def test_environments_judge_their_own_domain(policy, tokenizer, tmp_path):
     assert table["verdict"][~compared].tolist() == [1.0, 0.0, 0.5, 0.0]
 
 
-def test_a_row_that_a_verifier_compares_still_needs_its_reference(tokenizer, tmp_path):
+def test_a_row_that_a_verifier_compares_is_left_out_without_its_reference(caplog):
     rows = mixed().to_list()[::-1]
     rows[1]["answer"] = None
-    verifier = {"sums": ExactVerifier(), "moves": EnvironmentVerifier()}
-    with pytest.raises(DataError, match=r"train_dataset\[1\]: 'answer' holds no answer"):
-        run("no/model", tokenizer, tmp_path, verifier, rows=Dataset.from_list(rows), domain_column="topic")
+    verifier = ByDomain({"sums": ExactVerifier(), "moves": EnvironmentVerifier()})
+    checked = check_datasets(Dataset.from_list(rows), None, "answer", "topic", verifier)
+    assert len(checked.train) == len(rows) - 1
+    assert f"no verifier applies to 1 of {len(rows)} rows" in caplog.text
 
 
 @pytest.mark.parametrize(("ending", "judged"), [("hm\n</think>\n\n8", "8"), ("\n</think>\n\n8", "8"), ("is it 8", "")])

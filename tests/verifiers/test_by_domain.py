@@ -1,5 +1,6 @@
 """Mixed data: a verifier for each domain, from Python, files of settings and datasets."""
 
+import math
 import pickle
 
 import pytest
@@ -94,3 +95,40 @@ def test_a_mapping_of_settings_runs_as_it_would_alone():
 def test_a_mapping_of_mistakes_is_refused(block, place):
     with pytest.raises(ValidationError, match=place):
         TypeAdapter(AnyVerifier).validate_python({"type": "by_domain", "verifiers": block})
+
+
+def test_a_domain_may_have_no_verifier_on_purpose():
+    class FormatOnly:
+        needs_reference = False
+
+        def verify(self, request):
+            return Verdict(float(request.completion.isupper()), "upper case")
+
+    both = ByDomain({"math": MathVerifier(), "chat": None, "shout": FormatOnly()})
+    rows = [("1", "a", "chat"), (None, r"\boxed{1}", "math"), ("1", r"\boxed{1}", "math"), (None, "A", "shout")]
+    requests = [Request(reference, said, domain=domain) for reference, said, domain in rows]
+    verdicts = both.verify_batch(requests)
+    assert [v.reason for v in verdicts[:2]] == [Reason.NO_VERIFIER] * 2
+    assert [v.value for v in verdicts[2:]] == [1.0, 1.0]
+    assert [both.applies(request) for request in requests] == [False, False, True, True]
+    with pytest.raises(DataError, match="'code'"):
+        both.verify_batch([Request("1", "1", domain="code")])
+    with pytest.raises(ValueError, match="name one domain"):
+        ByDomain({"chat": None})
+    block = TypeAdapter(AnyVerifier).validate_python(
+        {"type": "by_domain", "verifiers": {"m": {"type": "exact"}, "c": None}}
+    )
+    scored = Scorer(in_processes(block, Processes())).score(["p"] * 2, ["a"] * 2, ["a"] * 2, domains=["m", "c"])
+    assert scored.unverified.tolist() == [False, True]
+    assert (scored.counters["verifier/not_applied"], scored.counters["verifier/abstained"]) == (1, 0)
+
+
+@pytest.mark.parametrize("reference", [None, "", " \n", math.nan, [], {}, [None, ""], [" "]])
+def test_what_counts_as_no_reference(reference):
+    said = Scorer(ExactVerifier()).score(["p"], ["a"], [reference])
+    assert said.reasons == [Reason.NO_VERIFIER]
+
+
+@pytest.mark.parametrize("reference", ["0", 0, 0.0, False, ["", "a"], {"a": None}])
+def test_what_counts_as_a_reference(reference):
+    assert Scorer(ExactVerifier()).score(["p"], ["a"], [reference]).reasons != [Reason.NO_VERIFIER]

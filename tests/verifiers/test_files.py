@@ -51,6 +51,28 @@ def test_verdicts_labels_and_output(tmp_path):
     assert not list(tmp_path.glob("*.partial*"))
 
 
+class Words:
+    """The share of the words of a reference that a completion has; of a domain, none."""
+
+    def verify(self, request):
+        found = [word for word in request.reference["words"] if word in request.completion]
+        share = len(found) / len(request.reference["words"])
+        return Verdict(share if request.columns["level"] == 1 and request.domain == "chat" else 0.0, "words")
+
+
+def test_a_verifier_that_takes_requests_gets_the_row_as_it_is(tmp_path):
+    rows = [
+        {"reference": {"words": ["red", "door"]}, "completion": "a red car", "level": 1, "domain": "chat"},
+        {"reference": {"words": ["red"]}, "completion": "red", "level": 2, "domain": "chat"},
+        {"reference": {"words": ["red"]}, "completion": "red", "level": 1},
+    ]
+    found = verify_file(write(tmp_path / "a.jsonl", rows), Words(), PairColumns())
+    assert [verdict.value for verdict in found.verdicts] == [0.5, 0, 0]
+    assert found.references[1] == '{"words": ["red"]}'
+    with pytest.raises(DataError, match=r"a\.jsonl:1: 'reference' must be text"):
+        verify_file(tmp_path / "a.jsonl", ExactVerifier(), PairColumns())
+
+
 def test_a_row_tells_that_its_thought_was_cut_off(tmp_path):
     said = "Maybe \\boxed{7}. Wait, let me check"
     rows = [

@@ -176,6 +176,20 @@ def test_what_can_never_work_ends_the_run_and_says_so(anew, queue):
         through(run, queue, [(key, fields, tag)])
 
 
+def test_prompts_that_no_verifier_applies_to_are_ranked_by_a_rule_that_says_so(anew, queue):
+    told = [(0, 1.0, 3.0, 1), (0, 0.0, 1.0, 1), *((1, math.nan, score, 1) for score in (0.0, 1.0, 4.0))]
+    rows = rows_of(told, 0, 0)[1]
+    for _, fields, _ in rows:
+        if math.isnan(fields["extra_fields"]["reward_extra_info"]["verdict"]):
+            fields["extra_fields"]["reward_extra_info"]["reason"] = "no_verifier"
+    rule = Hero(without_reference="rank")
+    _, metrics = through(anew(rule), queue, rows)
+    assert metrics["hero/frac_unverified"] == 0.6 and metrics["hero/frac_unscorable"] == 0
+    assert metrics["hero/advantage_mass_unverified"] > 0
+    _, metrics = through(anew(Hero()), queue, rows)
+    assert metrics["hero/frac_unscorable"] == 0.6 and metrics["hero/advantage_mass_unverified"] == 0
+
+
 def test_the_estimator_alone_says_which_trainer_it_needs():
     with pytest.raises(ConfigError, match="trainer_mode=hero_"):
         hero_advantage(torch.zeros(2, 3), torch.ones(2, 3))

@@ -148,7 +148,7 @@ def test_an_abstention_stays_one(config, tiny, tokenizer):
         worker, data_of(tokenizer, "", [r"\boxed{4}"]), data_of(tokenizer, r"\frac{8}{2}", [r"so \boxed{4}"])
     )
     assert math.isnan(unreadable["verdict"])
-    assert unreadable["reason"] == "reference_unreadable"
+    assert unreadable["reason"] == "no_verifier"
     assert right["verdict"] == 1.0
 
 
@@ -166,6 +166,12 @@ def test_a_row_without_a_reference_says_so(config, tokenizer):
     worker = RewardLoopWorker(config({}), None)
     (facts,) = run(worker, data_of(tokenizer, None, ["#### 4"]))
     assert "DataError: reward_model.ground_truth must hold an answer in every row, not None" in facts["error"]
+
+
+def test_a_row_without_a_reference_is_kept_for_a_rule_that_ranks_it(config, tokenizer):
+    worker = RewardLoopWorker(config({"+hero.rule.type": "hero", "+hero.rule.without_reference": "rank"}), None)
+    (facts,) = run(worker, data_of(tokenizer, None, ["#### 4"]))
+    assert (facts["reason"], facts["error"]) == ("no_verifier", "") and math.isnan(facts["verdict"])
 
 
 def test_verifier_processes_are_shared_out_between_reward_workers(config):

@@ -38,6 +38,8 @@ _FOLLOWED = {
     "rewards/verifier/mean": "verdict",
 }
 
+_DOMAINS = "hero/domains/"
+
 
 def run_cell(cell: Cell, folder: Path, cache: Path) -> None:
     """Run one cell from its models to `cell.json`."""
@@ -95,7 +97,12 @@ def _trained(cell: Cell, models: ArenaModels, folder: Path) -> dict[str, Any]:
 
 
 def _followed(line: dict[str, Any]) -> dict[str, float]:
-    return {"step": line["step"]} | {name: line[key] for key, name in _FOLLOWED.items() if line.get(key) is not None}
+    names = dict(_FOLLOWED)
+    for key in line:
+        if key.startswith(_DOMAINS) and key.endswith(("/trust", "/rm_auroc")):
+            domain, _, name = key.removeprefix(_DOMAINS).rpartition("/")
+            names[key] = f"{name} {domain}"
+    return {"step": line["step"]} | {name: line[key] for key, name in names.items() if line.get(key) is not None}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -122,6 +122,10 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
         "two-faced": (
             Part(rules=("verifier only", "HERO", "gated HERO"), qualities=("two-faced",), blind_types=("S",), seeds=3),
         ),
+        "domains": (
+            Part(rules=("verifier only",), seeds=3),
+            Part(rules=("HERO", "gated HERO", "gated HERO, by type"), qualities=("two-faced",), seeds=3),
+        ),
         "bench": (
             Part(rules=("verifier only", *_BENCH), qualities=("two-faced",), blind_types=("S",), seeds=3),
             Part(rules=("verifier only", *_BENCH), seeds=3),

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hero_lab.arena.evaluation import held_out_problems
+from hero_lab.arena.task import types_of
 from hero_rl.errors import DataError
 from hero_rl.files.whole import replacing
 
@@ -24,7 +26,7 @@ COLUMNS = (
     *("cell", "rule", "regime", "quality", "blind_types", "seed", "split", "measure", "kind", "step", "value"),
     *("seconds", "config"),
 )
-"""Columns of the table; `kind` is easy, hard or empty.
+"""Columns of the table; `kind` is easy, hard, one of their types of problems, or empty.
 
 `config` is JSON: `cell`, `train` (the resolved configuration of its training run) and `environment` (the versions that
 it ran under); the latter two are null for the policy before RL.
@@ -56,9 +58,15 @@ def rows_of(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _numbers(result: dict[str, Any], steps: int) -> Iterator[tuple[str, str, int, float]]:
+    arm = result["cell"]["arm"]
     for kind, accuracy in result["accuracy"].items():
+        asked = held_out_problems(kind, arm["split"], arm["prompts"], arm["evaluation_seed"])
         for measure, values in accuracy.items():
             yield measure, kind, steps, sum(values) / len(values)
+            for type_ in types_of(kind):
+                mine = [value for problem, value in zip(asked, values, strict=True) if problem.type == type_]
+                if mine:
+                    yield measure, type_, steps, sum(mine) / len(mine)
     for when, ranks in result.get("ranks", {}).items():
         for name, value in ranks.items():
             yield f"rank {name}", "", steps if when == "after" else 0, value

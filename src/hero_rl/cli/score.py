@@ -169,6 +169,9 @@ def _rows_of_rollouts(result: dict[str, Any]) -> dict[str, str]:
     shown["mean weight of a group"] = f"{result['weight_mean']:.3f}"
     if result["state"].get("sigma_bar") is not None:
         shown["sigma_bar at the end"] = f"{result['state']['sigma_bar']:.4f}"
+    if unverified := result["without_verifier"]["rows"]:
+        shown["no verifier applies"] = f"{unverified:,}"
+        shown["  of them ranked by the score"] = f"{result['without_verifier']['ranked']:,}"
     if audits := result["audits"]:
         shown["judged by the auditor"] = f"{audits['calls']:,}"
         shown["  without verdict"] = f"{audits['failed']:,}"

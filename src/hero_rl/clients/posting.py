@@ -92,7 +92,7 @@ class JsonServer(BaseModel):
         async def ask(body: dict[str, Any], retries: int) -> Shape | Refused | None:
             request = HttpRequest("POST", self.url + path, body, key, self.seconds)
             async with engine.slots:
-                return await self._ask(state, engine, request, shape, retries)
+                return await self._post_one(state, engine, request, shape, retries)
 
         return engine.run(engine.breaker.ask_all(ask, bodies, self.retries))
 
@@ -105,13 +105,13 @@ class JsonServer(BaseModel):
         copied._state = _State()
         return copied
 
-    async def _ask(
+    async def _post_one(
         self, state: _State, engine: Engine, request: HttpRequest, shape: type[Shape], retries: int
     ) -> Shape | Refused | None:
         state.counts.add(calls=1)
         try:
             reply = await with_retries(
-                lambda: self._attempt(state, engine, request, shape),
+                lambda: self._attempt_one(state, engine, request, shape),
                 retries=retries,
                 seconds=self.seconds,
                 before_retry=lambda: state.counts.add(retries=1),
@@ -130,7 +130,7 @@ class JsonServer(BaseModel):
         state.replied = True
         return reply
 
-    async def _attempt(self, state: _State, engine: Engine, request: HttpRequest, shape: type[Shape]) -> Shape:
+    async def _attempt_one(self, state: _State, engine: Engine, request: HttpRequest, shape: type[Shape]) -> Shape:
         await engine.pace.wait()
         try:
             reply = await engine.fetch(request, shape)

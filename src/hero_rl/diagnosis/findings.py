@@ -510,7 +510,7 @@ def abstentions(d: Diagnosis) -> Finding | None:
     lost = d.source.abstained
     if lost / d.source.rows <= LIMITS["lost"]:
         return None
-    reasons = {reason.reason: reason.count for reason in d.reasons if reason.verdict is None}
+    reasons = {r.reason: r.count for r in d.reasons if r.verdict is None and r.reason != "no_verifier"}
     named = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in list(reasons.items())[:4])
     most = max(reasons, key=lambda reason: reasons[reason]) if reasons else ""
     settings = {
@@ -524,6 +524,23 @@ def abstentions(d: Diagnosis) -> Finding | None:
         evidence=f"{of(lost, d.source.rows)} rollouts are lost to training" + (f": {named}." if named else "."),
         advice="Give the verifier more time or memory." if settings else "Look at the references and the verifier.",
         settings=settings,
+        section="verifier",
+    )
+
+
+def without_verifier(d: Diagnosis) -> Finding | None:
+    """No verifier applies to a noticeable share, and the rule leaves them out."""
+    lost = d.source.unverified
+    if d.rule.without_reference == "rank" or lost / d.source.rows <= LIMITS["lost"]:
+        return None
+    return Finding(
+        name="without_verifier",
+        level="look",
+        title=f"No verifier applies to {percent(lost / d.source.rows)} of the rollouts",
+        evidence=f"{of(lost, d.source.rows)} rollouts have no reference, or are of a domain without a verifier; they "
+        "teach nothing.",
+        advice="The reward model can rank them, within alpha times its trust in gated HERO.",
+        settings=_GATED | {"rule.without_reference": "rank"},
         section="verifier",
     )
 
@@ -607,6 +624,7 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     lone_strata,
     tied_scores,
     abstentions,
+    without_verifier,
     missing_scores,
     few_mixed,
     ranks_well,

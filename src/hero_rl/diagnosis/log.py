@@ -39,6 +39,7 @@ class RolloutLog:
         length: (B,) float64: characters of the completion.
         label: (B,) float64: known correctness; NaN where there is none.
         empty: (B,) whether the missing score is that of an empty completion.
+        unverified: (B,) whether there is no verdict because no verifier applies.
         starts: first rollout of each batch.
         steps: optimiser step of each batch; None in files without.
     """
@@ -49,6 +50,7 @@ class RolloutLog:
     length: Float[Tensor, " B"]
     label: Float[Tensor, " B"]
     empty: Bool[Tensor, " B"]
+    unverified: Bool[Tensor, " B"]
     starts: Sequence[int]
     steps: Sequence[int | None]
 
@@ -63,7 +65,17 @@ class RolloutLog:
     @cached_property
     def signals(self) -> Signals:
         """The whole file as one batch."""
-        return Signals(self.verdict, self.score, self.group, empty=self.empty)
+        return self.part(slice(None))
+
+    def part(self, rows: slice) -> Signals:
+        """Some rollouts that lie side by side, as a rule reads them."""
+        return Signals(
+            self.verdict[rows],
+            self.score[rows],
+            self.group[rows],
+            empty=self.empty[rows],
+            unverified=self.unverified[rows],
+        )
 
     def slices(self) -> Iterator[slice]:
         """Where each batch lies."""
@@ -87,6 +99,7 @@ class Collector:
         self.telling = TellingRollouts()
         self._columns = {name: array("d") for name in ("verdict", "score", "length", "label")}
         self._group = array("q")
+        self._unverified = array("b")
         self._starts: list[int] = []
         self._steps: list[int | None] = []
         self._groups = 0
@@ -111,6 +124,7 @@ class Collector:
             said[number, completion := plain(rollout.completion)] += 1
             self._columns["length"].append(float(len(completion)))
             self._columns["label"].append(_float(label))
+            self._unverified.append(word.unverified)
             if word.reason is not None:
                 self._count(word.reason, word.verdict)
         self._groups += len(numbers)
@@ -129,7 +143,8 @@ class Collector:
         group = torch.from_numpy(np.array(self._group, dtype=np.int64))
         empty = columns["score"] == -torch.inf
         columns["score"] = columns["score"].masked_fill(empty, torch.nan)
-        return RolloutLog(**columns, empty=empty, group=group, starts=tuple(self._starts), steps=tuple(self._steps))
+        more = {"empty": empty, "unverified": torch.from_numpy(np.array(self._unverified, dtype=bool))}
+        return RolloutLog(**columns, **more, group=group, starts=tuple(self._starts), steps=tuple(self._steps))
 
 
 def _float(value: float | None) -> float:

@@ -81,7 +81,8 @@ class Source(_Numbers):
         verdicts_from, scores_from, labels_from: columns or models; None for labels that there are none of.
         rows, batches: rollouts, and the batches that a rule sees one at a time.
         group_size: least, median and greatest number of rollouts of a group.
-        abstained, missing_scores: rollouts without verdict, without score.
+        abstained, missing_scores: rollouts of which the verifier said nothing, and those without score.
+        unverified: rollouts without verdict because no verifier applies.
         partial: rollouts with a verdict between 0 and 1, which are neither correct nor incorrect.
         repeated: rollouts whose completion another of their group has word for word.
         verdict_mean, score_mean, score_std: over the rollouts that have one.
@@ -100,6 +101,7 @@ class Source(_Numbers):
     batches: int
     group_size: tuple[int, float, int]
     abstained: int
+    unverified: int
     partial: int
     missing_scores: int
     repeated: int

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, Rule, VerifierOnly, WeightedSum
-from hero_rl.signals import Signals
 
 if TYPE_CHECKING:
     from hero_rl.diagnosis.log import RolloutLog
@@ -44,9 +43,7 @@ def replay(log: RolloutLog, rule: Rule, state: Any = None) -> Replay:
     state = rule.init() if state is None else state
     parts = []
     for part in [slice(0, len(log))] if _sees_groups_only(rule) else log.slices():
-        shaped, state = rule.update(
-            Signals(log.verdict[part], log.score[part], log.group[part], empty=log.empty[part]), state
-        )
+        shaped, state = rule.update(log.part(part), state)
         parts.append((shaped.advantage, shaped.weight, shaped.sigma))
     advantage, weight, sigma = (torch.cat(column) for column in zip(*parts, strict=True))
     return Replay(advantage, weight, sigma, state)

@@ -48,6 +48,11 @@ class Word(Protocol):
         """What the verifier extracted, or None."""
         ...
 
+    @property
+    def unverified(self) -> bool:
+        """Whether there is no verdict because no verifier applies."""
+        ...
+
 
 @dataclass(frozen=True)
 class Candidate:

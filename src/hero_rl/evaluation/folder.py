@@ -44,9 +44,11 @@ def read_config(folder: Path, given: str | None, overrides: dict[str, Any], rest
             raise ConfigError("--benchmarks: name one at least, or give --config")
         return resolve(read_yaml(given) if given else {}, overrides, given or "settings", EvalConfig)
     try:
-        before = resolve(read_yaml(record), {}, str(record), EvalConfig)
+        # Beside a file of the caller's, only the model is read from the record; a stranger may have written that.
+        written = {name: value for name, value in read_yaml(record).items() if not (given and name == "verifier")}
+        before = resolve(written, {}, str(record), EvalConfig, foreign=True)
     except ConfigError as error:
-        raise ConfigError(f"{folder} holds no evaluation; choose another folder\n{error}") from None
+        raise ConfigError(f"{folder} holds no evaluation that can go on; choose another folder\n{error}") from None
     raw = read_yaml(given) if given else before.model_dump(mode="json")
     if not given:
         _refuse_borrowed_trust(raw, overrides, record)

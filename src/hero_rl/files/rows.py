@@ -28,6 +28,7 @@ __all__ = [
     "as_text",
     "field",
     "is_messages",
+    "is_missing",
     "json_columns",
     "outermost",
     "read_rows",
@@ -229,6 +230,18 @@ def as_reference(value: Any, column: str, place: Place | str) -> Reference | Non
         known = [one for one in several if isinstance(one, str)]
         return known if len(known) > 1 else next(iter(known), None)
     raise DataError(f"{place}: {column!r} must be text, a number, a list of such or null, not {short(value)}")
+
+
+def is_missing(reference: Any) -> bool:
+    """Whether a row has no reference: null, NaN, blank text, nothing in a list or an object, or a list of such."""
+    plain = reference.tolist() if hasattr(reference, "tolist") else reference
+    return all(map(_says_nothing, plain if isinstance(plain, (list, tuple)) else [plain]))
+
+
+def _says_nothing(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
 
 
 def json_columns(row: Mapping[str, Any], but: Collection[str] = ()) -> dict[str, Any]:

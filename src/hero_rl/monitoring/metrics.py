@@ -26,6 +26,8 @@ def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
     - `weight/mean`, `weight/p10`, `weight/p90`: over groups.
     - `advantage_mass_uniform`: share of the batch's |advantage| that uniform groups hold.
     - `frac_unscorable`: share of rollouts without a shaped reward.
+    - `frac_unverified`, `advantage_mass_unverified`: share of rollouts that no verifier applies to, and of the batch's
+      |advantage| that they hold.
     - `domains/<domain>/<name>`: where the signals name domains, some of these and the means of both signals in each.
     """
     return _of_batch(signals, shaped) | _by_domain(signals, shaped)
@@ -36,7 +38,8 @@ def _of_batch(signals: Signals, shaped: Shaped) -> dict[str, float]:
     scorable = ~signals.verdict.isnan()
     kinds = Kinds.of(signals.verdict, groups)
     judged, uniform = kinds.judged, kinds.uniform
-    mass = groups.sum(shaped.advantage.double().abs(), torch.ones_like(scorable))
+    size = shaped.advantage.double().abs()
+    mass = groups.sum(size, torch.ones_like(scorable))
     auroc = group_auroc(signals.score, signals.verdict, groups)
     known = groups.count(scorable & ~signals.score.isnan()) >= 2
     weight, sigma = _per_group(shaped.weight, groups), _per_group(shaped.sigma, groups)[known]
@@ -51,8 +54,10 @@ def _of_batch(signals: Signals, shaped: Shaped) -> dict[str, float]:
         "hero/weight/mean": weight.mean().item(),
         "hero/weight/p10": _quantile(weight, 0.1),
         "hero/weight/p90": _quantile(weight, 0.9),
-        "hero/advantage_mass_uniform": (mass[uniform].sum() / mass.sum()).item() if mass.sum() > 0 else 0.0,
+        "hero/advantage_mass_uniform": _part(mass[uniform].sum(), mass.sum()),
         "hero/frac_unscorable": shaped.reward.isnan().double().mean().item(),
+        "hero/frac_unverified": signals.unverified.double().mean().item(),
+        "hero/advantage_mass_unverified": _part(size[signals.unverified].sum(), size.sum()),
     }
 
 
@@ -63,7 +68,9 @@ def _by_domain(signals: Signals, shaped: Shaped) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for domain in sorted(set(signals.domain or ())):
         rows = torch.tensor([name == domain for name in signals.domain or ()], device=signals.verdict.device)
-        part = Signals(signals.verdict[rows], signals.score[rows], signals.group[rows])
+        part = Signals(
+            signals.verdict[rows], signals.score[rows], signals.group[rows], unverified=signals.unverified[rows]
+        )
         numbers = _of_batch(part, Shaped(*(getattr(shaped, each.name)[rows] for each in fields(shaped))))
         mine = {name: numbers[f"hero/{name}"] for name in _IN_A_DOMAIN}
         mine |= {"verdict": part.verdict.nanmean().item(), "score": part.score.nanmean().item()}
@@ -77,6 +84,10 @@ def _per_group(values: Float[Tensor, " B"], groups: Groups) -> Float[Tensor, " S
 
 def _share(part: Bool[Tensor, " S"], whole: Bool[Tensor, " S"]) -> float:
     return (part.sum() / whole.sum()).item() if whole.any() else float("nan")
+
+
+def _part(part: Float[Tensor, ""], whole: Float[Tensor, ""]) -> float:
+    return (part / whole).item() if whole > 0 else 0.0
 
 
 def _quantile(values: Float[Tensor, " S"], q: float) -> float:

@@ -43,7 +43,7 @@ class Observation(NamedTuple):
         score: mean of the scores.
         auroc: of the score against the verdict, mean over mixed groups.
         verdict: mean of the verdicts.
-        unscorable: share of rollouts without a verdict.
+        unscorable: share of rollouts without a verdict, of those that a verifier applies to.
         low: the score that a twentieth lie below.
         high: the score that a twentieth lie above.
         least: the lowest score.
@@ -75,7 +75,7 @@ def observe(signals: Signals, auroc: float, scored: bool = True) -> Observation:
         score=signals.score.double().nanmean().item(),
         auroc=auroc,
         verdict=signals.verdict.double().nanmean().item(),
-        unscorable=signals.verdict.isnan().double().mean().item() if len(signals) else math.nan,
+        unscorable=signals.verdict[~signals.unverified].isnan().double().mean().item(),
         low=_at(score, 0.05),
         high=_at(score, 0.95),
         least=_at(score, 0.0),

@@ -26,7 +26,7 @@ class Judged(NamedTuple):
     Attributes:
         verdict: 1.0, 0.0 or None.
         score: the raw logit or None; minus infinity for an empty completion that has none, where others have one.
-        reason: the verifier's; None where the file's verdict was kept.
+        reason: the verifier's; None where the file's verdict was kept, unless the file says that no verifier applies.
         answer: the final answer that the verifier extracted.
     """
 
@@ -34,6 +34,11 @@ class Judged(NamedTuple):
     score: float | None
     reason: str | None = None
     answer: str | None = None
+
+    @property
+    def unverified(self) -> bool:
+        """Whether there is no verdict because no verifier applies."""
+        return self.reason == Reason.NO_VERIFIER
 
 
 class Judge:
@@ -69,7 +74,7 @@ class Judge:
         """Judge some rollouts; returns `rows`, one `Judged` each, and the number of `truncated` conversations."""
         if self.idle:
             kept = zip(rollouts, _kept_scores(rollouts), strict=True)
-            return {"rows": [Judged(rollout.verdict, score) for rollout, score in kept], "truncated": 0}
+            return {"rows": [_kept(rollout, score) for rollout, score in kept], "truncated": 0}
         scored = self._scorer.score(*_columns(rollouts))
         kept = zip(rollouts, _kept_scores(rollouts), strict=True)
         rows = [self._row(n, rollout, score, scored) for n, (rollout, score) in enumerate(kept)]
@@ -116,8 +121,15 @@ class Judge:
     def _row(self, n: int, rollout: Rollout, kept: float | None, scored: Scored) -> Judged:
         score = kept if self.reward_model is None else _or_none(scored.score[n].item())
         if self.verifier is None:
-            return Judged(rollout.verdict, score)
+            return _kept(rollout, score)
         return Judged(_or_none(scored.verdict[n].item()), score, str(scored.reasons[n]), scored.answers[n])
+
+
+def _kept(rollout: Rollout, score: float | None) -> Judged:
+    """A rollout with the file's own verdict, or its word that no verifier applies."""
+    said = rollout.extra.get("verdict_reason", rollout.extra.get("reason"))
+    unverified = rollout.verdict is None and said == Reason.NO_VERIFIER
+    return Judged(rollout.verdict, score, str(Reason.NO_VERIFIER) if unverified else None)
 
 
 def domain_of(rollout: Rollout) -> str | None:

@@ -179,6 +179,7 @@ def _signals(batch: Sequence[Rollout], judged: Sequence[Judged]) -> Signals:
         score=torch.tensor([_float(row.score) for row in judged], dtype=torch.float64),
         group=torch.tensor([numbers.setdefault(rollout.group, len(numbers)) for rollout in batch]),
         domain=_domains(batch),
+        unverified=torch.tensor([row.unverified for row in judged]),
     )
 
 

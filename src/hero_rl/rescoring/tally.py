@@ -53,6 +53,8 @@ def tally(
         **_sum_and_count("score", signals.score),
         **_sum_and_count("auroc", auroc),
         **_masses(shaped, groups, signals),
+        "unverified": int(signals.unverified.sum()),
+        "unverified_ranked": int((signals.unverified & ~shaped.reward.isnan()).sum()),
         "truncated": truncated,
         "unscorable": dict(Counter(reason for reason, gone in zip(why, lost, strict=True) if gone)),
         "domains": _domains(signals, auroc, groups, lost),
@@ -133,6 +135,7 @@ def summary(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "weight_mean": _mean(total, "weight"),
         "unscorable": {"rows": sum(unscorable.values()), "reasons": dict(unscorable.most_common())},
         "missing_scores": total["rows"] - total["score_count"],
+        "without_verifier": {"rows": total["unverified"], "ranked": total["unverified_ranked"]},
         "truncated": total["truncated"],
         "audits": {
             "calls": int(total["audit_calls"]),

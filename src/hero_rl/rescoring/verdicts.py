@@ -14,12 +14,21 @@ from typing import Any
 
 from hero_rl.errors import DataError
 from hero_rl.files.partial import Partial
-from hero_rl.files.rows import Place, as_text, read_rows
+from hero_rl.files.rows import Place, as_text, json_columns, read_rows
 from hero_rl.files.rows import field as column_of
 from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
 from hero_rl.scoring import cut_off_in_thought
-from hero_rl.verifiers.base import BatchVerifier, Request, Verdict, Verifier, verdicts_of
+from hero_rl.verifiers.base import (
+    BatchVerifier,
+    Request,
+    Verdict,
+    Verifier,
+    as_messages,
+    own_answer,
+    takes_requests,
+    verdicts_of,
+)
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
@@ -109,7 +118,7 @@ def verify_file(
         DataError: a row lacks a column or holds no text there; the message names file and row. Nothing is written.
     """
     found = FileVerdicts()
-    rows = _checked_rows(path, columns, found)
+    rows = _checked_rows(path, columns, found, takes_requests(verifier))
     head = {"input": _identity(path), "columns": vars(columns), "settings": settings}
     with Partial(output, head, restart) if output else nullcontext() as partial:
         kept = [
@@ -165,8 +174,10 @@ def _value(verdict: Verdict | None) -> float | None:
     return None if verdict is None or verdict.abstained else verdict.value
 
 
-def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iterator[tuple[dict[str, Any], Request]]:
-    """Each row with its pair; labels and places are noted on the way."""
+def _checked_rows(
+    path: Path, columns: PairColumns, found: FileVerdicts, whole: bool
+) -> Iterator[tuple[dict[str, Any], Request]]:
+    """Each row with its pair, or its whole request; labels and places are noted on the way."""
     labelled: bool | None = None
     for place, row in read_rows(path):
         reference = columns.reference or _first(_REFERENCES, row, place)
@@ -182,11 +193,19 @@ def _checked_rows(path: Path, columns: PairColumns, found: FileVerdicts) -> Iter
             found.labels.append(_label(column_of(row, columns.label, place), columns.label, place))
         found.places.append(str(place))
         expected = column_of(row, reference, place)
-        expected = expected if expected == "" else as_text(expected, reference, place)  # the verifier abstains on ""
-        found.references.append(expected)
+        if not whole and expected != "":  # on which the verifier abstains
+            expected = as_text(expected, reference, place)
+        found.references.append(own_answer(expected))
         text = _in_its_thought(text, row)
         question = row.get(columns.question)
-        yield row, Request(expected, text, question if isinstance(question, str) else "")
+        pair = Request(expected, text, question if isinstance(question, str) else "")
+        yield row, _whole(pair, row, {reference, completion}) if whole else pair
+
+
+def _whole(pair: Request, row: dict[str, Any], named: set[str]) -> Request:
+    """The pair with all else that the row says."""
+    others, domain = json_columns(row, named), row.get("domain")
+    return pair._replace(columns=others, messages=as_messages(pair.completion), domain=str(domain or ""))
 
 
 def _in_its_thought(text: str, row: dict[str, Any]) -> str:

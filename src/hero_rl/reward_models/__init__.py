@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from hero_rl.own import OrOwn
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModel, GenerativeRewardModelConfig
@@ -33,5 +34,6 @@ __all__ = [
 AnyRewardModel: TypeAlias = Annotated[
     LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig,
     Field(discriminator="type"),
+    OrOwn("a reward model", ("load", "score")),
 ]
 """The configuration block of any reward model; `type` says which, and `load()` makes it."""

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hero_rl.clients.engine import Tally
 from hero_rl.errors import ConfigError
+from hero_rl.own import Own
 from hero_rl.reward_models.base import Conversation, RewardModel, Scores
 from hero_rl.reward_models.generative import GenerativeRewardModelConfig
 from hero_rl.reward_models.local import LocalRewardModelConfig
@@ -188,11 +189,17 @@ class CachedRewardModel:
 
 
 def key_of(
-    block: LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig,
+    block: LocalRewardModelConfig
+    | GenerativeRewardModelConfig
+    | RemoteRewardModelConfig
+    | CachedRewardModelConfig
+    | Own,
 ) -> str:
     """The settings that change scores, and names, sizes and times of the files of a checkpoint in a folder."""
     if isinstance(block, CachedRewardModelConfig):
         return key_of(block.inner)
+    if isinstance(block, Own):
+        return block.model_dump_json()
     settings = block.model_dump(mode="json", exclude=_INDIFFERENT[block.type])
     if settings.get("model") is not None:
         del settings["urls"]  # a named model is the same wherever it is served

@@ -7,6 +7,7 @@ from typing import Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.foreign import loading
+from hero_rl.own import Own
 from hero_rl.reward_models.base import RewardModel
 from hero_rl.reward_models.cached import CachedRewardModel, CachedRewardModelConfig
 from hero_rl.reward_models.generative import GenerativeRewardModelConfig
@@ -19,7 +20,7 @@ _Config = LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardMod
 
 
 def load_and_check(
-    config: _Config,
+    config: _Config | Own,
     stack: ExitStack,
 ) -> RewardModel:
     """Load a reward model; servers that cannot serve as one are refused here. The stack ends what it holds open.
@@ -37,7 +38,7 @@ def load_and_check(
     return model
 
 
-def ready(reward_model: RewardModel | _Config | str) -> RewardModel:
+def ready(reward_model: RewardModel | _Config | Own | str) -> RewardModel:
     """A reward model that can score now: servers have been asked, and what is not loaded yet is.
 
     Args:
@@ -55,15 +56,17 @@ def ready(reward_model: RewardModel | _Config | str) -> RewardModel:
                 "hero_rl.reward_models, with the folder or Hub name of the model that it serves"
             )
         reward_model = LocalRewardModelConfig(path=reward_model)
-    model = _loaded(reward_model) if isinstance(reward_model, _Config) else reward_model
+    model = _loaded(reward_model) if isinstance(reward_model, _Config | Own) else reward_model
     server = _server_of(model)
     if server is not None:
         server.check()
     return model
 
 
-def _loaded(config: _Config) -> RewardModel:
+def _loaded(config: _Config | Own) -> RewardModel:
     with loading("reward_model"):
+        if isinstance(config, Own):
+            return config.made.load() if hasattr(config.made, "load") else config.made
         return config.load()
 
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hero_rl.own import OrOwn
 from hero_rl.rules.audited_hero import AuditedHero, AuditedState, audited_pairs
 from hero_rl.rules.banded import HeroState
-from hero_rl.rules.base import Rule, State
+from hero_rl.rules.base import Rule, State, check_rule, ranks_unverified
 from hero_rl.rules.consistency_filter import ConsistencyFilter
 from hero_rl.rules.corpo import Corpo
 from hero_rl.rules.dvao import Dvao
@@ -56,6 +57,7 @@ __all__ = [
     "group_auroc",
     "leave_one_out",
     "normalise",
+    "ranks_unverified",
     "shape",
 ]
 
@@ -75,8 +77,12 @@ _Plain = (
     | RelativeRanks
 )
 
-AnyRule = Annotated[_Plain, Field(discriminator="type")]
-"""Any rule that reads verdicts and scores alone, as a block of a configuration file, told apart by its `type`."""
+_OWN = OrOwn("a rule", ("update",), check_rule)
 
-AuditableRule = Annotated[_Plain | AuditedHero, Field(discriminator="type")]
+AnyRule = Annotated[_Plain, Field(discriminator="type"), _OWN]
+"""Any rule that reads verdicts and scores alone, as a block of a configuration file, told apart by its `type`.
+
+One of a user's own is named by its class."""
+
+AuditableRule = Annotated[_Plain | AuditedHero, Field(discriminator="type"), _OWN]
 """Any rule where an auditor can be asked, too."""

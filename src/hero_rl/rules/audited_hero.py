@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
 
+from hero_rl.rules.banded import unverified_groups
 from hero_rl.rules.evidence import Evidence, by_domain
 from hero_rl.rules.gated_hero import GatedHero, GatedState, domain_names, trust_of_groups, uniform_groups
 from hero_rl.rules.groups import Groups
@@ -42,6 +43,7 @@ class AuditedHero(GatedHero):
     the pair says whether the reward model ranks them rightly. Uniform groups get the trust of the audits, mixed groups
     that of the verifier, by the same lower bound and the same memory; by domain where the signals name domains. In
     uniform groups no domain vouches for another: until a domain has eight audited pairs of its own its trust is 0.
+    Where no verifier applies nothing is audited, and the other domains vouch.
 
     An audit that failed (NaN) is no evidence. An auditor that errs at random draws the mean towards 1/2, so that it can
     lower the trust and not raise it: docs/science/method.md.
@@ -86,6 +88,9 @@ class AuditedHero(GatedHero):
         groups = Groups.of(signals.group)
         told = trust_of_groups(signals, groups, state, state.domains)
         ranked = _audited_trust(signals, groups, state)
+        # An auditor has nothing to tell there: all that the audits have shown elsewhere speaks for such a domain.
+        lent = trust_of_groups(signals, groups, state.audit, state.audit_domains)
+        ranked = torch.where(unverified_groups(signals, groups), lent, ranked)
         seen, domains = self.learned(signals, groups, state)
         audit, audit_domains = self._audited(signals, groups, state)
         shaped, sigma_bar = self.shaped_with(self._corrected(signals), groups, told, ranked, state.sigma_bar)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 import torch
@@ -9,10 +10,10 @@ from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from hero_rl.rules.base import Eps, Settings, State, score_spread
-from hero_rl.rules.groups import Groups, Scale
+from hero_rl.rules.base import Eps, Settings, State, score_spread, shaped_like
+from hero_rl.rules.groups import Groups, Scale, normalise
 from hero_rl.rules.strata import Strata
-from hero_rl.signals import Signals
+from hero_rl.signals import Shaped, Signals
 
 __all__ = ["Banded", "HeroState", "banded_reward", "places"]
 
@@ -42,6 +43,9 @@ class Banded(Settings):
         scale: divisor of the centred reward: none, the group's or the batch's sample standard deviation.
         momentum: share of the old sigma_bar that survives a batch.
         eps: keeps Eq. 3's and `scale`'s divisions finite.
+        without_reference: what becomes of prompts that no verifier applies to, having no reference or a domain without
+            a verifier. `leave_out` teaches nothing by them; `rank` ranks their rollouts by the score alone, within
+            alpha, or alpha times the trust where the rule has one.
     """
 
     alpha: Band = 0.1
@@ -54,6 +58,7 @@ class Banded(Settings):
     scale: Scale = "none"
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     eps: Eps = 1e-6
+    without_reference: Literal["leave_out", "rank"] = "leave_out"
 
     @model_validator(mode="after")
     def _check(self) -> Banded:
@@ -89,11 +94,56 @@ class Banded(Settings):
         weight = self.w_min + (self.w_max - self.w_min) * torch.sigmoid(self.k * excess)
         return weight.where(known, 1)
 
+    def with_unverified(
+        self,
+        signals: Signals,
+        groups: Groups,
+        shaped: Shaped,
+        trust: Float[Tensor, " S"],
+        sigma_bar: float | None,
+    ) -> Shaped:
+        """The batch with its unverified groups ranked, if they are to be; nothing else in it moves by a bit.
+
+        Their reward lies around 0, and their advantage is centred and never divided: alpha bounds it at every scale.
+
+        Args:
+            signals: the batch.
+            groups: its groups.
+            shaped: what the verdicts make of it; a rollout without one is unscorable in it.
+            trust: (S,) how far the reward model is trusted in each group.
+            sigma_bar: what the weights of the batch are measured against.
+        """
+        whole = groups.spread(unverified_groups(signals, groups))
+        if self.without_reference != "rank" or not whole.any():
+            return shaped
+        rows = whole & (~signals.score.isnan() | signals.empty)
+        alone = Signals(torch.where(rows, 0.0, torch.nan), signals.score.double(), signals.group, empty=signals.empty)
+        sigma, known, _ = self.spread_of(alone, groups)
+        weight = groups.spread(1 + trust * (self.weight_of(sigma, known, sigma_bar) - 1))
+        r_hat = banded_reward(alone, groups, alpha=self.alpha, beta=self.beta, singleton=self.singleton, eps=self.eps)
+        reward = groups.spread(trust) * weight * r_hat
+        centred = normalise(r_hat, groups, rows, "none", self.eps)
+        ranked = shaped_like(
+            signals, reward, groups.spread(trust) * weight * centred, rows, groups.spread(sigma), weight
+        )
+        return Shaped(*(getattr(ranked, name).where(whole, getattr(shaped, name)) for name in _SHAPED))
+
     def moved(self, sigma_bar: float | None, batch_mean: float | None) -> float | None:
         """sigma_bar after a batch: an exponential mean, whose first value is the first batch's own."""
         if batch_mean is None or sigma_bar is None:
             return batch_mean if sigma_bar is None else sigma_bar
         return self.momentum * sigma_bar + (1 - self.momentum) * batch_mean
+
+
+_SHAPED = tuple(each.name for each in fields(Shaped))
+
+
+def unverified_groups(signals: Signals, groups: Groups) -> Bool[Tensor, " S"]:
+    """Groups to none of whose rollouts a verifier applies.
+
+    Where one applies to some of a group the data contradicts itself, and the others stay unscorable.
+    """
+    return groups.count(~signals.unverified) == 0
 
 
 def banded_reward(

@@ -17,7 +17,7 @@ from torch import Tensor
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["Batch", "Rule", "State", "only_plain", "score_spread", "with_lowest"]
+__all__ = ["Batch", "Rule", "State", "check_rule", "only_plain", "ranks_unverified", "score_spread", "with_lowest"]
 
 Eps = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -69,6 +69,31 @@ class Settings(BaseModel):
     def init(self) -> State:
         """State before the first batch: nothing to remember."""
         return State()
+
+
+def check_rule(rule: Any) -> None:
+    """Make sure that an object of any class is a rule: its marks, its first state, and a batch of nothing.
+
+    Raises:
+        TypeError: it lacks something; says what.
+    """
+    for name in ("needs_score", "takes_graded"):
+        if not isinstance(getattr(rule, name, None), bool):
+            raise TypeError(f"a rule says by the class attribute {name}, True or False, what it is; this one does not")
+    state = rule.init()
+    if not isinstance(state, BaseModel):
+        raise TypeError(f"init() must return a pydantic model, which goes into checkpoints, not {type(state).__name__}")
+    nothing = torch.zeros(2)
+    answer = rule.update(Signals(nothing, nothing, torch.zeros(2, dtype=torch.long)), state)
+    if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], Shaped)):
+        raise TypeError("update(signals, state) must return (Shaped, the next state)")
+    if not isinstance(answer[1], type(state)):
+        raise TypeError(f"update must return a state of the same kind, {type(state).__name__}")
+
+
+def ranks_unverified(rule: Rule | None) -> bool:
+    """Whether a rule ranks prompts that no verifier applies to, as its setting `without_reference` says."""
+    return getattr(rule, "without_reference", "leave_out") == "rank"
 
 
 def only_plain(rule: Rule, signals: Signals) -> None:

@@ -75,14 +75,16 @@ class GatedHero(Banded):
             signals: the batch.
             groups: its groups.
             told_trust: (S,) the trust that holds where a group is mixed: the verifier tells its rollouts apart.
-            ranked_trust: (S,) the trust that holds where it is uniform: only the reward model ranks it.
+            ranked_trust: (S,) the trust that holds where it is uniform, or no verifier applies: only the reward model
+                ranks it.
             sigma_bar: as the batches before have left it.
         """
         scorable = ~signals.verdict.isnan()
         sigma, known, batch_mean = self.spread_of(signals, groups)
         uniform = uniform_groups(signals, groups)
         trust = torch.where(uniform, ranked_trust, told_trust)
-        weigh = self.weight_of(sigma, known, batch_mean if sigma_bar is None else sigma_bar)
+        frozen = batch_mean if sigma_bar is None else sigma_bar
+        weigh = self.weight_of(sigma, known, frozen)
         weight = groups.spread(1 + trust * (weigh - 1))
         # In a uniform group the trust comes after the normalisation: before it, a standard deviation would cancel it.
         whole = torch.ones_like(trust)
@@ -90,6 +92,7 @@ class GatedHero(Banded):
         told, ranked = (normalise(r_hat, groups, scorable, self.scale, self.eps) for r_hat in (narrow, full))
         advantage = weight * torch.where(groups.spread(uniform), groups.spread(trust) * ranked, told)
         shaped = shaped_like(signals, weight * narrow, advantage, scorable, groups.spread(sigma), weight)
+        shaped = self.with_unverified(signals, groups, shaped, trust, frozen)
         return shaped, self.moved(sigma_bar, batch_mean)
 
     def _banded(self, signals: Signals, groups: Groups, width: Float[Tensor, " B"]) -> Float[Tensor, " B"]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
+
 from hero_rl.rules.banded import Banded, HeroState, banded_reward
 from hero_rl.rules.base import shaped_like
 from hero_rl.rules.groups import Groups, normalise
@@ -40,4 +42,5 @@ class Hero(Banded):
         r_hat = banded_reward(signals, groups, alpha=self.alpha, beta=self.beta, singleton=self.singleton, eps=self.eps)
         advantage = weight * normalise(r_hat, groups, scorable, self.scale, self.eps)
         shaped = shaped_like(signals, weight * r_hat, advantage, scorable, groups.spread(sigma), weight)
+        shaped = self.with_unverified(signals, groups, shaped, torch.ones_like(sigma), sigma_bar)
         return shaped, HeroState(sigma_bar=self.moved(state.sigma_bar, batch_mean))

@@ -25,6 +25,7 @@ def shape(
     rule: Rule = Hero(),  # noqa: B008 - frozen
     *,
     domain: Sequence[str] | None = None,
+    unverified: Sequence[bool] | None = None,
 ) -> Shaped:
     """Shape one batch under a rule from a fresh state.
 
@@ -34,6 +35,7 @@ def shape(
         group: (B,) prompt ids, integers or strings.
         rule: any combination rule.
         domain: (B,) names, for rules that trust a reward model by domain.
+        unverified: (B,) whether no verifier applies to the rollout, for rules with `without_reference="rank"`.
 
     Returns:
         Tensors of shape (B,): float64, or the scores' dtype if they are a floating-point tensor.
@@ -47,6 +49,7 @@ def shape(
         score=scores,
         group=_ids(group).to(scores.device),
         domain=None if domain is None else tuple(domain),
+        unverified=None if unverified is None else torch.tensor(list(unverified)).to(scores.device),  # pyright: ignore
     )
     return rule.update(signals, rule.init())[0]
 

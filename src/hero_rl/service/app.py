@@ -286,6 +286,7 @@ def _batch(rows: Sequence[Signal | GivenRollout], groups: Sequence[int]) -> Sign
         score=torch.tensor([_nan_if_null(row.score) for row in rows], dtype=torch.float64),
         group=torch.tensor(groups, dtype=torch.long),
         empty=torch.tensor([row.empty for row in rows], dtype=torch.bool),
+        unverified=torch.tensor([row.unverified for row in rows], dtype=torch.bool),
     )
 
 
@@ -302,7 +303,11 @@ def _rows(rows: Sequence[Signal | GivenRollout], shaped: Shaped) -> list[ShapedR
     columns = (shaped.reward.tolist(), shaped.advantage.tolist(), shaped.weight.tolist(), shaped.sigma.tolist())
     return [
         ShapedRollout(
-            **row.model_dump(exclude={"group"}), reward=reward, advantage=advantage, weight=weight, sigma=sigma
+            **row.model_dump(exclude={"group", "unverified"}),
+            reward=reward,
+            advantage=advantage,
+            weight=weight,
+            sigma=sigma,
         )
         for row, reward, advantage, weight, sigma in zip(rows, *columns, strict=True)
     ]

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from hero_rl.scoring import cut_off_in_thought
+from hero_rl.verifiers import Reason
 
 __all__ = [
     "MOST_ROLLOUTS",
@@ -133,8 +134,8 @@ class Rollout(_Strict):
     Attributes:
         prompt: text, or chat messages.
         completion: text, or chat messages, of which the last assistant's is judged.
-        reference: the right answer, text or a number, or several of which any is right. Of an empty one the verifier
-            has no opinion.
+        reference: the right answer, text or a number, or several of which any is right; empty where there is none, so
+            that no verifier applies.
         domain: names the verifier where the service has one for each domain.
         columns: what else a verifier of one's own reads of the row, by name.
         finish_reason: why the completion ends, as the server that wrote it says: one that was cut off (`length`) while
@@ -211,6 +212,11 @@ class Signal(_Strict):
     seconds: float
     empty: bool = False
 
+    @property
+    def unverified(self) -> bool:
+        """Whether there is no verdict because no verifier applies."""
+        return self.reason == Reason.NO_VERIFIER
+
 
 _SIGNAL: dict[str, Any] = {
     "verdict": 1.0,
@@ -247,12 +253,21 @@ class GivenRollout(_Strict):
         verdict: 1 or true, 0 or false, between them partial credit, null for abstained.
         score: raw logit, null if missing.
         empty: whether the score is missing as the completion is empty, which ranks it last.
+        unverified: whether there is no verdict because no verifier applies: a rule whose `without_reference` is `rank`
+            then ranks the group by its scores alone.
     """
 
     group: GroupId
     verdict: Verdict | None
     score: Finite | None = None
     empty: bool = False
+    unverified: bool = False
+
+    @model_validator(mode="after")
+    def _one_word(self) -> GivenRollout:
+        if self.unverified and self.verdict is not None:
+            raise ValueError("unverified: there is a verdict, so that a verifier applies")
+        return self
 
 
 class ShapeRequest(_Strict):

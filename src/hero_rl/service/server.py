@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hero_rl.clients.engine import key_from
 from hero_rl.errors import ConfigError
+from hero_rl.own import Own
 from hero_rl.reward_models import AnyRewardModel, CachedRewardModelConfig, RewardModel, load_and_check
 from hero_rl.scoring import Scorer
 from hero_rl.service.app import endpoints
@@ -102,7 +103,7 @@ def application(
 
 def _in_process(reward_model: AnyRewardModel | None) -> bool:
     inner = reward_model.inner if isinstance(reward_model, CachedRewardModelConfig) else reward_model
-    return inner is not None and inner.type in ("local", "generative")
+    return inner is not None and (isinstance(inner, Own) or inner.type in ("local", "generative"))
 
 
 def _token(config: ServiceConfig) -> str:

@@ -1,6 +1,7 @@
-"""A trainer's datasets, read before anything heavy loads: every row must have a prompt and a reference.
+"""A trainer's datasets, read before anything heavy loads: every row must have a prompt, and a reference or a reason.
 
-    check_datasets(train, {"easy": easy, "hard": hard}, "answer")
+    checked = check_datasets(train, {"easy": easy, "hard": hard}, "answer")
+    checked.train  # without the rows that no verifier applies to
 
 Of a stream the first rows alone are read; the rest is checked as it comes.
 """
@@ -9,22 +10,48 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from hero_rl.errors import ConfigError, DataError, HeroError
-from hero_rl.files.rows import as_reference, field, json_columns, outermost, short
-from hero_rl.verifiers import BatchVerifier, ByDomain, Verifier
-from hero_rl.verifiers.base import takes_requests
+from hero_rl.files.rows import as_reference, field, is_missing, json_columns, outermost
+from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
+from hero_rl.verifiers.base import Request, takes_requests
 from hero_rl.verifiers.domains import needs_reference
 from hero_rl.verifiers.references import check_references
 
-__all__ = ["WHOLE_ROW", "check_datasets", "reference_of", "warn_of_unreadable", "whole_row"]
+__all__ = [
+    "WHOLE_ROW",
+    "Checked",
+    "applies",
+    "check_datasets",
+    "reference_of",
+    "tell_unverified",
+    "warn_of_unreadable",
+    "whole_row",
+]
 
 _log = logging.getLogger(__name__)
 
 _OF_A_STREAM = 64  # rows
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A trainer's datasets, fit to train on.
+
+    Attributes:
+        train: TRL's `train_dataset`, less the rows that are left out.
+        evaluation: likewise its `eval_dataset`, one or several by name.
+        references: of each dataset, those of its rows that a verifier applies to, by the name that an error gives it.
+    """
+
+    train: Any
+    evaluation: Any
+    references: dict[str, list[Any]]
 
 
 def check_datasets(
@@ -34,9 +61,10 @@ def check_datasets(
     domain: str | None = None,
     verifier: Verifier | BatchVerifier | None = None,
     *,
+    ranks: bool = False,
     prompted: bool = True,
-) -> dict[str, list[Any]]:
-    """The references of each dataset, by the name that an error gives it.
+) -> Checked:
+    """Look through the datasets of a run, and leave out the rows that no verifier applies to, saying how many.
 
     Args:
         train: TRL's `train_dataset`; None where an environment brings the prompts.
@@ -44,29 +72,96 @@ def check_datasets(
         column: where a row has its reference.
         domain: where it names its domain; None where no column does.
         verifier: the run's. One that takes requests reads a reference of any kind; one by domain must know each row's.
+        ranks: whether the rule ranks such rows, so that they are kept.
         prompted: whether a row brings its prompt, as it must where no environment does.
 
     Raises:
         ConfigError: the verifier is one by domain, and there is no column of domains.
-        DataError: a dataset lacks a column or has no rows, or a row has no reference that can be compared with; the
-            message names the row and what to do.
+        DataError: a dataset lacks a column or has no rows, a row's reference is nothing that can be compared with, or
+            no verifier applies to any row; the message names the row or the dataset, and what to do.
     """
-    several = evaluation if isinstance(evaluation, dict) else {}
-    named = {"train_dataset": train, **{f"eval_dataset[{name!r}]": one for name, one in several.items()}}
-    if not several:
-        named["eval_dataset"] = evaluation
     if isinstance(verifier, ByDomain) and verifier.default is None and domain is None:
         raise ConfigError("the verifier is one by domain: domain_column must name the column with each prompt's domain")
-    given = {name: dataset for name, dataset in named.items() if dataset is not None}
-    found = {}
-    for name, dataset in given.items():
+    references: dict[str, list[Any]] = {}
+
+    def checked(name: str, dataset: Any) -> Any:
+        if dataset is None:
+            return None
         _check_columns(name, dataset, column, domain, prompted, needs_reference(verifier))
-        found[name] = _references(name, dataset, column, domain, verifier)
-    if isinstance(verifier, ByDomain) and domain is not None:
-        for name, dataset in given.items():
-            domains = [str(field(row, domain, name)) for row in _rows(dataset, domain)]
-            verifier.check(domains, (f"{name}[{number}]" for number in range(len(domains))))
-    return found
+        found = list(_looked_up(name, dataset, column, domain, verifier))
+        if not found:
+            raise DataError(f"{name} has no rows")
+        references[name] = [reference for reference, applies in found if applies]
+        lost = len(found) - len(references[name])
+        if not lost:
+            return dataset
+        tell_unverified(name, lost, len(found), column, ranks, stream=not hasattr(dataset, "__len__"))
+        return dataset if ranks else _without(dataset, [applies for _, applies in found], column, domain, verifier)
+
+    if isinstance(evaluation, dict):
+        given = {name: checked(f"eval_dataset[{name!r}]", one) for name, one in evaluation.items()}
+    else:
+        given = checked("eval_dataset", evaluation)
+    return Checked(checked("train_dataset", train), given, references)
+
+
+def tell_unverified(name: str, lost: int, rows: int, column: str, ranks: bool, *, stream: bool = False) -> None:
+    """Log how many rows of a data set no verifier applies to, and what becomes of them.
+
+    Raises:
+        DataError: it is all of them, and they are not ranked.
+    """
+    share = f"{lost} of {'the first ' if stream else ''}{rows} rows"
+    if ranks:
+        _log.warning(
+            "%s: no verifier applies to %s; they are ranked by the reward model alone, within alpha (times the trust, "
+            "where the rule has one): rule.without_reference is rank",
+            name,
+            share,
+        )
+    elif lost == rows:
+        raise DataError(
+            f"{name}: no verifier applies to any row: {column!r} holds no answer in {share}. Name the column that "
+            "does, or set without_reference of the rule to rank, to rank all of them by the reward model alone"
+        )
+    else:
+        _log.warning(
+            "%s: no verifier applies to %s, which are left out: %r holds no answer, or their domain has no verifier; "
+            "with rule.without_reference rank they would be ranked by the reward model, within alpha",
+            name,
+            share,
+            column,
+        )
+
+
+def applies(verifier: Verifier | BatchVerifier | None, reference: Any, domain: str = "") -> bool:
+    """Whether a run's verifier has something to judge a row by; of none, whether the row has a reference.
+
+    Raises:
+        DataError: the verifier is one by domain, and knows no such domain.
+    """
+    request = Request(reference, "", domain=domain)
+    if isinstance(verifier, (ByDomain, ByDomainVerifier)):
+        return verifier.applies(request)
+    return not (getattr(verifier, "needs_reference", True) and is_missing(reference))
+
+
+def _without(
+    dataset: Any, keep: Sequence[bool], column: str, domain: str | None, verifier: Verifier | BatchVerifier | None
+) -> Any:
+    """A dataset's rows that are to be kept; of a stream, those that a verifier applies to as they come."""
+    rows = [number for number, kept in enumerate(keep) if kept]
+    if hasattr(dataset, "select"):
+        return dataset.select(rows)
+    if hasattr(dataset, "__len__"):
+        return [dataset[number] for number in rows]
+    return dataset.filter(partial(_is_kept, column=column, domain=domain, verifier=verifier))
+
+
+def _is_kept(row: dict[str, Any], *, column: str, domain: str | None, verifier: Any) -> bool:
+    label = "" if domain is None else str(row[domain])
+    reference = reference_of(whole_row(row, column), column, "a row", True, needs_reference(verifier, label))
+    return applies(verifier, reference, label)
 
 
 def warn_of_unreadable(references: dict[str, list[Any]], verifier: Verifier | BatchVerifier) -> None:
@@ -101,34 +196,24 @@ def whole_row(row: dict[str, Any], column: str) -> dict[str, Any]:
 
 
 def reference_of(row: dict[str, Any], column: str, place: str, whole: bool = False, needed: bool = True) -> Any:
-    """A row's reference as text, or alternatives; None where there is none and none is needed.
+    """A row's reference as text, or alternatives; None where there is none.
 
     Args:
         row: of a dataset.
         column: where the reference is.
         place: what an error calls the row.
         whole: leave it the JSON value that it is, for a verifier that takes requests.
-        needed: whether there must be one.
+        needed: whether there must be a column for it.
 
     Raises:
-        DataError: there is none, or nothing that an answer can be compared with.
+        DataError: it is nothing that an answer can be compared with.
     """
     if not needed and outermost(column, row) not in row:
         return None
     value = field(row, column, place)
-    if whole:
-        reference = json_columns({column: value}).get(column)
-        if reference not in (None, "", [], {}):
-            return reference
-    else:
-        reference = as_reference(value, column, place)
-    texts = [reference] if isinstance(reference, str) else reference or []
-    if needed and not any(text.strip() for text in texts):
-        raise DataError(
-            f"{place}: {column!r} holds no answer, but {short(value)}; put the right answer there, or leave such rows "
-            f"out: dataset.filter(lambda row: row[{column!r}])"
-        )
-    return reference
+    if is_missing(value):
+        return None
+    return json_columns({column: value}).get(column) if whole else as_reference(value, column, place)
 
 
 def _check_columns(name: str, dataset: Any, column: str, domain: str | None, prompted: bool, needed: bool) -> None:
@@ -143,22 +228,23 @@ def _check_columns(name: str, dataset: Any, column: str, domain: str | None, pro
             raise DataError(f"{name} has no column {each!r}{setting}; it has {sorted(known)}")
 
 
-def _references(
+def _looked_up(
     name: str, dataset: Any, column: str, domain: str | None, verifier: Verifier | BatchVerifier | None
-) -> list[Any]:
+) -> Iterator[tuple[Any, bool]]:
+    """The reference of each row, and whether the verifier applies to it."""
     whole = verifier is not None and takes_requests(verifier)
-    found = []
-    for number, row in enumerate(_rows(dataset, column, domain)):
+    for number, row in enumerate(_rows(dataset, column, domain, WHOLE_ROW)):
         place = f"{name}[{number}]"
-        needed = needs_reference(verifier, "" if domain is None else str(field(row, domain, place)))
-        found.append(reference_of(row, column, place, whole, needed))
-    if not found:
-        raise DataError(f"{name} has no rows")
-    return found
+        label = "" if domain is None else str(field(row, domain, place))
+        if isinstance(verifier, ByDomain) and domain is not None:
+            verifier.check([label], [place])
+        needed = needs_reference(verifier, label)
+        reference = reference_of(whole_row(row, column), column, place, whole, needed)
+        yield reference, applies(verifier, reference, label)
 
 
 def _rows(dataset: Any, *columns: str | None) -> Iterator[dict[str, Any]]:
-    """The rows, no more of them read than is wanted."""
+    """The rows, no more of them read than is wanted, with those of the columns that there are."""
     if not hasattr(dataset, "__len__"):
         yield from islice(dataset, _OF_A_STREAM)
         return

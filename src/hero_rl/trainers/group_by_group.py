@@ -55,17 +55,25 @@ class GroupByGroup:
             self.state = read_state(folder, rule)[0]
         self._waiting: list[Signals] = []
 
-    def shape(self, verdict: Sequence[float | None], score: Sequence[float | None]) -> Shaped:
+    def shape(
+        self, verdict: Sequence[float | None], score: Sequence[float | None], *, unverified: bool = False
+    ) -> Shaped:
         """Shape one group of N rollouts, float64.
 
         Args:
             verdict: (N,) 1 correct, 0 incorrect, NaN or None abstained.
             score: (N,) raw reward-model scores, NaN or None where missing, minus infinity of an empty completion.
+            unverified: whether no verifier applies to the group's prompt.
 
         Raises:
             ValueError: the two differ in length, a verdict is neither in [0, 1] nor NaN or a score is plus infinity.
         """
-        signals = Signals(_column(verdict), _column(score), torch.zeros(len(verdict), dtype=torch.long))
+        signals = Signals(
+            _column(verdict),
+            _column(score),
+            torch.zeros(len(verdict), dtype=torch.long),
+            unverified=torch.full((len(verdict),), unverified),
+        )
         shaped, _ = self.rule.update(signals, self.state)
         self._waiting.append(signals)
         if len(self._waiting) >= self.groups_per_batch:

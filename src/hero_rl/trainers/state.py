@@ -77,16 +77,16 @@ def state_metrics(before: State, after: State) -> dict[str, float]:
     return {name: stored[name] if math.isnan(read.get(name, math.nan)) else read[name] for name in stored}
 
 
-def _numbers(state: State, prefix: str = "hero/") -> dict[str, float]:
+def _numbers(state: BaseModel, prefix: str = "hero/") -> dict[str, float]:
     """Numbers of a state by name: of a state within it `<name>_<its name>`, by domain `<name>/<domain>/<its name>`."""
     out: dict[str, float] = {}
     for name in type(state).model_fields:
         value = getattr(state, name)
-        if isinstance(value, State):
+        if isinstance(value, BaseModel):
             out |= _numbers(value, f"{prefix}{name}_")
         elif isinstance(value, dict):
             for domain, inner in value.items():
-                out |= _numbers(inner, f"{prefix}{name}/{domain}/")
-        else:
+                out |= _numbers(inner, f"{prefix}{name}/{domain}/") if isinstance(inner, BaseModel) else {}
+        elif value is None or isinstance(value, (int, float)):  # of what else a rule of one's own remembers, no number
             out[prefix + name] = math.nan if value is None else value
     return out

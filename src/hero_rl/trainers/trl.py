@@ -48,7 +48,7 @@ from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
-from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out
+from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out, ranks_unverified
 from hero_rl.scoring import Scored, Scorer, Turns
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
@@ -153,15 +153,16 @@ class HeroMixin(ExactResume):
     Args:
         model: as in the trainer.
         verifier: judges each completion against its reference; a mapping has one for each domain that
-            `args.domain_column` names. One that takes requests gets the row's other columns. `EnvironmentVerifier`
-            judges by the reward of `environment_factory`'s environments.
+            `args.domain_column` names, None for one that has none. One that takes requests gets the row's other
+            columns. `EnvironmentVerifier` judges by the reward of `environment_factory`'s environments.
         reward_model: scores each conversation; settings are loaded, a string is the path or Hub id of a one-label
             sequence classifier. Servers are asked for the scores of a few texts before anything heavy loads.
         rule: combines both; `Hero()` unless told otherwise.
         auditor: a second, better verifier, asked about the few rollouts that the rule `AuditedHero` draws in training.
         args: a `HeroGRPOConfig` or `HeroRLOOConfig`.
         train_dataset: needs the columns `prompt` and `args.reference_column`; a reference is text, a number, or a list
-            of these, any one of which is right. What an environment brings itself need not be there.
+            of these, any one of which is right. Rows that no verifier applies to are left out and counted in the log,
+            unless the rule ranks them (`without_reference`). What an environment brings itself need not be there.
         eval_dataset: the same, or a dict of such.
         **kwargs: everything else the trainer takes.
 
@@ -182,7 +183,7 @@ class HeroMixin(ExactResume):
         self,
         model: Any,
         *,
-        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier],
+        verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier | None],
         reward_model: RewardModel | AnyRewardModel | str | None = None,
         rule: Rule | None = None,
         auditor: Verifier | BatchVerifier | None = None,
@@ -200,8 +201,9 @@ class HeroMixin(ExactResume):
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
         verifier = by_domain(verifier)
         given = (train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
-        references = check_datasets(*given, prompted=kwargs.get("environment_factory") is None)
-        warn_of_unreadable(references, verifier)
+        prompted = kwargs.get("environment_factory") is None
+        checked = check_datasets(*given, ranks=ranks_unverified(self.rule), prompted=prompted)
+        warn_of_unreadable(checked.references, verifier)
         self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model), args.judged_turns)
         self.auditor = auditor_for(self.rule, auditor, args.judged_turns)
         self.rule_state = self.rule.init()
@@ -215,8 +217,8 @@ class HeroMixin(ExactResume):
             model=model,
             reward_funcs=[_Column("verifier"), _Column("reward_model")],
             args=args,
-            train_dataset=train_dataset,
-            eval_dataset=eval_dataset,
+            train_dataset=checked.train,
+            eval_dataset=checked.evaluation,
             **kwargs,
         )
         check_environments(self.reward_func_names[2:], verifier)
@@ -241,9 +243,11 @@ class HeroMixin(ExactResume):
         rows = (prompts, completions, references, self._in_thought(prompts), *self._rest(inputs))
         scored = self.scorer.score(*rows)
         device = self.accelerator.device
-        columns = _gathered(torch.stack([scored.verdict, scored.score], dim=1).to(device))
+        local = torch.stack([scored.verdict, scored.score, scored.unverified.to(scored.score)], dim=1)
+        columns = _gathered(local.to(device))
         group = self._group_ids(references)
-        signals = Signals(columns[:, 0].cpu(), columns[:, 1].cpu(), group, self._domains(inputs))
+        verdict, score, unverified = columns.cpu().unbind(dim=1)
+        signals = Signals(verdict, score, group, self._domains(inputs), unverified=unverified == 1)
         if self.auditor is not None and self._mode == "train":
             signals = self._audited(self.auditor, signals, rows)
         shaped, state = self.rule.update(signals, self.rule_state)
@@ -256,7 +260,7 @@ class HeroMixin(ExactResume):
             self._refuse_unscorable(shaped, scored)
             self.rule_state = state
         self._shaped = signals, shaped
-        return columns.where(columns.isfinite(), torch.nan)
+        return columns[:, :2].where(columns[:, :2].isfinite(), torch.nan)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)
@@ -391,7 +395,7 @@ class HeroMixin(ExactResume):
         """Hand this rank's part to TRL's completions table, and gather ours if it is kept."""
         count = len(references)
         columns = {
-            "reference": [r if isinstance(r, str) or r is None else json.dumps(r) for r in references],
+            "reference": [r if r is None or isinstance(r, str) else json.dumps(r) for r in references],
             "answer": scored.answers,
             "reason": [str(reason) for reason in scored.reasons],
             "group": self._local(signals.group, count).tolist(),

@@ -18,7 +18,7 @@ def reference_findings(config: RunConfig, references: Iterable[object]) -> list[
         config: the run's verifier and `max_unscorable`.
         references: those of its training prompts.
     """
-    found = check_references(references, config.verifier)
+    found = check_references((one for one in references if one is not None), config.verifier)
     if not found.unreadable:
         return []
     return [Finding("error" if found.share > config.max_unscorable else "warning", "data.reference_column", str(found))]

@@ -17,6 +17,7 @@ from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.environment import EnvironmentVerifier
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.http import HttpVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.judge_prompts import Checklist, Criterion, PointScale
@@ -40,6 +41,7 @@ __all__ = [
     "Criterion",
     "EnvironmentVerifier",
     "ExactVerifier",
+    "HttpVerifier",
     "InstructionVerifier",
     "JudgeVerifier",
     "LocalSandbox",

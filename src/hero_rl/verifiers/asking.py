@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from hero_rl.errors import HeroError
+from hero_rl.files.rows import is_missing
 from hero_rl.verifiers.base import (
     BatchVerifier,
     Reason,
@@ -35,14 +36,19 @@ class Asked:
     raises on a batch makes it abstain. The first failure is logged with its traceback. An error of `hero_rl.errors`
     says that the verifier can never work, and is raised.
 
+    A request without a reference is not asked about, and has no verifier (`Reason.NO_VERIFIER`), unless the verifier's
+    attribute `needs_reference` is false: it reads what it needs elsewhere in the row.
+
     Attributes:
         verifier: the one that is asked.
         takes_requests: whether it reads whole requests.
+        needs_reference: whether it has nothing to judge by without a reference.
     """
 
     def __init__(self, verifier: Verifier | BatchVerifier) -> None:
         self.verifier = verifier
         self.takes_requests = takes_requests(verifier)
+        self.needs_reference = bool(getattr(verifier, "needs_reference", True))
         self._has_logged = False
 
     def verdicts(self, requests: Sequence[Request]) -> list[Verdict]:
@@ -53,10 +59,16 @@ class Asked:
             ValueError: it returned another number of verdicts.
             HeroError: it can never work.
         """
-        asked = [split(self.verifier, request) for request in requests]
+        asked = [split(self.verifier, request) if self.applies(request) else [] for request in requests]
         flat = [each for several in asked for each in several]
         said = iter(self._batch(flat) if isinstance(self.verifier, BatchVerifier) else map(self._one, flat))
-        return [best_of([next(said) for _ in several]) for several in asked]
+        return [
+            best_of([next(said) for _ in several]) if several else Verdict.of(Reason.NO_VERIFIER) for several in asked
+        ]
+
+    def applies(self, request: Request) -> bool:
+        """Whether the verifier has something to judge a request by."""
+        return not (self.needs_reference and is_missing(request.reference))
 
     def _batch(self, requests: Sequence[Request]) -> list[Verdict]:
         assert isinstance(self.verifier, BatchVerifier)

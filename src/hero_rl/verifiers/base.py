@@ -92,7 +92,7 @@ class Reason(str, Enum):
     """0: a language model holds the answer different from the reference, or none of its rubric met."""
 
     ANSWER_REFUSED = "answer_refused"
-    """0: the judge's server refuses this answer, and takes the reference in its place."""
+    """0: the server that judges refuses this answer, and takes the reference in its place."""
 
     PASSED_TESTS = "passed_tests"
     """1: the code passes all of its tests."""
@@ -109,6 +109,9 @@ class Reason(str, Enum):
     CRASHED = "crashed"
     """NaN: the check raised or died, and so does that of the reference; or it could not be run where it was called."""
 
+    SERVER_FAILED = "server_failed"
+    """NaN: a server that answers rewards gave no usable reply, or says that it failed itself."""
+
     SANDBOX_FAILED = "sandbox_failed"
     """NaN: the sandbox ran nothing, or says nothing of what it ran."""
 
@@ -117,6 +120,9 @@ class Reason(str, Enum):
 
     JUDGE_UNREACHABLE = "judge_unreachable"
     """NaN: the language model's endpoint gave no usable reply within its time and retries."""
+
+    NO_VERIFIER = "no_verifier"
+    """NaN: no verifier applies: the row has no reference, or its domain has no verifier on purpose. Nothing failed."""
 
     @property
     def value_of_verdict(self) -> float:
@@ -140,15 +146,19 @@ _VALUES = {
     Reason.ANSWER_REFUSED: 0.0,
     Reason.PASSED_TESTS: 1.0,
     Reason.FAILED_TESTS: 0.0,
+    Reason.SERVER_FAILED: math.nan,
     Reason.SANDBOX_FAILED: math.nan,
     Reason.REFERENCE_UNREADABLE: math.nan,
     Reason.TIMED_OUT: math.nan,
     Reason.CRASHED: math.nan,
     Reason.JUDGE_UNREADABLE: math.nan,
     Reason.JUDGE_UNREACHABLE: math.nan,
+    Reason.NO_VERIFIER: math.nan,
 }
 
-FAILURES = frozenset({Reason.TIMED_OUT, Reason.CRASHED, Reason.SANDBOX_FAILED, Reason.JUDGE_UNREACHABLE})
+FAILURES = frozenset(
+    {Reason.TIMED_OUT, Reason.CRASHED, Reason.SANDBOX_FAILED, Reason.SERVER_FAILED, Reason.JUDGE_UNREACHABLE}
+)
 """Reasons that say nothing of the answer: the check itself failed, and another try may end otherwise."""
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hero_rl.verifiers.base import Request, Verdict
+from hero_rl.own import OrOwn
+from hero_rl.verifiers.base import Request, Verdict, takes_requests
 from hero_rl.verifiers.cascade import CascadeVerifier
 from hero_rl.verifiers.code import CodeVerifier
 from hero_rl.verifiers.domains import ByDomain
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.gym import ReasoningGymVerifier
+from hero_rl.verifiers.http import HttpVerifier
 from hero_rl.verifiers.instructions import InstructionVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
 from hero_rl.verifiers.math import MathVerifier
@@ -30,27 +32,30 @@ _One = (
     | ReasoningGymVerifier
     | InstructionVerifier
     | CodeVerifier
+    | HttpVerifier
     | JudgeVerifier
     | CascadeVerifier
 )
-OneVerifier = Annotated[_One, Field(discriminator="type")]
-"""A verifier of one kind of tasks; a new one is added here."""
+_OWN = OrOwn("a verifier", ("verify", "verify_batch"), takes_requests)
+OneVerifier = Annotated[_One, Field(discriminator="type"), _OWN]
+"""A verifier of one kind of tasks; a new one is added here. One of a user's own is named by its class."""
 
 
 class ByDomainVerifier(BaseModel):
     """A `ByDomain` as a block of a configuration file: a verifier for each domain of mixed data.
 
     Attributes:
-        verifiers: by the domain's name, as the rows have it.
+        verifiers: by the domain's name, as the rows have it; null for a domain that no verifier applies to.
         default: for all other rows; without one a row of another domain, or of none, is an error.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     takes_requests: ClassVar[bool] = True
+    needs_reference: ClassVar[bool] = False
 
     type: Literal["by_domain"] = "by_domain"
-    verifiers: Annotated[dict[str, OneVerifier], Field(min_length=1)]
+    verifiers: Annotated[dict[str, OneVerifier | None], Field(min_length=1)]
     default: OneVerifier | None = None
 
     def verify(self, request: Request) -> Verdict:
@@ -61,10 +66,18 @@ class ByDomainVerifier(BaseModel):
         """Judge many completions; one verdict a request, in the order given."""
         return self._router.verify_batch(requests)
 
+    def applies(self, request: Request) -> bool:
+        """Whether a request's domain has a verifier, and that something to judge by; see `ByDomain.applies`."""
+        return self._router.applies(request)
+
+    def check(self, domains: Iterable[str], places: Iterable[object]) -> None:
+        """Make sure that each row's domain is known; see `ByDomain.check`."""
+        self._router.check(domains, places)
+
     @cached_property
     def _router(self) -> ByDomain:
         return ByDomain(self.verifiers, self.default)
 
 
-AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type")]
+AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type"), _OWN]
 """Any verifier as a block of a configuration file."""

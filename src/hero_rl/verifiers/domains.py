@@ -14,7 +14,7 @@ from typing import Any
 
 from hero_rl.errors import DataError
 from hero_rl.verifiers.asking import Asked
-from hero_rl.verifiers.base import BatchVerifier, Request, Verdict, Verifier
+from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verdict, Verifier
 
 __all__ = ["ByDomain", "by_domain", "needs_reference"]
 
@@ -22,7 +22,8 @@ __all__ = ["ByDomain", "by_domain", "needs_reference"]
 class ByDomain:
     """Asks of each request the verifier of its domain, each of them once a batch.
 
-    A verifier that raises costs verdicts in its own domain alone, see `Asked`.
+    A verifier that raises costs verdicts in its own domain alone, see `Asked`. A domain whose verifier is None has none
+    on purpose, as free text may: its requests abstain with `Reason.NO_VERIFIER`.
 
     Args:
         verifiers: by the domain's name.
@@ -33,14 +34,15 @@ class ByDomain:
     """
 
     takes_requests = True
+    needs_reference = False  # its verifiers may
 
     def __init__(
-        self, verifiers: Mapping[str, Verifier | BatchVerifier], default: Verifier | BatchVerifier | None = None
+        self, verifiers: Mapping[str, Verifier | BatchVerifier | None], default: Verifier | BatchVerifier | None = None
     ) -> None:
-        if not verifiers:
-            raise ValueError("verifiers: name one domain at least")
+        if all(each is None for each in verifiers.values()):
+            raise ValueError("verifiers: name one domain with a verifier at least")
         self.verifiers, self.default = dict(verifiers), default
-        self._asked = {name: Asked(verifier) for name, verifier in self.verifiers.items()}
+        self._asked = {name: None if each is None else Asked(each) for name, each in self.verifiers.items()}
         self._default = None if default is None else Asked(default)
 
     @property
@@ -65,6 +67,15 @@ class ByDomain:
         for domain, place in zip(domains, places, strict=True):
             self._of(domain, place)
 
+    def applies(self, request: Request) -> bool:
+        """Whether a request's domain has a verifier, and that something to judge by.
+
+        Raises:
+            DataError: the domain is unknown.
+        """
+        asked = self._of(request.domain, "a request")
+        return asked is not None and asked.applies(request)
+
     def verify(self, request: Request) -> Verdict:
         """Judge one completion, as a batch of one."""
         return self.verify_batch([request])[0]
@@ -78,10 +89,13 @@ class ByDomain:
         """
         rows = [Request.of(request) for request in requests]
         parts: dict[int, tuple[Asked, list[int]]] = {}
+        verdicts: dict[int, Verdict] = {}
         for number, row in enumerate(rows):
             asked = self._of(row.domain, f"requests[{number}]")
-            parts.setdefault(id(asked), (asked, []))[1].append(number)
-        verdicts: dict[int, Verdict] = {}
+            if asked is None:
+                verdicts[number] = Verdict.of(Reason.NO_VERIFIER)
+            else:
+                parts.setdefault(id(asked), (asked, []))[1].append(number)
         for asked, numbers in parts.values():
             verdicts.update(zip(numbers, asked.verdicts([rows[number] for number in numbers]), strict=True))
         return [verdicts[number] for number in range(len(rows))]
@@ -103,24 +117,33 @@ class ByDomain:
         return type(self), (self.verifiers, self.default)
 
     def _all(self) -> list[Asked]:
-        return [*self._asked.values(), *([self._default] if self._default else [])]
+        return [asked for asked in (*self._asked.values(), self._default) if asked is not None]
 
-    def _of(self, domain: str, place: object) -> Asked:
+    def _of(self, domain: str, place: object) -> Asked | None:
+        """The verifier of a domain; None of one that has none on purpose."""
         asked = self._asked.get(domain, self._default)
-        if asked is None:
+        if asked is None and domain not in self._asked:
             known = ", ".join(map(repr, self._asked))
             what = f"is of the domain {domain!r}, which has" if domain else "names no domain, and so has"
             raise DataError(f"{place} {what} no verifier; known: {known}")
         return asked
 
 
-def by_domain(verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier]) -> Verifier | BatchVerifier:
+def by_domain(
+    verifier: Verifier | BatchVerifier | Mapping[str, Verifier | BatchVerifier | None],
+) -> Verifier | BatchVerifier:
     """The verifier, or of a mapping by domain the one that asks them."""
     return ByDomain(verifier) if isinstance(verifier, Mapping) else verifier
 
 
-def needs_reference(verifier: Verifier | BatchVerifier | None, domain: str = "") -> bool:
-    """Whether rows of a domain need a reference: not where their verifier's attribute `needs_reference` is false."""
-    if isinstance(verifier, ByDomain):
-        verifier = verifier.verifiers.get(domain, verifier.default)
-    return getattr(verifier, "needs_reference", True)
+def needs_reference(verifier: Verifier | BatchVerifier | None, domain: str | None = None) -> bool:
+    """Whether rows need a reference: not where their verifier's attribute `needs_reference` is false, or there is none.
+
+    Args:
+        verifier: the run's.
+        domain: of the rows; None asks whether those of any domain do.
+    """
+    if not isinstance(verifier, ByDomain):
+        return bool(getattr(verifier, "needs_reference", True))
+    asked = verifier.parts if domain is None else [verifier.verifiers.get(domain, verifier.default)]
+    return any(each is not None and getattr(each, "needs_reference", True) for each in asked)

@@ -40,6 +40,7 @@ from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import Reason, Request, Verdict
 from hero_rl.verifiers.judge_prompts import PRESETS, AnyRubric, Asking, asking_by, harmless
 from hero_rl.verifiers.math.text.boxes import find_boxes
+from hero_rl.verifiers.refusals import settled
 
 __all__ = ["JudgeVerifier"]
 
@@ -212,24 +213,22 @@ class JudgeVerifier(BaseModel):
     def _asking(self) -> Asking:
         return PRESETS[self.preset] if self.rubric is None else asking_by(self.rubric)
 
-    def _control(self, check: _Check) -> _Check | Reason:
-        """The check of the reference in the candidate's place."""
-        return self._check(Request(check.reference, check.reference, check.question))
+    def _control(self, check: _Check) -> _Check | None:
+        """The check of the reference in the candidate's place; None where it is no answer."""
+        control = self._check(Request(check.reference, check.reference, check.question))
+        return control if isinstance(control, _Check) else None
 
     def _confirm_refusals(self, found: dict[_Check, Verdict]) -> None:
         """Take back each refusal that may not be the candidate's doing: the row abstains, or has its verdict late.
 
         It is the candidate's where the server, asked after it, judges the reference and then refuses the text again.
         """
-        refused = {check: self._control(check) for check, verdict in found.items() if _is_refused(verdict)}
-        controls = [control for control in dict.fromkeys(refused.values()) if isinstance(control, _Check)]
-        judged = {each for each, verdict in zip(controls, self._ask(controls), strict=True) if _is_judged(verdict)}
+        refused = [check for check, verdict in found.items() if _is_refused(verdict)]
+        said, judged = settled(refused, self._control, self._ask, _is_judged)
         self._state.here().controls.update(dict.fromkeys(judged, True))
-        again = [check for check, control in refused.items() if control in judged]
-        said = dict(zip(again, self._ask(again), strict=True))
         for check in refused:
             found[check] = said.get(check, Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer, found[check].seconds))
-        self._state.counts.add(unreachable=len(refused) - len(again))
+        self._state.counts.add(unreachable=len(refused) - len(said))
 
     def _blame(self, found: dict[_Check, Verdict]) -> None:
         """Make a 0 of each unreadable reply that is the candidate's doing.
@@ -241,11 +240,12 @@ class JudgeVerifier(BaseModel):
         controls = {check: self._control(check) for check in found}
         known.update({check: _is_judged(found[check]) for check, control in controls.items() if check == control})
         lost = [check for check, verdict in found.items() if verdict.reason is Reason.JUDGE_UNREADABLE]
-        asked = list(dict.fromkeys(controls[check] for check in lost if controls[check] not in known))
-        asked = [control for control in asked if isinstance(control, _Check)]
+        open_ones = dict.fromkeys(controls[check] for check in lost if controls[check] not in known)
+        asked = [control for control in open_ones if control is not None]
         known.update({each: _is_judged(verdict) for each, verdict in zip(asked, self._ask(asked), strict=True)})
         for check in lost:
-            if known.get(controls[check]):
+            control = controls[check]
+            if control is not None and known.get(control):
                 found[check] = replace(found[check], value=0.0, reason=Reason.UNREADABLE_ANSWER)
         while len(known) > _CONTROLS_KEPT:
             del known[next(iter(known))]
@@ -407,7 +407,7 @@ class _State(Session):
         self.model: str | None = None
         self.replied = False
         self.denials = Denials()
-        self.controls: dict[_Check | Reason, bool] = {}
+        self.controls: dict[_Check, bool] = {}
         """Checks of references as their own candidates -> whether the judge had a verdict."""
 
 

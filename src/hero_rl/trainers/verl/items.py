@@ -33,7 +33,9 @@ class Item(NamedTuple):
     domain: str = ""
 
 
-def item_of(row: Mapping[str, Any], prompt: Any, response: Any, tokenizer: Any, whole: bool) -> Item:
+def item_of(
+    row: Mapping[str, Any], prompt: Any, response: Any, tokenizer: Any, whole: bool, needed: bool = True
+) -> Item:
     """What is asked about one rollout.
 
     Args:
@@ -42,11 +44,12 @@ def item_of(row: Mapping[str, Any], prompt: Any, response: Any, tokenizer: Any, 
         response: token ids without padding.
         tokenizer: the policy's.
         whole: whether the verifier takes requests, and so reads references of any kind and the other columns.
+        needed: whether the row must have a reference.
 
     Raises:
         DataError: the row has no reference.
     """
-    reference, columns = _given(row, whole)
+    reference, columns = _given(row, whole, needed)
     asked = [dict(message) for message in row["raw_prompt"]]
     completion = tokenizer.decode(response, skip_special_tokens=True)
     began = _began_in_thought(prompt, tokenizer)
@@ -71,7 +74,7 @@ def items_in_queue(keys: Sequence[str], partition: str, tokenizer: Any, whole: b
     return items
 
 
-def _given(row: Mapping[str, Any], whole: bool) -> tuple[Any, dict[str, Any]]:
+def _given(row: Mapping[str, Any], whole: bool, needed: bool) -> tuple[Any, dict[str, Any]]:
     """The reference, and what a verifier that takes requests reads of the row's other columns."""
     given = row.get("reward_model", {}).get("ground_truth")
     plain = given.tolist() if hasattr(given, "tolist") else given  # verl's tables hold numpy's values
@@ -80,8 +83,11 @@ def _given(row: Mapping[str, Any], whole: bool) -> tuple[Any, dict[str, Any]]:
     if WHOLE_ROW in columns:
         kept = json.loads(columns.pop(WHOLE_ROW))
         reference, columns = kept["reference"], columns | kept["columns"]
-    if reference is None:
-        raise DataError(f"reward_model.ground_truth must hold an answer in every row, not {given!r}")
+    if reference is None and needed:
+        raise DataError(
+            f"reward_model.ground_truth must hold an answer in every row, not {given!r}; leave such rows out, or have "
+            "the rule rank them: +hero.rule.without_reference=rank"
+        )
     return reference, columns
 
 

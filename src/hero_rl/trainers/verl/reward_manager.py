@@ -20,6 +20,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.protocol import DataProto
 
 from hero_rl.reward_models import RewardModel
+from hero_rl.rules import ranks_unverified
 from hero_rl.scoring import Scorer
 from hero_rl.trainers.verl.facts import Facts, facts_of, failed
 from hero_rl.trainers.verl.items import Item, item_of
@@ -27,6 +28,7 @@ from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.settings import HeroSettings, read_settings
 from hero_rl.verifiers import Processes, in_processes
 from hero_rl.verifiers.base import takes_requests
+from hero_rl.verifiers.domains import needs_reference
 
 __all__ = ["HeroRewardManager", "compute_score"]
 
@@ -61,6 +63,7 @@ class HeroRewardManager(RewardManagerBase):
         reward_model = _reward_model(settings, config, reward_router_address)
         processes = _shared_out(settings.verifier_processes, config)
         self.scorer = Scorer(in_processes(settings.verifier, processes), reward_model)
+        self._ranks = ranks_unverified(settings.rule)
         self._queue = _Queue(self._score)
 
     async def run_single(self, data: DataProto) -> dict[str, Any]:
@@ -75,7 +78,10 @@ class HeroRewardManager(RewardManagerBase):
         # Outputs of one session are padded to one length, with an id that is an ordinary token for some tokenizers.
         response = row.batch["responses"][: int(row.non_tensor_batch["response_len"])]
         prompt = row.batch.get("prompts", None)
-        return item_of(row.non_tensor_batch, prompt, response, self.tokenizer, takes_requests(self.scorer.verifier))
+        data, verifier = row.non_tensor_batch, self.scorer.verifier
+        domain = str(data.get("data_source", ""))
+        needed = needs_reference(verifier, domain) and not self._ranks
+        return item_of(data, prompt, response, self.tokenizer, takes_requests(verifier), needed)
 
     def _score(self, items: list[Item]) -> list[Facts]:
         try:

@@ -22,6 +22,7 @@ from torch import Tensor
 from hero_rl.errors import ConfigError
 from hero_rl.rollouts.formats.verl import is_padding, parts_of
 from hero_rl.signals import Signals
+from hero_rl.verifiers import Reason
 
 __all__ = ["Sessions", "sessions_of"]
 
@@ -106,6 +107,7 @@ def _signals(prompts: Sequence[str], facts: Sequence[Mapping[str, Any]]) -> Sign
         score=torch.tensor([_number(one["score"]) for one in facts], dtype=torch.float64),
         group=torch.tensor([numbers[uid] for uid in prompts]),
         domain=domain if any(domain) else None,
+        unverified=torch.tensor([one.get("reason") == Reason.NO_VERIFIER for one in facts]),
     )
 
 

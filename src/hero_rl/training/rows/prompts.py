@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.rows import Place, as_text, field, json_columns, outermost, read_rows, short
-from hero_rl.problems import hub_dataset, is_file
-from hero_rl.trainers.dataset import WHOLE_ROW, reference_of
+from hero_rl.files.rows import Place, as_text, field, is_missing, json_columns, outermost, read_rows, short
+from hero_rl.problems import GeneratedProblems, generated_rows, hub_dataset, is_file
+from hero_rl.rules import Rule, ranks_unverified
+from hero_rl.trainers.dataset import WHOLE_ROW, applies, reference_of, tell_unverified
 from hero_rl.training.configs.policy import DataConfig, PromptConfig
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
 from hero_rl.verifiers.base import own_answer, takes_requests
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of"]
 
 
-def load_prompts(data: DataConfig, which: str, verifier: Verifier | BatchVerifier | None = None) -> Dataset:
+def load_prompts(
+    data: DataConfig, which: str, verifier: Verifier | BatchVerifier | None = None, rule: Rule | None = None
+) -> Dataset:
     """Load one split as a dataset with the columns `prompt`, `data.reference_column` and `data.domain_column` if named.
 
     Args:
@@ -30,9 +33,10 @@ def load_prompts(data: DataConfig, which: str, verifier: Verifier | BatchVerifie
         which: `train` or `eval`.
         verifier: the run's. Of one that takes requests the rows are kept whole, in `WHOLE_ROW`; of one by domain each
             row's domain must be known.
+        rule: the run's. Rows that no verifier applies to are left out, and counted in the log, unless it ranks them.
 
     Returns:
-        A dataset: prompts as message lists (or text where `data.chat` is off), references as text.
+        A dataset: prompts as message lists (or text where `data.chat` is off), references as text, or null.
 
     Raises:
         DataError: the file is missing or unreadable, a column is missing, a row is bad or there are none; the message
@@ -42,28 +46,46 @@ def load_prompts(data: DataConfig, which: str, verifier: Verifier | BatchVerifie
 
     whole = verifier is not None and takes_requests(verifier)
     columns = [data.reference_column, *([data.domain_column] if data.domain_column else [])]
-    rows = []
+    ranks, lost = ranks_unverified(rule), 0
+    rows: list[dict[str, Any]] = []
     for place, row in rows_of(data, which, *columns, everything=whole):
         prompt = as_prompt(field(row, data.prompt_column, place), data, place)
-        if whole:
-            rows.append({"prompt": prompt, **_whole(row, data, place, verifier)})
-        else:
-            rows.append({"prompt": prompt, **{name: as_text(field(row, name, place), name, place) for name in columns}})
+        kept = _whole(row, data, place, verifier) if whole else _texts(row, data, place)
+        known = applies(verifier, kept[data.reference_column], kept.get(data.domain_column or "", ""))
+        lost += not known
+        if known or ranks:
+            rows.append({"prompt": prompt, **kept})
+    if lost:
+        kept_or_lost = len(rows) if ranks else len(rows) + lost
+        tell_unverified(
+            str(data.train if which == "train" else data.eval), lost, kept_or_lost, data.reference_column, ranks
+        )
     return Dataset.from_list(of_one_kind(rows, data, which))
+
+
+def _texts(row: dict[str, Any], data: DataConfig, place: Place | str) -> dict[str, Any]:
+    """A row for a verifier that compares texts."""
+    reference = field(row, data.reference_column, place)
+    kept: dict[str, Any] = {data.reference_column: None}
+    if not is_missing(reference):
+        kept[data.reference_column] = as_text(reference, data.reference_column, place)
+    if data.domain_column:
+        kept[data.domain_column] = as_text(field(row, data.domain_column, place), data.domain_column, place)
+    return kept
 
 
 def _whole(row: dict[str, Any], data: DataConfig, place: Place | str, verifier: Any) -> dict[str, Any]:
     """A row for a verifier that takes requests: as JSON, since Arrow would give all objects of a column all keys."""
     reference = reference_of(row, data.reference_column, str(place), whole=True)
     columns = json_columns(row, (data.prompt_column, data.reference_column))
-    kept = {WHOLE_ROW: json.dumps({"reference": reference, "columns": columns})}
-    kept[data.reference_column] = own_answer(reference)
+    kept: dict[str, Any] = {WHOLE_ROW: json.dumps({"reference": reference, "columns": columns})}
+    kept[data.reference_column] = None if reference is None else own_answer(reference)
     if data.domain_column:
         kept[data.domain_column] = as_text(field(row, data.domain_column, place), data.domain_column, place)
     if isinstance(verifier, (ByDomain, ByDomainVerifier)):
         if not data.domain_column and verifier.default is None:
             raise ConfigError("data.domain_column: missing; it names the column with each row's domain")
-        ByDomain(verifier.verifiers, verifier.default).check([kept.get(data.domain_column or "", "")], [place])
+        verifier.check([kept.get(data.domain_column or "", "")], [place])
     return kept
 
 
@@ -88,6 +110,10 @@ def rows_of(
 def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[Place | str, dict[str, Any]]]:
     source = data.train if which == "train" else data.eval
     assert source is not None
+    if isinstance(source, GeneratedProblems):
+        for row in generated_rows(source):
+            yield f"data.{which}: {row['id']}", row
+        return
     path = Path(source)
     if is_file(source):
         if not path.is_file():

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hero_rl.own import Own
 from hero_rl.preflight import Finding, verl_findings
 from hero_rl.settings import nested
 from hero_rl.training.configs.policy import ModelConfig
@@ -133,7 +134,7 @@ def _hero(config: VerlTrainConfig) -> dict[str, Any]:
 
 def _said(part: BaseModel) -> dict[str, Any]:
     """A block's types and what differs from its defaults; all of a rule, as it is the run's subject."""
-    whole, values = hasattr(part, "needs_score"), part.model_dump()
+    whole, values = isinstance(part, Own) or hasattr(part, "needs_score"), part.model_dump()
     said: dict[str, Any] = {}
     for name, value in part:
         if isinstance(value, BaseModel):

@@ -6,6 +6,7 @@ from typing import Annotated, overload
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hero_rl.own import Own
 from hero_rl.verifiers.base import BatchVerifier, Verifier
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.configured import ByDomainVerifier
@@ -39,11 +40,15 @@ def in_processes(verifier: Verifier, processes: Processes) -> Verifier: ...
 def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier: ...
 def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Verifier | BatchVerifier:
     """The verifier as it should run: supervised if it computes, as it is if it compares text or sees to that itself."""
+    if isinstance(verifier, Own):
+        return in_processes(verifier.made, processes)
     if isinstance(verifier, CascadeVerifier):
         return Cascade(in_processes(verifier.rule, processes), verifier.judge, verifier.budget)
     if isinstance(verifier, ByDomainVerifier):
-        running = {name: in_processes(each, processes) for name, each in verifier.verifiers.items()}
-        return ByDomain(running, verifier.default and in_processes(verifier.default, processes))
+        running = {
+            name: None if each is None else in_processes(each, processes) for name, each in verifier.verifiers.items()
+        }
+        return ByDomain(running, None if verifier.default is None else in_processes(verifier.default, processes))
     if isinstance(verifier, (ExactVerifier, BatchVerifier)):
         return verifier
     if isinstance(verifier, MathVerify):

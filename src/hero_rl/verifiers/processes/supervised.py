@@ -84,6 +84,7 @@ class Supervised:
         self._check_settings()
         self._staged = isinstance(verifier, StagedVerifier)
         self.takes_requests = takes_requests(verifier)
+        self.needs_reference = bool(getattr(verifier, "needs_reference", True))
         self._start_anew()
         _all_supervised.add(self)
 

@@ -1,0 +1,166 @@
+"""A server that answers a reward, as a verifier.
+
+    verifier = HttpVerifier(url="http://localhost:9000")
+    verifier.verify(Request("4", "It is 4."))  # POST http://localhost:9000/verify -> {"reward": 1.0}
+
+Two shapes of requests are known: a plain one, and that of NeMo Gym's resources servers. The environment servers of
+`verifiers` speak ZeroMQ and run whole rollouts by themselves, so there is no answer of ours to judge for them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from hero_rl.clients.engine import Refused
+from hero_rl.clients.openai import sendable
+from hero_rl.clients.posting import JsonServer
+from hero_rl.errors import ConfigError
+from hero_rl.verifiers.base import Reason, Request, Verdict, as_messages, own_answer
+from hero_rl.verifiers.math.text.thinking import after_thinking
+from hero_rl.verifiers.refusals import settled
+
+__all__ = ["HttpVerifier"]
+
+_GRADED = "graded_by_server"
+_SILENT = "no_opinion_of_server"
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class _Reply(BaseModel):
+    """What a server says; `score` is another name for `reward`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    reward: Number | None = None
+    score: Number | None = None
+    failure: Any = Field(None, alias="_ng_failure_class")
+    """NeMo Gym's: its judge failed, and the reward of 0 beside it says nothing."""
+
+    @property
+    def grade(self) -> float | None:
+        """The reward; None where there is none."""
+        return self.score if self.reward is None else self.reward
+
+
+class HttpVerifier(JsonServer):
+    """The reward that a server answers, as a verdict in [0, 1].
+
+    The request is `POST` of JSON. In the shape `plain` it is a `Request`: `reference`, `completion`, `question`,
+    `prompt` and `messages` (chat messages), `columns` and `domain`. In the shape `nemo_gym` it is a row of NeMo Gym as
+    its resources servers take it at `/verify`: the row's columns, `responses_create_params` (of the row, or made of the
+    prompt), and `response`, whose one message is the completion without its thinking. The reference goes beside them: a
+    mapping key by key, anything else as `expected_answer`. Servers that keep the state of a session are not for this.
+
+    The reply is JSON with `reward` or `score`. A null says that the server has no opinion, and so does a reply with
+    `_ng_failure_class`, in which NeMo Gym hands on that its judge failed. A reward outside `range` is an error. No
+    usable reply is no verdict (`server_failed`); a text that the server refuses (400, 413, 422 and the like) is 0
+    (`answer_refused`) if the server then judges the reference in its place and refuses the text once more.
+
+    Attributes:
+        shape: how requests are written.
+        path: what follows the address.
+        range: the lowest and the highest reward of the server, which are 0 and 1 here.
+    """
+
+    takes_requests: ClassVar[bool] = True
+
+    type: Literal["http"] = "http"
+    shape: Literal["plain", "nemo_gym"] = "plain"
+    path: Annotated[str, Field(pattern=r"^/[\w./-]*$")] = "/verify"
+    range: tuple[Number, Number] = (0.0, 1.0)
+
+    @field_validator("range")
+    @classmethod
+    def _rises(cls, given: tuple[float, float]) -> tuple[float, float]:
+        if not given[0] < given[1]:
+            raise ValueError(f"must rise, and does not from {given[0]:g} to {given[1]:g}")
+        return given
+
+    def verify(self, request: Request) -> Verdict:
+        """Judge one completion; see `verify_batch`."""
+        return self.verify_batch([request])[0]
+
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
+        """Judge many completions by concurrent requests; one verdict a request, in the order given.
+
+        Equal requests are asked once.
+
+        Raises:
+            ConfigError: the server denies, or answers a reward outside `range`, or the variable of the key is not set.
+        """
+        start = time.perf_counter()
+        rows = [Request.of(request) for request in requests]
+        bodies = [self._body(row) for row in rows]
+        controls = {body: self._body(_own(row)) for body, row in zip(bodies, rows, strict=True)}
+        found = self._ask(list(dict.fromkeys(bodies)))
+        refused = [body for body, verdict in found.items() if verdict.reason is Reason.ANSWER_REFUSED]
+        again, _ = settled(refused, controls.__getitem__, lambda asked: list(self._ask(asked).values()), _is_judged)
+        failed = Verdict.of(Reason.SERVER_FAILED)
+        found |= {body: again.get(body, failed) for body in refused}
+        seconds = (time.perf_counter() - start) / max(1, len(found))
+        return [Verdict(found[body].value, found[body].reason, None, seconds) for body in bodies]
+
+    def _ask(self, bodies: Sequence[str]) -> dict[str, Verdict]:
+        """What the server says to each; that it refused one is for `settled` to believe."""
+        # A column's NaN is no JSON; it goes as a null.
+        sent = [json.loads(body, parse_constant=lambda _: None) for body in bodies]
+        replies = self.post(self.path, sent, _Reply)
+        return {body: self._verdict(reply) for body, reply in zip(bodies, replies, strict=True)}
+
+    def _verdict(self, reply: _Reply | Refused | None) -> Verdict:
+        if reply is None:
+            return Verdict.of(Reason.SERVER_FAILED)
+        if isinstance(reply, Refused):
+            return Verdict.of(Reason.ANSWER_REFUSED)
+        if reply.failure is not None:
+            return Verdict.of(Reason.SERVER_FAILED)
+        grade = reply.grade
+        if grade is None:
+            return Verdict(math.nan, _SILENT)
+        low, high = self.range
+        if not low <= grade <= high:
+            raise ConfigError(
+                f"range: the server at {self.url} answers a reward of {grade:g}, outside {low:g} to {high:g}"
+            )
+        return Verdict((grade - low) / (high - low), _GRADED)
+
+    def _body(self, request: Request) -> str:
+        """The request as JSON text."""
+        body = request._asdict() if self.shape == "plain" else _nemo_gym(request)
+        return sendable(json.dumps(body, ensure_ascii=False, sort_keys=True))
+
+
+def _own(request: Request) -> Request:
+    """The request with the reference in the answer's place."""
+    answer = own_answer(request.reference)
+    return request._replace(completion=answer, messages=as_messages(answer))
+
+
+def _is_judged(verdict: Verdict) -> bool:
+    return not verdict.abstained and verdict.reason is not Reason.ANSWER_REFUSED
+
+
+def _nemo_gym(request: Request) -> dict[str, Any]:
+    """The row that a resources server of NeMo Gym takes: its own columns, and the response as OpenAI's API has it."""
+    prompt = request.prompt or [{"role": "user", "content": request.question}]
+    said = [{"type": "output_text", "text": after_thinking(request.completion) or "", "annotations": []}]
+    message = {"id": "message", "type": "message", "role": "assistant", "status": "completed", "content": said}
+    response = {
+        "id": "response",
+        "object": "response",
+        "created_at": 0,
+        "model": "policy",
+        "output": [message],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    reference = request.reference if isinstance(request.reference, dict) else {"expected_answer": request.reference}
+    return {"responses_create_params": {"input": list(prompt)}, **request.columns, **reference, "response": response}
