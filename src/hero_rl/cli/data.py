@@ -1,4 +1,4 @@
-"""`hero data`: the regimes, the cold start and the textbook questions, each from its source to its card."""
+"""`hero data`: the regimes, the cold start, the textbook questions and generated problems, each to its card."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ examples:
   hero data textbook --output_dir data/textbook --checker.url http://localhost:8000
   hero data textbook --problems textbookreasoning=questions.parquet --output_dir data/textbook --size 200
 """,
+    "gym": """
+Each generator of Reasoning Gym makes as many problems as asked for; the whole entry is the reference, for the verifier
+`reasoning_gym`. Written: problems.jsonl (for hero train), card.md.
+
+examples:
+  hero data gym --generators chain_sum,leg_counting --size 500 --output_dir data/gym
+  hero data gym --generators '{chain_sum: {max_terms: 3}}' --seed 1 --output_dir data/held_out
+""",
 }
 
 
@@ -93,7 +101,17 @@ class _Textbook(_Arguments):
     """Filter textbook questions for a judge."""
 
 
-_ARGUMENTS: dict[str, type[_Arguments]] = {"regimes": _Regimes, "cold-start": _ColdStart, "textbook": _Textbook}
+@dataclass
+class _Gym(_Arguments):
+    """Make problems with Reasoning Gym's generators."""
+
+
+_ARGUMENTS: dict[str, type[_Arguments]] = {
+    "regimes": _Regimes,
+    "cold-start": _ColdStart,
+    "textbook": _Textbook,
+    "gym": _Gym,
+}
 
 
 def run(argv: list[str]) -> int:
@@ -122,11 +140,17 @@ def _make(kind: str, arguments: _Arguments, rest: list[str]) -> Any:
     from hero_rl.problems import block_of
     from hero_rl.settings import parse_overrides, read_yaml, resolve
 
-    models = {"regimes": data.RegimesConfig, "cold-start": data.ColdStartConfig, "textbook": data.TextbookConfig}
+    models = {
+        "regimes": data.RegimesConfig,
+        "cold-start": data.ColdStartConfig,
+        "textbook": data.TextbookConfig,
+        "gym": data.GymConfig,
+    }
     makers: dict[str, Callable[..., Any]] = {
         "regimes": data.make_regimes,
         "cold-start": data.make_cold_start,
         "textbook": data.make_textbook,
+        "gym": data.make_gym,
     }
     overrides = parse_overrides(rest)
     if isinstance(arguments, _Regimes) and arguments.benchmarks:

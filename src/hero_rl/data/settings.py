@@ -8,12 +8,12 @@ from pydantic import Field, field_validator, model_validator
 
 from hero_rl.data.language import check_script
 from hero_rl.generation import GeneratorConfig, OpenAIGeneratorConfig, Sampling
-from hero_rl.problems import ProblemSource
+from hero_rl.problems import GeneratedProblems, ProblemSource
 from hero_rl.rollouts import Format
 from hero_rl.settings import Block
 from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes
 
-__all__ = ["ColdStartConfig", "RegimesConfig", "Sizes", "TextbookConfig"]
+__all__ = ["ColdStartConfig", "GymConfig", "RegimesConfig", "Sizes", "TextbookConfig"]
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -178,3 +178,13 @@ class TextbookConfig(Block):
     size: Annotated[int, Field(ge=1)] = 750
     seed: int = 0
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+class GymConfig(GeneratedProblems):
+    """Problems of Reasoning Gym's generators, in a file.
+
+    Attributes:
+        output_dir: folder of the data.
+    """
+
+    output_dir: str

@@ -83,6 +83,10 @@ def _few_names(value: Any) -> Any:
     return value
 
 
+# What a rule remembers of each domain, in its state.
+ByDomain = Annotated[dict[str, Annotated[dict[str, Spread], BeforeValidator(_few_names)]], BeforeValidator(_few_names)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -303,7 +307,7 @@ class ShapeRequest(_Strict):
         | Annotated[list[GroupedRollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
     )
     run: RunId | None = None
-    state: Annotated[dict[str, Spread | None] | None, BeforeValidator(_few_names)] = None
+    state: Annotated[dict[str, Spread | ByDomain | None] | None, BeforeValidator(_few_names)] = None
 
     @model_validator(mode="after")
     def _one_state(self) -> ShapeRequest:
@@ -362,7 +366,7 @@ class ShapeResponse(_Strict):
     """
 
     rollouts: list[ShapedRollout]
-    state: dict[str, Number]
+    state: dict[str, Number | dict[str, dict[str, Number]]]
     run: RunState | None
     metrics: dict[str, Number]
 

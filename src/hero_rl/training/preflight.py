@@ -116,7 +116,7 @@ def _on_verl_engine(settings: dict[str, Any], path: str, offline: bool) -> Itera
 
 def _on_references(config: VerlTrainConfig) -> Iterator[Finding]:
     """References in a local file that the verifier cannot read; nothing is fetched from the Hub for it."""
-    if config.data is None or not Path(config.data.train).is_file():
+    if config.data is None or not isinstance(config.data.train, str) or not Path(config.data.train).is_file():
         return
     try:
         dataset = load_prompts(config.data, "train", config.verifier, config.rule)

@@ -40,6 +40,8 @@ EVALUATING = frozenset(
 )
 """Data sets whose scoring evaluates an answer, or a problem, as Python code."""
 
+_BOARDS = {"arc_agi", "rearc"}
+
 _OPEN, _CLOSE = "<answer>", "</answer>"
 
 
@@ -133,8 +135,12 @@ def _entry(request: Request) -> dict[str, Any] | None:
         answer, metadata = reference["answer"], _parsed(reference.get("metadata"))
     else:
         answer, metadata = request.reference, _parsed(request.columns.get("metadata"))
-    readable = isinstance(metadata, Mapping) and isinstance(metadata.get("source_dataset"), str)
-    return {"question": request.question, "answer": answer, "metadata": dict(metadata)} if readable else None
+    if not isinstance(metadata, Mapping) or not isinstance(name := metadata.get("source_dataset"), str):
+        return None
+    metadata, output = dict(metadata), metadata.get("output")
+    if name in _BOARDS and isinstance(output, list) and all(isinstance(row, list) for row in output):
+        metadata["output"] = tuple(map(tuple, output))  # JSON has no tuples, and a list equals none
+    return {"question": request.question, "answer": answer, "metadata": metadata}
 
 
 def _parsed(value: Any) -> Any:

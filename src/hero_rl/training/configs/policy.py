@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, overload
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from hero_rl.auditing import refuse_unfit_auditor
+from hero_rl.problems import GeneratedProblems
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, Hero, check_grades
+from hero_rl.rules import AuditableRule, GatedHero, check_grades
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -96,14 +97,25 @@ class PromptConfig(Block):
         return self
 
 
+Source = Annotated[
+    Annotated[str, Tag("file")] | Annotated[GeneratedProblems, Tag("generated")],
+    Discriminator(lambda given: "file" if isinstance(given, str) else "generated"),
+]
+"""A file or a Hub id, or problems that are made."""
+
+
 class DataConfig(PromptConfig):
     """Prompts and references.
 
     Attributes:
+        train: a .jsonl, .json (lines) or .parquet file, a Hub id, or a block of problems that are generated.
+        eval: the same for evaluation, of another seed, or none.
         reference_column: the reference answer: text or a number.
         domain_column: a name of the prompt's domain, text: rules that earn trust then earn it in each domain.
     """
 
+    train: Source  # pyright: ignore[reportIncompatibleVariableOverride]
+    eval: Source | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     reference_column: str = "answer"
     domain_column: str | None = None
 
@@ -128,7 +140,7 @@ class RunConfig(Block):
     verifier: AnyVerifier
     verifier_processes: Processes = Processes()
     reward_model: AnyRewardModel | None = None
-    rule: AuditableRule = Hero()
+    rule: AuditableRule = GatedHero()
     auditor: AnyVerifier | None = None
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5

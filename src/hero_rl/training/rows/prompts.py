@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.rows import Place, as_text, field, is_missing, json_columns, outermost, read_rows, short
-from hero_rl.problems import hub_dataset, is_file
+from hero_rl.problems import GeneratedProblems, generated_rows, hub_dataset, is_file
 from hero_rl.rules import Rule, ranks_unverified
 from hero_rl.trainers.dataset import WHOLE_ROW, applies, reference_of, tell_unverified
 from hero_rl.training.configs.policy import DataConfig, PromptConfig
@@ -110,6 +110,10 @@ def rows_of(
 def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[Place | str, dict[str, Any]]]:
     source = data.train if which == "train" else data.eval
     assert source is not None
+    if isinstance(source, GeneratedProblems):
+        for row in generated_rows(source):
+            yield f"data.{which}: {row['id']}", row
+        return
     path = Path(source)
     if is_file(source):
         if not path.is_file():
