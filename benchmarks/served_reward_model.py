@@ -1,7 +1,6 @@
 """Tokens a second of a reward model that vLLM serves, and of the same one in this process, side by side on a CPU.
 
-    .venv-engines/bin/python benchmarks/served_reward_model.py          # writes docs/benchmarks/served_reward_model.md
-    .venv-engines/bin/python benchmarks/served_reward_model.py --quick  # the smaller model only, writes nothing
+    .venv-engines/bin/python benchmarks/served_reward_model.py  # writes docs/benchmarks/served_reward_model.md
 
 It needs the environment of `make test-engines`. Both get the same conversations (benchmarks/reward_models.py) and must
 give the same scores (checked here). Each has one thread, and its seconds are processor time, in which other programs do
@@ -131,8 +130,7 @@ def main() -> None:
     if "--measure" in sys.argv:
         print(json.dumps(here(*sys.argv[-3:])))
         return
-    quick, load = "--quick" in sys.argv, os.getloadavg()[0]
-    shapes = ["6M"] if quick else ["6M", "135M"]
+    shapes, load = ["6M"], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         engines = Engines(Path(folder))
         try:
@@ -140,9 +138,8 @@ def main() -> None:
         finally:
             engines.close()
     print(text)
-    if not quick:
-        page = Path(__file__).parents[1] / "docs/benchmarks/served_reward_model.md"
-        page.write_text(about(shapes, load) + text)
+    page = Path(__file__).parents[1] / "docs/benchmarks/served_reward_model.md"
+    page.write_text(about(shapes, load) + text)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from hero_rl.own import own_code
 
 __all__ = ["Block", "did_you_mean", "is_name", "lay_over", "nested", "parse_overrides", "read_yaml", "resolve"]
 
-# A block that names no type is of the usual one.
-_USUAL_TYPES = {"rule": "hero", "reward_model": "local"}
+# A block that names no type is of the usual one: that of its default, or where that is none, of this.
+_USUAL_TYPES = {"reward_model": "local"}
 
 _NAME = re.compile(r"--[A-Za-z+~]")
 
@@ -159,7 +159,7 @@ def _overridden(raw: dict[str, Any], overrides: dict[str, Any], kind: type[BaseM
 def _usual_types(kind: type[BaseModel]) -> dict[str, str]:
     """What type each block of a configuration is of, where it names none."""
     defaults = {name: getattr(field.default, "type", None) for name, field in kind.model_fields.items()}
-    usual = {name: _USUAL_TYPES.get(name) or default for name, default in defaults.items()}
+    usual = {name: default or _USUAL_TYPES.get(name) for name, default in defaults.items()}
     return {name: said for name, said in usual.items() if isinstance(said, str)}
 
 

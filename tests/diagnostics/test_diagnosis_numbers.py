@@ -247,7 +247,7 @@ def test_steps_that_are_spread_over_batches_are_joined():
 def test_steps_have_means_by_domain_where_there_is_more_than_one():
     log = collected([[(1, 1.0, 0), (0, 3.0, 0), (math.nan, 5.0, 1)], [(1, 2.0, 0), (1, 4.0, 1)]]).log()
     assert log.domain is None and by_step(log, GroupTable.of(log))[0].score_by_domain == {}
-    more = {"steps": (1, 2), "domain": torch.tensor([0, 0, 1, 0, 1]), "domains": ("sums", "chat")}
+    more = {"steps": (1, 2), "domain": ("sums", "sums", "chat", "sums", "chat")}
     log = dataclasses.replace(log, **more)
     first, second = by_step(log, GroupTable.of(log))
     assert (first.verdict_by_domain, first.score_by_domain) == ({"sums": 0.5}, {"sums": 2.0, "chat": 5.0})
@@ -255,14 +255,6 @@ def test_steps_have_means_by_domain_where_there_is_more_than_one():
         {"sums": 1.0, "chat": 1.0},
         {"sums": 2.0, "chat": 4.0},
     )
-
-
-def test_domains_are_read_from_the_rows():
-    collector = Collector()
-    rollouts = [Rollout("p", "c", group=name, verdict=1.0, extra={"domain": name}) for name in ("a", "b", "a")]
-    collector.add(rollouts, [Word(1.0, None) for _ in rollouts], [None] * 3)
-    log = collector.log()
-    assert log.domains == ("a", "b") and log.domain.tolist() == [0, 1, 0]
 
 
 def test_saturation_of_raw_and_relative_sigma():
@@ -332,7 +324,6 @@ def test_one_prompt_is_told_once_by_its_most_extreme_rollout():
     from diagnosed import Word
 
     from hero_rl.diagnosis import Collector
-    from hero_rl.rollouts import Rollout
 
     collector = Collector()
     for score in (1.0, 3.0, 2.0):
@@ -348,7 +339,6 @@ def test_repeated_completions_are_counted_within_a_group():
     from diagnosed import Word
 
     from hero_rl.diagnosis import Collector
-    from hero_rl.rollouts import Rollout
 
     collector = Collector()
     texts = [("a", 0), ("a", 0), ("b", 0), ("a", 1)]
@@ -359,3 +349,31 @@ def test_repeated_completions_are_counted_within_a_group():
 def test_no_rollouts_are_an_error():
     with pytest.raises(DataError, match="made up: no rollouts"):
         diagnosed(collected([]))
+
+
+def test_domains_are_told_apart():
+    """A reward model that is right in one domain and upside down in the other, as a whole no better than chance."""
+    import random
+
+    rng = random.Random(0)
+    collector = Collector()
+    for step in range(6):
+        rollouts, words = [], []
+        for group in range(20):
+            domain = ("maths", "code")[group % 2]
+            for n in range(4):
+                verdict = float(n < 2)
+                score = (2 * verdict - 1) * (1 if domain == "maths" else -1) + rng.gauss(0, 0.2)
+                rollouts.append(Rollout(f"{step} {group}", f"{n}", group=group, step=step, extra={"domain": domain}))
+                words.append(Word(verdict, score))
+        collector.add(rollouts, words, [None] * len(rollouts))
+    found = diagnosed(collector)
+    assert [(one.name, one.rows, one.groups.mixed, one.verdict) for one in found.domains] == [
+        ("code", 240, 60, 0.5),
+        ("maths", 240, 60, 0.5),
+    ]
+    code, maths = found.domains
+    assert code.auroc.high < 0.1 and maths.auroc.low > 0.9
+    assert (code.trust, maths.trust > 0.9) == (0.0, True)
+    assert "misranks_in_a_domain" in {finding.name for finding in found.findings}
+    assert diagnosed(quiet()).domains == []

@@ -138,6 +138,19 @@ def test_a_run_and_a_state_that_is_sent_along_are_the_same(service):
     assert service.post("/v1/shape", given(run="run.3")).json()["run"]["batches"] == 1
 
 
+def test_gated_hero_keeps_its_trust(tmp_path):
+    rows = [(7, verdict, score) for verdict, score in ((1, 3.0), (0, 1.0), (0, 2.5))]
+    with running([*HERO, "--port", "0", "--json", "--rule.type", "gated_hero"]) as gated:
+        said = gated.post("/v1/shape", given(rows)).json()
+        assert said["state"]["evidence"] == 1.0 and said["state"]["domains"] == {}
+        said["state"]["domains"] = {"code": {"trust": 0.5, "evidence": 9.0, "auroc": 0.8, "auroc_squared": 0.65}}
+        again = gated.post("/v1/shape", given(rows, state=said["state"])).json()
+        assert again["state"]["evidence"] > 1.0 and set(again["state"]["domains"]) == {"code"}
+        assert gated.post("/v1/shape", {"rollouts": []}).status_code == 200
+        wrong = gated.post("/v1/shape", given(rows, state={"domains": {"code": {"trust": 2.0}}}))
+        assert wrong.status_code == 422 and "trust" in wrong.text
+
+
 def test_openrlhf(service):
     asked = {
         "query": ["<s>2 + 2 = x<|im_end|>\n", "<s>2 + 2 = do:abstain ", "2 + 2 = yyy</s><|endoftext|>", "3 x"],

@@ -44,7 +44,7 @@ def test_filled_rewards_give_the_advantages_once_centred(batch, rule):
 
 
 def test_the_state_stays_frozen_for_a_batch_of_groups():
-    shaper = GroupByGroup(groups_per_batch=2)
+    shaper = GroupByGroup(Hero(), groups_per_batch=2)
     assert shaper.shape([1, 0], [1.0, 0.0]).weight.tolist() == pytest.approx([1.7, 1.7])
     assert shaper.state.sigma_bar is None
     assert shaper.shape([1, 0], [3.0, 0.0]).weight.tolist() == pytest.approx([1.7, 1.7])
@@ -65,9 +65,9 @@ def test_none_is_nan():
 
 def test_the_state_survives_in_its_file(tmp_path):
     folder = tmp_path / "run"
-    first = GroupByGroup(groups_per_batch=1, folder=folder)
+    first = GroupByGroup(Hero(), groups_per_batch=1, folder=folder)
     first.shape([1, 0], [0.1, 0.7])
-    again = GroupByGroup(groups_per_batch=1, folder=folder)
+    again = GroupByGroup(Hero(), groups_per_batch=1, folder=folder)
     assert again.state == first.state
     with pytest.raises(CheckpointError, match="holds the state of rule 'hero', not 'verifier_only'"):
         GroupByGroup(VerifierOnly(), groups_per_batch=1, folder=folder)

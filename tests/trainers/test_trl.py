@@ -199,6 +199,7 @@ def test_accumulation_reuse_and_streams_leave_the_numbers_alone(policy, tmp_path
     if stream and Version(trl.__version__) < Version("1.16"):
         pytest.skip("streams came to GRPOTrainer after TRL 1.8")
     run = HeroGRPOTrainer(
+        rule=Hero(),
         model=str(policy),
         verifier=ParityVerifier(),
         reward_model=LoudnessModel(),

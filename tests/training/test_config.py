@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from hero_rl.errors import ConfigError
-from hero_rl.rules import Gdpo, Hero, VerifierOnly
+from hero_rl.rules import GatedHero, Gdpo, Hero, VerifierOnly
 from hero_rl.training import TrainConfig, load_config
 from hero_rl.training.configs.policy import parse_overrides
 
@@ -28,14 +28,14 @@ def write(tmp_path):
 
 def test_blocks_without_a_type_get_the_usual_one(write):
     config = load_config(write())
-    assert config.rule == Hero(alpha=0.05)
+    assert config.rule == GatedHero(alpha=0.05)
     assert config.reward_model is not None and config.reward_model.path == "some/reward-model"
 
 
 def test_overrides_by_dotted_name(write):
     arguments = ["--rule.alpha", "0.2", "--trl.learning_rate=1.0e-6", "--data.limit", "5", "--rule.scale=group"]
     config = load_config(write(), parse_overrides(arguments))
-    assert config.rule == Hero(alpha=0.2, scale="group")
+    assert config.rule == GatedHero(alpha=0.2, scale="group")
     assert config.trl == {"learning_rate": 1e-6} and config.data.limit == 5
 
 
@@ -47,7 +47,7 @@ def test_numbers_with_an_exponent_need_no_point(write):
 
 
 def test_overrides_of_a_block_that_the_file_does_not_have(write):
-    assert load_config(write(drop=["rule"]), {"rule.alpha": 0.2}).rule == Hero(alpha=0.2)
+    assert load_config(write(drop=["rule"]), {"rule.alpha": 0.2}).rule == GatedHero(alpha=0.2)
     config = load_config(write(drop=["reward_model"]), {"reward_model.path": "x"})
     assert config.reward_model is not None and config.reward_model.path == "x"
 
@@ -55,7 +55,7 @@ def test_overrides_of_a_block_that_the_file_does_not_have(write):
 def test_another_type_drops_the_old_type_s_settings(write):
     assert load_config(write(), {"rule.type": "gdpo"}).rule == Gdpo()
     assert load_config(write(), {"rule.type": "verifier_only", "reward_model": None}).rule == VerifierOnly()
-    assert load_config(write(), {"rule.type": "hero", "rule.beta": 0.2}).rule == Hero(alpha=0.05, beta=0.2)
+    assert load_config(write(), {"rule.type": "gated_hero", "rule.beta": 0.2}).rule == GatedHero(alpha=0.05, beta=0.2)
 
 
 def test_a_resolved_configuration_reads_back(write, tmp_path):
@@ -75,7 +75,7 @@ def test_a_resolved_configuration_reads_back(write, tmp_path):
         ({"rule.type": "hreo"}, "config.yaml: rule: Input tag 'hreo'"),
         ({"verifier": None}, "config.yaml: verifier: "),
         ({"model.path": None}, "config.yaml: model.path: "),
-        ({"reward_model": None}, "rule 'hero' needs a reward_model"),
+        ({"reward_model": None}, "rule 'gated_hero' needs a reward_model"),
         ({"trl.num_generations": 1}, "trl.num_generations is 1: a group of one rollout has no advantage"),
         ({"trl.seed": 3}, "trl.seed is set by seed"),
         ({"data.eval": "test.jsonl"}, "data.eval is never used unless trl.eval_strategy says when"),
@@ -128,7 +128,7 @@ def test_overrides_that_cannot_be_read(arguments, message):
 )
 def test_a_block_given_whole_leaves_what_is_given_of_it(write, given):
     rule = load_config(write({"rule": {"type": "hero", "k": 1.0}}), parse_overrides(given)).rule
-    assert rule == Hero(alpha=0.3, beta=0.2), "the file's own rule is replaced, the other argument is not"
+    assert rule == GatedHero(alpha=0.3, beta=0.2), "the file's own rule is replaced, the other argument is not"
     typed = load_config(write(), parse_overrides(["--rule", "{alpha: 0.3}", "--rule.type", "gated_hero"])).rule
     assert (typed.type, typed.alpha) == ("gated_hero", 0.3)
 

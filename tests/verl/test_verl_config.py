@@ -15,7 +15,7 @@ from verl_parts import composed, overrides
 from hero_rl.errors import ConfigError
 from hero_rl.preflight import verl_findings
 from hero_rl.reward_models import RemoteRewardModelConfig, check_servers
-from hero_rl.rules import Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.trainers.verl.checks import check_settings
 from hero_rl.trainers.verl.settings import plain, read_settings
 
@@ -100,7 +100,7 @@ def test_a_trl_that_verl_s_actor_cannot_be_beside(config, tmp_path, monkeypatch,
 
 def test_a_block_without_a_type_is_of_the_usual_one(config):
     settings = read_settings(config(**{"+hero.rule.type": None, "+hero.rule.alpha": 0.05}))
-    assert settings.rule == Hero(alpha=0.05)
+    assert settings.rule == GatedHero(alpha=0.05)
 
 
 @pytest.mark.parametrize(

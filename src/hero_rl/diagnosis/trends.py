@@ -51,8 +51,11 @@ def _by_domain(log: RolloutLog, values: Float[Tensor, " B"], rows: Tensor) -> di
     """The mean of a step's values in each domain that has any."""
     if log.domain is None:
         return {}
-    parts = {name: values[rows][log.domain[rows] == number] for number, name in enumerate(log.domains)}
-    return {name: part.nanmean().item() for name, part in parts.items() if not part.isnan().all()}
+    parts: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        parts.setdefault(log.domain[row], []).append(row)
+    kept = {name: values[part] for name, part in parts.items()}
+    return {name: part.nanmean().item() for name, part in kept.items() if not part.isnan().all()}
 
 
 def drift(steps: list[StepNumbers], sigma: float | None) -> Drift | None:

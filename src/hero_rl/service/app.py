@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -266,7 +266,7 @@ class _Service:
         return shaped, state, RunState(run=request.run, batches=batches)
 
 
-def _state(rule: Any, given: dict[str, float | None] | None) -> Any:
+def _state(rule: Any, given: Mapping[str, Any] | None) -> Any:
     if given is None:
         return rule.init()
     kind = type(rule.init())

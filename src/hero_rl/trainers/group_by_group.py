@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hero_rl.monitoring import MonitorState
-from hero_rl.rules import Hero, Rule
+from hero_rl.rules import GatedHero, Rule
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.state import STATE_FILE, read_state, write_state
 
@@ -42,7 +42,7 @@ class GroupByGroup:
         state: the state that the next group is shaped with.
     """
 
-    def __init__(self, rule: Rule = Hero(), *, groups_per_batch: int, folder: str | Path | None = None) -> None:  # noqa: B008 - frozen
+    def __init__(self, rule: Rule = GatedHero(), *, groups_per_batch: int, folder: str | Path | None = None) -> None:  # noqa: B008 - frozen
         if groups_per_batch < 1:
             raise ValueError(f"groups_per_batch is {groups_per_batch}; it must be at least 1")
         if rule.type in ("gdpo", "gd2po", "saw") or rule.model_dump().get("scale") == "batch":

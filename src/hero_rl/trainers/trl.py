@@ -48,7 +48,7 @@ from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
-from hero_rl.rules import Groups, Hero, Rule, State, leave_one_out, ranks_unverified
+from hero_rl.rules import GatedHero, Groups, Rule, State, check_grades, leave_one_out, ranks_unverified
 from hero_rl.scoring import Scored, Scorer, Turns
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
@@ -157,7 +157,7 @@ class HeroMixin(ExactResume):
             columns. `EnvironmentVerifier` judges by the reward of `environment_factory`'s environments.
         reward_model: scores each conversation; settings are loaded, a string is the path or Hub id of a one-label
             sequence classifier. Servers are asked for the scores of a few texts before anything heavy loads.
-        rule: combines both; `Hero()` unless told otherwise.
+        rule: combines both; `GatedHero()` unless told otherwise.
         auditor: a second, better verifier, asked about the few rollouts that the rule `AuditedHero` draws in training.
         args: a `HeroGRPOConfig` or `HeroRLOOConfig`.
         train_dataset: needs the columns `prompt` and `args.reference_column`; a reference is text, a number, or a list
@@ -192,7 +192,7 @@ class HeroMixin(ExactResume):
         eval_dataset: Any = None,
         **kwargs: Any,
     ) -> None:
-        self.rule: Rule = Hero() if rule is None else rule
+        self.rule: Rule = GatedHero() if rule is None else rule
         if not isinstance(args, self._config_class):
             raise TypeError(f"args must be a {self._config_class.__name__}, not {type(args).__name__}")
         if "reward_funcs" in kwargs:
@@ -200,6 +200,10 @@ class HeroMixin(ExactResume):
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
         verifier = by_domain(verifier)
+        try:
+            check_grades(self.rule, verifier)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         given = (train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
         prompted = kwargs.get("environment_factory") is None
         checked = check_datasets(*given, ranks=ranks_unverified(self.rule), prompted=prompted)
