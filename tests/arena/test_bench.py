@@ -24,7 +24,7 @@ def finished(cell, accuracy):
         "cell": json.loads(cell.model_dump_json()),
         "id": cell.id,
         "seconds": 60.0,
-        "accuracy": {kind: {"sampled": [accuracy], "greedy": [1.0]} for kind in ("easy", "hard")},
+        "accuracy": {kind: {"sampled": [accuracy] * 400, "greedy": [1.0] * 400} for kind in ("easy", "hard")},
         "steps": [{"step": 1, "trust": 0.5, **audited}],
     }
 

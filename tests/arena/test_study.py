@@ -30,7 +30,7 @@ def finished(cell, accuracy, steps=(1, 11)):
         "cell": json.loads(cell.model_dump_json()),
         "id": cell.id,
         "seconds": 60.0,
-        "accuracy": {kind: {"sampled": [accuracy, accuracy], "greedy": [1.0, 0.0]} for kind in ("easy", "hard")},
+        "accuracy": {kind: {"sampled": [accuracy] * 400, "greedy": [1.0, 0.0] * 200} for kind in ("easy", "hard")},
         "ranks": {
             when: {"verifier_mixed": 0.9, "mixed": 0.8, "uniform": math.nan, "share_uniform": 0.7}
             for when in ("before", "after")

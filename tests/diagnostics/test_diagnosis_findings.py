@@ -6,7 +6,7 @@ from diagnosed import diagnosed, quiet
 
 from hero_rl.diagnosis import findings, suggested
 from hero_rl.diagnosis.findings import CHECKS, LIMITS
-from hero_rl.diagnosis.numbers import Drift, Interval, LabelCheck, ReasonCount
+from hero_rl.diagnosis.numbers import DomainNumbers, Drift, GroupCounts, Interval, LabelCheck, ReasonCount
 from hero_rl.rules import GatedHero, Hero
 
 QUIET = diagnosed(quiet())
@@ -42,6 +42,14 @@ def labels(missed=0, accepted=0):
     )
 
 
+def in_domain(high):
+    counts = GroupCounts(total=40, mixed=40, all_correct=0, all_incorrect=0, all_partial=0, unjudged=0)
+    auroc = Interval(value=0.4, low=0.3, high=high)
+    return DomainNumbers(
+        name="code", rows=320, groups=counts, unverified=0, verdict=0.5, score=0.0, auroc=auroc, mixed=40, trust=0.0
+    )
+
+
 DRIFT = Drift(steps=30, score=2.0, score_error=0.3, verdict=0.01, verdict_error=0.05, sigma=1.0)
 TIMED_OUT = [ReasonCount(reason="timed_out", verdict=None, count=40)]
 
@@ -66,6 +74,7 @@ CASES = {
         {"ranking__mean__value": 0.5, "ranking__mean__low": 0.4, "ranking__mean__high": 0.59},
         {"ranking__mean__value": 0.5, "ranking__mean__low": 0.4, "ranking__mean__high": 0.61},
     ),
+    "misranks_in_a_domain": ({"domains": [in_domain(0.59)]}, {"domains": [in_domain(0.61)]}),
     "ranks_well": (
         {"ranking__mean__value": 0.9, "ranking__mean__low": 0.81},
         {"ranking__mean__value": 0.9, "ranking__mean__low": 0.79},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference
 import torch
-from diagnosed import collected, diagnosed, quiet
+from diagnosed import Word, collected, diagnosed, quiet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
@@ -16,7 +16,7 @@ from scipy.stats import spearmanr as scipy_spearman
 from sklearn.metrics import roc_auc_score
 from strategies import columns, heroes
 
-from hero_rl.diagnosis import parse_sweep
+from hero_rl.diagnosis import Collector, parse_sweep
 from hero_rl.diagnosis.bands import bands
 from hero_rl.diagnosis.groups import counts
 from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
@@ -336,3 +336,33 @@ def test_repeated_completions_are_counted_within_a_group():
 def test_no_rollouts_are_an_error():
     with pytest.raises(DataError, match="made up: no rollouts"):
         diagnosed(collected([]))
+
+
+def test_domains_are_told_apart():
+    """A reward model that is right in one domain and upside down in the other, as a whole no better than chance."""
+    import random
+
+    from hero_rl.rollouts import Rollout
+
+    rng = random.Random(0)
+    collector = Collector()
+    for step in range(6):
+        rollouts, words = [], []
+        for group in range(20):
+            domain = ("maths", "code")[group % 2]
+            for n in range(4):
+                verdict = float(n < 2)
+                score = (2 * verdict - 1) * (1 if domain == "maths" else -1) + rng.gauss(0, 0.2)
+                rollouts.append(Rollout(f"{step} {group}", f"{n}", group=group, step=step, extra={"domain": domain}))
+                words.append(Word(verdict, score))
+        collector.add(rollouts, words, [None] * len(rollouts))
+    found = diagnosed(collector)
+    assert [(one.name, one.rows, one.groups.mixed, one.verdict) for one in found.domains] == [
+        ("code", 240, 60, 0.5),
+        ("maths", 240, 60, 0.5),
+    ]
+    code, maths = found.domains
+    assert code.auroc.high < 0.1 and maths.auroc.low > 0.9
+    assert (code.trust, maths.trust > 0.9) == (0.0, True)
+    assert "misranks_in_a_domain" in {finding.name for finding in found.findings}
+    assert diagnosed(quiet()).domains == []

@@ -22,7 +22,7 @@ that has its result is not run again, so a study that was stopped goes on with t
 hours: 1 to 2 minutes a cell on one core. Results go into one parquet file, OUT/study.parquet, with the configuration
 of every cell; `report` makes a page of tables and figures of it.
 
-parts: main, quality, ablations, two-faced, bench
+parts: main, quality, ablations, two-faced, domains, bench
 
 examples:
   hero study run --parts main --seeds 5 --first_seed 200 --final
@@ -30,6 +30,8 @@ examples:
   hero study report runs/study/study.parquet --out docs/science
   hero study run --parts bench --seeds 3 --first_seed 200 --final --out runs/bench
   hero study bench runs/bench/study.parquet --out docs/science
+  hero study run --parts domains --seeds 3 --first_seed 200 --final --out runs/domains
+  hero study domains runs/domains/study.parquet --out docs/science
   hero study alarms docs/science/bench.parquet
 """
 
@@ -38,8 +40,9 @@ examples:
 class _Arguments:
     """Rules x regimes x reward models x seeds in the arena: run them, and report."""
 
-    what: Annotated[Literal["run", "report", "bench", "alarms"], tyro.conf.Positional]
-    """Run cells, make a page of a study's table, the study's own or the bench's, or print what its alarms are worth."""
+    what: Annotated[Literal["run", "report", "bench", "domains", "alarms"], tyro.conf.Positional]
+    """Run cells, make a page of a study's table, the study's own, the bench's or that of trust by domain, or print what
+    its alarms are worth."""
 
     table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
     """For all but run: the parquet file."""
@@ -63,7 +66,7 @@ class _Arguments:
     """Folder for cells and table, runs/study (runs/study-tiny with --tiny); for report, of the page."""
 
     notes: Path | None = None
-    """For report and bench: a Markdown file that is put before the tables."""
+    """For a page: a Markdown file that is put before the tables."""
 
     cache: Path | None = None
     """Folder that keeps the models; ~/.cache/hero-rl/arena unless told otherwise."""
@@ -111,6 +114,7 @@ def _table_of(arguments: _Arguments) -> Path:
 def _report(arguments: _Arguments) -> dict[str, Path]:
     table = _table_of(arguments)
     from hero_lab.study.bench import write_bench
+    from hero_lab.study.domains import write_domains
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
     from hero_rl.files.whole import replacing
@@ -119,7 +123,8 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     out = arguments.out or table.parent
     frame = read_table(table)
     out.mkdir(parents=True, exist_ok=True)
-    write, name = (write_page, "study") if arguments.what == "report" else (write_bench, "bench")
+    kinds = {"report": (write_page, "study"), "bench": (write_bench, "bench"), "domains": (write_domains, "domains")}
+    write, name = kinds[arguments.what]
     page, *figures = write(frame, out, notes)
     beside = out / f"{name}.parquet"  # the page says that it is there
     if beside.resolve() != table.resolve():

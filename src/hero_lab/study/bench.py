@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-__all__ = ["bench_page", "write_bench"]
+__all__ = ["bench_page", "difference", "percent", "write_bench"]
 
 _ALONE = "verifier only"
 _FIGURE = "bench.svg"
@@ -114,8 +114,8 @@ def _table(frame: pandas.DataFrame) -> str:
             None if rule == _ALONE else gap_of(frame, selection, alone, "sampled", kind) for kind in ("hard", "easy")
         ]
         gaps += [gap for gap in own if gap]
-        texts = ["" if rule == _ALONE else _difference(frame, selection, alone, kind) for kind in ("hard", "easy")]
-        accuracies = [_percent(frame, selection, kind, m) for kind in ("hard", "easy") for m in ("sampled", "greedy")]
+        texts = ["" if rule == _ALONE else difference(frame, selection, alone, kind) for kind in ("hard", "easy")]
+        accuracies = [percent(frame, selection, kind, m) for kind in ("hard", "easy") for m in ("sampled", "greedy")]
         seeds = len(selection.values(frame, "sampled", "hard"))
         rows.append((own, [quality, rule, str(seeds), *accuracies, *texts, _judged(frame, selection)]))
     marks = iter(holm([gap.p for gap in gaps]))
@@ -129,7 +129,8 @@ def _table(frame: pandas.DataFrame) -> str:
     return "\n".join([f"| {' | '.join(head)} |", f"|---|---|{'---:|' * (len(head) - 2)}", *lines])
 
 
-def _percent(frame: pandas.DataFrame, selection: Selection, kind: str, measure: str) -> str:
+def percent(frame: pandas.DataFrame, selection: Selection, kind: str, measure: str) -> str:
+    """Mean over seeds in percent, with the half-width of its interval; empty without cells."""
     estimate = mean_of(frame, selection, measure, kind)
     if estimate is None:
         return ""
@@ -137,7 +138,8 @@ def _percent(frame: pandas.DataFrame, selection: Selection, kind: str, measure: 
     return f"{100 * estimate.mean:.1f}{width}"
 
 
-def _difference(frame: pandas.DataFrame, selection: Selection, alone: Selection, kind: str) -> str:
+def difference(frame: pandas.DataFrame, selection: Selection, alone: Selection, kind: str) -> str:
+    """The first less the second in points of sampled accuracy, paired by seed; empty without both."""
     gap = gap_of(frame, selection, alone, "sampled", kind)
     if gap:
         return f"{100 * gap.estimate.mean:+.1f} ± {100 * gap.estimate.half_width:.1f} ({gap.won}/{gap.seeds})"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hero_lab.arena.evaluation import held_out_problems
-from hero_lab.arena.task import types_of
+from hero_lab.arena.evaluation import Kind, held_out_problems
+from hero_lab.arena.task import ProblemType, Split, types_of
 from hero_rl.errors import DataError
 from hero_rl.files.whole import replacing
 
@@ -60,11 +61,11 @@ def rows_of(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _numbers(result: dict[str, Any], steps: int) -> Iterator[tuple[str, str, int, float]]:
     arm = result["cell"]["arm"]
     for kind, accuracy in result["accuracy"].items():
-        asked = held_out_problems(kind, arm["split"], arm["prompts"], arm["evaluation_seed"])
+        asked = _types_asked(kind, arm["split"], arm["prompts"], arm["evaluation_seed"])
         for measure, values in accuracy.items():
             yield measure, kind, steps, sum(values) / len(values)
             for type_ in types_of(kind):
-                mine = [value for problem, value in zip(asked, values, strict=True) if problem.type == type_]
+                mine = [value for asked_type, value in zip(asked, values, strict=True) if asked_type == type_]
                 if mine:
                     yield measure, type_, steps, sum(mine) / len(mine)
     for when, ranks in result.get("ranks", {}).items():
@@ -80,6 +81,12 @@ def _numbers(result: dict[str, Any], steps: int) -> Iterator[tuple[str, str, int
             values = [line[name] for line in window if not math.isnan(line.get(name, math.nan))]
             if values:
                 yield name, "", window[-1]["step"], sum(values) / len(values)
+
+
+@cache
+def _types_asked(kind: Kind, split: Split, prompts: int, seed: int) -> tuple[ProblemType, ...]:
+    """The type of each held-out problem, in the order of a cell's accuracies."""
+    return tuple(problem.type for problem in held_out_problems(kind, split, prompts, seed))
 
 
 def write_table(results: Sequence[dict[str, Any]], path: Path) -> None:

@@ -182,6 +182,7 @@ def _summary(found: FileVerdicts, seconds: float) -> dict[str, Any]:
         "partial": sum(0 < verdict.value < 1 for verdict in verdicts),
         "abstained": sum(verdict.abstained for verdict in verdicts),
         "reasons": found.reasons,
+        "domains": found.by_domain,
         "seconds": round(seconds, 3),
         "ms": _milliseconds(verdicts),
         "quality": None if quality is None else {name: _share(share) for name, share in vars(quality).items()},
@@ -216,6 +217,9 @@ def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
             table.add_row(name.replace("_", " "), f"{count:,}", f"{count / summary['rows']:.1%}")
         console.print(table)
         console.print()
+    if summary["domains"]:
+        console.print(_domains(summary["domains"]))
+        console.print()
     if summary["quality"]:
         _print_quality(console, summary["quality"])
     times = summary["ms"]
@@ -225,6 +229,17 @@ def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
         highlight=False,
     )
     _print_wrong(console, found, wrong)
+
+
+def _domains(domains: dict[str, dict[str, Any]]) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("domain", "rows", "mean verdict", "abstained", box=None, pad_edge=False, header_style="bold")
+    for name, of in domains.items():
+        mean = "-" if of["verdict_mean"] is None else f"{of['verdict_mean']:.4f}"
+        table.add_row(escape(name), f"{of['rows']:,}", mean, f"{of['abstained']:,}")
+    return table
 
 
 def _print_quality(console: Any, quality: dict[str, dict[str, Any]]) -> None:

@@ -286,6 +286,24 @@ def misranks(d: Diagnosis) -> Finding | None:
     )
 
 
+def misranks_in_a_domain(d: Diagnosis) -> Finding | None:
+    """The reward model does not order right and wrong in some domains, whatever it does in the others."""
+    weak = [one for one in d.domains if one.auroc.high is not None and one.auroc.high < LIMITS["weak_auroc"]]
+    if not weak:
+        return None
+    said = "; ".join(f"{one.name}: {within(one.auroc)} in {one.mixed:,} mixed groups" for one in weak[:5])
+    names = ", ".join(repr(one.name) for one in weak[:5])
+    return Finding(
+        name="misranks_in_a_domain",
+        level="act",
+        title=f"The reward model ranks badly in {len(weak):,} of {len(d.domains):,} domains",
+        evidence=f"AUROC by domain: {said}.",
+        advice=f"Gated HERO that is told of the domains (domain_column) trusts it in the others, and not in {names}.",
+        settings=_GATED,
+        section="ranking",
+    )
+
+
 def ranks_doubtfully(d: Diagnosis) -> Finding | None:
     """The reward model orders right and wrong better than chance, but not, or not surely, as well as HERO needs."""
     r = d.ranking
@@ -608,6 +626,7 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     no_scores,
     reward_model_dominates,
     misranks,
+    misranks_in_a_domain,
     ranks_doubtfully,
     rising_score,
     falling_verdict,

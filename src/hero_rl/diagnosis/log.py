@@ -5,6 +5,7 @@ B rollouts in S groups; a group never spans two batches. Texts are let go of, bu
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ class RolloutLog:
         unverified: (B,) whether there is no verdict because no verifier applies.
         starts: first rollout of each batch.
         steps: optimiser step of each batch; None in files without.
+        domain: of each rollout, by the column `domain`; None where a row names none, or all the same.
     """
 
     verdict: Float[Tensor, " B"]
@@ -53,6 +55,7 @@ class RolloutLog:
     unverified: Bool[Tensor, " B"]
     starts: Sequence[int]
     steps: Sequence[int | None]
+    domain: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.verdict)
@@ -67,12 +70,13 @@ class RolloutLog:
         """The whole file as one batch."""
         return self.part(slice(None))
 
-    def part(self, rows: slice) -> Signals:
-        """Some rollouts that lie side by side, as a rule reads them."""
+    def part(self, rows: slice, domains: bool = False) -> Signals:
+        """Some rollouts that lie side by side, as a rule reads them, with their domains if these are wanted."""
         return Signals(
             self.verdict[rows],
             self.score[rows],
             self.group[rows],
+            domain=self.domain[rows] if domains and self.domain is not None else None,
             empty=self.empty[rows],
             unverified=self.unverified[rows],
         )
@@ -100,6 +104,7 @@ class Collector:
         self._columns = {name: array("d") for name in ("verdict", "score", "length", "label")}
         self._group = array("q")
         self._unverified = array("b")
+        self._domains: list[str | None] = []
         self._starts: list[int] = []
         self._steps: list[int | None] = []
         self._groups = 0
@@ -125,6 +130,8 @@ class Collector:
             self._columns["length"].append(float(len(completion)))
             self._columns["label"].append(_float(label))
             self._unverified.append(word.unverified)
+            domain = rollout.extra.get("domain")
+            self._domains.append(sys.intern(domain) if isinstance(domain, str) and domain else None)
             if word.reason is not None:
                 self._count(word.reason, word.verdict)
         self._groups += len(numbers)
@@ -143,7 +150,9 @@ class Collector:
         group = torch.from_numpy(np.array(self._group, dtype=np.int64))
         empty = columns["score"] == -torch.inf
         columns["score"] = columns["score"].masked_fill(empty, torch.nan)
-        more = {"empty": empty, "unverified": torch.from_numpy(np.array(self._unverified, dtype=bool))}
+        more: dict[str, Any] = {"empty": empty, "unverified": torch.from_numpy(np.array(self._unverified, dtype=bool))}
+        several = None not in self._domains and len(set(self._domains)) > 1
+        more["domain"] = tuple(map(str, self._domains)) if several else None
         return RolloutLog(**columns, **more, group=group, starts=tuple(self._starts), steps=tuple(self._steps))
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Bin",
     "Diagnosis",
     "Difficulty",
+    "DomainNumbers",
     "Drift",
     "Finding",
     "GroupCounts",
@@ -210,6 +211,32 @@ class Ranking(_Numbers):
     pooled: Interval
     trust: float
     histogram: Histogram
+
+
+class DomainNumbers(_Numbers):
+    """The rollouts of one domain, by the column `domain`.
+
+    Attributes:
+        name: of the domain.
+        rows: its rollouts.
+        groups: its groups by what the verifier said.
+        unverified: those of its rollouts that no verifier applies to.
+        verdict: mean verdict.
+        score: mean score.
+        auroc: AUROC of a mixed group, mean over its own.
+        mixed: how many of them have scores on both sides.
+        trust: what gated HERO gives the reward model there after the last batch.
+    """
+
+    name: str
+    rows: int
+    groups: GroupCounts
+    unverified: int
+    verdict: Number
+    score: Number
+    auroc: Interval
+    mixed: int
+    trust: float
 
 
 class Overlap(_Numbers):
@@ -435,6 +462,7 @@ class Diagnosis(_Numbers):
     mass: list[Mass]
     widths: list[Width]
     ranking: Ranking
+    domains: list[DomainNumbers] = []
     overlap: Overlap
     labels: LabelCheck | None
     bands: Bands

@@ -43,7 +43,7 @@ def replay(log: RolloutLog, rule: Rule, state: Any = None) -> Replay:
     state = rule.init() if state is None else state
     parts = []
     for part in [slice(0, len(log))] if _sees_groups_only(rule) else log.slices():
-        shaped, state = rule.update(log.part(part), state)
+        shaped, state = rule.update(log.part(part, domains=isinstance(rule, GatedHero)), state)
         parts.append((shaped.advantage, shaped.weight, shaped.sigma))
     advantage, weight, sigma = (torch.cat(column) for column in zip(*parts, strict=True))
     return Replay(advantage, weight, sigma, state)

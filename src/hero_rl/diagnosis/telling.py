@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from hero_rl.files.messages import text_of_content
 from hero_rl.files.rows import Reference
@@ -132,7 +133,9 @@ def _candidate(rollout: Rollout, word: Word, counts: Sequence[int]) -> Candidate
     )
 
 
-def _spelled(reference: Reference) -> str:
+def _spelled(reference: Reference | Mapping[str, Any]) -> str:
+    if isinstance(reference, Mapping):
+        return json.dumps(reference, ensure_ascii=False, default=str)
     return reference if isinstance(reference, str) else " or ".join(reference)
 
 

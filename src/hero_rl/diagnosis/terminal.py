@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +26,9 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
     """Groups, advantage mass, ranking and weights in tables, and the findings in words."""
     for table in (_groups(diagnosis), _mass(diagnosis), _numbers(diagnosis)):
         console.print(table)
+        console.print()
+    if diagnosis.domains:
+        console.print(_domains(diagnosis))
         console.print()
     if diagnosis.sweep:
         console.print(_sweep(diagnosis))
@@ -73,6 +77,15 @@ def _mass(d: Diagnosis) -> Table:
             table.add_row(f"{said} (divides by the batch's)", "", "", by_scale[None])
         else:
             table.add_row(said, *(by_scale[scale] for scale in ("none", "group", "batch")))
+    return table
+
+
+def _domains(d: Diagnosis) -> Table:
+    table = _table("domain", "rollouts", "correct", "mixed groups", "AUROC in these", "trust", "without verifier")
+    for one in d.domains:
+        counts = (f"{one.rows:,}", percent(one.verdict), f"{one.groups.mixed:,}")
+        more = (within(one.auroc), decimal(one.trust), f"{one.unverified:,}")
+        table.add_row(escape(excerpt(one.name, 40)), *counts, *more)
     return table
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hero_rl.auditing import refuse_unfit_auditor
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, Hero
+from hero_rl.rules import AuditableRule, Hero, check_grades
 from hero_rl.verifiers import AnyVerifier, Processes
 
 __all__ = ["Rescoring"]
@@ -41,4 +41,9 @@ class Rescoring(BaseModel):
     @model_validator(mode="after")
     def _check_auditor(self) -> Rescoring:
         refuse_unfit_auditor(self.rule, self.auditor)
+        return self
+
+    @model_validator(mode="after")
+    def _check_grades(self) -> Any:
+        check_grades(self.rule, self.verifier)
         return self

@@ -19,6 +19,7 @@ from hero_rl.files.rows import field as column_of
 from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
 from hero_rl.scoring import cut_off_in_thought
+from hero_rl.verifiers import ByDomain
 from hero_rl.verifiers.base import (
     BatchVerifier,
     Request,
@@ -65,18 +66,33 @@ class FileVerdicts:
         verdicts: one a row, in order.
         labels: the labels, of none or of all rows.
         places: where each row stands.
-        references: the right answers.
+        references: the right answers, of any kind as text.
+        domains: of the rows, by the column `domain`, of none or of all rows.
     """
 
     verdicts: list[Verdict] = field(default_factory=list)
     labels: list[bool] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    domains: list[str] = field(default_factory=list)
 
     @property
     def reasons(self) -> dict[str, int]:
         """How often each reason was given, most often first."""
         return dict(Counter(str(verdict.reason) for verdict in self.verdicts).most_common())
+
+    @property
+    def by_domain(self) -> dict[str, dict[str, Any]]:
+        """Rows, mean verdict and abstentions of each domain; empty where a row names none."""
+        if len(self.domains) != len(self.verdicts):
+            return {}
+        told: dict[str, dict[str, Any]] = {}
+        for name in dict.fromkeys(self.domains):
+            mine = [each for each, domain in zip(self.verdicts, self.domains, strict=True) if domain == name]
+            known = [each.value for each in mine if not each.abstained]
+            mean = sum(known) / len(known) if known else None
+            told[name] = {"rows": len(mine), "verdict_mean": mean, "abstained": len(mine) - len(known)}
+        return told
 
     @property
     def quality(self) -> Quality | None:
@@ -118,7 +134,7 @@ def verify_file(
         DataError: a row lacks a column or holds no text there; the message names file and row. Nothing is written.
     """
     found = FileVerdicts()
-    rows = _checked_rows(path, columns, found, takes_requests(verifier))
+    rows = _checked_rows(path, columns, found, verifier)
     head = {"input": _identity(path), "columns": vars(columns), "settings": settings}
     with Partial(output, head, restart) if output else nullcontext() as partial:
         kept = [
@@ -175,9 +191,10 @@ def _value(verdict: Verdict | None) -> float | None:
 
 
 def _checked_rows(
-    path: Path, columns: PairColumns, found: FileVerdicts, whole: bool
+    path: Path, columns: PairColumns, found: FileVerdicts, verifier: Verifier | BatchVerifier
 ) -> Iterator[tuple[dict[str, Any], Request]]:
-    """Each row with its pair, or its whole request; labels and places are noted on the way."""
+    """Each row with what is asked of it; labels, places and domains are noted on the way."""
+    whole = takes_requests(verifier)
     labelled: bool | None = None
     for place, row in read_rows(path):
         reference = columns.reference or _first(_REFERENCES, row, place)
@@ -197,15 +214,26 @@ def _checked_rows(
             expected = as_text(expected, reference, place)
         found.references.append(own_answer(expected))
         text = _in_its_thought(text, row)
-        question = row.get(columns.question)
-        pair = Request(expected, text, question if isinstance(question, str) else "")
-        yield row, _whole(pair, row, {reference, completion}) if whole else pair
+        question, domain = row.get(columns.question), row.get("domain")
+        request = Request(expected, text, question if isinstance(question, str) else "")
+        if isinstance(domain, str):
+            found.domains.append(domain)
+            request = request._replace(domain=domain)
+        if isinstance(verifier, ByDomain):
+            verifier.check([request.domain], [place])
+        if whole:
+            request = request._replace(
+                messages=as_messages(text), columns=json_columns(row, (reference, completion)), prompt=_asked(row)
+            )
+        yield row, request
 
 
-def _whole(pair: Request, row: dict[str, Any], named: set[str]) -> Request:
-    """The pair with all else that the row says."""
-    others, domain = json_columns(row, named), row.get("domain")
-    return pair._replace(columns=others, messages=as_messages(pair.completion), domain=str(domain or ""))
+def _asked(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The prompt's messages, where a row has a prompt."""
+    prompt = row.get("prompt")
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}]
+    return prompt if isinstance(prompt, list) and all(isinstance(message, dict) for message in prompt) else []
 
 
 def _in_its_thought(text: str, row: dict[str, Any]) -> str:

@@ -131,10 +131,17 @@ _USUAL: dict[str, dict[str, tuple[str, ...]]] = {
         "step": ("step",),
     },
 } | {name: {field: (field,) for field in one.fields} for name, one in FOREIGN.items()}
+
+
+def as_any_reference(value: Any, column: str, place: Place) -> Any:
+    """A reference as text or several, or an object as it is, for a verifier that takes requests."""
+    return value if isinstance(value, dict) else as_reference(value, column, place)
+
+
 _READ = {
     "prompt": as_text,
     "completion": as_text,
-    "reference": as_reference,
+    "reference": as_any_reference,
     "id": as_id,
     "group": as_group,
     "step": as_step,

@@ -31,7 +31,8 @@ class Rollout:
         prompt: text or chat messages.
         completion: text or chat messages.
         id: the rollout's own name; None where its file has none.
-        reference: the right answer, or several of which any one is right; None where it is not known.
+        reference: the right answer, or several of which any one is right, or an object, which a verifier that takes
+            requests reads; None where it is not known.
         group: what the rollouts of one prompt in one step share.
         verdict: 1.0 correct, 0.0 incorrect, None not judged or abstained.
         score: the reward model's raw logit; None not scored or failed.
@@ -48,7 +49,7 @@ class Rollout:
     prompt: Text
     completion: Text
     id: str | None = None
-    reference: Reference | None = None
+    reference: Reference | Mapping[str, Any] | None = None
     group: str | int | None = None
     verdict: float | None = None
     score: float | None = None

@@ -7,7 +7,7 @@ from pydantic import Field
 from hero_rl.own import OrOwn
 from hero_rl.rules.audited_hero import AuditedHero, AuditedState, audited_pairs
 from hero_rl.rules.banded import HeroState
-from hero_rl.rules.base import Rule, State, check_rule, ranks_unverified
+from hero_rl.rules.base import Rule, State, check_grades, check_rule, ranks_unverified
 from hero_rl.rules.consistency_filter import ConsistencyFilter
 from hero_rl.rules.corpo import Corpo
 from hero_rl.rules.dvao import Dvao
@@ -54,6 +54,7 @@ __all__ = [
     "VerifierOnly",
     "WeightedSum",
     "audited_pairs",
+    "check_grades",
     "group_auroc",
     "leave_one_out",
     "normalise",

@@ -17,7 +17,17 @@ from torch import Tensor
 from hero_rl.rules.groups import Groups
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["Batch", "Rule", "State", "check_rule", "only_plain", "ranks_unverified", "score_spread", "with_lowest"]
+__all__ = [
+    "Batch",
+    "Rule",
+    "State",
+    "check_grades",
+    "check_rule",
+    "only_plain",
+    "ranks_unverified",
+    "score_spread",
+    "with_lowest",
+]
 
 Eps = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -69,6 +79,20 @@ class Settings(BaseModel):
     def init(self) -> State:
         """State before the first batch: nothing to remember."""
         return State()
+
+
+def check_grades(rule: Rule, verifier: Any) -> None:
+    """Refuse a verifier that says it gives partial credit (`gives_grades`) under a rule that takes none.
+
+    Raises:
+        ValueError: names both.
+    """
+    if getattr(verifier, "gives_grades", False) and not rule.takes_graded:
+        kind = getattr(verifier, "type", type(verifier).__name__)
+        raise ValueError(
+            f"the verifier {kind!r} gives partial credit, and the rule {rule.type!r} takes verdicts of 0 and 1 alone. "
+            "hero, gated_hero, verifier_only and weighted_sum take it; or set `partial` of the verifier to false"
+        )
 
 
 def check_rule(rule: Any) -> None:

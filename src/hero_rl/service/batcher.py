@@ -21,7 +21,7 @@ class Texts(NamedTuple):
 
     prompt: Any
     completion: Any
-    reference: str | list[str]
+    reference: Any
     in_thought: bool = False
     columns: Mapping[str, Any] = {}
     domain: str = ""

@@ -129,6 +129,7 @@ class ChatMessage(_Strict):
 
 Answer = str | int | float
 Reference = Answer | Annotated[list[Answer], Field(max_length=64, fail_fast=True)]
+AnyReference = Reference | Annotated[dict[str, JsonValue], BeforeValidator(_few_names)]
 Text = str | Annotated[list[ChatMessage], Field(max_length=1024, fail_fast=True)]
 
 
@@ -138,8 +139,8 @@ class Rollout(_Strict):
     Attributes:
         prompt: text, or chat messages.
         completion: text, or chat messages, of which the last assistant's is judged.
-        reference: the right answer, text or a number, or several of which any is right; empty where there is none, so
-            that no verifier applies.
+        reference: the right answer, text or a number, or several of which any is right, or an object for a verifier
+            that reads one; empty where there is none, so that no verifier applies.
         domain: names the verifier where the service has one for each domain.
         columns: what else a verifier of one's own reads of the row, by name.
         finish_reason: why the completion ends, as the server that wrote it says: one that was cut off (`length`) while
@@ -148,7 +149,7 @@ class Rollout(_Strict):
 
     prompt: Text
     completion: Text
-    reference: Reference
+    reference: AnyReference
     domain: Annotated[str, Field(max_length=200)] = ""
     columns: dict[str, JsonValue] = {}
     finish_reason: Annotated[str, Field(max_length=64)] | None = None
@@ -158,7 +159,7 @@ class Rollout(_Strict):
         """Characters of each text."""
         texts = {name: _characters(getattr(self, name)) for name in ("prompt", "completion")}
         reference = reference_text(self.reference)
-        texts["reference"] = len(reference) if isinstance(reference, str) else sum(map(len, reference))
+        texts["reference"] = _length_of(reference)
         return texts | {"columns": len(json.dumps(self.columns))}
 
     @property
@@ -169,8 +170,16 @@ class Rollout(_Strict):
         return _plain(self.prompt), completion, reference_text(self.reference), began, self.columns, self.domain
 
 
-def reference_text(reference: Reference | None) -> str | list[str]:
-    """Numbers as text, null as none."""
+def _length_of(reference: str | list[str] | dict[str, Any]) -> int:
+    if isinstance(reference, dict):
+        return len(json.dumps(reference))
+    return len(reference) if isinstance(reference, str) else sum(map(len, reference))
+
+
+def reference_text(reference: AnyReference | None) -> Any:
+    """Numbers as text, null as none, an object as it is."""
+    if isinstance(reference, dict):
+        return reference
     if isinstance(reference, list):
         return [str(one) for one in reference]
     return "" if reference is None else str(reference)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AnyRule, Hero
+from hero_rl.rules import AnyRule, Hero, check_grades
 from hero_rl.service.messages import MOST_ROLLOUTS
 from hero_rl.verifiers import AnyVerifier, MathVerifier, Processes
 
@@ -112,6 +112,7 @@ class ServiceConfig(BaseModel):
     def _check(self) -> ServiceConfig:
         if self.token_env is None and not is_loopback(self.host):
             raise ValueError(f"host {self.host} can be reached from other machines, so token_env must name a token")
+        check_grades(self.rule, self.verifier)
         return self
 
 

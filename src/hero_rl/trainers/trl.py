@@ -48,7 +48,7 @@ from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
-from hero_rl.rules import GatedHero, Groups, Rule, State, leave_one_out, ranks_unverified
+from hero_rl.rules import GatedHero, Groups, Rule, State, check_grades, leave_one_out, ranks_unverified
 from hero_rl.scoring import Scored, Scorer, Turns
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
@@ -200,6 +200,10 @@ class HeroMixin(ExactResume):
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
         verifier = by_domain(verifier)
+        try:
+            check_grades(self.rule, verifier)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         given = (train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
         prompted = kwargs.get("environment_factory") is None
         checked = check_datasets(*given, ranks=ranks_unverified(self.rule), prompted=prompted)

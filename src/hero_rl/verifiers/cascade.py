@@ -133,6 +133,11 @@ class CascadeVerifier(BaseModel):
     _counts: Tally = PrivateAttr(default_factory=_new_tally)
 
     @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1."""
+        return self.judge.gives_grades
+
+    @property
     def counters(self) -> dict[str, float]:
         """Totals since the object was made; see `Cascade.counters`. The judge has its own."""
         return self._counts.totals

@@ -66,6 +66,11 @@ class ByDomainVerifier(BaseModel):
         """Judge many completions; one verdict a request, in the order given."""
         return self._router.verify_batch(requests)
 
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1, in any domain."""
+        return self._router.gives_grades
+
     def applies(self, request: Request) -> bool:
         """Whether a request's domain has a verifier, and that something to judge by; see `ByDomain.applies`."""
         return self._router.applies(request)

@@ -58,6 +58,11 @@ class ByDomain:
         """The verifiers that are asked."""
         return [each.verifier for each in self._all()]
 
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1, in any domain."""
+        return any(getattr(each, "gives_grades", False) for each in self.parts)
+
     def check(self, domains: Iterable[str], places: Iterable[object]) -> None:
         """Make sure that there is a verifier for each row's domain.
 

@@ -65,6 +65,11 @@ class ReasoningGymVerifier(BaseModel):
     partial: bool = True
     max_characters: Annotated[int, Field(gt=0)] = 4096
 
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1."""
+        return self.partial
+
     def warm_up(self) -> None:
         """Load the package, which takes longer than a check may.
 

@@ -140,6 +140,11 @@ class JudgeVerifier(BaseModel):
             )
         return self
 
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1."""
+        return self.rubric is not None
+
     def verify(self, reference: str, completion: str, question: str = "") -> Verdict:
         """Judge one completion; see `verify_batch`."""
         return self.verify_batch([Request(reference, completion, question)])[0]

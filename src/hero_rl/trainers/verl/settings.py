@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from hero_rl.auditing import refuse_unfit_auditor
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, GatedHero
+from hero_rl.rules import AuditableRule, GatedHero, check_grades
 from hero_rl.settings import Block, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -44,6 +44,11 @@ class HeroSettings(Block):
     @model_validator(mode="after")
     def _check_auditor(self) -> HeroSettings:
         refuse_unfit_auditor(self.rule, self.auditor)
+        return self
+
+    @model_validator(mode="after")
+    def _check_grades(self) -> Any:
+        check_grades(self.rule, self.verifier)
         return self
 
 

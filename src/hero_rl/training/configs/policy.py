@@ -10,7 +10,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 from hero_rl.auditing import refuse_unfit_auditor
 from hero_rl.problems import GeneratedProblems
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, GatedHero
+from hero_rl.rules import AuditableRule, GatedHero, check_grades
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -144,6 +144,11 @@ class RunConfig(Block):
     auditor: AnyVerifier | None = None
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _check_grades(self) -> Any:
+        check_grades(self.rule, self.verifier)
+        return self
 
     @model_validator(mode="after")
     def _check_auditor(self) -> RunConfig:

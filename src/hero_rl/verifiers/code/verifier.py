@@ -71,6 +71,11 @@ class CodeVerifier(BaseModel):
 
     _has_logged: bool = PrivateAttr(default=False)
 
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1."""
+        return self.partial
+
     def verify(self, request: Request) -> Verdict:
         """Judge one completion.
 

@@ -85,6 +85,7 @@ class Supervised:
         self._staged = isinstance(verifier, StagedVerifier)
         self.takes_requests = takes_requests(verifier)
         self.needs_reference = bool(getattr(verifier, "needs_reference", True))
+        self.gives_grades = bool(getattr(verifier, "gives_grades", False))
         self._start_anew()
         _all_supervised.add(self)
 
