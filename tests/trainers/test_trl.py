@@ -355,7 +355,7 @@ def test_verifier_only_needs_no_reward_model(policy, tmp_path):
 def test_wrong_arguments_are_refused_before_a_model_loads(tmp_path):
     common = {"model": "no/such/model", "verifier": ParityVerifier(), "train_dataset": prompts(2)}
     good = config(output_dir=str(tmp_path))
-    with pytest.raises(ConfigError, match="the rule 'hero' needs a reward_model"):
+    with pytest.raises(ConfigError, match="the rule 'gated_hero' needs a reward_model"):
         HeroGRPOTrainer(**common, args=good)
     with pytest.raises(TypeError, match="args must be a HeroGRPOConfig, not GRPOConfig"):
         HeroGRPOTrainer(**common, args=config(GRPOConfig, output_dir=str(tmp_path)))
