@@ -102,3 +102,9 @@ def test_a_journal_is_not_written_through_a_link(tmp_path):
     os.mkfifo(tmp_path / "pipe.jsonl")
     with pytest.raises(ConfigError, match=r"pipe\.jsonl: .*seekable"):
         Journal(tmp_path / "pipe.jsonl")
+
+
+def test_a_folder_that_is_not_there_is_told_by_the_file_s_own_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as said:
+        write_whole(tmp_path / "gone" / "page.html", "text")
+    assert said.value.filename == str(tmp_path / "gone" / "page.html")

@@ -88,7 +88,10 @@ def real(path: Path) -> Path:
 def _temporary(path: Path) -> tuple[Path, BinaryIO]:
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        file = temporary.open("xb")
+        try:
+            file = temporary.open("xb")
+        except OSError as error:  # of the file that was asked for, not of a name that nobody knows
+            raise OSError(error.errno, error.strerror, str(path)) from None
         with suppress(OSError):  # a file system without locks, where nothing is swept either
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(file.fileno()).st_nlink:
