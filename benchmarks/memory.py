@@ -77,7 +77,7 @@ def cells(folder: Path, models: Path, steps: int = CELL_STEPS, count: int = CELL
 
 def train(folder: Path, models: Path, bf16: bool) -> None:
     import yaml
-    from tiny_models import write
+    from tiny_models import write  # pyright: ignore[reportMissingImports]
     from transformers import TrainerCallback
 
     from hero_rl.training.configs.policy import TrainConfig

@@ -1,5 +1,6 @@
 """The numbers of a diagnosis against slow references, one Python float at a time."""
 
+import dataclasses
 import json
 import math
 from collections import defaultdict
@@ -27,6 +28,7 @@ from hero_rl.diagnosis.sweep import sign_agreement
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.trends import by_step, length_bias, spearman
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.rollouts import Rollout
 from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.signals import Signals
 
@@ -242,6 +244,19 @@ def test_steps_that_are_spread_over_batches_are_joined():
     assert by_step(type(log)(**{**vars(log), "steps": (None, None, None)}), GroupTable.of(log)) == []
 
 
+def test_steps_have_means_by_domain_where_there_is_more_than_one():
+    log = collected([[(1, 1.0, 0), (0, 3.0, 0), (math.nan, 5.0, 1)], [(1, 2.0, 0), (1, 4.0, 1)]]).log()
+    assert log.domain is None and by_step(log, GroupTable.of(log))[0].score_by_domain == {}
+    more = {"steps": (1, 2), "domain": ("sums", "sums", "chat", "sums", "chat")}
+    log = dataclasses.replace(log, **more)
+    first, second = by_step(log, GroupTable.of(log))
+    assert (first.verdict_by_domain, first.score_by_domain) == ({"sums": 0.5}, {"sums": 2.0, "chat": 5.0})
+    assert (second.verdict_by_domain, second.score_by_domain) == (
+        {"sums": 1.0, "chat": 1.0},
+        {"sums": 2.0, "chat": 4.0},
+    )
+
+
 def test_saturation_of_raw_and_relative_sigma():
     """Scores in the hundreds make a switch of raw sigma; shrunk to hundredths they make it flat."""
     batches = [[(n % 2, n * (1 + group % 5), group) for group in range(40) for n in range(4)]]
@@ -309,7 +324,6 @@ def test_one_prompt_is_told_once_by_its_most_extreme_rollout():
     from diagnosed import Word
 
     from hero_rl.diagnosis import Collector
-    from hero_rl.rollouts import Rollout
 
     collector = Collector()
     for score in (1.0, 3.0, 2.0):
@@ -325,7 +339,6 @@ def test_repeated_completions_are_counted_within_a_group():
     from diagnosed import Word
 
     from hero_rl.diagnosis import Collector
-    from hero_rl.rollouts import Rollout
 
     collector = Collector()
     texts = [("a", 0), ("a", 0), ("b", 0), ("a", 1)]
@@ -341,8 +354,6 @@ def test_no_rollouts_are_an_error():
 def test_domains_are_told_apart():
     """A reward model that is right in one domain and upside down in the other, as a whole no better than chance."""
     import random
-
-    from hero_rl.rollouts import Rollout
 
     rng = random.Random(0)
     collector = Collector()

@@ -16,7 +16,7 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 import hero_rl
 from hero_rl.errors import CheckpointError, ConfigError, DataError, UnscorableError
-from hero_rl.rules import Gdpo, Hero, HeroState, VerifierOnly, WeightedSum
+from hero_rl.rules import GatedHero, Gdpo, Hero, HeroState, VerifierOnly, WeightedSum
 from hero_rl.trainers.trl import STATE_FILE, HeroGRPOConfig, HeroGRPOTrainer, HeroRLOOConfig, HeroRLOOTrainer
 from hero_rl.verifiers import Reason, Verdict
 
@@ -171,6 +171,15 @@ def test_too_many_unscorable_rollouts_stop_the_run_after_a_window_of_them(policy
     with pytest.raises(UnscorableError, match=r"256 of the last 256 rollouts.*'timed_out': 8"):
         run.train()
     assert run.state.global_step == 31
+
+
+def test_a_reward_model_that_is_gone_stops_the_run_too(policy, tmp_path):
+    run = trainer(policy, tmp_path, GatedHero(), reward_model=LoudnessModel(missing=1), max_steps=40)
+    with pytest.raises(UnscorableError, match=r"256 of the last 256 rollouts.*'reward_model/missing': 8"):
+        run.train()
+    without = trainer(policy, tmp_path, VerifierOnly(), reward_model=LoudnessModel(missing=1), max_steps=40)
+    without.train()
+    assert without.state.global_step == 40
 
 
 def test_one_bad_batch_stops_neither_training_nor_evaluation(policy, tmp_path):
@@ -346,7 +355,7 @@ def test_verifier_only_needs_no_reward_model(policy, tmp_path):
 def test_wrong_arguments_are_refused_before_a_model_loads(tmp_path):
     common = {"model": "no/such/model", "verifier": ParityVerifier(), "train_dataset": prompts(2)}
     good = config(output_dir=str(tmp_path))
-    with pytest.raises(ConfigError, match="the rule 'hero' needs a reward_model"):
+    with pytest.raises(ConfigError, match="the rule 'gated_hero' needs a reward_model"):
         HeroGRPOTrainer(**common, args=good)
     with pytest.raises(TypeError, match="args must be a HeroGRPOConfig, not GRPOConfig"):
         HeroGRPOTrainer(**common, args=config(GRPOConfig, output_dir=str(tmp_path)))

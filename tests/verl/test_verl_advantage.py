@@ -165,6 +165,16 @@ def test_too_many_unscorable_rollouts_stop_the_run_after_a_window_of_them(anew, 
         run._window = whole
 
 
+def test_a_reward_model_that_is_gone_stops_the_run_too(anew, queue):
+    run = anew(Hero())
+    whole, run._window = run._window, UnscorableWindow(0.5)
+    try:
+        with pytest.raises(UnscorableError, match=r"256 of the last 256 .*256 without a score"):
+            through(run, queue, rows_of([(n, 1.0, math.nan, 1) for n in range(256)], 0, 0)[1])
+    finally:
+        run._window = whole
+
+
 def test_what_can_never_work_ends_the_run_and_says_so(anew, queue):
     run = anew(VerifierOnly())
     key, fields, tag = row("u_0_0", math.nan, math.nan, 2)

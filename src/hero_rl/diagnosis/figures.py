@@ -203,15 +203,39 @@ def steps_shares(d: Diagnosis) -> Drawn | None:
     return _by_step(d, lines, "share, AUROC", (0, 1.04))
 
 
+def domains_verdict(d: Diagnosis) -> Drawn | None:
+    """Mean verdict by step, a line for each domain."""
+    return _by_step(d, _of_domains(d, "verdict_by_domain"), "mean verdict", (0, 1.04))
+
+
+def domains_score(d: Diagnosis) -> Drawn | None:
+    """Mean score by step, a line for each domain."""
+    return _by_step(d, _of_domains(d, "score_by_domain"), "mean score, raw logit", None)
+
+
+def _of_domains(d: Diagnosis, name: str) -> list[Any]:
+    """Lines of the domains that have any, each looking the same in every drawing; no more than can be told apart."""
+    domains = sorted({domain for step in d.steps for domain in (*step.verdict_by_domain, *step.score_by_domain)})
+    known = {domain for step in d.steps for domain in getattr(step, name)}
+    colours, styles = (_BLUE, _ORANGE, _GREY), ("-", (0, (4, 1.5)), (0, (1, 1)))
+    looks = [(colours[n % 3], styles[(n + n // 3) % 3]) for n in range(9)]
+    lines = zip(domains, looks, strict=False)
+    return [((name, domain), domain or "no domain", *look) for domain, look in lines if domain in known]
+
+
+def _value(step: Any, name: str | tuple[str, str]) -> float | None:
+    return getattr(step, name) if isinstance(name, str) else getattr(step, name[0]).get(name[1])
+
+
 def _by_step(d: Diagnosis, lines: Sequence[Any], label: str, limits: tuple[float, float] | None) -> Drawn | None:
-    if not d.steps or all(getattr(s, name) is None for s in d.steps for name, *_ in lines):
+    if not d.steps or all(_value(s, name) is None for s in d.steps for name, *_ in lines):
         return None
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _axes()
     marker = "o" if len(d.steps) <= 30 else None
     for name, said, colour, style in lines:
-        points = [(s.step, value) for s in d.steps if (value := getattr(s, name)) is not None]
+        points = [(s.step, value) for s in d.steps if (value := _value(s, name)) is not None]
         if points:
             x, y = zip(*points, strict=True)
             axes.plot(x, y, color=colour, linestyle=style, linewidth=2, marker=marker, markersize=4, label=said)
@@ -235,5 +259,7 @@ DRAWINGS = {
     "length": length,
     "steps_score": steps_score,
     "steps_shares": steps_shares,
+    "domains_verdict": domains_verdict,
+    "domains_score": domains_score,
 }
 """Every drawing by name."""

@@ -339,7 +339,7 @@ class LengthBias(_Numbers):
 
 
 class StepNumbers(_Numbers):
-    """Means of the rollouts of one step."""
+    """Means of the rollouts of one step; verdict and score also by domain, where the file has more than one."""
 
     step: int
     rows: int
@@ -347,6 +347,8 @@ class StepNumbers(_Numbers):
     score: Number
     mixed: Number
     auroc: Number
+    verdict_by_domain: dict[str, Number] = {}
+    score_by_domain: dict[str, Number] = {}
 
 
 class Drift(_Numbers):

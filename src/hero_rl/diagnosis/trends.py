@@ -42,7 +42,20 @@ def _one_step(step: int, rows: Tensor, log: RolloutLog, table: GroupTable) -> St
         score=log.score[rows].nanmean().item(),
         mixed=(table.kinds.mixed[groups].sum() / judged.sum()).item(),
         auroc=table.auroc[groups].nanmean().item(),
+        verdict_by_domain=_by_domain(log, log.verdict, rows),
+        score_by_domain=_by_domain(log, log.score, rows),
     )
+
+
+def _by_domain(log: RolloutLog, values: Float[Tensor, " B"], rows: Tensor) -> dict[str, float | None]:
+    """The mean of a step's values in each domain that has any."""
+    if log.domain is None:
+        return {}
+    parts: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        parts.setdefault(log.domain[row], []).append(row)
+    kept = {name: values[part] for name, part in parts.items()}
+    return {name: part.nanmean().item() for name, part in kept.items() if not part.isnan().all()}
 
 
 def drift(steps: list[StepNumbers], sigma: float | None) -> Drift | None:

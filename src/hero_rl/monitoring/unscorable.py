@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from hero_rl.budget import FailureBudget
 from hero_rl.errors import UnscorableError
+from hero_rl.signals import Shaped, Signals
 
-__all__ = ["UnscorableWindow"]
+__all__ = ["UnscorableWindow", "lost_of"]
 
 _WINDOW = 256  # rollouts over which the share is taken: one bad prompt must not end a run
+
+
+def lost_of(signals: Signals, shaped: Shaped, *, needs_score: bool) -> int:
+    """How many rollouts of a batch lack what the rule works on: a reward, or a score where it needs one.
+
+    A rollout without a score still has its verdict, so its reward is not NaN; but a run whose reward model is gone
+    would go on as another rule, the verifier alone, without a word.
+    """
+    lost = shaped.reward.isnan()
+    return int((lost | signals.score.isnan()).sum() if needs_score else lost.sum())
 
 
 class UnscorableWindow:

@@ -45,7 +45,7 @@ from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.messages import stored_message
 from hero_rl.files.rows import json_columns, short
 from hero_rl.monitoring import batch_metrics
-from hero_rl.monitoring.unscorable import UnscorableWindow
+from hero_rl.monitoring.unscorable import UnscorableWindow, lost_of
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
 from hero_rl.rules import GatedHero, Groups, Rule, State, check_grades, leave_one_out, ranks_unverified
@@ -89,7 +89,7 @@ class _HeroArguments:
         default=0.5,
         metadata={
             "help": "Stop training when a larger share than this of the last 256 rollouts, or of the last batch if it "
-            "is larger, could not be scored."
+            "is larger, have no verdict, or no score where the rule needs one."
         },
     )
     stop_on_alarm: list[str] = field(
@@ -261,7 +261,7 @@ class HeroMixin(ExactResume):
         self._log_state(state)
         self._log_rollouts(prompts, completions, references, scored, signals, shaped)
         if self.model.training:
-            self._refuse_unscorable(shaped, scored)
+            self._refuse_unscorable(signals, shaped, scored)
             self.rule_state = state
         self._shaped = signals, shaped
         return columns[:, :2].where(columns[:, :2].isfinite(), torch.nan)
@@ -430,10 +430,11 @@ class HeroMixin(ExactResume):
             step = self.state.global_step + (1 if self._mode == "train" else 0)  # the step that this batch is for
             self._rollout_files.write(rows, self._mode, step)
 
-    def _refuse_unscorable(self, shaped: Shaped, scored: Scored) -> None:
+    def _refuse_unscorable(self, signals: Signals, shaped: Shaped, scored: Scored) -> None:
         reasons = {str(r): count for r, count in Counter(scored.reasons).most_common(10)}
         about = f"verifier's reasons in this rank's last batch: {reasons}; counters: {scored.counters}"
-        self._window.add(int(shaped.reward.isnan().sum()), len(shaped.reward), about)
+        lost = lost_of(signals, shaped, needs_score=self.rule.needs_score)
+        self._window.add(lost, len(shaped.reward), about)
 
     def _correct_logs(self, shaped: Shaped) -> None:
         """Replace what TRL logged: what it made of its zero-weighted columns, and messages that no table can hold."""

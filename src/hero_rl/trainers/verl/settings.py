@@ -29,7 +29,8 @@ class HeroSettings(Block):
         reward_model: scores them; none where verl serves one (`reward.reward_model.enable`), or the rule needs none.
         rule: combines both signals.
         auditor: judges the few rollouts that the rule `audited_hero` draws; it is asked in the driver process.
-        max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
+        max_unscorable: stop when more than this share of the last 256 rollouts have no verdict, or no score where the
+            rule needs one.
         stop_on_alarm: alarms that end the run: of hacking, ranking, range, unscorable, missing.
     """
 

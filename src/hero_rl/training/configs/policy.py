@@ -132,7 +132,8 @@ class RunConfig(Block):
         rule: combines both signals.
         auditor: judges the few rollouts that the rule `audited_hero` draws.
         seed: of weights, data order and sampling.
-        max_unscorable: stop when more than this share of the last 256 rollouts could not be scored.
+        max_unscorable: stop when more than this share of the last 256 rollouts have no verdict, or no score where the
+            rule needs one.
     """
 
     output_dir: str
