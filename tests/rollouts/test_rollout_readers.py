@@ -236,7 +236,7 @@ GOOD = json.dumps(row(step=1, group=1, reference="r")).encode() + b"\n"
         (GOOD.replace(b'"c"', b'[{"role": "u", "content": 1}]'), r"a.jsonl:3: 'completion\[0\].content' must be text"),
         (GOOD.replace(b'"step": 1', b'"step": 1.5'), "a.jsonl:3: 'step' must be a whole number or null, not 1.5"),
         (GOOD.replace(b'"group": 1', b'"group": []'), "a.jsonl:3: 'group' must be text, a whole number or null"),
-        (GOOD.replace(b'"r"', b"{}"), "a.jsonl:3: 'reference' must be text, a number, a list of such or null"),
+        (GOOD.replace(b'"r"', b"true"), "a.jsonl:3: 'reference' must be text, a number, a list of such or null"),
         (GOOD.replace(b"}", b', "reward": 1}'), "a.jsonl:3: column 'reward' is not in the file's first row"),
     ],
 )

@@ -92,7 +92,7 @@ def test_shape_is_the_rule(service):
 
 
 def test_groups_without_a_reference_are_ranked_where_the_rule_says_so(service):
-    config = {"rule": {"without_reference": "rank"}, "verifier": {"type": "exact"}}
+    config = {"rule": {"type": "hero", "without_reference": "rank"}, "verifier": {"type": "exact"}}
     texts = [{"group": 1, "prompt": "p", "completion": text, "reference": ""} for text in ("x", "yy", "zzzz")]
     told = [(1, None, 1.0), (1, None, 2.0), (1, None, 4.0)]
     known = [row | {"unverified": True} for row in given(told)["rollouts"]]
