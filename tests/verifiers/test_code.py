@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -196,6 +197,13 @@ def test_the_share_of_the_tests_passed(sandbox):
     assert (verdict.value, verdict.reason) == (0, Reason.FAILED_TESTS)
 
 
+def test_what_is_too_slow_thrice_is_not_waited_for_again(sandbox):
+    partial = CodeVerifier(sandbox=sandbox.model_copy(update={"seconds": 1}), partial=True)
+    many = {"inputs": [f"{n}\n" for n in range(8)], "outputs": ["x\n"] * 8}
+    code = "n = int(input())\nwhile n in (1, 2, 3):\n    pass\nprint('x')"
+    assert judged(partial, many, code).value == 1 / 8
+
+
 def test_some_of_many_tests_are_run(sandbox):
     many = {"inputs": [f"{n}\n" for n in range(100)], "outputs": [f"{n}\n" for n in range(100)]}
     some = CodeVerifier(sandbox=sandbox, most_tests=3, partial=True)
@@ -252,6 +260,10 @@ def test_what_no_harness_says_is_not_the_same(said):
     assert not same_value(said, 1)
 
 
+def test_an_expected_value_that_has_no_form_is_never_the_same():
+    assert not same_value("1", ...)
+
+
 def test_a_value_that_is_far_longer_is_not_looked_at():
     colliding = json.dumps({"set": [n * (2**61 - 1) for n in range(50_000)]})
     start = time.process_time()
@@ -273,6 +285,12 @@ def test_a_value_that_is_far_longer_is_not_looked_at():
         ("", "", True),
         ("1" * 101, "1" * 101 + ".0", False),
         ("x" * 10_000, "x", False),
+        ("101", "00101", False),
+        ("00101", "00101", True),
+        ("0", "0", True),
+        ("0.50", "0.5", True),
+        ("4_2", "42", False),
+        ("\uff14\uff12", "42", False),
     ],
 )
 def test_outputs(written, expected, same):
@@ -322,6 +340,87 @@ def test_hostile_programs(sandbox, name):
     assert verdict.reason in (reason if isinstance(reason, set) else {reason})
     assert time.monotonic() - start < 60
     assert judged(limited, SQUARES, "print(int(input()) ** 2)").value == 1  # the next one is as safe as before
+
+
+VICTIM = """
+import ctypes, os, resource
+libc = ctypes.CDLL(None, use_errno=True)
+files = (ctypes.c_ulong * 2)(3, 3)
+one = ctypes.byref(ctypes.c_ulong(1))
+print(
+    [
+        libc.prlimit(PID, resource.RLIMIT_NOFILE, files, None),
+        libc.prlimit(ctypes.c_ulong(PID + (1 << 32)), resource.RLIMIT_NOFILE, files, None),
+        libc.sched_setaffinity(PID, 8, one),
+        libc.sched_setscheduler(PID, 3, ctypes.byref(ctypes.c_int(0))),
+        libc.sched_setparam(PID, ctypes.byref(ctypes.c_int(0))),
+        libc.setpriority(0, PID, 19),
+    ]
+)
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 64))
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+print(resource.getrlimit(resource.RLIMIT_NOFILE), ctypes.get_errno())
+"""
+
+
+def test_the_limits_and_the_priority_of_others_stay(sandbox):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        ran = sandbox.run(Job(VICTIM.replace("PID", str(other.pid))))
+        assert ran.stdout == f"{[-1] * 6}\n(32, 64) 1\n"
+        assert resource.prlimit(other.pid, resource.RLIMIT_NOFILE) == resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert os.sched_getaffinity(other.pid) == os.sched_getaffinity(0)
+        assert os.getpriority(os.PRIO_PROCESS, other.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+        other.communicate(b"\n", timeout=60)
+
+
+def test_no_program_outlives_its_parent(sandbox):
+    code = """
+import ctypes
+libc, signal = ctypes.CDLL(None), ctypes.c_int()
+print(libc.prctl(1, 0, 0, 0, 0), libc.prctl(2, ctypes.byref(signal), 0, 0, 0), signal.value)
+"""
+    assert sandbox.run(Job(code)).stdout == "-1 0 9\n"
+
+
+def test_threads_are_limited(sandbox):
+    if "files" not in sandbox.walls or os.getuid() == 0:
+        pytest.skip("no namespaces here, or root, whose threads the kernel does not limit")
+    code = """
+import threading
+threading.stack_size(65536)
+end = threading.Event()
+for n in range(COUNT):
+    threading.Thread(target=end.wait, daemon=True).start()
+print("all")
+end.set()
+"""
+    large = sandbox.model_copy(update={"memory_mb": 4096})
+    assert large.run(Job(code.replace("COUNT", "32"))).stdout == "all\n"
+    assert large.run(Job(code.replace("COUNT", "150"))).how == "failed"
+
+
+def test_a_user_who_may_start_no_more_processes_waits(sandbox, monkeypatch):
+    start, failures = subprocess.Popen, [BlockingIOError(11, "Resource temporarily unavailable")] * 3
+
+    def busy(*args, **kwargs):
+        if failures:
+            raise failures.pop()
+        return start(*args, **kwargs)
+
+    monkeypatch.setattr(subprocess, "Popen", busy)
+    assert sandbox.run(Job("print(1)")).stdout == "1\n"
+    failures += [BlockingIOError(11, "Resource temporarily unavailable")] * 10**4
+    with pytest.raises(SandboxError):
+        sandbox.model_copy(update={"wall_seconds": 0.2}).run(Job("print(1)"))
+
+
+def test_a_folder_that_is_hard_to_remove_is_removed(sandbox, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    open_sandbox = sandbox.model_copy(update={"walls": ("network", "processes")})
+    deep = "import os\nfor n in range(3000):\n    os.mkdir('x')\n    os.chdir('x')"
+    for code in (deep, "import os\nos.makedirs('a/b/c')\nos.chmod('a/b', 0)\nos.chmod('a', 0)"):
+        assert open_sandbox.run(Job(code)).how == "finished"
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_running_or_lying_about(sandbox, tmp_path, monkeypatch):
@@ -405,6 +504,65 @@ FAKES = [
 @pytest.mark.parametrize("code", FAKES)
 def test_a_value_that_is_not_known_cannot_be_faked(verifier, code):
     assert judged(verifier, VALUES, code).value == 0
+
+
+EQUAL_TO_ALL = "class Same:\n    __eq__ = __gt__ = lambda *_: True\n    __hash__ = None\ndef f(n): return Same()"
+
+
+@pytest.mark.parametrize(
+    ("tests", "entry"),
+    [
+        ("import math\nassert f(3) == [1, 2]", ""),
+        ("def check(candidate):\n    import math\n    assert candidate(3) == [1, 2]", "f"),
+        ("from math import *\ndef check(candidate):\n    assert candidate(3) == [1, 2]", "f"),
+        ("assert (f(3) == [1, 2]) == True", ""),
+        ("assert True is (f(3) == [1, 2])", ""),
+    ],
+)
+def test_what_equals_everything_gains_nothing(verifier, tests, entry):
+    for code, value in ((EQUAL_TO_ALL, 0), ("def f(n): return [1, 2]", 1)):
+        assert verifier.verify(Request(tests, fenced(code), columns={"entry_point": entry})).value == value
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert (f(1) > 3) is True",
+        "assert all([f(1) == 5]) == True",
+        "assert [5].count(f(1)) == 1",
+        "assert g(f(1) == 5)",
+        "assert f(1) == 5\nx = 2\nassert f(x) == 5",
+        "from math import *\nassert f(1) == 5",
+        "from candidate import f\nassert f(1) == 5",
+    ],
+)
+def test_what_compares_beside_the_candidate_is_not_said_to_be_apart(tests):
+    assert [type(case) for case in cases_of(Request(tests, ""))] == [CodeCase]
+
+
+@pytest.mark.parametrize(
+    "tests", ["assert isclose(f(1), 5)", "assert isclose(f(1), 5) == True", "assert abs(f(1) - floor(5.5)) < 1"]
+)
+def test_a_name_that_the_tests_import_is_theirs(verifier, tests):
+    reference = {"test_list": [tests], "test_imports": ["from math import isclose, floor"]}
+    trick = "def isclose(*_): return True\ndef floor(x): return 1\ndef f(n): return 1"
+    assert judged(verifier, reference, trick).value == 0
+    assert judged(verifier, reference, "def f(n): return isclose(1, 1) and 5").value == 1
+
+
+def test_what_the_candidate_has_to_define_stays_its_own(verifier):
+    for imported in ("from math import gcd", "from math import *"):
+        reference = {"test_list": ["assert gcd(12, 8) == 4"], "test_imports": [imported]}
+        assert judged(verifier, reference, "def gcd(a, b): return 4").value == 1
+        assert judged(verifier, reference, "def gcd(a, b): return 5").value == 0
+    own = {"prompt": "from datetime import datetime\n", "test": LOOP, "entry_point": "add"}
+    uses_its_own = "import datetime\ndef add(a, b): return datetime.datetime(1, 1, 1).year * (a + b)"
+    assert judged(verifier, own, uses_its_own).value == 1
+    humaneval = {"prompt": "from math import gcd\n", "test": "def check(candidate):\n    assert candidate(12, 8) == 4"}
+    assert judged(verifier, {**humaneval, "entry_point": "gcd"}, "def gcd(a, b): return 5").value == 0
+    tests = "from candidate import f\nassert f(1) == 5"
+    assert judged(verifier, tests, "def f(n): return 5").value == 1
+    assert judged(verifier, tests, "def f(n): return 6").value == 0
 
 
 @pytest.mark.parametrize(

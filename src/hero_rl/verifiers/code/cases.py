@@ -52,6 +52,7 @@ class ValueCase:
         expected: its value.
         entry: the function that is called, where the test says so.
         setup: Python that runs before the candidate's code.
+        again: imports that run behind it, so that no name of the candidate's replaces them.
         json: whether the value was written as JSON, where tuples are lists.
         wrapped: whether the value may stand alone in a list, as APPS has it.
     """
@@ -60,6 +61,7 @@ class ValueCase:
     expected: Any
     entry: str = ""
     setup: str = ""
+    again: str = ""
     json: bool = False
     wrapped: bool = False
 
@@ -72,11 +74,13 @@ class CodeCase:
         code: Python, which runs after the candidate's.
         entry: the function that is tested, where the test says so.
         setup: Python that runs before the candidate's code.
+        again: imports that run behind it, so that no name of the candidate's replaces them.
     """
 
     code: str
     entry: str = ""
     setup: str = ""
+    again: str = ""
 
 
 Case = OutputCase | ValueCase | CodeCase
@@ -171,20 +175,50 @@ def _of_code(code: str, entry: str, setup: str = "") -> list[Case]:
         raise ValueError(f"{entry!r} is no name of a function")
     checks = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check"]
     if not (entry and checks):
-        asserts, rest = tree.body, [node for node in tree.body if not isinstance(node, ast.Assert)]
+        body, rest = tree.body, []
         if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
             raise ValueError("test code without an assert")
     else:
-        asserts, rest = checks[-1].body, [node for node in tree.body if node is not checks[-1]]
+        body, rest = checks[-1].body, [node for node in tree.body if node is not checks[-1]]
         code += f"\n\ncheck({entry})\n"
-    values = [_value(node) for node in asserts if not _is_idle(node)]
-    simple = all(isinstance(node, (ast.Import, ast.ImportFrom)) or _is_idle(node) for node in rest)
     known = {"candidate", entry} if entry and checks else None
+    rest += [node for node in body if not isinstance(node, ast.Assert)]
+    values = [_value(node) for node in body if isinstance(node, ast.Assert) and not _is_idle(node)]
+    before, within = _imports(ast.parse(setup).body, entry), _imports(rest, entry)
+    tested = _names(tree) - _bound(before + within)
+    before = [node for node in before if _names(tree) & _bound([node])]  # the candidate may have its own of the others
+    # Where the tests name nothing but what they import, that may be what the candidate defines.
+    again = ast.unparse(ast.Module(before, [])) if tested else ""
+    safe = [node for node in rest if isinstance(node, _IMPORTS)] if known else within if tested else []
+    simple = all(node in safe or _is_idle(node) for node in rest)
     if not simple or None in values or not all(_names_only(each[0], known) for each in values if each):
-        return [CodeCase(code, entry, setup)]
-    imports = ast.unparse(ast.Module([node for node in rest if not _is_idle(node)], []))
-    before = "\n".join(part for part in (setup, imports) if part)
-    return [ValueCase(ast.unparse(each[0]), each[1], entry if checks else "", before) for each in values if each]
+        return [CodeCase(code, entry, setup, again)]
+    again = ast.unparse(ast.Module(before + within, [])) if tested else ""
+    if known:
+        setup = "\n".join([setup, *(ast.unparse(node) for node in tree.body if isinstance(node, _IMPORTS))])
+    return [ValueCase(ast.unparse(each[0]), each[1], entry if checks else "", setup, again) for each in values if each]
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def _imports(nodes: Sequence[ast.stmt], entry: str) -> list[ast.stmt]:
+    """The imports among statements that can run behind the candidate: those that leave it its entry point."""
+    imports = [node for node in nodes if isinstance(node, _IMPORTS) and not _bound([node]) & {"*", entry}]
+    return [node for node in imports if isinstance(node, ast.Import) or node.module != "__future__"]
+
+
+def _bound(imports: Sequence[ast.stmt]) -> set[str]:
+    aliases = [alias for node in imports if isinstance(node, _IMPORTS) for alias in node.names]
+    return {(alias.asname or alias.name).split(".")[0] for alias in aliases}
+
+
+def _names(tree: ast.AST) -> set[str]:
+    """What code names and does not make itself: no builtins."""
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    made = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    made |= {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return {node.id for node in names if not _is_builtin(node.id)} - made
 
 
 def _value(node: ast.stmt) -> tuple[ast.expr, Any] | None:
@@ -193,7 +227,8 @@ def _value(node: ast.stmt) -> tuple[ast.expr, Any] | None:
         return None
     test = node.test
     if isinstance(test, ast.Call):
-        return (_truth(test), True) if isinstance(test.func, ast.Name) and not _is_builtin(test.func.id) else None
+        of_names = isinstance(test.func, ast.Name) and not _is_builtin(test.func.id)
+        return (_truth(test), True) if of_names and not _compares(test) else None
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) and isinstance(test.operand, ast.Call):
         value = _value(ast.Assert(test.operand, None))
         return value and (value[0], False)
@@ -204,9 +239,24 @@ def _value(node: ast.stmt) -> tuple[ast.expr, Any] | None:
             expected = _literal(literal)
         except (ValueError, TypeError, SyntaxError):
             continue
-        if any(isinstance(each, ast.Call) for each in ast.walk(called)):
+        if isinstance(called, ast.Compare) and expected is True:
+            return _value(ast.Assert(called, None))
+        if any(isinstance(each, ast.Call) for each in ast.walk(called)) and not _compares(called):
             return called, expected
     return None
+
+
+def _compares(expression: ast.expr) -> bool:
+    """Whether an expression may ask the candidate's objects what they equal: `[f(1) == 2]`, `[2].count(f(1))`."""
+    for each in ast.walk(expression):
+        if isinstance(each, (ast.Compare, ast.BoolOp, ast.Lambda)):
+            return True
+        if isinstance(each, (ast.Attribute, ast.Subscript)) and isinstance(each.value, _DISPLAYS):
+            return True
+    return False
+
+
+_DISPLAYS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 
 
 def _literal(node: ast.expr) -> Any:

@@ -34,6 +34,9 @@ def _same_word(one: str, other: str) -> bool:
         return True
     if len(one) > _LONGEST_NUMBER or len(other) > _LONGEST_NUMBER:
         return False
+    as_text = other.isdigit() and len(other) > 1 and other[0] == "0"  # digits, and no number: 00101
+    if as_text or not one.isascii() or "_" in one:  # Decimal takes digits of all scripts, and 4_2
+        return False
     try:
         numbers = Decimal(one), Decimal(other)
     except InvalidOperation:
@@ -50,9 +53,11 @@ def same_value(said: str, expected: Any, json_only: bool = False, wrapped: bool 
         json_only: take tuples for lists, which JSON does not tell apart.
         wrapped: take the one value in a list for the list.
     """
-    if len(said) > 2 * len(json.dumps(encoded(expected))) + _ROOM:  # equal values are about as long; huge ones are work
-        return False
     try:
+        if (
+            len(said) > 2 * len(json.dumps(encoded(expected))) + _ROOM
+        ):  # equal ones are about as long; huge ones are work
+            return False
         value = decoded(json.loads(said), json_only)
         return value == expected or (
             wrapped and isinstance(expected, list) and len(expected) == 1 and value == expected[0]

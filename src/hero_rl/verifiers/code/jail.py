@@ -4,7 +4,8 @@
 another which ones stand, and becomes the program. Only the standard library is there, and nothing of this package.
 
 On Linux the walls are namespaces (no network, a root directory that holds Python and the system's libraries for reading
-and an empty folder) and a filter of system calls (no further process, no socket, no signal to others).
+and an empty folder) and a filter of system calls (no further process, no socket, no signal to others, no change of
+their limits).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _READ_ONLY, _NO_SETUID, _NO_DEVICES, _BIND, _RECURSIVE, _PRIVATE = 1, 2, 4, 4096
 _MOUNT_SETATTR, _HERE, _EVERYWHERE = 442, -100, 0x8000
 _PARENT_DEATH, _SECCOMP, _NO_NEW_PRIVILEGES, _FILTER = 1, 22, 38, 2
 _SOME_UID = 65534
+_MOST_THREADS = 64  # the kernel does not count those of root outside
 
 # Numbers of system calls on x86-64 and on 64-bit ARM; None where there is none.
 _FORBIDDEN = {
@@ -31,10 +33,12 @@ _FORBIDDEN = {
     "others' memory": [(101, 117), (310, 270), (311, 271), (434, 434), (438, 438), (312, 272)],
     "network": [(41, 198), (53, 199), (425, 425), (426, 426), (427, 427)],
     "walls": [(272, 97), (308, 268), (165, 40), (166, 39), (155, 41), (161, 51), (304, 265), (428, 428), (442, 442)],
+    "priorities": [(141, 140), (251, 30)],
     "kernel": [(321, 280), (298, 241), (323, 282), (250, 219), (248, 217), (249, 218), (135, 92)],
     "what outlives it": [(29, 194), (68, 186), (64, 190), (240, 180)],
 }
-_CLONE, _CLONE3, _FCNTL, _IOCTL = (56, 220), (435, 435), (72, 25), (16, 29)
+_OF_ITSELF = ((302, 261), (203, 122), (144, 119), (142, 118), (314, 274))  # limits, cores, scheduling: a pid is first
+_CLONE, _CLONE3, _FCNTL, _IOCTL, _PRCTL = (56, 220), (435, 435), (72, 25), (16, 29), (157, 167)
 _AUDIT = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
@@ -60,8 +64,6 @@ def main() -> None:
     _limit(settings)
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
     walls = [] if libc is None else _walls(libc, settings)
-    if libc is not None:
-        libc.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != settings["parent"]:
         os._exit(1)
     # Last, since what follows is the program's doing.
@@ -81,13 +83,17 @@ def _limit(settings: dict[str, Any]) -> None:
         (resource.RLIMIT_NOFILE, 64, 64),
         (resource.RLIMIT_AS, most, most),
     ):
-        _, highest = resource.getrlimit(kind)
-        within = (limit if highest == resource.RLIM_INFINITY else min(limit, highest) for limit in (soft, hard))
         try:
-            resource.setrlimit(kind, tuple(within))  # pyright: ignore[reportArgumentType]
+            _lower(kind, soft, hard)
         except (OSError, ValueError):
             if sys.platform == "linux":  # macOS limits no memory
                 raise
+
+
+def _lower(kind: int, soft: int, hard: int) -> None:
+    _, highest = resource.getrlimit(kind)
+    within = (limit if highest == resource.RLIM_INFINITY else min(limit, highest) for limit in (soft, hard))
+    resource.setrlimit(kind, tuple(within))  # pyright: ignore[reportArgumentType]
 
 
 def _walls(libc: Any, settings: dict[str, Any]) -> list[str]:
@@ -102,6 +108,7 @@ def _walls(libc: Any, settings: dict[str, Any]) -> list[str]:
     nothing = (ctypes.c_uint32 * 6)()
     if libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), nothing):
         raise OSError(ctypes.get_errno(), "capset")
+    libc.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)  # giving up capabilities may undo it, and the filter forbids it
     if _filter(libc):
         stand.append("processes")
     if inside or "processes" in stand:
@@ -118,7 +125,15 @@ def _new_namespaces(libc: Any) -> bool:
     for name, line in (("setgroups", "deny"), ("uid_map", f"{_SOME_UID} {uid} 1"), ("gid_map", f"{_SOME_UID} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(line)
+    if _counts_by_namespace():
+        _lower(resource.RLIMIT_NPROC, _MOST_THREADS, _MOST_THREADS)
     return True
+
+
+def _counts_by_namespace() -> bool:
+    """Whether the kernel counts threads by user namespace; before Linux 5.14, all of the user's would count."""
+    major, minor = platform.release().split(".")[:2]
+    return major.isdigit() and (int(major), int(minor) if minor.isdigit() else 0) >= (5, 14)
 
 
 def _new_root(libc: Any, root: str, file_mb: int) -> None:
@@ -177,6 +192,11 @@ def _filter(libc: Any) -> bool:
         for call in calls:
             if call[column] is not None:
                 step += [(_EQUAL, 0, 1, call[column]), (_RETURN, 0, 0, _DENY)]
+    for call in _OF_ITSELF:  # only where the pid is 0, the caller's; the kernel reads 32 bits of it
+        step += [(_EQUAL, 0, 4, call[column]), (_LOAD, 0, 0, _FIRST)]
+        step += [(_EQUAL, 0, 1, 0), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _DENY)]
+    step += [(_EQUAL, 0, 4, _PRCTL[column]), (_LOAD, 0, 0, _FIRST)]
+    step += [(_EQUAL, 0, 1, _PARENT_DEATH), (_RETURN, 0, 0, _DENY), (_RETURN, 0, 0, _ALLOW)]
     step += [(_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _UNKNOWN)]  # the C library then takes clone
     thread = 0x00010000
     step += [(_EQUAL, 0, 4, _CLONE[column]), (_LOAD, 0, 0, _FIRST), (_ANY_BIT, 0, 1, thread)]

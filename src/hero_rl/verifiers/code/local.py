@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
@@ -29,6 +31,8 @@ from hero_rl.errors import ConfigError
 from hero_rl.verifiers.code.sandbox import Job, Ran, SandboxError
 
 __all__ = ["LocalSandbox", "Wall"]
+
+_logger = logging.getLogger(__name__)
 
 Wall = Literal["network", "processes", "files"]
 
@@ -46,10 +50,11 @@ class LocalSandbox(BaseModel):
     The process has an empty environment, an empty working folder and Python's standard library, in a session of its own
     that is killed as a whole. Three walls are asked of the kernel (Linux on x86-64 or 64-bit ARM):
 
-    - `processes`: no further process and no signal to another one;
+    - `processes`: no further process, no signal to another one and no change of its limits;
     - `network`: no socket, and where namespaces are allowed, no network device;
     - `files`: nothing can be read but Python and the system's libraries, and nothing written but the working folder.
-      It needs user namespaces, which containers often forbid.
+      It needs user namespaces, which containers often forbid. Without it, all files of this user can be read and
+      written.
 
     Where one of those in `walls` does not stand, nothing is run: that is an error, and no weaker run.
 
@@ -106,10 +111,8 @@ class LocalSandbox(BaseModel):
         """What comes of one process; None where it was killed, and not by us."""
         with contextlib.ExitStack() as stack:
             try:
-                folder = stack.enter_context(
-                    tempfile.TemporaryDirectory(prefix="hero-code-", ignore_cleanup_errors=True)
-                )
-                process = stack.enter_context(_Process(self._settings(folder), folder, job))
+                folder = stack.enter_context(_folder())
+                process = stack.enter_context(self._start(folder, job))
             except OSError as error:
                 raise SandboxError(f"no process could be started: {error}") from error
             missing = set(self.walls) - set(process.wait_for_walls())
@@ -120,9 +123,38 @@ class LocalSandbox(BaseModel):
                 )
             return process.wait(self.wall_seconds)
 
+    def _start(self, folder: str, job: Job) -> _Process:
+        """A process, also where others take up all that the user may have for a while."""
+        deadline = time.monotonic() + self.wall_seconds
+        while True:
+            try:
+                return _Process(self._settings(folder), folder, job)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_BEAT)
+
     def _settings(self, folder: str) -> dict[str, object]:
         limits = {"seconds": self.seconds, "memory_mb": self.memory_mb, "file_mb": self.file_mb}
         return {**limits, "root": folder if "files" in self.walls else "", "parent": os.getpid()}
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    """An empty folder that is gone afterwards, whatever a program made in it."""
+    folder = tempfile.mkdtemp(prefix="hero-code-")
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)  # behind the wall `files` it is empty
+        # Python's own rmtree does not go down as deep as a program can.
+        for command in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            if os.path.lexists(folder):
+                with contextlib.suppress(OSError):
+                    subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)
+        if os.path.lexists(folder):
+            _logger.warning("a program's folder cannot be removed: %s", folder)
 
 
 @lru_cache(maxsize=1)

@@ -32,6 +32,7 @@ __all__ = ["CodeVerifier"]
 _logger = logging.getLogger(__name__)
 
 _HARNESS = Path(harness.__file__).read_text(encoding="utf-8")
+_MOST_SLOW = 3  # tests on which a program may be too slow; those after them count as failed
 _ROOM = 2**18  # bytes that a program may write beside what is expected of it
 
 
@@ -52,7 +53,8 @@ class CodeVerifier(BaseModel):
 
     Attributes:
         sandbox: where the code runs: on this machine (`local`), or a SandboxFusion server (`sandbox_fusion`).
-        partial: whether the value is the share of the tests passed; without it, one that fails is 0 and ends the check.
+        partial: whether the value is the share of the tests passed, where three that are too slow end the check and the
+            rest fail; without it, one that fails is 0 and ends the check.
         most_tests: tests that are run; of more, so many spread evenly.
         prelude: Python that runs before functions and classes; programs have none.
         max_characters: longer code is wrong without being run.
@@ -113,13 +115,16 @@ class CodeVerifier(BaseModel):
 
     def _judge(self, code: str, cases: Sequence[Case]) -> tuple[float, str]:
         """Value and reason; of tests that fail, the first one's counts where none passes."""
-        passed, failure = 0, Reason.FAILED_TESTS
+        passed, slow, failure = 0, 0, Reason.FAILED_TESTS
         for number, case in enumerate(cases):
             reason = self._reason(code, case)
             passed += reason is Reason.PASSED_TESTS
             failure = reason if passed == 0 and number == 0 else failure
             if reason is not Reason.PASSED_TESTS and not self.partial:
                 return 0.0, reason
+            slow += reason is Reason.TOO_SLOW
+            if slow == _MOST_SLOW:
+                break
         if passed == len(cases):
             return 1.0, Reason.PASSED_TESTS
         return (passed / len(cases), f"{passed} of {len(cases)} tests") if passed else (0.0, failure)
@@ -146,7 +151,7 @@ class CodeVerifier(BaseModel):
         if isinstance(case, OutputCase):
             given = ("__main__", [code], "", "", "", "")
             return Job(_program(*given), case.stdin, _ROOM + 4 * len(case.stdout.encode("utf-8", "replace")))
-        sources = [source for source in (self.prelude, case.setup, code) if source]
+        sources = [source for source in (self.prelude, case.setup, code, case.again) if source]
         if isinstance(case, ValueCase):
             return Job(_program("candidate", sources, case.entry, case.expression, "", marker), "", _ROOM * 8)
         return Job(_program("candidate", sources, case.entry, "", case.code, marker), "", _ROOM)
