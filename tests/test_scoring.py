@@ -428,4 +428,4 @@ def test_turns_are_judged_as_the_setting_says(turns, texts, judged):
     verifier = Batches()
     Scorer(verifier, judged_turns=turns).score(["q"], [completion], ["4"])
     assert [request.completion for request in verifier.pairs] == [judged]
-    assert says_nothing(completion, turns) is (judged == "")
+    assert says_nothing(completion) is not any(text.strip() for text in texts)
