@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from hero_rl.errors import ConfigError
+from hero_rl.monitoring.unscorable import lost_of
 from hero_rl.reward_models.batching import MicroBatches
+from hero_rl.rules import Hero
 from hero_rl.scoring import Scorer, says_nothing
+from hero_rl.signals import Signals
 from hero_rl.verifiers import ExactVerifier, MathVerifier, MathVerify, Reason, Supervised, Verdict
 
 
@@ -428,4 +431,26 @@ def test_turns_are_judged_as_the_setting_says(turns, texts, judged):
     verifier = Batches()
     Scorer(verifier, judged_turns=turns).score(["q"], [completion], ["4"])
     assert [request.completion for request in verifier.pairs] == [judged]
-    assert says_nothing(completion, turns) is (judged == "")
+    assert says_nothing(completion) is not any(text.strip() for text in texts)
+
+
+def test_a_call_is_something_to_score():
+    """A turn that only calls a tool says something: the reward model's score of it stands."""
+    call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "add", "arguments": {}}}]}
+    assert not says_nothing([call])
+    assert says_nothing([{"role": "assistant", "content": " \n"}, {"role": "tool", "content": "5"}])
+
+
+def test_only_what_failed_counts_as_lost():
+    nan = float("nan")
+    signals = Signals(
+        verdict=torch.tensor([1.0, 0.0, nan, nan]),
+        score=torch.tensor(
+            [nan, -torch.inf, 2.0, 1.0]
+        ),  # failed, nothing to score, no verifier applies, verifier failed
+        group=torch.tensor([0, 0, 1, 2]),
+        unverified=torch.tensor([False, False, True, False]),
+    )
+    shaped, _ = Hero().update(signals, Hero().init())
+    assert lost_of(signals, shaped, needs_score=True) == 2
+    assert lost_of(signals, shaped, needs_score=False) == 1

@@ -208,8 +208,7 @@ class Scorer:
         """What both parts themselves have counted so far, under their own names."""
         parts = {"verifier": self.verifier, "reward_model": self.reward_model}
         return {
-            f"{room}/{name}": float(parts[room].counters.get(name, 0))  # pyright: ignore[reportAttributeAccessIssue]
-            for room, name in self._names
+            f"{room}/{name}": float(getattr(parts[room], "counters", {}).get(name, 0)) for room, name in self._names
         }
 
     def _request(
@@ -248,14 +247,17 @@ class Scorer:
             score = missing
         else:
             score = _checked(raw, len(prompts))
-        empty = torch.tensor([says_nothing(completion, self.judged_turns) for completion in completions])
+        empty = torch.tensor([says_nothing(completion) for completion in completions])
         score = score.masked_fill(empty, -torch.inf)
         return score, time.perf_counter() - start
 
 
-def says_nothing(completion: str | Sequence[Message], turns: Turns = "last") -> bool:
-    """Whether a completion, or its assistant messages that are judged, hold nothing but white space."""
-    return not _answer_text(completion, turns=turns).strip()
+def says_nothing(completion: str | Sequence[Message]) -> bool:
+    """Whether a completion has no text but white space, and calls no tool, in any of its turns."""
+    if isinstance(completion, str):
+        return not completion.strip()
+    said = [message for message in completion if message.get("role") == "assistant"]
+    return not any(message.get("tool_calls") or text_of_content(message.get("content")).strip() for message in said)
 
 
 def cut_off_in_thought(completion: str | Sequence[Message], finish_reason: Any) -> bool:

@@ -415,6 +415,21 @@ def test_a_folder_is_not_trusted_with_code_or_keys(problems, tmp_path, capsys, b
     assert word in capsys.readouterr().err
 
 
+def test_a_folder_is_not_trusted_with_walls_nor_beside_a_file_of_the_caller_s(problems, tmp_path, capsys):
+    out, mine = tmp_path / "out", tmp_path / "mine.yaml"
+    out.mkdir()
+    benchmarks = {"benchmarks": {"sums": {"dataset": str(problems)}}}
+    code = {"type": "code", "sandbox": {"type": "local", "walls": []}}
+    (out / "config.yaml").write_text(yaml.safe_dump({**benchmarks, "verifier": code}))
+    assert main(["eval", str(out), "--rescore"]) == 2
+    assert "verifier.sandbox.walls" in capsys.readouterr().err
+    hostile = {"type": "transformers", "path": "model", "trust_remote_code": True}
+    (out / "config.yaml").write_text(yaml.safe_dump({**benchmarks, "generator": hostile}))
+    mine.write_text(yaml.safe_dump(benchmarks))
+    assert main(["eval", str(out), "--config", str(mine)]) == 2
+    assert "generator.trust_remote_code" in capsys.readouterr().err
+
+
 def test_two_processes_do_not_share_a_folder(problems, server, tmp_path, capsys):
     from hero_rl.evaluation import RunFolder
 

@@ -38,7 +38,7 @@ def test_a_sound_configuration_has_no_findings(ask):
 
 
 def test_a_rule_that_divides_is_named(ask):
-    code, _, found = ask(HERO, "--rule.scale", "group")
+    code, _, found = ask(HERO, "--rule.type", "hero", "--rule.scale", "group")
     assert code == 1 and [setting for _, setting, _ in found] == ["rule.scale", "rule.scale"]
     assert "alpha and beta are inert" in found[0][2] and "as large as mixed ones" in found[1][2]
 

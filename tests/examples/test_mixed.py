@@ -24,6 +24,7 @@ def test_three_domains_are_trained_at_once(tmp_path, monkeypatch):
     make.main(tmp_path / "runs" / "mixed")
     assert main(["sft", str(EXAMPLE / "sft.yaml")]) == 0
     assert main(["train", str(EXAMPLE / "train.yaml"), "--trl.max_steps", "8"]) == 0
+    assert main(["diagnose", "runs/mixed/run/rollouts", "-o", "runs/mixed/domains.html"]) == 0
 
     curves = defaultdict(list)
     for row in map(json.loads, Path("runs/mixed/run/metrics.jsonl").read_text().splitlines()):

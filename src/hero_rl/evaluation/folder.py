@@ -16,12 +16,14 @@ from hero_rl.files.environment import environment
 from hero_rl.files.lock import only_writer
 from hero_rl.files.whole import write_json, write_whole
 from hero_rl.settings import read_yaml, resolve
+from hero_rl.verifiers.code import LocalSandbox
 
 __all__ = ["RunFolder", "read_config"]
 
 _OURS = ("rollouts", "problems", "grades")
 _WRITER = "written_by.json"
 _TRUSTED = ("trust_remote_code", "api_key_env")
+_ALL_WALLS = set(LocalSandbox().walls)
 _MODEL_FILES = {".safetensors", ".bin", ".json", ".jinja"}
 
 
@@ -52,7 +54,10 @@ def read_config(folder: Path, given: str | None, overrides: dict[str, Any], rest
     raw = read_yaml(given) if given else before.model_dump(mode="json")
     if not given:
         _refuse_borrowed_trust(raw, overrides, record)
-    return _with_known_model(resolve(raw, overrides, given or str(record), EvalConfig), before)
+    config = resolve(raw, overrides, given or str(record), EvalConfig)
+    if given and config.generator is None and before.generator is not None:  # the model is the record's after all
+        _refuse_borrowed_trust({"generator": before.generator.model_dump(mode="json")}, overrides, record)
+    return _with_known_model(config, before)
 
 
 def _refuse_borrowed_trust(raw: Mapping[str, Any], overrides: Mapping[str, Any], record: Path, above: str = "") -> None:
@@ -61,6 +66,10 @@ def _refuse_borrowed_trust(raw: Mapping[str, Any], overrides: Mapping[str, Any],
         dotted = f"{above}{name}"
         if isinstance(value, Mapping):
             _refuse_borrowed_trust(value, overrides, record, f"{dotted}.")
+        elif name == "walls" and set(value) != _ALL_WALLS and overrides.get(dotted) != value:
+            raise ConfigError(
+                f"{record}: {dotted} is {value!r}, which takes your word: --{dotted} '{json.dumps(value)}'"
+            )
         elif name in _TRUSTED and value and overrides.get(dotted) != value:
             said = "true" if value is True else value
             raise ConfigError(f"{record}: {dotted} is {value!r}, which takes your word: --{dotted} {said}")

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from hero_rl.monitoring.unscorable import missing_scores
 from hero_rl.signals import Signals
 
 __all__ = ["ALARMS", "ChartState", "MonitorState", "Observation", "RunMonitor", "observe", "warn_once"]
@@ -80,7 +81,7 @@ def observe(signals: Signals, auroc: float, scored: bool = True) -> Observation:
         high=_at(score, 0.95),
         least=_at(score, 0.0),
         most=_at(score, 1.0),
-        missing=signals.score.isnan().double().mean().item() if scored and len(signals) else math.nan,
+        missing=missing_scores(signals).double().mean().item() if scored and len(signals) else math.nan,
     )
 
 

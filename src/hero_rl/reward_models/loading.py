@@ -14,7 +14,7 @@ from hero_rl.reward_models.generative import GenerativeRewardModelConfig
 from hero_rl.reward_models.local import LocalRewardModelConfig
 from hero_rl.reward_models.remote import RemoteRewardModel, RemoteRewardModelConfig
 
-__all__ = ["check_servers", "load_and_check", "ready"]
+__all__ = ["check_servers", "load_and_check", "loaded", "ready"]
 
 _Config = LocalRewardModelConfig | GenerativeRewardModelConfig | RemoteRewardModelConfig | CachedRewardModelConfig
 
@@ -30,7 +30,7 @@ def load_and_check(
     Raises:
         ConfigError: it cannot be loaded, or does not give what a reward model gives.
     """
-    model = _loaded(config)
+    model = loaded(config)
     server = _server_of(model)
     if server is not None:
         stack.callback(server.close)
@@ -56,14 +56,19 @@ def ready(reward_model: RewardModel | _Config | Own | str) -> RewardModel:
                 "hero_rl.reward_models, with the folder or Hub name of the model that it serves"
             )
         reward_model = LocalRewardModelConfig(path=reward_model)
-    model = _loaded(reward_model) if isinstance(reward_model, _Config | Own) else reward_model
+    model = loaded(reward_model) if isinstance(reward_model, _Config | Own) else reward_model
     server = _server_of(model)
     if server is not None:
         server.check()
     return model
 
 
-def _loaded(config: _Config | Own) -> RewardModel:
+def loaded(config: _Config | Own) -> RewardModel:
+    """The reward model that settings describe; a server is not asked yet.
+
+    Raises:
+        ConfigError: it cannot be loaded.
+    """
     with loading("reward_model"):
         if isinstance(config, Own):
             return config.made.load() if hasattr(config.made, "load") else config.made

@@ -116,8 +116,8 @@ def check_rule(rule: Any) -> None:
 
 
 def ranks_unverified(rule: Rule | None) -> bool:
-    """Whether a rule ranks prompts that no verifier applies to, as its setting `without_reference` says."""
-    return getattr(rule, "without_reference", "leave_out") == "rank"
+    """Whether a rule ranks prompts that no verifier applies to: its setting says so, or it never asks for a verdict."""
+    return getattr(rule, "type", "") == "reward_model_only" or getattr(rule, "without_reference", "leave_out") == "rank"
 
 
 def only_plain(rule: Rule, signals: Signals) -> None:

@@ -114,8 +114,7 @@ def tell_unverified(name: str, lost: int, rows: int, column: str, ranks: bool, *
     share = f"{lost} of {'the first ' if stream else ''}{rows} rows"
     if ranks:
         _log.warning(
-            "%s: no verifier applies to %s; they are ranked by the reward model alone, within alpha (times the trust, "
-            "where the rule has one): rule.without_reference is rank",
+            "%s: no verifier applies to %s; they are ranked by the reward model alone, as the rule says",
             name,
             share,
         )

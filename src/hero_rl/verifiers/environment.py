@@ -26,7 +26,8 @@ class EnvironmentVerifier:
     """The environment's reward, from `lowest` as 0 to `highest` as 1; in between partial credit.
 
     A reward of None or NaN, and an environment that fails, is an abstention: where the rollout itself is why, the
-    environment has to say `lowest`.
+    environment has to say `lowest`. With `partial=False` only `highest` is correct and all else is 0, for rules that
+    take no partial credit.
 
     Raises:
         ConfigError: `lowest` is not below `highest`, or one is not finite.
@@ -34,9 +35,15 @@ class EnvironmentVerifier:
 
     lowest: float = 0.0
     highest: float = 1.0
+    partial: bool = True
 
     needs_reference: ClassVar[bool] = False
     reads_environment: ClassVar[bool] = True
+
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1."""
+        return self.partial
 
     def __post_init__(self) -> None:
         if not -math.inf < self.lowest < self.highest < math.inf:
@@ -62,4 +69,4 @@ class EnvironmentVerifier:
                 f"an environment's reward is {reward}: outside of {self.lowest} to {self.highest}, which become the "
                 "verdicts 0 and 1; give EnvironmentVerifier the lowest and the highest reward that there is"
             )
-        return Verdict(value, "the environment's reward")
+        return Verdict(value if self.partial else float(value == 1.0), "the environment's reward")

@@ -68,6 +68,7 @@ class HttpVerifier(JsonServer):
         shape: how requests are written.
         path: what follows the address.
         range: the lowest and the highest reward of the server, which are 0 and 1 here.
+        partial: whether a reward in between is partial credit; without it, only the highest is correct.
     """
 
     takes_requests: ClassVar[bool] = True
@@ -76,6 +77,7 @@ class HttpVerifier(JsonServer):
     shape: Literal["plain", "nemo_gym"] = "plain"
     path: Annotated[str, Field(pattern=r"^/[\w./-]*$")] = "/verify"
     range: tuple[Number, Number] = (0.0, 1.0)
+    partial: bool = True
 
     @field_validator("range")
     @classmethod
@@ -83,6 +85,11 @@ class HttpVerifier(JsonServer):
         if not given[0] < given[1]:
             raise ValueError(f"must rise, and does not from {given[0]:g} to {given[1]:g}")
         return given
+
+    @property
+    def gives_grades(self) -> bool:
+        """Whether a verdict may lie between 0 and 1."""
+        return self.partial
 
     def verify(self, request: Request) -> Verdict:
         """Judge one completion; see `verify_batch`."""
@@ -131,7 +138,8 @@ class HttpVerifier(JsonServer):
             raise ConfigError(
                 f"range: the server at {self.url} answers a reward of {grade:g}, outside {low:g} to {high:g}"
             )
-        return Verdict((grade - low) / (high - low), _GRADED)
+        value = (grade - low) / (high - low)
+        return Verdict(value if self.partial else float(value == 1.0), _GRADED)
 
     def _body(self, request: Request) -> str:
         """The request as JSON text."""

@@ -57,11 +57,7 @@ def item_of(
 
 
 def items_in_queue(keys: Sequence[str], partition: str, tokenizer: Any, whole: bool) -> list[Item]:
-    """The rollouts whose rows lie in the queue under some keys.
-
-    Raises:
-        DataError: a row has no reference.
-    """
+    """The rollouts whose rows lie in the queue under some keys."""
     if not keys:
         return []
     data = tq.kv_batch_get(keys=list(keys), partition_id=partition)
@@ -70,7 +66,8 @@ def items_in_queue(keys: Sequence[str], partition: str, tokenizer: Any, whole: b
     for number in range(len(keys)):
         values = {name: getattr(column[number], "data", column[number]) for name, column in columns.items()}
         row = {name: one for name, one in values.items() if not isinstance(one, Tensor) and name not in _OF_THE_LOOP}
-        items.append(item_of(row, values.get("prompts"), values["responses"], tokenizer, whole))
+        # What lacks a reference that is needed was refused before it was scored.
+        items.append(item_of(row, values.get("prompts"), values["responses"], tokenizer, whole, needed=False))
     return items
 
 

@@ -20,6 +20,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.protocol import DataProto
 
 from hero_rl.reward_models import RewardModel
+from hero_rl.reward_models.loading import loaded
 from hero_rl.rules import ranks_unverified
 from hero_rl.scoring import Scorer
 from hero_rl.trainers.verl.facts import Facts, facts_of, failed
@@ -124,7 +125,7 @@ class _Queue:
 
 def _reward_model(settings: HeroSettings, config: Any, address: str | None) -> RewardModel | None:
     if settings.reward_model is not None:
-        return settings.reward_model.load()
+        return loaded(settings.reward_model)
     return served_by_verl(config.reward.reward_model, address).load() if address is not None else None
 
 

@@ -33,7 +33,7 @@ from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from hero_rl.auditing import Auditor, auditor_for
 from hero_rl.errors import AlarmError, ConfigError
 from hero_rl.monitoring import batch_metrics
-from hero_rl.monitoring.unscorable import UnscorableWindow, lost_of
+from hero_rl.monitoring.unscorable import UnscorableWindow, lost_of, missing_scores
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import check_servers
 from hero_rl.rules import State
@@ -109,7 +109,7 @@ class _HeroMixin(_Trainer):
         self._columns |= described(batch.keys, sessions, handed.shaped)
         lost = lost_of(sessions.signals, handed.shaped, needs_score=self.rule.needs_score)
         reasons = dict(Counter(facts.get("reason") for facts in sessions.facts))
-        missing = int(sessions.signals.score.isnan().sum())
+        missing = int(missing_scores(sessions.signals).sum())
         about = f"in the last batch: verifier's reasons {reasons}, {missing} without a score of the reward model"
         self._window.add(lost, len(sessions.facts), about)
         self.rule_state = handed.after
