@@ -704,16 +704,20 @@ def test_a_sandbox_server_runs_the_same_tests(remote, fusion):
 
 
 SANDBOX_ERROR = (200, {"status": "SandboxError", "message": "pod lost", "run_result": None})
+RESULT = {"status": "Finished", "return_code": 0, "stdout": "x" * 5_000_000}
+ENDLESS = (200, {"status": "Success", "message": "", "run_result": RESULT})
 
 
 def test_a_program_on_which_only_the_server_fails_is_wrong(remote, fusion):
-    for trouble in (SANDBOX_ERROR, (400, {"detail": "no"}), (422, {})):
+    for trouble in (SANDBOX_ERROR, (400, {"detail": "no"}), (422, {}), (500, {}), ENDLESS):
         fusion.trouble = lambda body, trouble=trouble: trouble if "break it" in body["code"] else None
         assert judged(remote, SQUARES, "# break it\nprint(1)").reason is Reason.FAILED_TESTS
         assert judged(remote, SQUARES, "print(int(input()) ** 2)").value == 1
 
 
-@pytest.mark.parametrize("trouble", [SANDBOX_ERROR, (400, {}), (500, {}), (503, {}), (200, {"status": "?"}), (200, {})])
+@pytest.mark.parametrize(
+    "trouble", [SANDBOX_ERROR, (400, {}), (500, {}), ENDLESS, (503, {}), (200, {"status": "?"}), (200, {})]
+)
 def test_a_server_that_fails_on_all_is_no_verdict(remote, fusion, trouble):
     fusion.trouble = lambda body: trouble
     assert judged(remote, SQUARES, "print(1)").reason is Reason.SANDBOX_FAILED

@@ -171,6 +171,58 @@ def test_a_refusal_that_does_not_come_again_costs_nothing(server, verifier_of):
     assert verifier_of().verify(Request("4", "5")).value == 0.25
 
 
+def breaks(text, how=None):
+    """A server that fails at what holds the text, and gives 1 to a 4 and 0 to all else."""
+
+    def behaviour(handler, body):
+        graded = sends({"reward": float(body["completion"] == "4")})
+        ((how or answers(500)) if text in body["completion"] else graded)(handler, body)
+
+    return behaviour
+
+
+@pytest.mark.parametrize("how", [answers(500), is_huge])
+def test_texts_that_break_the_server_are_wrong_and_cost_no_other_its_verdict(server, verifier_of, how):
+    server.script = [breaks("boom", how)]
+    texts = [f"boom {row}" for row in range(40)] + [f"wrong {row}" for row in range(20)] + ["4"]
+    verifier = verifier_of(retries=1, concurrency=8)
+    verdicts = verifier.verify_batch([Request("4", text) for text in texts])
+    assert [verdict.value for verdict in verdicts] == [0] * 60 + [1]
+    reasons = [verdict.reason for verdict in verdicts]
+    assert reasons == [Reason.ANSWER_REFUSED] * 40 + ["graded_by_server"] * 21
+    assert verifier.counters["unreachable"] == 0
+    assert verifier.counters["refused"] == 80
+
+
+def test_a_server_that_breaks_at_everything_is_no_verdict_and_soon_tried_no_more(server, verifier_of):
+    server.script = [answers(500)]
+    verifier = verifier_of(retries=3, concurrency=8, seconds=20.0)
+    verdicts = verifier.verify_batch([Request("4", f"wrong {row}") for row in range(200)])
+    assert {verdict.reason for verdict in verdicts} == {Reason.SERVER_FAILED}
+    assert verifier.counters["unreachable"] == 200
+    assert verifier.counters["retries"] <= 3 * 15  # for all of them, 600
+    server.script = [breaks("boom")]
+    verdicts = verifier.verify_batch([Request("4", "4"), Request("4", "wrong"), Request("4", "boom")])
+    assert [verdict.value for verdict in verdicts] == [1, 0, 0]
+
+
+def test_a_reference_that_breaks_the_server_too_is_no_verdict(server, verifier_of):
+    server.script = [breaks("boom")]
+    verdicts = verifier_of().verify_batch([Request("boom", "boom!"), Request("4", "boom!"), Request("boom", "5")])
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.SERVER_FAILED,
+        Reason.ANSWER_REFUSED,
+        "graded_by_server",
+    ]
+
+
+def test_a_server_that_breaks_for_a_moment_costs_nothing(server, verifier_of):
+    server.script = [answers(500), sends({"reward": 1.0}), sends({"reward": 0.25})]
+    assert verifier_of().verify(Request("4", "5")).value == 0.25
+    server.script = [answers(500), sends({"reward": 1.0}), answers(503)]
+    assert verifier_of().verify(Request("4", "5")).reason is Reason.SERVER_FAILED
+
+
 def test_order_is_kept_at_any_number_at_a_time(server, verifier_of):
     def behaviour(handler, body):
         time.sleep(0.01 * (int(body["completion"]) % 3))

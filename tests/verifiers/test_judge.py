@@ -325,7 +325,6 @@ def test_a_reply_that_was_cut_off_is_no_verdict(server, judge_of):
 @pytest.mark.parametrize(
     "behaviour",
     [
-        answers(500),
         answers(503),
         answers(429),
         answers(408),
@@ -336,7 +335,6 @@ def test_a_reply_that_was_cut_off_is_no_verdict(server, judge_of):
         sends(b"[" * 100_000),
         sends(b"\xff\xfe"),
         hangs_up,
-        is_huge,
     ],
 )
 def test_what_may_pass_is_tried_again(server, judge_of, behaviour):
@@ -474,6 +472,55 @@ def refuses(text, other=CORRECT, status=400):
         (answers(status, "no such text") if held else other)(handler, body)
 
     return behaviour
+
+
+def breaks(text, how):
+    """A judge that fails at what holds the text, and holds a 4 alone for correct."""
+
+    def behaviour(handler, body):
+        candidate = candidate_in(body["messages"][0]["content"])
+        (how if text in candidate else CORRECT if candidate == "4" else INCORRECT)(handler, body)
+
+    return behaviour
+
+
+@pytest.mark.parametrize("how", [answers(500), is_huge])
+def test_texts_that_break_the_server_are_wrong_and_cost_no_other_its_verdict(server, judge_of, how):
+    server.script = [breaks("boom", how)]
+    texts = [f"boom {row}" for row in range(40)] + [f"wrong {row}" for row in range(20)] + ["4"]
+    judge = judge_of(retries=1, concurrency=8)
+    verdicts = judge.verify_batch([("4", text) for text in texts])
+    assert [verdict.value for verdict in verdicts] == [0] * 60 + [1]
+    assert {verdict.reason for verdict in verdicts[:40]} == {Reason.ANSWER_REFUSED}
+    assert {verdict.reason for verdict in verdicts[40:60]} == {Reason.REJECTED_BY_JUDGE}
+    assert judge.counters["unreachable"] == 0
+
+
+@pytest.mark.parametrize("model", [None, MODEL])
+def test_a_server_that_breaks_at_everything_abstains_and_is_soon_tried_no_more(server, judge_of, model):
+    server.script = [answers(500)]
+    judge = judge_of(retries=3, concurrency=8, seconds=20.0, model=model)
+    verdicts = judge.verify_batch([("4", f"wrong {row}") for row in range(200)])
+    assert {verdict.reason for verdict in verdicts} == {Reason.JUDGE_UNREACHABLE}
+    assert judge.counters["unreachable"] == 200
+    assert judge.counters["retries"] <= 3 * 15  # for all of them, 600
+    server.script = [breaks("boom", answers(500))]
+    assert [verdict.value for verdict in judge.verify_batch([("4", "4"), ("4", "5"), ("4", "boom")])] == [1, 0, 0]
+
+
+def test_a_server_that_breaks_at_the_reference_too_abstains(server, judge_of):
+    server.script = [breaks("boom", answers(500))]
+    verdicts = judge_of().verify_batch([("boom", "boom!"), ("4", "boom!"), ("4", "4")])
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.JUDGE_UNREACHABLE,
+        Reason.ANSWER_REFUSED,
+        Reason.MATCHED_BY_JUDGE,
+    ]
+
+
+def test_a_server_that_breaks_for_a_moment_costs_nothing(server, judge_of):
+    server.script = [answers(500), CORRECT, INCORRECT]
+    assert judge_of().verify("4", "5").reason is Reason.REJECTED_BY_JUDGE
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

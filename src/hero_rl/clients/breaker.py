@@ -44,6 +44,9 @@ class Breaker:
     once requests were under way for `2 * seconds` and none was answered: one attempt and one more. While it is open, a
     call makes one request in one attempt of at most `seconds`, and the others only if that is answered.
 
+    A request that breaks the server is answered: it may be the request's own doing, and must cost no other one its
+    answer. As many of them in a row make the server `is_broken`, so that such failures are not tried again.
+
     Whatever the server does, a call of n requests takes at most `(2 + ceil(n / concurrency)) * seconds`: as long as if
     each took all its time, and two more.
 
@@ -58,9 +61,11 @@ class Breaker:
 
     def __init__(self, concurrency: int, seconds: float, spacing: float = 0.0) -> None:
         self._concurrency = concurrency
+        self._most = max(concurrency, 8)
         self._seconds = seconds
         self._spacing = spacing
         self._failures = 0
+        self._broke = 0
         self._answered_at = -math.inf
         self._opened = asyncio.Event()
 
@@ -69,16 +74,27 @@ class Breaker:
         """Whether the server is given up."""
         return self._opened.is_set()
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the server broke at as many requests in a row as would open it."""
+        return self._broke >= self._most
+
     def answered(self) -> None:
         """A request was answered."""
-        self._failures = 0
+        self._failures = self._broke = 0
         self._answered_at = time.monotonic()
         self._opened.clear()
+
+    def broke(self) -> None:
+        """The server is there, and broke at a request in all its attempts."""
+        broke = self._broke
+        self.answered()
+        self._broke = broke + 1
 
     def failed(self) -> None:
         """A request failed in all its attempts."""
         self._failures += 1
-        if self._failures >= max(self._concurrency, 8):
+        if self._failures >= self._most:
             self.trip()
 
     def trip(self) -> None:
@@ -91,7 +107,7 @@ class Breaker:
         """What each request comes to, None for those that were given up; the first error ends the others.
 
         Args:
-            ask: makes the request of an item with so many retries, and says whether it was `answered` or `failed`.
+            ask: makes the request of an item with so many retries, and says what came: `answered`, `broke` or `failed`.
             items: what is asked.
             retries: attempts after the first.
         """

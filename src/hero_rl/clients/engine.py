@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint 
 
 __all__ = [
     "MAX_QUOTED_CHARACTERS",
+    "Broke",
     "Denied",
     "Engine",
     "HttpRequest",
@@ -76,6 +77,10 @@ class Transient(Exception):
 
 class TimedOut(Transient):
     """No whole reply within the deadline."""
+
+
+class Broke(Transient):
+    """The server failed at this request: 500, or a reply that is too long. The request's doing, or the server's own."""
 
 
 class Refused(Exception):
@@ -118,12 +123,14 @@ async def with_retries(
     retries: int,
     seconds: float,
     before_retry: Callable[[], None] = lambda: None,
+    is_broken: Callable[[], bool] = lambda: False,
 ) -> Result:
     """What the attempt comes to, tried again after each `Transient`; its last one once the retries are used up.
 
-    Pauses grow at random up to 8 s; a server that asks for a pause is given it, up to `seconds`.
+    A server that `is_broken` anyway is not tried again after a `Broke`. Pauses grow at random up to 8 s; a server that
+    asks for a pause is given it, up to `seconds`.
     """
-    from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
     back_off = wait_random_exponential(multiplier=0.5, max=_LONGEST_BACK_OFF)
 
@@ -132,10 +139,13 @@ async def with_retries(
         asked = error.seconds_asked if isinstance(error, Transient) else 0.0
         return max(back_off(state), min(asked, seconds))
 
+    def may_pass(error: BaseException) -> bool:
+        return isinstance(error, Transient) and not (isinstance(error, Broke) and is_broken())
+
     retrying = AsyncRetrying(
         stop=stop_after_attempt(retries + 1),
         wait=pause,
-        retry=retry_if_exception_type(Transient),
+        retry=retry_if_exception(may_pass),
         before_sleep=lambda _: before_retry(),
         reraise=True,
     )
@@ -329,7 +339,7 @@ class Engine:
         """The server's reply in the shape expected of it, by one attempt.
 
         Raises:
-            Transient: no such reply came, or not in time (`TimedOut`).
+            Transient: no such reply came, or not in time (`TimedOut`), or the server failed at this request (`Broke`).
             Refused: the server does not take this request.
             Denied: the server answered 401, 403 or 404.
             ConfigError: the client cannot read the URL.
@@ -360,7 +370,7 @@ class Engine:
             async for part in response.aiter_raw():
                 text += part
                 if len(text) > request.max_bytes:
-                    raise Transient(f"a reply of more than {request.max_bytes} bytes")
+                    raise Broke(f"a reply of more than {request.max_bytes} bytes")
             if response.status_code != 200:
                 _raise_for(
                     response, f"{request.path} answered {response.status_code}: {quoted(bytes(text), request.key)}"
@@ -374,7 +384,8 @@ def _raise_for(response: httpx.Response, said: str) -> None:
     if status in (401, 403, 404):
         raise Denied(said)
     if status in (408, 429) or status >= 500:
-        raise Transient(said, seconds_asked(response.headers.get("retry-after")))
+        failure = Broke if status == 500 else Transient
+        raise failure(said, seconds_asked(response.headers.get("retry-after")))
     raise Refused(said)
 
 

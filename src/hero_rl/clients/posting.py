@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from hero_rl.clients.breaker import Denials
 from hero_rl.clients.engine import (
+    Broke,
     Denied,
     Engine,
     HttpRequest,
@@ -73,12 +74,15 @@ class JsonServer(BaseModel):
         """Totals since the object was made.
 
         `calls`: requests; `retries`: further attempts at them; `denied`: attempts that were denied; `refused`: requests
-        that were refused, each time; `unreachable`: requests without a reply that can be read.
+        that were refused or broke the server, each time; `unreachable`: requests without a reply that can be read.
         """
         return self._state.counts.totals
 
     def post(self, path: str, bodies: Sequence[dict[str, Any]], shape: type[Shape]) -> list[Shape | Refused | None]:
         """What the server says to each; `Refused` where it does not take one, None where no usable reply came.
+
+        It does not take one either that breaks it (500, or a reply of over 4 MiB) in all attempts. Whether that is the
+        request's doing shows in what the server says to others.
 
         Raises:
             ConfigError: it denies (see above), or the variable of the key is not set.
@@ -115,12 +119,18 @@ class JsonServer(BaseModel):
                 retries=retries,
                 seconds=self.seconds,
                 before_retry=lambda: state.counts.add(retries=1),
+                is_broken=lambda: engine.breaker.is_broken,
             )
         except Refused as error:
             engine.breaker.answered()
             state.counts.add(refused=1)
             state.log_once(_logger, "refused", "the server at %s refused a request: %s", self.url, error)
             return error
+        except Broke as error:
+            engine.breaker.broke()
+            state.counts.add(refused=1)
+            state.log_once(_logger, "broke", "the server at %s broke at a request: %s", self.url, error)
+            return Refused(str(error))
         except Transient as error:
             engine.breaker.failed()
             state.counts.add(unreachable=1)

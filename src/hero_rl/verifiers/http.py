@@ -60,8 +60,9 @@ class HttpVerifier(JsonServer):
 
     The reply is JSON with `reward` or `score`. A null says that the server has no opinion, and so does a reply with
     `_ng_failure_class`, in which NeMo Gym hands on that its judge failed. A reward outside `range` is an error. No
-    usable reply is no verdict (`server_failed`); a text that the server refuses (400, 413, 422 and the like) is 0
-    (`answer_refused`) if the server then judges the reference in its place and refuses the text once more.
+    usable reply is no verdict (`server_failed`); a text that the server refuses (400, 413, 422 and the like), or that
+    breaks it in all attempts (500, or a reply of over 4 MiB), is 0 (`answer_refused`) if the server then judges the
+    reference in its place and refuses the text, or breaks, once more.
 
     Attributes:
         shape: how requests are written.
@@ -111,6 +112,7 @@ class HttpVerifier(JsonServer):
         again, _ = settled(refused, controls.__getitem__, lambda asked: list(self._ask(asked).values()), _is_judged)
         failed = Verdict.of(Reason.SERVER_FAILED)
         found |= {body: again.get(body, failed) for body in refused}
+        self._state.counts.add(unreachable=len(refused) - len(again))
         seconds = (time.perf_counter() - start) / max(1, len(found))
         return [Verdict(found[body].value, found[body].reason, None, seconds) for body in bodies]
 

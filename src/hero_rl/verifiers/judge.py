@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 from hero_rl.clients.breaker import Denials
 from hero_rl.clients.engine import (
     MAX_QUOTED_CHARACTERS,
+    Broke,
     Denied,
     Engine,
     HttpRequest,
@@ -156,8 +157,9 @@ class JudgeVerifier(BaseModel):
         with exactly one of the verdicts it was asked for, and hold no other one; only what follows its last `</think>`
         is read. Else the row is 0 (`UNREADABLE_ANSWER`) if the judge does give a verdict on the reference in the
         candidate's place, and abstains if not, as it does where no usable reply came. A text that the server refuses
-        (400, 413, 422 and the like) is 0 (`ANSWER_REFUSED`) if the server then judges the reference and refuses the
-        text once more. Equal checks are asked once. A grade between 0 and 1 has the reason `graded_by_judge`.
+        (400, 413, 422 and the like), or that breaks it in all attempts (500, or a reply of over 4 MiB), is 0
+        (`ANSWER_REFUSED`) if the server then judges the reference and refuses the text, or breaks, once more. Equal
+        checks are asked once. A grade between 0 and 1 has the reason `graded_by_judge`.
 
         Raises:
             ConfigError: no verdict can ever come: the server denies (see above), lists no model or several where none
@@ -175,9 +177,9 @@ class JudgeVerifier(BaseModel):
         """Totals since the object was made.
 
         `calls`: checks put to the judge; `retries`: further attempts at them; `denied`: attempts that it denied;
-        `refused`: checks that it refused, each time; `prompt_tokens`, `completion_tokens`: as the server counts them;
-        `unreadable`, `unreachable`: checks that abstained; `seconds`: time of the calls, summed also where they ran at
-        once.
+        `refused`: checks that it refused or broke at, each time; `prompt_tokens`, `completion_tokens`: as the server
+        counts them; `unreadable`, `unreachable`: checks that abstained; `seconds`: time of the calls, summed also where
+        they ran at once.
         """
         return self._state.counts.totals
 
@@ -316,6 +318,11 @@ class JudgeVerifier(BaseModel):
             state.counts.add(refused=1)
             state.log_once(_logger, "refused", "the judge at %s refused a check: %s", self.url, error)
             return Verdict.of(Reason.ANSWER_REFUSED)
+        except Broke as error:
+            breaker.broke()
+            state.counts.add(refused=1)
+            state.log_once(_logger, "broke", "the judge at %s broke at a check: %s", self.url, error)
+            return Verdict.of(Reason.ANSWER_REFUSED)
         except Transient as error:
             breaker.failed()
             state.counts.add(unreachable=1)
@@ -349,6 +356,7 @@ class JudgeVerifier(BaseModel):
             retries=retries,
             seconds=self.seconds,
             before_retry=lambda: turn.state.counts.add(retries=1),
+            is_broken=lambda: turn.engine.breaker.is_broken,
         )
 
     async def _attempt(self, turn: _Round, request: HttpRequest, shape: type[Shape]) -> Shape:

@@ -1,4 +1,4 @@
-"""Whose doing it is that a server refuses a request: the answer's in it, or nobody's."""
+"""Whose doing it is that a server refuses a request, or breaks at it: the answer's in it, or nobody's."""
 
 from __future__ import annotations
 
