@@ -24,6 +24,12 @@ class Words:
         wanted = request.reference["words"]
         assert request.columns.get("kind") == "list" and request.question == "Name some colours."
         return Verdict(sum(word in request.completion for word in wanted) / len(wanted), "words")
+
+class Upper:
+    needs_reference = False
+
+    def verify(self, reference, completion):
+        return Verdict(float(completion.isupper()), "upper case")
 """
 ROWS = [
     {"prompt": "Name some colours.", "reference": {"words": ["red", "blue"]}, "completion": "red", "score": 1.0},
@@ -68,6 +74,17 @@ def test_score_judges_each_row_by_its_domain_and_keeps_objects(folder, capsys, s
     assert [r.verdict for r in found] == [0.5, 1.0, 1.0, 0.0, None, None]
     assert found[0].reference == {"words": ["red", "blue"]}
     assert found[4].extra["verdict_reason"] == "no_verifier"
+
+
+def test_score_needs_no_reference_where_the_verifier_needs_none(folder, capsys):
+    rows = [{"prompt": "Shout.", "completion": said, "score": 1.0} for said in ("A", "b")]
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["score", "in.jsonl", "out.jsonl", "--verifier.type", "words_of:Upper", "--workers", "1"]) == 0
+    assert [r.verdict for r in read_rollouts(folder / "out.jsonl")] == [1.0, 0.0]
+    capsys.readouterr()
+    for block in (["--verifier.type", "exact"], MIXED):
+        assert main(["score", "in.jsonl", "out.jsonl", *block]) == 2
+        assert "there are no references to verify against" in capsys.readouterr().err
 
 
 def test_verify_tells_domains_apart(folder, capsys):

@@ -60,6 +60,36 @@ def audited_run(policy, folder, auditor, rule, verifier=None, **changes):
     return run, tables
 
 
+@dataclass
+class ReadingAuditor:
+    """Reads whole requests."""
+
+    asked: list = field(default_factory=list)
+
+    def verify(self, request):
+        self.asked.append(request)
+        return Verdict(1.0, "read")
+
+
+def test_an_auditor_reads_whole_rows_beside_a_verifier_that_does_not(policy, tmp_path):
+    auditor = ReadingAuditor()
+    rows = Dataset.from_list([{"prompt": f"{n} is", "answer": n, "kind": "all", "level": n} for n in range(6)])
+    run = HeroGRPOTrainer(
+        model=str(policy),
+        verifier=Refuser(),
+        reward_model=LoudnessModel(),
+        rule=AuditedHero(audits=1),
+        auditor=auditor,
+        args=config(output_dir=str(tmp_path), domain_column="kind", max_steps=1),
+        train_dataset=rows,
+    )
+    run.train()
+    assert auditor.asked
+    for request in auditor.asked:
+        assert isinstance(request.reference, int) and request.domain == "all"
+        assert request.columns["level"] == request.reference
+
+
 @pytest.mark.parametrize("fails", [0, 2])
 def test_a_run_s_audits_and_trusts_are_the_core_s(policy, tmp_path, fails):
     auditor, rule = CountingAuditor(fails=fails), AuditedHero(audits=1, memory=0.9)

@@ -41,7 +41,7 @@ def test_one_row_of_sixty_four_without_an_answer_is_left_out_and_counted(caplog,
     assert len(checked.evaluation["easy"]) == 4
     assert "train_dataset: no verifier applies to 1 of 64 rows, which are left out" in caplog.text
     assert "eval_dataset['hard']: no verifier applies to 1 of 64 rows" in caplog.text
-    ranked = check_datasets(Dataset.from_list(rows), None, "answer", ranks=True)
+    ranked = check_datasets(Dataset.from_list(rows), None, "answer", rule=Hero(without_reference="rank"))
     assert len(ranked.train) == 64 and "ranked by the reward model alone" in caplog.text
 
 

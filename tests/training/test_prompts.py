@@ -5,8 +5,11 @@ import pyarrow.parquet
 import pytest
 
 from hero_rl.errors import DataError
+from hero_rl.rules import AuditedHero, GatedHero, Hero, RewardModelOnly
+from hero_rl.trainers.dataset import WHOLE_ROW, check_datasets, warn_of_unreadable
 from hero_rl.training.configs.policy import DataConfig
 from hero_rl.training.rows.prompts import load_prompts
+from hero_rl.verifiers import ByDomainVerifier, ExactVerifier, HttpVerifier, Verdict
 
 
 def jsonl(tmp_path, *rows, name="rows.jsonl"):
@@ -105,3 +108,60 @@ def test_a_dotted_name_reaches_into_objects(tmp_path):
     for source in (jsonl(tmp_path, row), str(tmp_path / "rows.parquet")):
         (found,) = load(source, reference_column="reward_model.ground_truth")
         assert found == {"prompt": row["prompt"], "reward_model.ground_truth": "4"}
+
+
+class Upper:
+    """Compares with nothing."""
+
+    needs_reference = False
+
+    def verify(self, reference, completion):
+        return Verdict(float(completion.isupper()), "upper case")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_rows_need_no_reference_where_the_verifier_says_so(tmp_path, form):
+    rows = [{"prompt": "a", "verifier_metadata": {"tests": [n]}, "kind": "shout"} for n in range(2)]
+    source = jsonl(tmp_path, *rows)
+    if form == "parquet":
+        source = str(tmp_path / "rows.parquet")
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), source)
+    data, server = DataConfig(train=source, domain_column="kind"), {"url": "http://localhost:1", "shape": "nemo_gym"}
+    upper, http = Upper(), HttpVerifier.model_validate(server | {"needs_reference": False})
+    by_domain = ByDomainVerifier.model_validate({"verifiers": {"shout": http, "words": {"type": "exact"}}})
+    for verifier in (upper, http, by_domain):
+        found = load_prompts(data, "train", verifier)
+        assert found["answer"] == [None, None]
+        if verifier is not upper:
+            whole = [json.loads(row)["columns"]["verifier_metadata"] for row in found[WHOLE_ROW]]
+            assert whole == [{"tests": [0]}, {"tests": [1]}]
+        checked = check_datasets(found, None, "answer", "kind", verifier)
+        assert len(checked.train) == 2
+        warn_of_unreadable(checked.references, verifier)
+    words = ByDomainVerifier.model_validate({"verifiers": {"shout": {"type": "exact"}, "words": http}})
+    for verifier in (HttpVerifier.model_validate(server), ExactVerifier(), words):
+        with pytest.raises(DataError, match="no column 'answer'"):
+            load_prompts(data, "train", verifier)
+
+
+def test_an_auditor_that_takes_requests_has_whole_rows(tmp_path):
+    source = jsonl(tmp_path, {"prompt": "a", "answer": 4, "level": {"x": 1}}, {"prompt": "b", "answer": "c"})
+    (first, _) = load_prompts(
+        DataConfig(train=source), "train", ExactVerifier(), auditor=HttpVerifier(url="http://localhost:1")
+    ).to_list()
+    assert first["answer"] == "4"  # as the verifier compares it
+    assert json.loads(first[WHOLE_ROW]) == {"reference": 4, "columns": {"level": {"x": 1}}}
+    assert WHOLE_ROW not in load(source)[0]
+
+
+@pytest.mark.parametrize("rule", [GatedHero, AuditedHero])
+def test_a_rule_that_earns_its_trust_needs_a_row_that_is_judged(tmp_path, rule):
+    rows = [{"prompt": "a", "answer": ""}, {"prompt": "b", "answer": ""}]
+    source, ranks = jsonl(tmp_path, *rows), rule(without_reference="rank")
+    with pytest.raises(DataError, match=rf"rows.jsonl: no verifier applies to any row: .*{ranks.type}.*would train"):
+        load_prompts(DataConfig(train=source), "train", ExactVerifier(), ranks)
+    for others in (Hero(without_reference="rank"), RewardModelOnly()):
+        assert len(load_prompts(DataConfig(train=source), "train", ExactVerifier(), others)) == 2
+    assert len(load_prompts(DataConfig(train="-", eval=source), "eval", ExactVerifier(), ranks)) == 2
+    judged = jsonl(tmp_path, *rows, {"prompt": "c", "answer": "1"}, name="judged.jsonl")
+    assert len(load_prompts(DataConfig(train=judged), "train", ExactVerifier(), ranks)) == 3

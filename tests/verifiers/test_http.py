@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers import AnyVerifier, HttpVerifier, Processes, Reason, Request, in_processes
-from hero_rl.verifiers.base import BatchVerifier, Verifier, takes_requests
+from hero_rl.verifiers.asking import Asked
+from hero_rl.verifiers.base import NOBODYS_ANSWER, BatchVerifier, Verifier, takes_requests
 
 
 @pytest.fixture
@@ -70,6 +71,18 @@ def test_a_plain_server_gets_the_whole_request(server, verifier_of):
         "columns": {"level": 3, "weight": None, "text": "?"},
         "domain": "chat",
     }
+
+
+def test_a_row_without_a_reference_is_judged_where_the_server_needs_none(server, verifier_of):
+    row = Request(None, "4", columns={"verifier_metadata": {"id": 1}, "expected_answer": "of the row"})
+    for shape in ("plain", "nemo_gym"):
+        asked = Asked(verifier_of(shape=shape, needs_reference=False))
+        assert asked.verdicts([row])[0].value == 1.0
+        assert Asked(verifier_of(shape=shape)).verdicts([row])[0].reason is Reason.NO_VERIFIER
+    body = server.posts[-1][2]
+    assert body["verifier_metadata"] == {"id": 1} and body["expected_answer"] == "of the row"
+    server.script = [by_completion({NOBODYS_ANSWER: 0.0})]
+    assert verifier_of(needs_reference=False).verify(row).reason is Reason.ANSWER_REFUSED
 
 
 @pytest.mark.parametrize(

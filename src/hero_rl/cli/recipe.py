@@ -141,7 +141,7 @@ def _check(engine: str, verb: str, config: Any) -> None:
     elif verb == "train":
         from hero_rl.training.rows.prompts import load_prompts
 
-        load_prompts(config.data, "train", config.verifier, config.rule)
+        load_prompts(config.data, "train", config.verifier, config.rule, config.auditor)
     else:
         from hero_rl.training.rows.demonstrations import load_demonstrations
 

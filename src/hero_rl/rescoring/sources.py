@@ -19,6 +19,7 @@ from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import row_line
 from hero_rl.rules import AuditableRule, RewardModelOnly
 from hero_rl.verifiers import AnyVerifier, BatchVerifier, MathVerifier, Verifier, in_processes
+from hero_rl.verifiers.configured import needs_reference
 
 __all__ = [
     "AT_A_TIME",
@@ -124,7 +125,7 @@ def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> Any
 
     Args:
         reader: the rollouts.
-        settings: the verifier, if one is asked for.
+        settings: the verifier, if one is asked for; it may judge without references.
         judged: whether the file has a verdict to keep.
 
     Raises:
@@ -133,14 +134,15 @@ def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> Any
     has = reader.layout.source
     if settings.verifier is None and (judged or not gated(settings.rule)):
         return None
-    if "reference" not in has:
+    verifier = settings.verifier or MathVerifier()
+    if "reference" not in has and needs_reference(verifier):
         what = "" if settings.verifier else "neither verdicts nor "
         raise ConfigError(
             f"{reader.path}: there are {what or 'no '}references to verify against; name their column "
             f"(--verdict_column, --label_column or --reference_column). The file is read as {reader.layout.format!r} "
             f"and has {reader.columns}"
         )
-    return settings.verifier or MathVerifier()
+    return verifier
 
 
 def gated(rule: AuditableRule) -> bool:

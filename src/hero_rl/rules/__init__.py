@@ -7,7 +7,7 @@ from pydantic import Field
 from hero_rl.own import OrOwn
 from hero_rl.rules.audited_hero import AuditedHero, AuditedState, audited_pairs
 from hero_rl.rules.banded import HeroState
-from hero_rl.rules.base import Rule, State, check_grades, check_rule, ranks_unverified
+from hero_rl.rules.base import Rule, State, check_grades, check_rule, earns_trust, ranks_unverified
 from hero_rl.rules.consistency_filter import ConsistencyFilter
 from hero_rl.rules.corpo import Corpo
 from hero_rl.rules.dvao import Dvao
@@ -55,6 +55,7 @@ __all__ = [
     "WeightedSum",
     "audited_pairs",
     "check_grades",
+    "earns_trust",
     "group_auroc",
     "leave_one_out",
     "normalise",

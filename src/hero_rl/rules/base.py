@@ -120,6 +120,11 @@ def ranks_unverified(rule: Rule | None) -> bool:
     return getattr(rule, "type", "") == "reward_model_only" or getattr(rule, "without_reference", "leave_out") == "rank"
 
 
+def earns_trust(rule: Rule | None) -> bool:
+    """Whether a rule trusts a reward model no further than verdicts bear it out."""
+    return bool(getattr(rule, "earns_trust", False))
+
+
 def only_plain(rule: Rule, signals: Signals) -> None:
     """Refuse a batch with verdicts between 0 and 1, for a rule that they mean nothing to.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -45,6 +45,8 @@ class GatedHero(Banded):
     Attributes:
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
     """
+
+    earns_trust: ClassVar[bool] = True
 
     type: Literal["gated_hero"] = "gated_hero"
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.95

@@ -18,9 +18,10 @@ from typing import Any
 
 from hero_rl.errors import ConfigError, DataError, HeroError
 from hero_rl.files.rows import as_reference, field, is_missing, json_columns, outermost
+from hero_rl.rules import Rule, earns_trust, ranks_unverified
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
 from hero_rl.verifiers.base import Request, takes_requests
-from hero_rl.verifiers.domains import needs_reference
+from hero_rl.verifiers.configured import needs_reference
 from hero_rl.verifiers.references import check_references
 
 __all__ = [
@@ -61,7 +62,7 @@ def check_datasets(
     domain: str | None = None,
     verifier: Verifier | BatchVerifier | None = None,
     *,
-    ranks: bool = False,
+    rule: Rule | None = None,
     prompted: bool = True,
 ) -> Checked:
     """Look through the datasets of a run, and leave out the rows that no verifier applies to, saying how many.
@@ -72,19 +73,19 @@ def check_datasets(
         column: where a row has its reference.
         domain: where it names its domain; None where no column does.
         verifier: the run's. One that takes requests reads a reference of any kind; one by domain must know each row's.
-        ranks: whether the rule ranks such rows, so that they are kept.
+        rule: the run's; where it ranks such rows, they are kept.
         prompted: whether a row brings its prompt, as it must where no environment does.
 
     Raises:
         ConfigError: the verifier is one by domain, and there is no column of domains.
         DataError: a dataset lacks a column or has no rows, a row's reference is nothing that can be compared with, or
-            no verifier applies to any row; the message names the row or the dataset, and what to do.
+            no verifier applies to any row that must have one; the message names the row or the dataset, and what to do.
     """
     if isinstance(verifier, ByDomain) and verifier.default is None and domain is None:
         raise ConfigError("the verifier is one by domain: domain_column must name the column with each prompt's domain")
     references: dict[str, list[Any]] = {}
 
-    def checked(name: str, dataset: Any) -> Any:
+    def checked(name: str, dataset: Any, training: bool = False) -> Any:
         if dataset is None:
             return None
         _check_columns(name, dataset, column, domain, prompted, needs_reference(verifier))
@@ -95,24 +96,39 @@ def check_datasets(
         lost = len(found) - len(references[name])
         if not lost:
             return dataset
-        tell_unverified(name, lost, len(found), column, ranks, stream=not hasattr(dataset, "__len__"))
-        return dataset if ranks else _without(dataset, [applies for _, applies in found], column, domain, verifier)
+        stream = not hasattr(dataset, "__len__")
+        tell_unverified(name, lost, len(found), column, rule, training=training, stream=stream)
+        return (
+            dataset
+            if ranks_unverified(rule)
+            else _without(dataset, [applies for _, applies in found], column, domain, verifier)
+        )
 
     if isinstance(evaluation, dict):
         given = {name: checked(f"eval_dataset[{name!r}]", one) for name, one in evaluation.items()}
     else:
         given = checked("eval_dataset", evaluation)
-    return Checked(checked("train_dataset", train), given, references)
+    return Checked(checked("train_dataset", train, training=True), given, references)
 
 
-def tell_unverified(name: str, lost: int, rows: int, column: str, ranks: bool, *, stream: bool = False) -> None:
+def tell_unverified(
+    name: str, lost: int, rows: int, column: str, rule: Rule | None, *, training: bool, stream: bool = False
+) -> None:
     """Log how many rows of a data set no verifier applies to, and what becomes of them.
 
     Raises:
-        DataError: it is all of them, and they are not ranked.
+        DataError: it is all of them, and they are not ranked; or they are ranked, and all that a run trains on, by a
+            rule that trusts a reward model as far as verdicts bear it out.
     """
     share = f"{lost} of {'the first ' if stream else ''}{rows} rows"
-    if ranks:
+    if ranks_unverified(rule):
+        if training and lost == rows and not stream and earns_trust(rule):
+            kind = getattr(rule, "type", "")
+            raise DataError(
+                f"{name}: no verifier applies to any row: {column!r} holds no answer in {share}. The rule {kind!r} "
+                "trusts the reward model as far as it ranks as a verifier does, here never, and would train nothing: "
+                "add rows that a verifier judges, or take the rule 'hero' or 'reward_model_only'"
+            )
         _log.warning(
             "%s: no verifier applies to %s; they are ranked by the reward model alone, as the rule says",
             name,
@@ -165,8 +181,8 @@ def _is_kept(row: dict[str, Any], *, column: str, domain: str | None, verifier: 
 
 def warn_of_unreadable(references: dict[str, list[Any]], verifier: Verifier | BatchVerifier) -> None:
     """Log, of each dataset, the share of a sample of its references that the verifier cannot read, and what to do."""
-    if takes_requests(verifier):
-        return  # it reads more of a row than its reference
+    if takes_requests(verifier) or not needs_reference(verifier):
+        return  # it reads more of a row than its reference, or nothing of it
     for name, several in references.items():
         texts = [one if isinstance(one, str) else one[0] for one in several]
         try:

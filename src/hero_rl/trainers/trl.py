@@ -48,7 +48,7 @@ from hero_rl.monitoring import batch_metrics
 from hero_rl.monitoring.unscorable import UnscorableWindow, lost_of
 from hero_rl.monitoring.watch import Watch
 from hero_rl.reward_models import AnyRewardModel, RewardModel, ready
-from hero_rl.rules import GatedHero, Groups, Rule, State, check_grades, leave_one_out, ranks_unverified
+from hero_rl.rules import GatedHero, Groups, Rule, State, check_grades, leave_one_out
 from hero_rl.scoring import Scored, Scorer, Turns
 from hero_rl.signals import Shaped, Signals
 from hero_rl.trainers.dataset import check_datasets, reference_of, warn_of_unreadable, whole_row
@@ -58,7 +58,8 @@ from hero_rl.trainers.rollout_files import RolloutFiles
 from hero_rl.trainers.state import STATE_FILE, read_state, state_metrics, write_state
 from hero_rl.verifiers import BatchVerifier, Verifier
 from hero_rl.verifiers.base import takes_requests
-from hero_rl.verifiers.domains import by_domain, needs_reference
+from hero_rl.verifiers.configured import needs_reference
+from hero_rl.verifiers.domains import by_domain
 from hero_rl.verifiers.environment import REWARD
 from hero_rl.verifiers.math.text.thinking import leaves_in_thought
 
@@ -206,7 +207,7 @@ class HeroMixin(ExactResume):
             raise ConfigError(str(error)) from None
         given = (train_dataset, eval_dataset, args.reference_column, args.domain_column, verifier)
         prompted = kwargs.get("environment_factory") is None
-        checked = check_datasets(*given, ranks=ranks_unverified(self.rule), prompted=prompted)
+        checked = check_datasets(*given, rule=self.rule, prompted=prompted)
         warn_of_unreadable(checked.references, verifier)
         self.scorer = Scorer(verifier, None if reward_model is None else ready(reward_model), args.judged_turns)
         self.auditor = auditor_for(self.rule, auditor, args.judged_turns)
@@ -303,7 +304,7 @@ class HeroMixin(ExactResume):
 
     def _references(self, inputs: list[dict[str, Any]]) -> list[Any]:
         verifier, column, domain = self.scorer.verifier, self.args.reference_column, self.args.domain_column
-        whole = takes_requests(verifier)
+        whole = self._takes_requests
         rows = [whole_row(row, column) for row in inputs] if whole else inputs
         needed = [needs_reference(verifier, "" if domain is None else str(row[domain])) for row in inputs]
         return [
@@ -311,10 +312,15 @@ class HeroMixin(ExactResume):
             for row, one in zip(rows, needed, strict=True)
         ]
 
+    @property
+    def _takes_requests(self) -> bool:
+        """Whether verifier or auditor reads whole rows; one that compares texts makes them of any reference."""
+        asked = [self.scorer.verifier, *([self.auditor.verifier] if self.auditor is not None else [])]
+        return any(map(takes_requests, asked))
+
     def _rest(self, inputs: list[dict[str, Any]]) -> tuple[list[dict[str, Any]] | None, list[str] | None]:
         """What a verifier that takes requests reads of each row beside prompt and reference: columns, domain."""
-        asked = [self.scorer.verifier, *([self.auditor.verifier] if self.auditor is not None else [])]
-        if not any(map(takes_requests, asked)):
+        if not self._takes_requests:
             return None, None
         domain, but = self.args.domain_column, ("prompt", self.args.reference_column)
         columns = [json_columns(whole_row(row, but[1]), but) for row in inputs]

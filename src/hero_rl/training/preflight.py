@@ -119,7 +119,7 @@ def _on_references(config: VerlTrainConfig) -> Iterator[Finding]:
     if config.data is None or not isinstance(config.data.train, str) or not Path(config.data.train).is_file():
         return
     try:
-        dataset = load_prompts(config.data, "train", config.verifier, config.rule)
+        dataset = load_prompts(config.data, "train", config.verifier, config.rule, config.auditor)
     except DataError as error:
         yield Finding("error", "data.train", str(error))
         return

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.own import OrOwn
-from hero_rl.verifiers.base import Request, Verdict, takes_requests
+from hero_rl.verifiers.base import BatchVerifier, Request, Verdict, Verifier, takes_requests
 from hero_rl.verifiers.cascade import CascadeVerifier
 from hero_rl.verifiers.code import CodeVerifier
 from hero_rl.verifiers.domains import ByDomain
@@ -22,7 +22,7 @@ from hero_rl.verifiers.math import MathVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
 
-__all__ = ["AnyVerifier", "ByDomainVerifier"]
+__all__ = ["AnyVerifier", "ByDomainVerifier", "needs_reference"]
 
 _One = (
     MathVerifier
@@ -86,3 +86,17 @@ class ByDomainVerifier(BaseModel):
 
 AnyVerifier = Annotated[_One | ByDomainVerifier, Field(discriminator="type"), _OWN]
 """Any verifier as a block of a configuration file."""
+
+
+def needs_reference(verifier: Verifier | BatchVerifier | None, domain: str | None = None) -> bool:
+    """Whether rows need a reference: not where their verifier's attribute `needs_reference` is false, or there is none.
+
+    Args:
+        verifier: the run's, also as a block.
+        domain: of the rows; None asks whether those of any domain do.
+    """
+    if not isinstance(verifier, (ByDomain, ByDomainVerifier)):
+        return bool(getattr(verifier, "needs_reference", True))
+    several, default = verifier.verifiers, verifier.default
+    asked = [*several.values(), default] if domain is None else [several.get(domain, default)]
+    return any(each is not None and getattr(each, "needs_reference", True) for each in asked)

@@ -16,7 +16,7 @@ from hero_rl.errors import DataError
 from hero_rl.verifiers.asking import Asked
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verdict, Verifier
 
-__all__ = ["ByDomain", "by_domain", "needs_reference"]
+__all__ = ["ByDomain", "by_domain"]
 
 
 class ByDomain:
@@ -139,16 +139,3 @@ def by_domain(
 ) -> Verifier | BatchVerifier:
     """The verifier, or of a mapping by domain the one that asks them."""
     return ByDomain(verifier) if isinstance(verifier, Mapping) else verifier
-
-
-def needs_reference(verifier: Verifier | BatchVerifier | None, domain: str | None = None) -> bool:
-    """Whether rows need a reference: not where their verifier's attribute `needs_reference` is false, or there is none.
-
-    Args:
-        verifier: the run's.
-        domain: of the rows; None asks whether those of any domain do.
-    """
-    if not isinstance(verifier, ByDomain):
-        return bool(getattr(verifier, "needs_reference", True))
-    asked = verifier.parts if domain is None else [verifier.verifiers.get(domain, verifier.default)]
-    return any(each is not None and getattr(each, "needs_reference", True) for each in asked)

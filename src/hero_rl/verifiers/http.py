@@ -21,7 +21,8 @@ from hero_rl.clients.engine import Refused
 from hero_rl.clients.openai import sendable
 from hero_rl.clients.posting import JsonServer
 from hero_rl.errors import ConfigError
-from hero_rl.verifiers.base import Reason, Request, Verdict, as_messages, own_answer
+from hero_rl.files.rows import is_missing
+from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Request, Verdict, as_messages, own_answer
 from hero_rl.verifiers.math.text.thinking import after_thinking
 from hero_rl.verifiers.refusals import settled
 
@@ -56,19 +57,21 @@ class HttpVerifier(JsonServer):
     `prompt` and `messages` (chat messages), `columns` and `domain`. In the shape `nemo_gym` it is a row of NeMo Gym as
     its resources servers take it at `/verify`: the row's columns, `responses_create_params` (of the row, or made of the
     prompt), and `response`, whose one message is the completion without its thinking. The reference goes beside them: a
-    mapping key by key, anything else as `expected_answer`. Servers that keep the state of a session are not for this.
+    mapping key by key, anything else as `expected_answer`, none not at all. Servers that keep the state of a session
+    are not for this.
 
     The reply is JSON with `reward` or `score`. A null says that the server has no opinion, and so does a reply with
     `_ng_failure_class`, in which NeMo Gym hands on that its judge failed. A reward outside `range` is an error. No
     usable reply is no verdict (`server_failed`); a text that the server refuses (400, 413, 422 and the like), or that
     breaks it in all attempts (500, or a reply of over 4 MiB), is 0 (`answer_refused`) if the server then judges the
-    reference in its place and refuses the text, or breaks, once more.
+    reference in its place, without one some text, and refuses this one, or breaks, once more.
 
     Attributes:
         shape: how requests are written.
         path: what follows the address.
         range: the lowest and the highest reward of the server, which are 0 and 1 here.
         partial: whether a reward in between is partial credit; without it, only the highest is correct.
+        needs_reference: whether rows without a reference are left out; false where the server judges by their columns.
     """
 
     takes_requests: ClassVar[bool] = True
@@ -78,6 +81,7 @@ class HttpVerifier(JsonServer):
     path: Annotated[str, Field(pattern=r"^/[\w./-]*$")] = "/verify"
     range: tuple[Number, Number] = (0.0, 1.0)
     partial: bool = True
+    needs_reference: bool = True
 
     @field_validator("range")
     @classmethod
@@ -148,8 +152,8 @@ class HttpVerifier(JsonServer):
 
 
 def _own(request: Request) -> Request:
-    """The request with the reference in the answer's place."""
-    answer = own_answer(request.reference)
+    """The request with the reference in the answer's place, without one an answer that is nobody's."""
+    answer = NOBODYS_ANSWER if is_missing(request.reference) else own_answer(request.reference)
     return request._replace(completion=answer, messages=as_messages(answer))
 
 
@@ -172,5 +176,7 @@ def _nemo_gym(request: Request) -> dict[str, Any]:
         "tool_choice": "auto",
         "tools": [],
     }
-    reference = request.reference if isinstance(request.reference, dict) else {"expected_answer": request.reference}
+    reference = request.reference
+    if not isinstance(reference, dict):
+        reference = {} if is_missing(reference) else {"expected_answer": reference}
     return {"responses_create_params": {"input": list(prompt)}, **request.columns, **reference, "response": response}

@@ -23,6 +23,7 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+from hero_rl.verifiers.configured import needs_reference
 from hero_rl.verifiers.judge import JudgeVerifier
 
 __all__ = ["ReferenceCheck", "check_references", "reference_text"]
@@ -68,14 +69,18 @@ def check_references(
     """Judge references by themselves: each must be right in the place of an answer, and make another answer wrong.
 
     A judge reads any text and costs a request, so nothing is checked where one decides; nor where a verifier reads
-    more of a row than its reference.
+    more of a row than its reference, or nothing of it.
 
     Args:
         references: as the data set has them; anything that `reference_text` takes.
         verifier: the run's verifier; it may be supervised.
         most: so many different references at most, spread evenly over all.
     """
-    if isinstance(verifier, (JudgeVerifier, Cascade, CascadeVerifier)) or takes_requests(verifier):
+    if (
+        isinstance(verifier, (JudgeVerifier, Cascade, CascadeVerifier))
+        or takes_requests(verifier)
+        or not needs_reference(verifier)
+    ):
         return ReferenceCheck(0, ())
     texts = list(dict.fromkeys(_as_text(reference) for reference in references))
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]

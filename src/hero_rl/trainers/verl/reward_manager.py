@@ -29,7 +29,7 @@ from hero_rl.trainers.verl.reward_models import served_by_verl
 from hero_rl.trainers.verl.settings import HeroSettings, read_settings
 from hero_rl.verifiers import Processes, in_processes
 from hero_rl.verifiers.base import takes_requests
-from hero_rl.verifiers.domains import needs_reference
+from hero_rl.verifiers.configured import needs_reference
 
 __all__ = ["HeroRewardManager", "compute_score"]
 

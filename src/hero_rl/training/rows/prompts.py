@@ -16,6 +16,7 @@ from hero_rl.trainers.dataset import WHOLE_ROW, applies, reference_of, tell_unve
 from hero_rl.training.configs.policy import DataConfig, PromptConfig
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
 from hero_rl.verifiers.base import own_answer, takes_requests
+from hero_rl.verifiers.configured import needs_reference
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,16 +25,20 @@ __all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of"]
 
 
 def load_prompts(
-    data: DataConfig, which: str, verifier: Verifier | BatchVerifier | None = None, rule: Rule | None = None
+    data: DataConfig,
+    which: str,
+    verifier: Verifier | BatchVerifier | None = None,
+    rule: Rule | None = None,
+    auditor: Verifier | BatchVerifier | None = None,
 ) -> Dataset:
     """Load one split as a dataset with the columns `prompt`, `data.reference_column` and `data.domain_column` if named.
 
     Args:
         data: the configuration's block.
         which: `train` or `eval`.
-        verifier: the run's. Of one that takes requests the rows are kept whole, in `WHOLE_ROW`; of one by domain each
-            row's domain must be known.
+        verifier: the run's; of one by domain each row's domain must be known.
         rule: the run's. Rows that no verifier applies to are left out, and counted in the log, unless it ranks them.
+        auditor: the run's. Where it takes requests, or the verifier does, the rows are kept whole, in `WHOLE_ROW`.
 
     Returns:
         A dataset: prompts as message lists (or text where `data.chat` is off), references as text, or null.
@@ -44,49 +49,55 @@ def load_prompts(
     """
     from datasets import Dataset
 
-    whole = verifier is not None and takes_requests(verifier)
+    whole = any(takes_requests(each) for each in (verifier, auditor) if each is not None)
     columns = [data.reference_column, *([data.domain_column] if data.domain_column else [])]
     ranks, lost = ranks_unverified(rule), 0
     rows: list[dict[str, Any]] = []
-    for place, row in rows_of(data, which, *columns, everything=whole):
+    for place, row in rows_of(data, which, *columns, everything=whole or not needs_reference(verifier)):
         prompt = as_prompt(field(row, data.prompt_column, place), data, place)
-        kept = _whole(row, data, place, verifier) if whole else _texts(row, data, place)
+        kept = _kept(row, data, place, verifier)
+        if whole:
+            kept[WHOLE_ROW] = _as_json(row, data, place)
         known = applies(verifier, kept[data.reference_column], kept.get(data.domain_column or "", ""))
         lost += not known
         if known or ranks:
             rows.append({"prompt": prompt, **kept})
     if lost:
         kept_or_lost = len(rows) if ranks else len(rows) + lost
-        tell_unverified(
-            str(data.train if which == "train" else data.eval), lost, kept_or_lost, data.reference_column, ranks
-        )
+        name, training = str(data.train if which == "train" else data.eval), which == "train"
+        tell_unverified(name, lost, kept_or_lost, data.reference_column, rule, training=training)
     return Dataset.from_list(of_one_kind(rows, data, which))
 
 
-def _texts(row: dict[str, Any], data: DataConfig, place: Place | str) -> dict[str, Any]:
-    """A row for a verifier that compares texts."""
-    reference = field(row, data.reference_column, place)
+def _kept(row: dict[str, Any], data: DataConfig, place: Place | str, verifier: Any) -> dict[str, Any]:
+    """A row's reference as text, of any JSON value where the verifier takes requests, and its domain."""
     kept: dict[str, Any] = {data.reference_column: None}
-    if not is_missing(reference):
-        kept[data.reference_column] = as_text(reference, data.reference_column, place)
     if data.domain_column:
         kept[data.domain_column] = as_text(field(row, data.domain_column, place), data.domain_column, place)
-    return kept
-
-
-def _whole(row: dict[str, Any], data: DataConfig, place: Place | str, verifier: Any) -> dict[str, Any]:
-    """A row for a verifier that takes requests: as JSON, since Arrow would give all objects of a column all keys."""
-    reference = reference_of(row, data.reference_column, str(place), whole=True)
-    columns = json_columns(row, (data.prompt_column, data.reference_column))
-    kept: dict[str, Any] = {WHOLE_ROW: json.dumps({"reference": reference, "columns": columns})}
-    kept[data.reference_column] = None if reference is None else own_answer(reference)
-    if data.domain_column:
-        kept[data.domain_column] = as_text(field(row, data.domain_column, place), data.domain_column, place)
+    domain = kept.get(data.domain_column or "", "")
     if isinstance(verifier, (ByDomain, ByDomainVerifier)):
         if not data.domain_column and verifier.default is None:
             raise ConfigError("data.domain_column: missing; it names the column with each row's domain")
-        verifier.check([kept.get(data.domain_column or "", "")], [place])
+        verifier.check([domain], [place])
+    if not needs_reference(verifier, domain) and outermost(data.reference_column, row) not in row:
+        return kept
+    reference = field(row, data.reference_column, place)
+    if not is_missing(reference):
+        if verifier is not None and takes_requests(verifier):
+            kept[data.reference_column] = own_answer(_any_reference(row, data, place))
+        else:
+            kept[data.reference_column] = as_text(reference, data.reference_column, place)
     return kept
+
+
+def _any_reference(row: dict[str, Any], data: DataConfig, place: Place | str) -> Any:
+    return reference_of(row, data.reference_column, str(place), whole=True, needed=False)
+
+
+def _as_json(row: dict[str, Any], data: DataConfig, place: Place | str) -> str:
+    """A whole row as JSON, since Arrow would give all objects of a column all keys."""
+    columns = json_columns(row, (data.prompt_column, data.reference_column))
+    return json.dumps({"reference": _any_reference(row, data, place), "columns": columns})
 
 
 def of_one_kind(rows: list[dict[str, Any]], data: PromptConfig, which: str) -> list[dict[str, Any]]:

@@ -56,8 +56,12 @@ def check(config: TrainConfig) -> Run:
     refuse_no_folder("reward_model.path", _path_of(config.reward_model))
     with quiet_libraries():
         arguments = trl_arguments(config)
-    evaluation = load_prompts(config.data, "eval", config.verifier, config.rule) if config.data.eval else None
-    return Run(config, arguments, load_prompts(config.data, "train", config.verifier, config.rule), evaluation)
+    evaluation = (
+        load_prompts(config.data, "eval", config.verifier, config.rule, config.auditor) if config.data.eval else None
+    )
+    return Run(
+        config, arguments, load_prompts(config.data, "train", config.verifier, config.rule, config.auditor), evaluation
+    )
 
 
 def train(

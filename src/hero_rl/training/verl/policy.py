@@ -95,7 +95,7 @@ def check_verl_run(config: VerlTrainConfig, *, compose: bool = True) -> VerlRun:
     if config.data is not None:
         with quiet_libraries():
             data = {
-                which: load_prompts(config.data, which, config.verifier, config.rule)
+                which: load_prompts(config.data, which, config.verifier, config.rule, config.auditor)
                 for which in ("train", "eval")
                 if _has(config.data, which)
             }
