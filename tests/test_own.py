@@ -30,6 +30,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "guides" / "your_own.md"
 HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 TRAPS = """
 from pathlib import Path
+from pydantic import BaseModel, Field, SecretStr
+from hero_rl.verifiers import Reason, Verdict
 Path("imported").touch()
 
 class NoVerifier:
@@ -44,6 +46,22 @@ class Stateless:
     def model_dump(self): return {}
     def init(self): return None
     def update(self, signals, state): return None
+
+class Wants(BaseModel):
+    model_config = {"populate_by_name": True}
+    token: SecretStr
+    hidden: int = Field(0, exclude=True)
+    within: int = Field(0, alias="at-most")
+    def verify(self, reference, completion):
+        same = len(completion) - len(reference) <= self.within + self.hidden
+        right = same and self.token.get_secret_value() == "t"
+        return Verdict.of(Reason.MATCHED_EXACTLY if right else Reason.MISMATCH)
+
+class TakesMore:
+    def __init__(self, words: tuple, **kwargs):
+        self.words, self.more = words, kwargs
+    def verify(self, reference, completion):
+        return Verdict.of(Reason.MATCHED_EXACTLY, answer=repr((self.words, self.more)))
 
 class Fails:
     def __init__(self, path: str): raise OSError(path)
@@ -78,9 +96,10 @@ def test_a_block_is_the_object_and_its_settings(folder):
         reward_model={"type": "brief:Brief"},
     )
     said = found.model_dump(mode="json")
-    assert said["verifier"] == {"type": "same_length:SameLength", "within": 1}
-    assert said["rule"] == {"type": "warming_up:WarmingUp", "room": 0.1, "over": 100}
-    assert said["reward_model"] == {"type": "brief:Brief", "weight": 1.0}
+    assert said["verifier"] == {"type": "same_length:SameLength", "within": "1"}
+    assert found.verifier.within == 1
+    assert said["rule"] == {"type": "warming_up:WarmingUp"} and found.rule.room == 0.1
+    assert said["reward_model"] == {"type": "brief:Brief"} and found.reward_model.weight == 1.0
     assert json.loads(found.model_dump_json()) == said
     assert isinstance(found.verifier, Own) and found.verifier.verify("12", "3").value == 1
     again = pickle.loads(pickle.dumps(found.verifier))
@@ -93,7 +112,25 @@ def test_within_a_verifier_by_domain(folder):
     block = {"type": "by_domain", "verifiers": {"n": {"type": "same_length:SameLength"}, "chat": None}}
     found = settings(verifier=block).verifier
     assert found.verify(Request("ab", "cd", domain="n")).value == 1
-    assert found.model_dump()["verifiers"]["n"] == {"type": "same_length:SameLength", "within": 0}
+    assert found.model_dump()["verifiers"]["n"] == {"type": "same_length:SameLength"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "traps:Wants", "token": "t", "hidden": 1, "at-most": 2},
+        {"type": "traps:TakesMore", "words": ["a"], "b": 5, "c": {"d": [1]}},
+    ],
+)
+def test_settings_are_kept_as_they_were_given(folder, given):
+    found = settings(verifier=given).verifier
+    assert found.model_dump() == found.model_dump(mode="json") == given
+    again = settings(verifier=yaml.safe_load(yaml.safe_dump(found.model_dump()))).verifier
+    for other in (again, pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(found))))):
+        assert other == found and other.model_dump() == given
+        verdict = other.verify("1", "1234")
+        assert verdict.value == 1 and verdict.answer in (None, "(('a',), {'b': 5, 'c': {'d': [1]}})")
+    assert found != settings(verifier=given | {"token" if "token" in given else "b": "7"}).verifier
 
 
 @pytest.mark.parametrize(
@@ -190,7 +227,7 @@ def test_in_verls_block_and_on_its_command_line(folder):
         **blocks,
     }
     words = verl_words(resolve(run, {}, "run.yaml", VerlTrainConfig))
-    assert {"+hero.rule.type=warming_up:WarmingUp", "+hero.rule.room=0.05", "+hero.rule.over=100"} <= set(words)
+    assert {"+hero.rule.type=warming_up:WarmingUp", "+hero.rule.room=0.05"} <= set(words)
     assert {"+hero.verifier.type=same_length:SameLength", "+hero.reward_model.type=brief:Brief"} <= set(words)
 
 
@@ -228,7 +265,7 @@ def test_a_rule_of_ones_own_logs_saves_and_goes_on_after_a_kill(folder, tmp_path
     ]
     assert states[0] == states[1]
     assert states[0]["state"] == {"batches": 6, "room": 0.1}
-    assert states[0]["rule"] == {"type": "warming_up:WarmingUp", "room": 0.1, "over": 5}
+    assert states[0]["rule"] == {"type": "warming_up:WarmingUp", "over": 5}
     weights = [load_file(folder / name / "model" / "model.safetensors") for name in ("straight", "killed")]
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
     logged = [json.loads(line) for line in (folder / "killed" / "metrics.jsonl").read_text().splitlines()]

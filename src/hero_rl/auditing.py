@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
+from pydantic import BaseModel, model_validator
 from torch import Tensor
 
 from hero_rl.errors import ConfigError
-from hero_rl.rules import AuditedHero, Rule, State
+from hero_rl.rules import AuditedHero, Rule, State, check_grades
 from hero_rl.scoring import Scorer, Turns
 from hero_rl.signals import Signals
 from hero_rl.verifiers import BatchVerifier, Verifier
 
-__all__ = ["Auditor", "auditor_for", "refuse_unfit_auditor"]
+__all__ = ["Auditor", "FittingRule", "auditor_for", "refuse_unfit_auditor"]
 
 
 class Auditor:
@@ -71,3 +72,19 @@ def refuse_unfit_auditor(rule: Rule, auditor: object | None) -> None:
         raise ConfigError(f"the rule {rule.type!r} needs an auditor; without one it trusts no uniform group")
     if auditor is not None and not draws:
         raise ConfigError(f"an auditor has no effect under the rule {rule.type!r}: only `audited_hero` asks one")
+
+
+class FittingRule(BaseModel):
+    """Beside a model's own base: its `rule`, `verifier` and `auditor` must fit each other.
+
+    Raises:
+        ConfigError: as `refuse_unfit_auditor`.
+        ValidationError: as `check_grades`.
+    """
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> Any:
+        of_it: Any = self
+        refuse_unfit_auditor(of_it.rule, of_it.auditor)
+        check_grades(of_it.rule, of_it.verifier)
+        return self

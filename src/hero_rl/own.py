@@ -18,12 +18,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError
-from pydantic_core import core_schema
+from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError, model_serializer
+from pydantic_core import core_schema, to_jsonable_python
 
 from hero_rl.errors import HeroError
 
@@ -46,16 +47,18 @@ def own_code() -> Iterator[None]:
 class Own(BaseModel):
     """An object of a class that a configuration names, as a block of it.
 
-    It has the object's public attributes, and is written and compared as the settings that it was made with.
+    It has the object's public attributes. It is written, compared and made anew in another process by its settings
+    as they were given: what the class makes of them need not be what it takes.
 
     Attributes:
         type: module and class.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     _made: Any = PrivateAttr(default=None)
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
     _kind: tuple[str, tuple[str, ...]] = PrivateAttr(default=("", ()))
 
     @property
@@ -63,8 +66,18 @@ class Own(BaseModel):
         """The object itself."""
         return self._made
 
+    @model_serializer
+    def _record(self) -> dict[str, Any]:
+        return {"type": self.type, **to_jsonable_python(self._given)}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Own) and (self.type, self._given) == (other.type, other._given)
+
+    def __hash__(self) -> int:
+        return hash(self.type)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.type, self.model_dump(exclude={"type"}), *self._kind)
+        return _again, (self.type, self._given, *self._kind)
 
 
 def own(path: str, settings: Mapping[str, Any], what: str, methods: tuple[str, ...]) -> Own:
@@ -84,11 +97,12 @@ def own(path: str, settings: Mapping[str, Any], what: str, methods: tuple[str, .
     made_by = _class_of(path)
     if not any(callable(getattr(made_by, name, None)) or name in _fields(made_by) for name in methods):
         raise ValueError(f"{path} is not {what}: it has no {' or '.join(methods)}")
-    made, known = _model(path, made_by, settings) if _is_model(made_by) else _plain(path, made_by, settings)
-    names = [name for name in dir(made) if not (name.startswith("_") or hasattr(Own, name) or name in known)]
+    given = deepcopy(dict(settings))
+    made = _model(path, made_by, settings) if _is_model(made_by) else _plain(path, made_by, settings)
+    names = [name for name in dir(made) if not (name.startswith("_") or hasattr(Own, name) or name == "type")]
     block = type(made_by.__name__, (Own,), {"__module__": __name__} | {name: _part(name) for name in names})
-    found = block(type=path, **known)
-    found._made, found._kind = made, (what, methods)
+    found = block(type=path)
+    found._made, found._given, found._kind = made, given, (what, methods)
     return found
 
 
@@ -139,31 +153,30 @@ def _fields(made_by: type) -> Mapping[str, Any]:
     return made_by.model_fields if issubclass(made_by, BaseModel) else {}
 
 
-def _model(path: str, made_by: Any, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """An object of a pydantic model, and all its settings."""
+def _model(path: str, made_by: Any, settings: Mapping[str, Any]) -> Any:
+    """An object of a pydantic model."""
     unknown = sorted(set(settings) - set(made_by.model_fields) - _aliases(made_by))
     if unknown and made_by.model_config.get("extra") != "allow":
         raise ValueError(f"{path}: {unknown[0]}: unknown setting; known here: {_listed(made_by.model_fields)}")
     try:
-        made = made_by(**settings)
+        return made_by(**settings)
     except ValidationError as error:
         raise ValueError(_mistakes(path, error)) from None
-    return made, {name: value for name, value in made.model_dump(mode="json").items() if name != "type"}
 
 
 def _aliases(made_by: Any) -> set[str]:
     return {field.alias for field in made_by.model_fields.values() if field.alias}
 
 
-def _plain(path: str, made_by: type, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """An object of any other class, its arguments of the kinds that its signature says; and all of them."""
+def _plain(path: str, made_by: type, settings: Mapping[str, Any]) -> Any:
+    """An object of any other class, its arguments of the kinds that its signature says."""
     signature = inspect.signature(made_by) if made_by.__init__ is not object.__init__ else inspect.Signature()
     try:
-        bound = signature.bind(**settings)
+        signature.bind(**settings)
     except TypeError as error:
         raise ValueError(f"{path}: {error}; known here: {_listed(signature.parameters)}") from None
     hints = _hints(made_by)
-    arguments = dict(bound.arguments)
+    arguments = dict(settings)
     for name, value in arguments.items():
         if name in hints:
             try:
@@ -171,15 +184,12 @@ def _plain(path: str, made_by: type, settings: Mapping[str, Any]) -> tuple[Any, 
             except ValidationError as error:
                 raise ValueError(_mistakes(path, error, name)) from None
     try:
-        made = made_by(**arguments)
+        return made_by(**arguments)
     except HeroError:
         raise
     except Exception as error:
         said = " ".join(str(error).split()) or "no more is known"
         raise ValueError(f"{path}: making it ends in {type(error).__name__}: {said}") from error
-    bound.apply_defaults()
-    known = {**bound.arguments, **{name: value for name, value in arguments.items() if _is_json(value)}}
-    return made, {name: value for name, value in known.items() if name in settings or _is_json(value)}
 
 
 _LOOSE = ConfigDict(arbitrary_types_allowed=True)
@@ -191,10 +201,6 @@ def _hints(made_by: Any) -> dict[str, Any]:
         return inspect.get_annotations(made_by.__init__, eval_str=True)
     except Exception:
         return {}
-
-
-def _is_json(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float, str, list, dict))
 
 
 def _mistakes(path: str, error: ValidationError, name: str = "") -> str:

@@ -54,6 +54,36 @@ def test_training_takes_them_in_the_place_of_a_file():
     assert whole["reference"]["metadata"]["source_dataset"] == "chain_sum"
 
 
+@pytest.mark.parametrize(
+    ("train", "evaluation", "name"),
+    [
+        ({"generators": SUMS, "size": 4}, {"generators": SUMS, "size": 2}, "chain_sum"),
+        ({"generators": SUMS, "size": 4}, {"generators": SUMS, "size": 2, "seed": 3}, "chain_sum"),
+        ({"generators": "chain_sum"}, {"generators": {"chain_sum": {"seed": 499}}, "seed": 900}, "chain_sum"),
+        ({"generators": "chain_sum,leg_counting"}, {"generators": SUMS | {"chain_sum": {}}}, "chain_sum"),
+        ({"generators": "leg_counting"}, {"generators": SUMS}, "leg_counting"),
+        ({"generators": SUMS, "size": 4}, {"generators": SUMS, "size": 2, "seed": 4}, None),
+        ({"generators": SUMS, "size": 4, "seed": 2}, {"generators": SUMS, "size": 2}, None),
+        ({"generators": "chain_sum"}, {"generators": {"chain_sum": {"max_terms": 2}}}, None),
+        ({"generators": "chain_sum"}, {"generators": "leg_counting"}, None),
+        ({"generators": {"chain_sum": {"size": "x"}}}, {"generators": {"chain_sum": {"size": "x"}}}, None),
+    ],
+)
+def test_evaluation_is_on_other_problems_than_training(train, evaluation, name):
+    given = {"train": train, "eval": evaluation}
+    if name is None:
+        DataConfig.model_validate(given)
+    else:
+        with pytest.raises(ValueError, match=rf"eval.generators.{name}: makes problems that are trained on"):
+            DataConfig.model_validate(given)
+
+
+def test_a_problem_is_made_of_the_seed_and_its_number():
+    first = list(generated_rows(GeneratedProblems(generators={"chain_sum": {}}, size=4)))
+    later = list(generated_rows(GeneratedProblems(generators={"chain_sum": {}}, size=2, seed=3)))
+    assert later[0]["prompt"] == first[3]["prompt"]
+
+
 def test_an_unknown_setting_of_theirs_is_named(tmp_path, capsys):
     path = tmp_path / "run.yaml"
     path.write_text("data: {train: {generators: chain_sum, sed: 1}}")

@@ -55,8 +55,31 @@ class GeneratedProblems(Block):
             {name: {} if one is None else one for name, one in given.items()} if isinstance(given, Mapping) else given
         )
 
+    def shared_with(self, other: GeneratedProblems) -> dict[str, range]:
+        """Of each generator that makes some problems here and there, the seeds of those there."""
+        mine, theirs = self._made(), other._made()
+        return {
+            name: seeds
+            for name, (settings, seeds) in theirs.items()
+            if name in mine and mine[name][0] == settings and _meet(mine[name][1], seeds)
+        }
+
+    def _made(self) -> dict[str, tuple[dict[str, Any], range]]:
+        """Of each generator the other settings, and the seeds: it makes problem number n of `seed + n`."""
+        made = {}
+        for name, given in self.generators.items():
+            settings = {"size": self.size, "seed": self.seed, **given}
+            size, seed = settings.pop("size"), settings.pop("seed")
+            if isinstance(size, int) and isinstance(seed, int):  # of any other, the generator says what is wrong
+                made[name] = settings, range(seed, seed + size)
+        return made
+
     def __str__(self) -> str:
         return f"reasoning-gym ({', '.join(self.generators)})"
+
+
+def _meet(one: range, other: range) -> bool:
+    return max(one.start, other.start) < min(one.stop, other.stop)
 
 
 def generated_rows(source: GeneratedProblems) -> Iterator[dict[str, Any]]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
-from hero_rl.auditing import refuse_unfit_auditor
+from hero_rl.auditing import FittingRule
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, Hero, check_grades
+from hero_rl.rules import AuditableRule, Hero
 from hero_rl.verifiers import AnyVerifier, Processes
 
 __all__ = ["Rescoring"]
 
 
-class Rescoring(BaseModel):
+class Rescoring(FittingRule):
     """How a file is rescored.
 
     Attributes:
@@ -37,13 +37,3 @@ class Rescoring(BaseModel):
     auditor: AnyVerifier | None = None
     batch_groups: Annotated[int, Field(ge=1)] = 128
     max_missing: Annotated[float, Field(ge=0, le=1)] = 0.1
-
-    @model_validator(mode="after")
-    def _check_auditor(self) -> Rescoring:
-        refuse_unfit_auditor(self.rule, self.auditor)
-        return self
-
-    @model_validator(mode="after")
-    def _check_grades(self) -> Any:
-        check_grades(self.rule, self.verifier)
-        return self

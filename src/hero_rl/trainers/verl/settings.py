@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from hero_rl.auditing import refuse_unfit_auditor
+from hero_rl.auditing import FittingRule
 from hero_rl.errors import ConfigError
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, GatedHero, check_grades
+from hero_rl.rules import AuditableRule, GatedHero
 from hero_rl.settings import Block, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["HeroSettings", "plain", "read_settings"]
 
 
-class HeroSettings(Block):
+class HeroSettings(Block, FittingRule):
     """What HERO needs to know beside verl's own settings; each block is that of `hero train`.
 
     Attributes:
@@ -41,16 +41,6 @@ class HeroSettings(Block):
     auditor: AnyVerifier | None = None
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
     stop_on_alarm: tuple[Literal["hacking", "ranking", "range", "unscorable", "missing"], ...] = ()
-
-    @model_validator(mode="after")
-    def _check_auditor(self) -> HeroSettings:
-        refuse_unfit_auditor(self.rule, self.auditor)
-        return self
-
-    @model_validator(mode="after")
-    def _check_grades(self) -> Any:
-        check_grades(self.rule, self.verifier)
-        return self
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
-from hero_rl.auditing import refuse_unfit_auditor
+from hero_rl.auditing import FittingRule
 from hero_rl.problems import GeneratedProblems
 from hero_rl.reward_models import AnyRewardModel
-from hero_rl.rules import AuditableRule, GatedHero, check_grades
+from hero_rl.rules import AuditableRule, GatedHero
 from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
@@ -109,7 +109,8 @@ class DataConfig(PromptConfig):
 
     Attributes:
         train: a .jsonl, .json (lines) or .parquet file, a Hub id, or a block of problems that are generated.
-        eval: the same for evaluation, of another seed, or none.
+        eval: the same for evaluation, or none; of generated problems with a seed of at least that of training plus its
+            size.
         reference_column: the reference answer: text or a number.
         domain_column: a name of the prompt's domain, text: rules that earn trust then earn it in each domain.
     """
@@ -119,8 +120,18 @@ class DataConfig(PromptConfig):
     reference_column: str = "answer"
     domain_column: str | None = None
 
+    @model_validator(mode="after")
+    def _check_generated(self) -> DataConfig:
+        if isinstance(self.train, GeneratedProblems) and isinstance(self.eval, GeneratedProblems):
+            for name, seeds in self.eval.shared_with(self.train).items():
+                raise ValueError(
+                    f"eval.generators.{name}: makes problems that are trained on; problem number n is made of seed "
+                    f"+ n, and train takes those of {seeds.start} to {seeds.stop - 1}: give eval a seed of {seeds.stop}"
+                )
+        return self
 
-class RunConfig(Block):
+
+class RunConfig(Block, FittingRule):
     """What every engine's runs have in common.
 
     Attributes:
@@ -145,16 +156,6 @@ class RunConfig(Block):
     auditor: AnyVerifier | None = None
     seed: int = 0
     max_unscorable: Annotated[float, Field(ge=0, le=1)] = 0.5
-
-    @model_validator(mode="after")
-    def _check_grades(self) -> Any:
-        check_grades(self.rule, self.verifier)
-        return self
-
-    @model_validator(mode="after")
-    def _check_auditor(self) -> RunConfig:
-        refuse_unfit_auditor(self.rule, self.auditor)
-        return self
 
 
 class TrainConfig(RunConfig):

@@ -134,7 +134,9 @@ def _hero(config: VerlTrainConfig) -> dict[str, Any]:
 
 def _said(part: BaseModel) -> dict[str, Any]:
     """A block's types and what differs from its defaults; all of a rule, as it is the run's subject."""
-    whole, values = isinstance(part, Own) or hasattr(part, "needs_score"), part.model_dump()
+    whole, values = hasattr(part, "needs_score"), part.model_dump()
+    if isinstance(part, Own):
+        return values
     said: dict[str, Any] = {}
     for name, value in part:
         if isinstance(value, BaseModel):
