@@ -41,9 +41,8 @@ The same in bfloat16:
 
 {bfloat16_table}
 
-The cache costs at most 85 MiB here and fills early; nothing grows from step to step. The workers of `hero demo` and
-`hero study` keep no kernels, since they train in float32, where that costs no time. `hero train` keeps oneDNN's
-default: in bfloat16 it needs the cache.
+The workers of `hero demo` and `hero study` keep no kernels: they train in float32. `hero train` keeps oneDNN's default,
+for bfloat16.
 """
 
 

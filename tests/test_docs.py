@@ -23,8 +23,11 @@ def blocks(language):
     return [(page.relative_to(ROOT), dedent(code)) for page in PAGES for _, code in fence.findall(page.read_text())]
 
 
-# Those of docs/guides/path.md build on each other: tests/examples/test_path.py runs them in their order.
-COMMANDS = sorted({line for page, code in blocks("sh") if page.name != "path.md" for line in code.splitlines() if line})
+# Those of docs/guides/path.md and mixed_data.md build on each other: tests/examples runs them in their order.
+WALKED = {"path.md", "mixed_data.md"}
+COMMANDS = sorted(
+    {line for page, code in blocks("sh") if page.name not in WALKED for line in code.splitlines() if line}
+)
 
 
 def shell(command, **options):
@@ -66,10 +69,6 @@ def train_rm(tmp_path):
     shell([*HERO, "train-rm", "examples/reward_model.yaml", *places], cwd=ROOT)
 
 
-def in_the_example_of_mixed_data(_):
-    """`tests/examples/test_mixed.py` runs them one after the other: each needs what the one before it has made."""
-
-
 # Every command of the documents, and the test of it. Long ones run small; `make` ones are checked to run those.
 RUNS = {
     "make demo": lambda _: made_by("demo").strip().endswith(".venv/bin/hero demo") or pytest.fail("make demo"),
@@ -83,10 +82,6 @@ RUNS = {
     ".venv/bin/hero train examples/smoke.yaml": smoke,
     "hero train-rm examples/reward_model.yaml": train_rm,
     "hero train examples/smoke.yaml --check": lambda tmp: run_smoke(tmp, "--check"),
-    "python examples/mixed/make.py runs/mixed": in_the_example_of_mixed_data,
-    "hero sft examples/mixed/sft.yaml": in_the_example_of_mixed_data,
-    "hero train examples/mixed/train.yaml": in_the_example_of_mixed_data,
-    "hero diagnose runs/mixed/run/rollouts -o runs/mixed/domains.html": in_the_example_of_mixed_data,
 }
 
 
@@ -134,9 +129,7 @@ def ask_the_service():
 @pytest.mark.xdist_group("demos")  # so that they share the models that the first of them makes
 def test_commands_run(command, tmp_path, cache):
     command = command.removeprefix(".venv/bin/") if command not in RUNS else command
-    if command in RUNS:
-        RUNS[command](tmp_path)
-    elif command.startswith("hero demo"):
+    if command.startswith("hero demo"):
         run_demo(command, tmp_path, cache)
     elif command.startswith("hero study"):
         run_study(command, tmp_path, cache)
@@ -172,7 +165,7 @@ def test_commands_run(command, tmp_path, cache):
         shell([*HERO, *(str(tmp_path / w) if w == "report.html" else w for w in shlex.split(command)[1:])], cwd=ROOT)
         assert (tmp_path / "report.html").is_file() == ("report.html" in command)
     else:
-        pytest.fail("no test runs this command")
+        RUNS[command](tmp_path)
 
 
 @pytest.mark.slow

@@ -1,30 +1,27 @@
 """The example of mixed data from end to end: three domains in one run, and curves of each."""
 
-import importlib.util
 import json
+import shutil
 from collections import defaultdict
 from pathlib import Path
 
 import pandas
 import pytest
-
-from hero_rl.cli import main
+from walk_path import walk
 
 pytest.importorskip("reasoning_gym")
 pytest.importorskip("if_verifiable")
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "mixed"
+ROOT = Path(__file__).parents[2]
 
 
-def test_three_domains_are_trained_at_once(tmp_path, monkeypatch):
+def test_the_page_s_commands_train_three_domains_at_once(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "examples" / "mixed", tmp_path / "examples" / "mixed")
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location("make", EXAMPLE / "make.py")
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    make.main(tmp_path / "runs" / "mixed")
-    assert main(["sft", str(EXAMPLE / "sft.yaml")]) == 0
-    assert main(["train", str(EXAMPLE / "train.yaml"), "--trl.max_steps", "8"]) == 0
-    assert main(["diagnose", "runs/mixed/run/rollouts", "-o", "runs/mixed/domains.html"]) == 0
+    monkeypatch.setattr("sys.argv", [])
+    page = (ROOT / "docs" / "guides" / "mixed_data.md").read_text()
+    walk(page.replace("mixed/train.yaml", "mixed/train.yaml --trl.max_steps 8"))
+    assert Path("runs/mixed/domains.html").is_file()
 
     curves = defaultdict(list)
     for row in map(json.loads, Path("runs/mixed/run/metrics.jsonl").read_text().splitlines()):

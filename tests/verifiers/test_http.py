@@ -140,6 +140,15 @@ def test_no_usable_reply_is_no_verdict(server, verifier_of, behaviour):
     assert verifier.counters["unreachable"] == 1
 
 
+def test_requests_that_a_silent_server_is_spared_count_too(server, verifier_of):
+    server.script = [waits(9, sends({"reward": 1.0}))]
+    verifier = verifier_of(seconds=0.3, concurrency=2)
+    verdicts = verifier.verify_batch([Request("4", str(row)) for row in range(40)])
+    assert {verdict.reason for verdict in verdicts} == {Reason.SERVER_FAILED}
+    assert len(server.posts) < 40
+    assert verifier.counters["unreachable"] == 40
+
+
 def test_a_failure_in_between_goes_unnoticed(server, verifier_of):
     server.script = [answers(503), sends({"reward": 0.5})]
     verifier = verifier_of(retries=2)

@@ -132,7 +132,8 @@ def _holds(run: Watched) -> bool:
 
 def _worth(name: str, runs: Sequence[Watched]) -> str:
     """How often an alarm came on, and how long before the harm, in the median of the runs where both have a step."""
-    steps = [(step, run.behind if run.turned is None else run.turned) for run in runs if (step := run.on[name])]
+    on = [(run.on[name], run.behind if run.turned is None else run.turned) for run in runs]
+    steps = [(step, harm) for step, harm in on if step is not None]
     leads = [harm - step for step, harm in steps if harm is not None]
     if not steps:
         return "never" if runs else ""

@@ -1,7 +1,8 @@
 """A client that posts JSON to one address, many requests at a time, and survives what the server does.
 
     server = JsonServer(url="http://localhost:9000", seconds=5)
-    (reply,) = server.post("/score", [{"text": "..."}], Score)
+    (heard,) = server.post("/score", [{"text": "..."}], Score)
+    heard.said  # a Score, or Refused, or None
 
 Settings and conduct are those of every client here: deadlines, retries with growing pauses, a server given up while it
 is silent, requests a minute.
@@ -10,16 +11,17 @@ is silent, requests a minute.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from hero_rl.clients.breaker import Denials
 from hero_rl.clients.engine import (
     Broke,
     Denied,
-    Engine,
     HttpRequest,
     Refused,
     Session,
@@ -30,11 +32,48 @@ from hero_rl.clients.engine import (
 )
 from hero_rl.errors import ConfigError
 
-__all__ = ["JsonServer"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Heard", "JsonServer", "ServerState"]
 
 _logger = logging.getLogger(__name__)
 
 Shape = TypeVar("Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Heard(Generic[Shape]):
+    """What came of one request.
+
+    Attributes:
+        said: the reply; `Refused` where the server does not take the request, None where no usable reply came.
+        seconds: from its first attempt to the end of its last one; 0 where it was given up.
+    """
+
+    said: Shape | Refused | None = None
+    seconds: float = 0.0
+
+
+class ServerState(Session):
+    """What a client knows and has open in this process.
+
+    Attributes:
+        called: what the server is, for messages.
+        settings: those that may be wrong where it denies.
+        replied: whether it ever replied.
+        denials: since when it denies.
+    """
+
+    thread = "json-server"
+    counted = ("calls", "retries", "denied", "refused", "unreachable")
+    called: ClassVar[str] = "server"
+    settings: ClassVar[str] = "url, api_key_env"
+
+    def __init__(self, inherited: Session | None = None) -> None:
+        super().__init__(inherited)
+        self.replied = False
+        self.denials = Denials()
 
 
 class JsonServer(BaseModel):
@@ -44,30 +83,31 @@ class JsonServer(BaseModel):
     from zero. A server that goes silent is given up as `hero_rl.clients.breaker.Breaker` has it. One that denies (401,
     403, 404) is an error before its first reply, and after it once it has denied for ten minutes and done nothing else.
 
+    A subclass that counts or knows more declares `_state` anew, with a subclass of `ServerState`. That is the one
+    private name here; all others are free for subclasses.
+
     Attributes:
-        url: the server. Credentials have no place in it.
+        url: the server, with or without a trailing `/v1`; kept without. Credentials have no place in it.
         api_key_env: name of the environment variable that holds the key; None sends none.
         concurrency: requests at one time, whatever the number of calling threads.
-        rpm: requests that may begin in a minute, evenly, of all threads together; None for any number.
+        rpm: requests that may begin in a minute, evenly, whatever the number of calling threads, attempts after a
+            failure among them; waiting is on nobody's time limit. Each process, as each rank of a training run, counts
+            its own. None for any number.
         seconds: time limit of one request, from connecting to the last byte.
-        retries: attempts after the first, with growing pauses in between.
+        retries: attempts after the first, with growing pauses in between; a server that names a pause (Retry-After) is
+            given it, up to `seconds`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    url: str
+    url: Annotated[str, AfterValidator(plain_url)]
     api_key_env: Annotated[str, Field(min_length=1)] | None = None
     concurrency: Annotated[int, Field(gt=0)] = 16
     rpm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     retries: Annotated[int, Field(ge=0)] = 3
 
-    _state: _State = PrivateAttr(default_factory=lambda: _State())
-
-    @field_validator("url")
-    @classmethod
-    def _plain_url(cls, url: str) -> str:
-        return plain_url(url)
+    _state: ServerState = PrivateAttr(default_factory=ServerState)
 
     @property
     def counters(self) -> dict[str, float]:
@@ -78,8 +118,8 @@ class JsonServer(BaseModel):
         """
         return self._state.counts.totals
 
-    def post(self, path: str, bodies: Sequence[dict[str, Any]], shape: type[Shape]) -> list[Shape | Refused | None]:
-        """What the server says to each; `Refused` where it does not take one, None where no usable reply came.
+    def post(self, path: str, bodies: Sequence[dict[str, Any]], shape: type[Shape]) -> list[Heard[Shape]]:
+        """What the server says to each.
 
         It does not take one either that breaks it (500, or a reply of over 4 MiB) in all attempts. Whether that is the
         request's doing shows in what the server says to others.
@@ -89,65 +129,123 @@ class JsonServer(BaseModel):
         """
         if not bodies:
             return []
-        key = key_from(self.api_key_env)
-        state = self._state = self._state.here()
-        engine = state.engine(self.concurrency, self.seconds, self.rpm)
+        turn = _Turn(self)
+        asked = turn.breaker.ask_all(lambda body, retries: turn.post(path, body, shape, retries), bodies, self.retries)
+        found = turn.engine.run(asked)
+        if given_up := found.count(None):
+            turn.state.counts.add(unreachable=given_up)
+            turn.log_once("given up", "is silent, and %d requests were given up", given_up)
+        return [heard or Heard() for heard in found]
 
-        async def ask(body: dict[str, Any], retries: int) -> Shape | Refused | None:
-            request = HttpRequest("POST", self.url + path, body, key, self.seconds)
-            async with engine.slots:
-                return await self._post_one(state, engine, request, shape, retries)
+    def get(self, path: str, shape: type[Shape]) -> Shape | None:
+        """What the server says of itself, where nothing can be posted without it; None where it does not say.
 
-        return engine.run(engine.breaker.ask_all(ask, bodies, self.retries))
+        It is given up at once where no usable reply came. This is none of the `calls`.
+
+        Raises:
+            ConfigError: as `post`.
+        """
+        turn = _Turn(self)
+        asked = turn.breaker.ask_all(lambda path, retries: turn.get(path, shape, retries), [path], self.retries)
+        return turn.engine.run(asked)[0]
 
     def close(self) -> None:
-        """End connections and thread; a later call opens new ones."""
+        """End connections and thread, which otherwise go with the object; a later call opens new ones.
+
+        Not for use while another thread asks.
+        """
         self._state.close()
 
-    def __copy__(self) -> JsonServer:
+    def __copy__(self) -> Self:
         copied = super().__copy__()
-        copied._state = _State()
+        copied._state = type(self._state)()  # what is known of one server may not hold for the copy's
         return copied
 
-    async def _post_one(
-        self, state: _State, engine: Engine, request: HttpRequest, shape: type[Shape], retries: int
-    ) -> Shape | Refused | None:
-        state.counts.add(calls=1)
+
+class _Turn:
+    """One call on its way, apart from `JsonServer` so that no subclass gets in its way by a name.
+
+    Attributes:
+        state: the client's.
+        engine: where requests run.
+        breaker: the engine's.
+    """
+
+    def __init__(self, server: JsonServer) -> None:
+        self._server = server
+        self._key = key_from(server.api_key_env)
+        self.state = server._state = server._state.here()
+        self.engine = self.state.engine(server.concurrency, server.seconds, server.rpm)
+        self.breaker = self.engine.breaker
+
+    async def post(self, path: str, body: dict[str, Any], shape: type[Shape], retries: int) -> Heard[Shape]:
+        """What the server says, counted and told to the breaker."""
+        # The slot is held through the pauses too: a server that cannot keep up is not asked for more.
+        async with self.engine.slots:
+            start = time.perf_counter()
+            self.state.counts.add(calls=1)
+            said = await self._said(self._request("POST", path, body), shape, retries)
+            return Heard(said, time.perf_counter() - start)
+
+    async def get(self, path: str, shape: type[Shape], retries: int) -> Shape | None:
+        """What the server says, or None; it is given up where nothing usable came."""
         try:
-            reply = await with_retries(
-                lambda: self._attempt_one(state, engine, request, shape),
-                retries=retries,
-                seconds=self.seconds,
-                before_retry=lambda: state.counts.add(retries=1),
-                is_broken=lambda: engine.breaker.is_broken,
-            )
+            return await self._reply(self._request("GET", path), shape, retries)
+        except (Transient, Refused) as error:
+            self.log_once("unasked", "gave no usable reply: %s", error)
+            if isinstance(error, Transient):
+                self.breaker.trip()
+            return None
+
+    def log_once(self, what: str, message: str, *values: Any) -> None:
+        """Warn of the first time that the server does so."""
+        named = (self.state.called, self._server.url, *values)
+        self.state.log_once(_logger, what, "the %s at %s " + message, *named)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> HttpRequest:
+        return HttpRequest(method, self._server.url + path, body, self._key, self._server.seconds)
+
+    async def _said(self, request: HttpRequest, shape: type[Shape], retries: int) -> Shape | Refused | None:
+        try:
+            reply = await self._reply(request, shape, retries)
         except Refused as error:
-            engine.breaker.answered()
-            state.counts.add(refused=1)
-            state.log_once(_logger, "refused", "the server at %s refused a request: %s", self.url, error)
+            self.breaker.answered()
+            self.state.counts.add(refused=1)
+            self.log_once("refused", "refused a request: %s", error)
             return error
         except Broke as error:
-            engine.breaker.broke()
-            state.counts.add(refused=1)
-            state.log_once(_logger, "broke", "the server at %s broke at a request: %s", self.url, error)
+            self.breaker.broke()
+            self.state.counts.add(refused=1)
+            self.log_once("broke", "broke at a request: %s", error)
             return Refused(str(error))
         except Transient as error:
-            engine.breaker.failed()
-            state.counts.add(unreachable=1)
-            state.log_once(_logger, "unanswered", "the server at %s gave no usable reply: %s", self.url, error)
+            self.breaker.failed()
+            self.state.counts.add(unreachable=1)
+            self.log_once("unanswered", "gave no usable reply: %s", error)
             return None
-        engine.breaker.answered()
-        state.replied = True
+        self.breaker.answered()
+        self.state.replied = True
         return reply
 
-    async def _attempt_one(self, state: _State, engine: Engine, request: HttpRequest, shape: type[Shape]) -> Shape:
-        await engine.pace.wait()
+    async def _reply(self, request: HttpRequest, shape: type[Shape], retries: int) -> Shape:
+        """The reply in the shape expected of it; `Transient` once the retries are used up."""
+        return await with_retries(
+            lambda: self._attempt(request, shape),
+            retries=retries,
+            seconds=self._server.seconds,
+            before_retry=lambda: self.state.counts.add(retries=1),
+            is_broken=lambda: self.breaker.is_broken,
+        )
+
+    async def _attempt(self, request: HttpRequest, shape: type[Shape]) -> Shape:
+        state = self.state
+        await self.engine.pace.wait()
         try:
-            reply = await engine.fetch(request, shape)
+            reply = await self.engine.fetch(request, shape)
         except Denied as error:
             state.denials.add()
             state.counts.add(denied=1)
-            said = f"the server at {self.url} denies (url, api_key_env?): {error}"
+            said = f"the {state.called} at {self._server.url} denies ({state.settings}?): {error}"
             if state.denials.last or not state.replied:
                 raise ConfigError(said) from None
             raise Transient(said) from None
@@ -156,15 +254,3 @@ class JsonServer(BaseModel):
             raise
         state.denials.end()
         return reply
-
-
-class _State(Session):
-    """What a client knows and has open in this process."""
-
-    thread = "json-server"
-    counted = ("calls", "retries", "denied", "refused", "unreachable")
-
-    def __init__(self, inherited: Session | None = None) -> None:
-        super().__init__(inherited)
-        self.replied = False
-        self.denials = Denials()

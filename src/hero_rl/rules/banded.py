@@ -113,8 +113,10 @@ class Banded(Settings):
             trust: (S,) how far the reward model is trusted in each group.
             sigma_bar: what the weights of the batch are measured against.
         """
+        if self.without_reference != "rank":
+            return shaped
         whole = groups.spread(unverified_groups(signals, groups))
-        if self.without_reference != "rank" or not whole.any():
+        if not whole.any():
             return shaped
         rows = whole & (~signals.score.isnan() | signals.empty)
         alone = Signals(torch.where(rows, 0.0, torch.nan), signals.score.double(), signals.group, empty=signals.empty)

@@ -84,7 +84,9 @@ def _few_names(value: Any) -> Any:
 
 
 # What a rule remembers of each domain, in its state.
-ByDomain = Annotated[dict[str, Annotated[dict[str, Spread], BeforeValidator(_few_names)]], BeforeValidator(_few_names)]
+DomainEvidence = Annotated[
+    dict[str, Annotated[dict[str, Spread], BeforeValidator(_few_names)]], BeforeValidator(_few_names)
+]
 
 
 class _Strict(BaseModel):
@@ -307,7 +309,7 @@ class ShapeRequest(_Strict):
         | Annotated[list[GroupedRollout], Field(max_length=MOST_ROLLOUTS, fail_fast=True)]
     )
     run: RunId | None = None
-    state: Annotated[dict[str, Spread | ByDomain | None] | None, BeforeValidator(_few_names)] = None
+    state: Annotated[dict[str, Spread | DomainEvidence | None] | None, BeforeValidator(_few_names)] = None
 
     @model_validator(mode="after")
     def _one_state(self) -> ShapeRequest:

@@ -268,5 +268,4 @@ def _rows(dataset: Any, *columns: str | None) -> Iterator[dict[str, Any]]:
         yield from (dataset[number] for number in range(len(dataset)))
         return
     wanted = {outermost(column, known) for column in columns if column is not None} & set(known)
-    values = dataset.select_columns(sorted(wanted))
-    yield from (values[number] if wanted else {} for number in range(len(dataset)))
+    yield from dataset.select_columns(sorted(wanted)) if wanted else ({} for _ in range(len(dataset)))

@@ -124,8 +124,8 @@ class HttpVerifier(JsonServer):
         """What the server says to each; that it refused one is for `settled` to believe."""
         # A column's NaN is no JSON; it goes as a null.
         sent = [json.loads(body, parse_constant=lambda _: None) for body in bodies]
-        replies = self.post(self.path, sent, _Reply)
-        return {body: self._verdict(reply) for body, reply in zip(bodies, replies, strict=True)}
+        heard = self.post(self.path, sent, _Reply)
+        return {body: self._verdict(each.said) for body, each in zip(bodies, heard, strict=True)}
 
     def _verdict(self, reply: _Reply | Refused | None) -> Verdict:
         if reply is None:

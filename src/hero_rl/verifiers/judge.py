@@ -15,29 +15,15 @@ model, the small trained ones above all. Watch a training run for verdicts that 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from hero_rl.clients.breaker import Denials
-from hero_rl.clients.engine import (
-    MAX_QUOTED_CHARACTERS,
-    Broke,
-    Denied,
-    Engine,
-    HttpRequest,
-    Refused,
-    Session,
-    Transient,
-    key_from,
-    plain_url,
-    with_retries,
-)
+from hero_rl.clients.engine import MAX_QUOTED_CHARACTERS, Refused, Session
 from hero_rl.clients.openai import Choice, Completions, Models, completions_path, options_besides, sendable
-from hero_rl.errors import ConfigError
+from hero_rl.clients.posting import JsonServer, ServerState
 from hero_rl.verifiers.base import Reason, Request, Verdict
 from hero_rl.verifiers.judge_prompts import PRESETS, AnyRubric, Asking, asking_by, harmless
 from hero_rl.verifiers.math.text.boxes import find_boxes
@@ -51,8 +37,6 @@ _CONTROLS_KEPT = 4096
 _GRADED = "graded_by_judge"
 _NO_OPTIONS = {"model", "messages", "prompt", "stream", "n"}
 
-Shape = TypeVar("Shape", bound=BaseModel)
-
 
 class _Check(NamedTuple):
     """What the judge is asked; equal checks are asked once."""
@@ -64,7 +48,22 @@ class _Check(NamedTuple):
     """The candidate's text where it was extracted from a box."""
 
 
-class JudgeVerifier(BaseModel):
+class _State(ServerState):
+    """What a judge knows and has open in this process."""
+
+    thread = "judge"
+    counted = (*ServerState.counted, "prompt_tokens", "completion_tokens", "unreadable", "seconds")
+    called = "judge"
+    settings = "url, model, preset, api_key_env"
+
+    def __init__(self, inherited: Session | None = None) -> None:
+        super().__init__(inherited)
+        self.model: str | None = None
+        self.controls: dict[_Check, bool] = {}
+        """Checks of references as their own candidates -> whether the judge had a verdict."""
+
+
+class JudgeVerifier(JsonServer):
     """Correct if a language model, asked to compare, holds the completion's final answer equal to the reference.
 
     With a rubric the model grades the whole of what it sees by that, and the verdict is its grade in [0, 1].
@@ -89,44 +88,22 @@ class JudgeVerifier(BaseModel):
     reply, and after it once it has denied for ten minutes and done nothing else; until then its checks abstain.
 
     Attributes:
-        url: the server, with or without a trailing `/v1`; kept without. Credentials have no place in it.
         preset: how the model is asked to compare, and read.
         rubric: what it grades by in the place of comparing; any instruct or reasoning model will do.
         model: its name at the server; None asks /v1/models, which must then list one only.
-        api_key_env: name of the environment variable that holds the key; None sends none.
         max_characters: what of the completion the judge sees at most: its end, after the last `</think>`.
-        concurrency: requests at one time, whatever the number of calling threads.
-        rpm: requests that may begin in a minute, evenly, whatever the number of calling threads, attempts after a
-            failure and the question for the model's name among them; waiting is on nobody's time limit. Each process,
-            as each rank of a training run, counts its own. None for any number.
-        seconds: time limit of one request, from connecting to the last byte.
-        retries: attempts after the first, with growing pauses in between; a server that names a pause (Retry-After) is
-            given it, up to `seconds`.
         extra_body: added to each request, over what is there: `{"max_tokens": 8192}` for a judge that thinks long. A
             None leaves an option out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     type: Literal["judge"] = "judge"
-    url: str
     preset: Literal["general", "general-verifier", "tinyv"] = "general"
     rubric: AnyRubric | None = None
     model: Annotated[str, Field(min_length=1)] | None = None
-    api_key_env: Annotated[str, Field(min_length=1)] | None = None
     max_characters: Annotated[int, Field(gt=0)] = 2048
-    concurrency: Annotated[int, Field(gt=0)] = 16
-    rpm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
-    retries: Annotated[int, Field(ge=0)] = 3
     extra_body: dict[str, Any] = Field(default_factory=dict)
 
-    _state: _State = PrivateAttr(default_factory=lambda: _State())
-
-    @field_validator("url")
-    @classmethod
-    def _plain_url(cls, url: str) -> str:
-        return plain_url(url)
+    _state: _State = PrivateAttr(default_factory=_State)
 
     @field_validator("extra_body")
     @classmethod
@@ -187,18 +164,6 @@ class JudgeVerifier(BaseModel):
     def asked(self) -> str | None:
         """The name of the model that is asked; None where the settings do not say and the server was not asked yet."""
         return self.model or self._state.model
-
-    def close(self) -> None:
-        """End connections and thread, which otherwise go with the object; a later call opens new ones.
-
-        Not for use while another thread asks.
-        """
-        self._state.close()
-
-    def __copy__(self) -> JudgeVerifier:
-        copied = super().__copy__()
-        copied._state = _State()  # what is known of one server may not hold for the copy's
-        return copied
 
     def _check(self, request: Request) -> _Check | Reason:
         if not request.reference.strip():
@@ -261,81 +226,40 @@ class JudgeVerifier(BaseModel):
         """What the judge says of each; that a check was refused is for `_confirm_refusals` to believe."""
         if not checks:
             return []
-        key = key_from(self.api_key_env)
-        state = self._state = self._state.here()
-        engine = state.engine(self.concurrency, self.seconds, self.rpm)
-        return engine.run(self._ask_all(_Round(state, engine, key), checks))
-
-    async def _ask_all(self, turn: _Round, checks: Sequence[_Check]) -> list[Verdict]:
-        breaker = turn.engine.breaker
-        (model,) = await breaker.ask_all(lambda _, retries: self._model_name(turn, retries), [None], self.retries)
-        found: list[Verdict | None] = [None] * len(checks)
-        if model is not None:
-            found = await breaker.ask_all(
-                lambda check, retries: self._ask_one(turn, model, check, retries), checks, self.retries
-            )
-        if model is not None and (given_up := found.count(None)):
-            said = "%d checks were given up, since the judge at %s is silent"
-            turn.state.log_once(_logger, "given up", said, given_up, self.url)
-        turn.state.counts.add(unreachable=found.count(None))
+        model = self._model_name()
+        if model is None:
+            self._state.counts.add(unreachable=len(checks))
+            return [Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer) for check in checks]
+        bodies = [self._body(model, check) for check in checks]
+        heard = self.post(completions_path(self._asking.chat), bodies, Completions)
+        self._state.counts.add(seconds=sum(each.seconds for each in heard))
         return [
-            verdict or Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer)
-            for check, verdict in zip(checks, found, strict=True)
+            replace(self._verdict(each.said), answer=check.answer, seconds=each.seconds)
+            for check, each in zip(checks, heard, strict=True)
         ]
 
-    async def _model_name(self, turn: _Round, retries: int) -> str | None:
+    def _model_name(self) -> str | None:
         """The name to ask by; None where the server does not say."""
         if self.model is not None:
             return self.model
-        if turn.state.model is None:
-            try:
-                listed = await self._fetch(turn, "GET", "/v1/models", None, Models, retries)
-            except (Transient, Refused) as error:
-                said = "the judge at %s gave no list of its models: %s"
-                turn.state.log_once(_logger, "unreachable", said, self.url, error)
-                if isinstance(error, Transient):
-                    turn.engine.breaker.trip()
-                return None
-            turn.state.model = listed.only("model", f"the judge at {self.url}")
-        return turn.state.model
+        state = self._state = self._state.here()
+        if state.model is None and (listed := self.get("/v1/models", Models)) is not None:
+            state.model = listed.only("model", f"the judge at {self.url}")
+        return state.model
 
-    async def _ask_one(self, turn: _Round, model: str, check: _Check, retries: int) -> Verdict:
-        # The slot is held through the pauses too: a server that cannot keep up is not asked for more.
-        async with turn.engine.slots:
-            start = time.perf_counter()
-            verdict = await self._verdict(turn, model, check, retries)
-            seconds = time.perf_counter() - start
-        turn.state.counts.add(calls=1, seconds=seconds)
-        return replace(verdict, answer=check.answer, seconds=seconds)
-
-    async def _verdict(self, turn: _Round, model: str, check: _Check, retries: int) -> Verdict:
-        state, asking, breaker = turn.state, self._asking, turn.engine.breaker
-        path, body = completions_path(asking.chat), self._body(model, check)
-        try:
-            reply = await self._fetch(turn, "POST", path, body, Completions, retries)
-        except Refused as error:
-            breaker.answered()
-            state.counts.add(refused=1)
-            state.log_once(_logger, "refused", "the judge at %s refused a check: %s", self.url, error)
-            return Verdict.of(Reason.ANSWER_REFUSED)
-        except Broke as error:
-            breaker.broke()
-            state.counts.add(refused=1)
-            state.log_once(_logger, "broke", "the judge at %s broke at a check: %s", self.url, error)
-            return Verdict.of(Reason.ANSWER_REFUSED)
-        except Transient as error:
-            breaker.failed()
-            state.counts.add(unreachable=1)
-            state.log_once(_logger, "unanswered", "the judge at %s gave no usable reply: %s", self.url, error)
+    def _verdict(self, said: Completions | Refused | None) -> Verdict:
+        if said is None:
             return Verdict.of(Reason.JUDGE_UNREACHABLE)
-        breaker.answered()
-        state.replied = True
-        state.counts.add(**{kind: reply.tokens(kind) or 0 for kind in ("prompt_tokens", "completion_tokens")})
-        verdict = _read(reply.choices[0], asking)
+        if isinstance(said, Refused):
+            return Verdict.of(Reason.ANSWER_REFUSED)
+        counts, choice = self._state.counts, said.choices[0]
+        counts.add(**{kind: said.tokens(kind) or 0 for kind in ("prompt_tokens", "completion_tokens")})
+        verdict = _read(choice, self._asking)
         if verdict.abstained:
-            said = (reply.choices[0].content or "")[-MAX_QUOTED_CHARACTERS:]
-            state.counts.add(unreadable=1)
-            state.log_once(_logger, "unreadable", "the judge's reply ends with no verdict, or was cut off: %r", said)
+            quoted = (choice.content or "")[-MAX_QUOTED_CHARACTERS:]
+            counts.add(unreadable=1)
+            message = "the judge's reply ends with no verdict, or was cut off: %r"
+            self._state.log_once(_logger, "unreadable", message, quoted)
         return verdict
 
     def _body(self, model: str, check: _Check) -> dict[str, Any]:
@@ -345,37 +269,6 @@ class JudgeVerifier(BaseModel):
         asked = {"messages": [{"role": "user", "content": text}]} if asking.chat else {"prompt": text}
         body = {"model": model, "temperature": 0, "max_tokens": asking.max_tokens, **self.extra_body, **asked}
         return {option: value for option, value in body.items() if value is not None}
-
-    async def _fetch(
-        self, turn: _Round, method: str, path: str, body: dict[str, Any] | None, shape: type[Shape], retries: int
-    ) -> Shape:
-        """The server's reply in the shape expected of it; `Transient` once the retries are used up."""
-        request = HttpRequest(method, self.url + path, body, turn.key, self.seconds)
-        return await with_retries(
-            lambda: self._attempt(turn, request, shape),
-            retries=retries,
-            seconds=self.seconds,
-            before_retry=lambda: turn.state.counts.add(retries=1),
-            is_broken=lambda: turn.engine.breaker.is_broken,
-        )
-
-    async def _attempt(self, turn: _Round, request: HttpRequest, shape: type[Shape]) -> Shape:
-        denials = turn.state.denials
-        await turn.engine.pace.wait()
-        try:
-            reply = await turn.engine.fetch(request, shape)
-        except Denied as error:
-            denials.add()
-            turn.state.counts.add(denied=1)
-            said = f"the judge at {self.url} denies (url, model, preset, api_key_env?): {error}"
-            if denials.last or not turn.state.replied:
-                raise ConfigError(said) from None
-            raise Transient(said) from None
-        except (Transient, Refused):
-            denials.end()
-            raise
-        denials.end()
-        return reply
 
 
 def _read(choice: Choice, asking: Asking) -> Verdict:
@@ -397,43 +290,3 @@ def _is_refused(verdict: Verdict) -> bool:
 
 def _is_judged(verdict: Verdict) -> bool:
     return not verdict.abstained and not _is_refused(verdict)
-
-
-class _State(Session):
-    """What a judge knows and has open in this process."""
-
-    thread = "judge"
-    counted = (
-        "calls",
-        "retries",
-        "denied",
-        "refused",
-        "prompt_tokens",
-        "completion_tokens",
-        "unreadable",
-        "unreachable",
-        "seconds",
-    )
-
-    def __init__(self, inherited: Session | None = None) -> None:
-        super().__init__(inherited)
-        self.model: str | None = None
-        self.replied = False
-        self.denials = Denials()
-        self.controls: dict[_Check, bool] = {}
-        """Checks of references as their own candidates -> whether the judge had a verdict."""
-
-
-@dataclass
-class _Round:
-    """One batch on its way.
-
-    Attributes:
-        state: the judge's.
-        engine: where requests run.
-        key: the server's, empty for none.
-    """
-
-    state: _State
-    engine: Engine
-    key: str

@@ -11,7 +11,6 @@ at a time, many at once. Those that wait are scored together, while the next one
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -30,6 +29,7 @@ from hero_rl.trainers.verl.settings import HeroSettings, read_settings
 from hero_rl.verifiers import Processes, in_processes
 from hero_rl.verifiers.base import takes_requests
 from hero_rl.verifiers.configured import needs_reference
+from hero_rl.verifiers.processes.cores import own_cores
 
 __all__ = ["HeroRewardManager", "compute_score"]
 
@@ -134,5 +134,4 @@ def _shared_out(processes: Processes, config: Any) -> Processes:
     if processes.workers is not None:
         return processes
     on_each_node = -(-config.reward.num_workers // config.trainer.nnodes)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return processes.model_copy(update={"workers": max(1, cores // on_each_node)})
+    return processes.model_copy(update={"workers": max(1, own_cores() // on_each_node)})

@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -29,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.code.sandbox import Job, Ran, SandboxError
+from hero_rl.verifiers.processes.cores import share_of_cores
 
 __all__ = ["LocalSandbox", "Wall"]
 
@@ -63,7 +63,7 @@ class LocalSandbox(BaseModel):
         wall_seconds: time of one program by the clock; a program that waits for longer is too slow, too.
         memory_mb: its address space in MiB.
         file_mb: the longest file that it may write and, behind the wall `files`, all of them together, in MiB.
-        workers: programs at one time; None for this process's cores.
+        workers: programs at one time; None for this process's share of the cores.
         walls: what must stand.
     """
 
@@ -80,7 +80,7 @@ class LocalSandbox(BaseModel):
     @property
     def at_once(self) -> int:
         """Programs at one time."""
-        return self.workers or len(_cores())
+        return self.workers or share_of_cores()
 
     def check(self) -> None:
         """Run a program that does nothing.
@@ -155,15 +155,6 @@ def _folder() -> Iterator[str]:
                     subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)
         if os.path.lexists(folder):
             _logger.warning("a program's folder cannot be removed: %s", folder)
-
-
-@lru_cache(maxsize=1)
-def _cores() -> frozenset[int]:
-    return (
-        frozenset(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else frozenset(range(os.cpu_count() or 1))
-    )
 
 
 class _Process:

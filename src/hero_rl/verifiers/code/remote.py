@@ -102,7 +102,7 @@ class RemoteSandbox(JsonServer):
             "run_timeout": self.run_seconds,
             "memory_limit_MB": -1 if self.memory_mb is None else self.memory_mb,
         }
-        (reply,) = self.post("/run_code", [body], _Reply)
-        if reply is None:
+        (heard,) = self.post("/run_code", [body], _Reply)
+        if heard.said is None:
             raise SandboxError(f"the sandbox at {self.url} gave no usable reply")
-        return None if isinstance(reply, Refused) else reply.ran
+        return None if isinstance(heard.said, Refused) else heard.said.ran

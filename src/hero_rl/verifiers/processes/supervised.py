@@ -27,6 +27,7 @@ from typing import Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import Request, StagedVerifier, Verdict, Verifier, takes_requests
+from hero_rl.verifiers.processes.cores import share_of_cores
 from hero_rl.verifiers.processes.counting import Complaints, Counters, Memory
 from hero_rl.verifiers.processes.pool import Check, Pool, PoolLimits, Said
 from hero_rl.verifiers.processes.worker import Stage, spawning
@@ -78,7 +79,7 @@ class Supervised:
         self, verifier: Verifier, workers: int | None = None, seconds: float = 1.0, memory_mb: int = 2048
     ) -> None:
         self.verifier = verifier
-        self.workers = _share_of_cores() if workers is None else workers
+        self.workers = share_of_cores() if workers is None else workers
         self.seconds = seconds
         self.memory_mb = memory_mb
         self._check_settings()
@@ -360,13 +361,6 @@ def _chunks(rows: Iterator[_Row], workers: int) -> Iterator[list[_Row]]:
         characters += length
     if chunk:
         yield chunk
-
-
-def _share_of_cores() -> int:
-    """The cores that this process may use, shared with the other ranks on its machine; launchers say how many."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    ranks = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return max(1, cores // int(ranks)) if ranks.isdecimal() and int(ranks) else cores
 
 
 _all_supervised: weakref.WeakSet[Supervised] = weakref.WeakSet()
