@@ -15,7 +15,7 @@ from serving import HERO, obedient, running
 
 import hero_rl
 from hero_lab.cli import main
-from hero_rl import Hero
+from hero_rl import GatedHero, Hero
 from hero_rl.signals import Signals
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("service")]
@@ -149,6 +149,39 @@ def test_gated_hero_keeps_its_trust(tmp_path):
         assert gated.post("/v1/shape", {"rollouts": []}).status_code == 200
         wrong = gated.post("/v1/shape", given(rows, state={"domains": {"code": {"trust": 2.0}}}))
         assert wrong.status_code == 422 and "trust" in wrong.text
+
+
+def test_trust_is_earned_in_each_domain(tmp_path):
+    good, bad = [(1, 1, 3.0), (1, 0, 1.0), (1, 0, 2.5)], [(2, 0, 3.0), (2, 1, 1.0), (2, 0, 2.5)]
+    rows = [row | {"domain": "ab"[row["group"] - 1]} for row in given(good + bad)["rollouts"]]
+    rule, state = GatedHero(), GatedHero().init()
+    verdict, score = (torch.tensor([row[n] for row in good + bad], dtype=torch.float64) for n in (1, 2))
+    signals = Signals(verdict, score, torch.tensor([0] * 3 + [1] * 3), domain=tuple("aaabbb"))
+    with running([*HERO, "--port", "0", "--json", "--rule.type", "gated_hero", "--verifier.type", "exact"]) as gated:
+        for _ in range(12):
+            shaped, state = rule.update(signals, state)
+            said = gated.post("/v1/shape", {"rollouts": rows, "run": "r"}).json()
+        assert state.domains["a"].trust > 0 == state.domains["b"].trust
+        assert said["state"] == state.model_dump()
+        assert [row["advantage"] for row in said["rollouts"]] == shaped.advantage.tolist()
+        assert said["metrics"]["hero/domains/b/rm_auroc"] == 0.0
+        texts = [{"group": 1, "prompt": "p", "completion": "x", "reference": "x", "domain": "c"}] * 2
+        assert "hero/domains/c/verdict" in gated.post("/v1/shape", {"rollouts": texts}).json()["metrics"]
+        pooled = gated.post("/v1/shape", {"rollouts": [rows[0] | {"group": 3, "domain": ""}, *rows]}).json()
+        assert pooled["state"]["domains"] == {} and pooled["state"]["evidence"] == 2.0
+        two = gated.post("/v1/shape", {"rollouts": [rows[0], rows[1] | {"domain": "b"}]})
+        assert two.status_code == 422 and two.json()["detail"][0]["loc"] == ["body", "rollouts", 1, "domain"]
+
+        def several(names):
+            numbered = enumerate(names)
+            rows = [row | {"group": n, "domain": name} for n, name in numbered for row in given(good)["rollouts"]]
+            return gated.post("/v1/shape", {"rollouts": rows, "run": "r"})
+
+        assert several(map(str, range(65))).status_code == 422
+        assert several(map(str, range(62))).status_code == 200
+        full = several(["one more"])
+        assert full.status_code == 422 and "64 domains" in full.text
+        assert several(["a"]).json()["run"]["batches"] == 14
 
 
 def test_openrlhf(service):

@@ -24,6 +24,7 @@ from hero_rl.monitoring.metrics import batch_metrics
 from hero_rl.rules.base import only_plain
 from hero_rl.service.batcher import Batcher, Texts
 from hero_rl.service.messages import (
+    MOST_DOMAINS,
     GivenRollout,
     GroupedRollout,
     Health,
@@ -42,7 +43,7 @@ from hero_rl.service.messages import (
 )
 from hero_rl.service.metrics import Metrics
 from hero_rl.service.openrlhf import NotIts, groups_of, response_of, rollouts_of, without_end
-from hero_rl.service.runs import NoPlace, Runs
+from hero_rl.service.runs import NoPlace, Runs, TooManyDomains, shaped_after
 from hero_rl.service.settings import Limits, ServiceConfig
 from hero_rl.signals import Shaped, Signals
 from hero_rl.verifiers import FAILURES, ByDomain
@@ -174,9 +175,10 @@ class _Service:
         _check_count("groups", len({rollout.group for rollout in rollouts}), limits.groups)
         grouped = [rollout for rollout in rollouts if isinstance(rollout, GroupedRollout)]
         _check_texts(grouped, limits)
+        domains = _domains(rollouts)
         fresh = await self._signals([rollout.texts for rollout in grouped])
         given = [rollout for rollout in rollouts if isinstance(rollout, GivenRollout)]
-        signals = _batch(fresh or given, _numbered(rollout.group for rollout in rollouts))
+        signals = _batch(fresh or given, _numbered(rollout.group for rollout in rollouts), domains)
         shaped, state, run = self._shaped(signals, request)
         return ShapeResponse(
             rollouts=_rows(fresh or given, shaped),
@@ -256,13 +258,15 @@ class _Service:
                 only_plain(rule, signals)  # pyright: ignore[reportArgumentType]
             except ValueError as error:
                 raise _wrong(("rollouts",), str(error)) from None
-        if request.run is None:
-            shaped, state = rule.update(signals, _state(rule, request.state))
-            return shaped, state, None
         try:
+            if request.run is None:
+                shaped, state = shaped_after(rule, signals, _state(rule, request.state))
+                return shaped, state, None
             shaped, state, batches = self._runs.update(request.run, signals)
         except NoPlace:
             raise _Answered(429, "as many runs as may be kept are in use; DELETE one", retry_after="60") from None
+        except TooManyDomains:
+            raise _wrong(("rollouts",), f"with these, the state would be of more than {MOST_DOMAINS} domains") from None
         return shaped, state, RunState(run=request.run, batches=batches)
 
 
@@ -280,11 +284,24 @@ def _state(rule: Any, given: Mapping[str, Any] | None) -> Any:
         raise _wrong(("state", *wrong["loc"]), wrong["msg"]) from None
 
 
-def _batch(rows: Sequence[Signal | GivenRollout], groups: Sequence[int]) -> Signals:
+def _domains(rollouts: Sequence[GivenRollout] | Sequence[GroupedRollout]) -> tuple[str, ...] | None:
+    """The domain of each rollout, where all name one; a group is of one domain."""
+    _check_count("domains", len({rollout.domain for rollout in rollouts}), MOST_DOMAINS)
+    first: dict[str | int, str] = {}
+    for row, rollout in enumerate(rollouts):
+        if first.setdefault(rollout.group, rollout.domain) != rollout.domain:
+            raise _wrong(("rollouts", row, "domain"), "another rollout of its group names another domain")
+    return tuple(rollout.domain for rollout in rollouts) if rollouts and all(first.values()) else None
+
+
+def _batch(
+    rows: Sequence[Signal | GivenRollout], groups: Sequence[int], domains: tuple[str, ...] | None = None
+) -> Signals:
     return Signals(
         verdict=torch.tensor([_nan_if_null(row.verdict) for row in rows], dtype=torch.float64),
         score=torch.tensor([_nan_if_null(row.score) for row in rows], dtype=torch.float64),
         group=torch.tensor(groups, dtype=torch.long),
+        domain=domains,
         empty=torch.tensor([row.empty for row in rows], dtype=torch.bool),
         unverified=torch.tensor([row.unverified for row in rows], dtype=torch.bool),
     )
@@ -303,7 +320,7 @@ def _rows(rows: Sequence[Signal | GivenRollout], shaped: Shaped) -> list[ShapedR
     columns = (shaped.reward.tolist(), shaped.advantage.tolist(), shaped.weight.tolist(), shaped.sigma.tolist())
     return [
         ShapedRollout(
-            **row.model_dump(exclude={"group", "unverified"}),
+            **row.model_dump(exclude={"group", "unverified", "domain"}),
             reward=reward,
             advantage=advantage,
             weight=weight,

@@ -25,6 +25,7 @@ from hero_rl.scoring import cut_off_in_thought
 from hero_rl.verifiers import Reason
 
 __all__ = [
+    "MOST_DOMAINS",
     "MOST_ROLLOUTS",
     "ChatMessage",
     "GivenRollout",
@@ -70,10 +71,13 @@ Verdict = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "boolean"}]}),
 ]
 Number = Annotated[float | None, BeforeValidator(_null_if_nan)]
+Domain = Annotated[str, Field(max_length=200)]
 GroupId = Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)]
 # A mistake in each of millions of items would cost far more to tell than the items themselves.
 MOST_ROLLOUTS = 65_536
 _MOST_NAMES = 64
+MOST_DOMAINS = _MOST_NAMES
+"""Domains of a request and of a state, which is sent back with the next request."""
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 
@@ -152,7 +156,7 @@ class Rollout(_Strict):
     prompt: Text
     completion: Text
     reference: AnyReference
-    domain: Annotated[str, Field(max_length=200)] = ""
+    domain: Domain = ""
     columns: dict[str, JsonValue] = {}
     finish_reason: Annotated[str, Field(max_length=64)] | None = None
 
@@ -270,6 +274,7 @@ class GivenRollout(_Strict):
         empty: whether the score is missing as the completion is empty, which ranks it last.
         unverified: whether there is no verdict because no verifier applies: a rule whose `without_reference` is `rank`
             then ranks the group by its scores alone.
+        domain: of the prompt, see `ShapeRequest.rollouts`.
     """
 
     group: GroupId
@@ -277,6 +282,7 @@ class GivenRollout(_Strict):
     score: Finite | None = None
     empty: bool = False
     unverified: bool = False
+    domain: Domain = ""
 
     @model_validator(mode="after")
     def _one_word(self) -> GivenRollout:
@@ -289,7 +295,8 @@ class ShapeRequest(_Strict):
     """Whole groups, in any order: all with texts, or all with signals.
 
     Attributes:
-        rollouts: one batch.
+        rollouts: one batch. Where each of them names a domain, one for all of a group, a rule that trusts a reward
+            model as far as it has earned keeps its trust by domain; else one for all.
         run: name of the run whose state the service keeps from batch to batch.
         state: the rule's state before this batch, as the last answer gave it. Without run and state, the rule starts
             anew.

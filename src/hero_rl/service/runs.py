@@ -8,13 +8,30 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from hero_rl.rules import AnyRule, State
+from hero_rl.service.messages import MOST_DOMAINS
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["NoPlace", "Runs"]
+__all__ = ["NoPlace", "Runs", "TooManyDomains", "shaped_after"]
 
 
 class NoPlace(Exception):
     """As many runs as may be kept are in use."""
+
+
+class TooManyDomains(Exception):
+    """A rule's state has seen more domains than it may."""
+
+
+def shaped_after(rule: AnyRule, signals: Signals, state: State) -> tuple[Shaped, State]:
+    """A shaped batch and the next state, which does not grow without end.
+
+    Raises:
+        TooManyDomains: the batch names new domains, and the state has no place for them.
+    """
+    shaped, after = rule.update(signals, state)  # pyright: ignore[reportArgumentType]
+    if signals.domain is not None and len(getattr(after, "domains", ())) > MOST_DOMAINS:
+        raise TooManyDomains
+    return shaped, after
 
 
 @dataclass
@@ -51,12 +68,13 @@ class Runs:
 
         Raises:
             NoPlace: the run is new and all places are in use.
+            TooManyDomains: as `shaped_after`; the state stays what it was.
         """
         with self._lock:
             run = self._runs.get(name) or _Run(self.rule.init(), 0, 0.0)
+            shaped, state = shaped_after(self.rule, signals, run.state)
             if name not in self._runs:
                 self._make_place()
-            shaped, state = self.rule.update(signals, run.state)  # pyright: ignore[reportArgumentType]
             self._runs[name] = _Run(state, run.batches + 1, time.monotonic())
             self._runs.move_to_end(name)
             return shaped, state, run.batches + 1
