@@ -172,7 +172,7 @@ def _as_json(body: str) -> dict[str, Any]:
 
 
 def _own(request: Request, text: str = "") -> Request:
-    """The request with the reference in the answer's place, without one an answer that is nobody's; as long as a text."""
+    """The request with the reference as its answer, without one an answer that is nobody's; made as long as a text."""
     answer = as_long_as(text, NOBODYS_ANSWER if is_missing(request.reference) else own_answer(request.reference))
     return request._replace(completion=answer, messages=as_messages(answer))
 
