@@ -42,8 +42,8 @@ class Breaker:
 
     It opens after as many requests in a row as run at one time (eight at least) that failed in all their attempts, and
     once requests were under way for `2 * seconds` and none was answered: one attempt and one more. While it is open, a
-    call makes one request in one attempt of at most `seconds`, and the others only if that is answered. If it is not, the
-    server `is_out`.
+    call makes one request in one attempt of at most `seconds`, and the others only if that is answered; else it
+    `is_out`.
 
     A request that breaks the server is answered: it may be the request's own doing, and must cost no other one its
     answer. As many of them in a row make the server `is_broken`, so that such failures are not tried again.

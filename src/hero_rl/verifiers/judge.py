@@ -193,7 +193,7 @@ class JudgeVerifier(JsonServer):
         return control if isinstance(control, _Check) else None
 
     def _confirm_losses(self, found: dict[_Check, Verdict]) -> None:
-        """Whose doing it is that checks were refused or had no reply: they abstain, are 0 or have their verdict late."""
+        """Find whose doing it is that checks were lost: they are 0, abstain, or have their verdict late."""
         lost = [check for check, verdict in found.items() if _is_lost(verdict)]
         if not lost or self.asked is None or self.is_out:
             return

@@ -21,7 +21,7 @@ def settled(
     is_silence: Callable[[Said], bool],
     ask_in_turn: Callable[[Sequence[Asked]], Sequence[Said]],
 ) -> tuple[dict[Asked, Said], list[Asked]]:
-    """What the server says of requests that it did not judge, asked once more after it has judged others in their place.
+    """What the server says of requests that it did not judge, asked once more after it judged others in their place.
 
     One that it then refuses again is refused for what is in it. A text may not escape a 0 by being refused; a server
     that is restarting refuses what it would else judge. One on which it says nothing again is asked in turn with others
