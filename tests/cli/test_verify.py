@@ -44,7 +44,7 @@ def test_json(pairs, capsys):
     assert set(said["ms"]) == {"mean", "p50", "p99", "max"}
 
 
-SHORT = '''
+SHORT = """
 from hero_rl.verifiers import Verdict
 
 
@@ -55,7 +55,7 @@ class Short:
     def verify(self, *given):
         reference, text = given if len(given) == 2 else (given[0].reference, given[0].completion)
         return Verdict(float(len(text) < 4), f"reference {{reference!r}}")
-'''
+"""
 
 
 @pytest.mark.parametrize("whole", [True, False])

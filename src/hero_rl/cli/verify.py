@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _EPILOG = """
-A row of the file has the right answer (`reference` or `gold`) unless the verifier needs none, the text to judge (`completion` or `response`, or
-`answer` where it is the final answer alone), and may have a `label` (1 right, 0 wrong): then recall, precision and
-false-positive rate are shown with 95% intervals. Settings of the verifier are given as --verifier.NAME VALUE.
+A row of the file has the right answer (`reference` or `gold`; not where the verifier needs none), the text to judge
+(`completion` or `response`, or `answer` where it is the final answer alone), and may have a `label` (1 right, 0 wrong):
+then recall, precision and false-positive rate are shown with 95% intervals. Settings of the verifier are given as
+--verifier.NAME VALUE.
 
 examples:
   hero verify --reference '\\frac{1}{2}' --completion 'so \\boxed{0.5}'
