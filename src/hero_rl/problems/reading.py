@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
+from hero_rl.files.messages import is_plain_message
 from hero_rl.files.rows import Place, Text, as_text, field, outermost, read_rows, short
 from hero_rl.problems.hub import commit_of, hub_dataset, hub_rows, is_file
 from hero_rl.problems.presets import Preset
@@ -287,10 +288,9 @@ def _messages(value: Any, column: str, place: Place | str) -> list[dict[str, str
     if isinstance(value, str) and value.strip():
         return [{"role": "user", "content": value}]
     messages = value if isinstance(value, list) else []
-    fine = all(
-        isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str) for m in messages
-    )
-    if not fine or not any(m["role"] == "user" and m["content"].strip() for m in messages):
+    if not all(map(is_plain_message, messages)) or not any(
+        m["role"] == "user" and m["content"].strip() for m in messages
+    ):
         raise DataError(f"{place}: {column!r} must be text, or chat messages with one of the user, not {short(value)}")
     return [{"role": m["role"], "content": m["content"]} for m in messages]
 
