@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -45,6 +46,9 @@ _USUAL = Preset(
     ),
     id=("id",),
 )
+
+
+_THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -296,10 +300,14 @@ def _messages(value: Any, column: str, place: Place | str) -> list[dict[str, str
 
 
 def _reference(value: Any, column: str, place: Place | str) -> str | None:
-    """The right answer as text, several joined by commas; None where there is none."""
+    """The right answer as text; None where there is none.
+
+    Of a list all are asked for, as in OlympiadBench. Commas join them, or semicolons, where a number has commas of its
+    own: "1,000, 2" would be three numbers.
+    """
     if isinstance(value, list):
-        parts = [_reference(part, column, place) for part in value]
-        return ", ".join(part for part in parts if part) or None
+        parts = [part for one in value if (part := _reference(one, column, place))]
+        return ("; " if any(map(_THOUSANDS.search, parts)) else ", ").join(parts) or None
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     text = as_text(value, column, place).strip()
