@@ -11,34 +11,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hero_lab.study.alarms import runs_table, watched
+from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
 from hero_lab.study.plan import RULES
 from hero_lab.study.qualities import QUALITIES, Quality
 from hero_rl.evaluation.statistics import holm
-from hero_rl.files.whole import replacing, write_whole
-from hero_rl.pages import drawing_style
+from hero_rl.files.whole import write_whole
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
 __all__ = ["bench_page", "difference", "percent", "write_bench"]
 
 _ALONE = "verifier only"
 _FIGURE = "bench.svg"
 _LEVEL = 0.05
-_LOWEST = -15  # points: what lies below stands at the figure's lower edge
 _KINDS = ("hard", "easy")
-_INK = "#202124"
-_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#8C6D31", "#56B4E9")
 
 
 def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
     """Write `bench.md` and `bench.svg` into a folder; the notes are put before the tables."""
     page, figure = folder / "bench.md", folder / _FIGURE
     write_whole(page, bench_page(frame, notes))
-    with drawing_style(_INK):
-        _save(_drawn(_on(frame, "report")), figure)
+    draw_gains(_gains(_on(frame, "report")), figure)
     return [page, figure]
 
 
@@ -155,40 +150,11 @@ def _judged(frame: pandas.DataFrame, selection: Selection) -> str:
     return f"{calls.to_numpy().mean() / (arm['prompts_per_step'] * arm['num_generations']):.1%}"
 
 
-def _drawn(frame: pandas.DataFrame) -> Figure:
-    """Points over the verifier alone on hard prompts: a column a reward model, a mark a pipeline."""
-    from matplotlib.figure import Figure
-
-    shown: list[tuple[Quality, str, Selection]] = [
-        (q, rule, selection) for q, rule, selection in _selected(frame) if rule != _ALONE
-    ]
-    qualities = list(dict.fromkeys(quality for quality, _, _ in shown))
-    rules = list(dict.fromkeys(rule for rule in RULES if any(rule == other for _, other, _ in shown)))
-    figure = Figure(figsize=(8, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for quality, rule, selection in shown:
-        found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
-        x = qualities.index(quality) + (rules.index(rule) - (len(rules) - 1) / 2) * 0.8 / max(len(rules), 1)
-        points = [max(100 * value, _LOWEST) for value in found.dropna()]
-        colour = _COLOURS[rules.index(rule) % len(_COLOURS)]
-        axes.plot([x] * len(points), points, "osD^vPX"[rules.index(rule) % 7], color=colour)
-        for value in found.dropna():
-            if 100 * value < _LOWEST:
-                axes.annotate(f"{100 * value:.0f}", (x, _LOWEST), (0, 7), textcoords="offset points", ha="center")
-    for number, rule in enumerate(rules):
-        axes.plot([], [], "osD^vPX"[number % 7], color=_COLOURS[number % len(_COLOURS)], label=rule)
-    axes.axhline(0, color="#9aa0a6", linewidth=1)
-    axes.set_xticks(range(len(qualities)), qualities)
-    axes.set_ylabel("hard prompts, sampled:\npoints over verifier only")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.2)
-    if rules:
-        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}), replacing(path) as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
+def _gains(frame: pandas.DataFrame) -> Gains:
+    """Points over the verifier alone on hard prompts, sampled: one for each pipeline, by rule and reward model."""
+    gains: Gains = {}
+    for quality, rule, selection in _selected(frame):
+        if rule != _ALONE:
+            found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
+            gains[rule, quality] = [100 * value for value in found.dropna()]
+    return gains
