@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from hero_lab.arena.task import Regime
 from hero_lab.study.alarms import runs_table, watched
 from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
@@ -21,31 +22,55 @@ from hero_rl.files.whole import write_whole
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["bench_page", "difference", "percent", "write_bench"]
+__all__ = ["bench_page", "difference", "percent", "write_bench", "write_headroom"]
 
 _ALONE = "verifier only"
-_FIGURE = "bench.svg"
 _LEVEL = 0.05
-_KINDS = ("hard", "easy")
+_NO_WEIGHT = ", no weight"
 
 
 def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
     """Write `bench.md` and `bench.svg` into a folder; the notes are put before the tables."""
-    page, figure = folder / "bench.md", folder / _FIGURE
-    write_whole(page, bench_page(frame, notes))
+    return _write(frame, folder, notes, "bench", "The bench")
+
+
+def write_headroom(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
+    """The same of a table whose policies were fine-tuned less, as `headroom.md` and `headroom.svg`."""
+    return _write(frame, folder, notes, "headroom", "With room to learn")
+
+
+def _write(frame: pandas.DataFrame, folder: Path, notes: str, name: str, title: str) -> list[Path]:
+    page, figure = folder / f"{name}.md", folder / f"{name}.svg"
+    write_whole(page, bench_page(frame, notes, name, title))
     draw_gains(_gains(_on(frame, "report")), figure)
     return [page, figure]
 
 
-def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
+def bench_page(frame: pandas.DataFrame, notes: str = "", name: str = "bench", title: str = "The bench") -> str:
     """The page as Markdown: cells on the prompts that are kept for the end, then those that choices were made on."""
     final, tried = _on(frame, "report"), _on(frame, "development")
-    parts = ["# The bench", _what_ran(frame), notes.strip(), f"![What each rule adds to the verifier alone]({_FIGURE})"]
-    parts += ["## On prompts that no choice was made on", _table(final)]
+    figure = f"![Points that each rule adds to the verifier alone, by reward model]({name}.svg)"
+    parts = [f"# {title}", _what_ran(frame, name), notes.strip(), figure]
+    parts += ["## On prompts that no choice was made on", _table(final), _weight(final)]
     if len(tried):
         parts += ["## On development prompts", _table(tried)]
     parts += [_alarms(frame)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _weight(frame: pandas.DataFrame) -> str:
+    """What the prompt weight adds, rule by rule and regime by regime; empty where it was not taken away."""
+    lines = []
+    for rule in RULES:
+        for regime in get_args(Regime):
+            without = Selection(f"{rule}{_NO_WEIGHT}", regime)
+            cells = [difference(frame, Selection(rule, regime), without, kind) for kind in ("hard", "easy")]
+            if any(cells):
+                lines.append(f"| {rule} | {regime} | {' | '.join(cells)} |")
+    if not lines:
+        return ""
+    head = "| rule | training prompts | hard, with less without | easy, with less without |\n|---|---|---:|---:|"
+    return "## The weight\n\nEach rule against itself with `w_min` and `w_max` 1.\n\n" + "\n".join([head, *lines])
 
 
 def _on(frame: pandas.DataFrame, split: str) -> pandas.DataFrame:
@@ -65,21 +90,23 @@ def _alarms(frame: pandas.DataFrame) -> str:
     return f"## Alarms\n\n{lead}\n\n{runs_table(watched(frame))}"
 
 
-def _what_ran(frame: pandas.DataFrame) -> str:
+def _what_ran(frame: pandas.DataFrame, name: str) -> str:
     cells = frame.groupby("cell", observed=True).first()
-    arm = json.loads(cells["config"].iloc[0])["cell"]["arm"]
+    cell = json.loads(cells["config"].iloc[0])["cell"]
+    arm, policy = cell["arm"], cell["arena"]["policy"]
     seeds = ", ".join(map(str, sorted(set(cells["seed"]))))
     return (
         f"{len(cells)} cells of [the arena](arena.md#the-study), each a whole pipeline with a policy, a reward model, "
-        f"prompts and RL of its seed ({seeds}); {arm['steps']} steps of {arm['prompts_per_step']} hard-to-verify "
+        f"prompts and RL of its seed ({seeds}): {policy['steps']} steps of fine-tuning on demonstrations whose steps "
+        f"slip with probability {policy['slip']:g}, then {arm['steps']} of {arm['prompts_per_step']} hard-to-verify "
         f"prompts x {arm['num_generations']} rollouts; {cells['seconds'].sum() / 3600:.1f} hours. "
         f"Accuracy in % by the oracle on {arm['prompts']} held-out prompts of each kind, {arm['samples']} samples of "
         "each. Differences are from the verifier alone with the same seed, prompts and policy, in points of sampled "
         "accuracy; ± is the half-width of a 95% t-interval over seeds, which one seed does not have: luck in training "
         "is then not covered at all. \\* "
         "marks p below 0.05 after Holm's correction over a table. `judged` is the share of rollouts that an auditor is "
-        "asked about. `bench.parquet` beside this page has every number with its cell's configuration; `hero study "
-        "bench` made the page of it."
+        f"asked about. `{name}.parquet` beside this page has every number with its cell's configuration; `hero study "
+        f"{name}` made the page of it."
     )
 
 
