@@ -188,3 +188,12 @@ def test_every_public_name_resolves():
 
 def test_nothing_imports_the_lab():
     assert not [path for path in ROOT.rglob("*.py") if "hero_lab" in path.read_text()]
+
+
+def test_the_tests_follow_the_rooms():
+    here = Path(__file__).parent
+    # What needs engines, a faulty machine, the examples or the real verl is apart: `make test` does not run all of it.
+    rooms = MAY_IMPORT.keys() | {"lab", "engines", "chaos", "examples", "verl"}
+    about_the_repository = {"docs", "package", "rooms", "site"}
+    assert not {folder.parent.name for folder in here.glob("*/test_*.py")} - rooms
+    assert not {file.stem.removeprefix("test_") for file in here.glob("test_*.py")} - rooms - about_the_repository

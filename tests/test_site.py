@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -76,7 +77,10 @@ def logged_by_the_core():
         names |= batch_metrics(signals, shaped).keys() | state_metrics(before, after).keys()
     auditor = Auditor(AuditedHero(), ExactVerifier())
     names |= auditor.metrics(signals.verdict == 1, signals.verdict).keys()
-    return names | Watch().batch(signals, 0.5)[0].keys()
+    watch = Watch()
+    watch.batch(replace(signals, domain=("another", "another")), 0.5)
+    alarms = watch.batch(signals, 0.5)[0].keys()
+    return names | {name for name in alarms if "/another/" not in name}
 
 
 def logged_by_the_scorer(tiny, tmp_path):

@@ -44,6 +44,36 @@ def test_json(pairs, capsys):
     assert set(said["ms"]) == {"mean", "p50", "p99", "max"}
 
 
+SHORT = """
+from hero_rl.verifiers import Verdict
+
+
+class Short:
+    needs_reference = False
+    takes_requests = {whole}
+
+    def verify(self, *given):
+        reference, text = given if len(given) == 2 else (given[0].reference, given[0].completion)
+        return Verdict(float(len(text) < 4), f"reference {{reference!r}}")
+"""
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_verifier_that_needs_no_reference(whole, tmp_path, monkeypatch, capsys):
+    module, nothing = f"short_{whole}".lower(), "None" if whole else "''"
+    (tmp_path / f"{module}.py").write_text(SHORT.format(whole=whole))
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"response": "no", "domain": "a"}\n{"response": "longer", "gold": "x", "domain": "b"}\n')
+    own = ["--verifier.type", f"{module}:Short", "--workers", "1", "--json"]
+    assert main(["verify", str(path), *own]) == 0
+    assert json.loads(capsys.readouterr().out)["reasons"] == {f"reference {nothing}": 1, "reference 'x'": 1}
+    assert main(["verify", "--completion", "no", *own]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == 1
+    assert main(["verify", str(path), "--json", "--workers", "1"]) == 2
+    assert "none of the columns 'reference', 'gold'" in capsys.readouterr().err
+
+
 def test_settings_of_the_verifier(capsys):
     one = ["verify", "--reference", "3, 1", "--completion", r"\boxed{1, 3}", "--json"]
     assert main(one) == 0

@@ -709,7 +709,7 @@ ENDLESS = (200, {"status": "Success", "message": "", "run_result": RESULT})
 
 
 def test_a_program_on_which_only_the_server_fails_is_wrong(remote, fusion):
-    for trouble in (SANDBOX_ERROR, (400, {"detail": "no"}), (422, {}), (500, {}), ENDLESS):
+    for trouble in (SANDBOX_ERROR, (400, {"detail": "no"}), (422, {}), (500, {}), ENDLESS, (502, {}), (200, {})):
         fusion.trouble = lambda body, trouble=trouble: trouble if "break it" in body["code"] else None
         assert judged(remote, SQUARES, "# break it\nprint(1)").reason is Reason.FAILED_TESTS
         assert judged(remote, SQUARES, "print(int(input()) ** 2)").value == 1

@@ -216,6 +216,57 @@ def test_texts_that_break_the_server_are_wrong_and_cost_no_other_its_verdict(ser
     assert verifier.counters["refused"] == 80
 
 
+SILENCES = [
+    answers(502),
+    answers(504),
+    sends(b"<html>"),
+    sends({"reward": "1"}),
+    sends({"reward": 0.0, "_ng_failure_class": "judge_failed"}),
+    hangs_up,
+    waits(9, sends({"reward": 1.0})),
+]
+
+
+@pytest.mark.parametrize("how", SILENCES)
+def test_a_text_on_which_alone_the_server_says_nothing_is_wrong(server, verifier_of, how):
+    server.script = [breaks("boom", how)]
+    verifier = verifier_of(seconds=1.0)
+    verdicts = verifier.verify_batch([Request("4", text) for text in ("4", "boom", "5", "boom")])
+    assert [verdict.value for verdict in verdicts] == [1, 0, 0, 0]
+    assert [verdicts[row].reason for row in (1, 3)] == [Reason.NO_REPLY_TO_ANSWER] * 2
+    assert verifier.counters["unanswered"] == 1
+    assert verifier.counters["unreachable"] == 0
+
+
+def test_a_text_that_hangs_the_server_costs_no_other_its_verdict(server, verifier_of):
+    server.script = [breaks("boom", waits(9, sends({"reward": 1.0})))]
+    texts = [f"boom {row}" for row in range(3)] + [str(row) for row in range(8)]
+    verdicts = verifier_of(seconds=0.5, concurrency=2).verify_batch([Request("4", text) for text in texts])
+    assert [verdict.value for verdict in verdicts] == [0, 0, 0, *(float(row == 4) for row in range(8))]
+
+
+def test_a_server_that_answers_nothing_of_that_length_is_no_verdict(server, verifier_of):
+    def behaviour(handler, body):
+        long = len(body["completion"]) > 1000
+        (answers(504) if long else sends({"reward": float(body["completion"] == "4")}))(handler, body)
+
+    server.script = [behaviour]
+    verdicts = verifier_of().verify_batch([Request("4", "5" * 2000), Request("4", "5")])
+    assert [verdict.reason for verdict in verdicts] == [Reason.SERVER_FAILED, "graded_by_server"]
+
+
+def test_silent_texts_are_asked_in_turn_as_long_as_a_call_may_take(server, verifier_of):
+    server.script = [breaks("boom", waits(9, sends({"reward": 1.0})))]
+    verifier = verifier_of(seconds=0.3)
+    start = time.monotonic()
+    verdicts = verifier.verify_batch([Request("4", f"boom {row}") for row in range(30)])
+    assert time.monotonic() - start < 12  # all of them in turn: 18
+    reasons = [verdict.reason for verdict in verdicts]
+    assert set(reasons) == {Reason.NO_REPLY_TO_ANSWER, Reason.SERVER_FAILED}
+    assert verifier.counters["unanswered"] == reasons.count(Reason.NO_REPLY_TO_ANSWER)
+    assert verifier.counters["unreachable"] == reasons.count(Reason.SERVER_FAILED)
+
+
 def test_a_server_that_breaks_at_everything_is_no_verdict_and_soon_tried_no_more(server, verifier_of):
     server.script = [answers(500)]
     verifier = verifier_of(retries=3, concurrency=8, seconds=20.0)

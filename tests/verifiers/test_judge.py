@@ -338,16 +338,19 @@ def test_a_reply_that_was_cut_off_is_no_verdict(server, judge_of):
     ],
 )
 def test_what_may_pass_is_tried_again(server, judge_of, behaviour):
-    server.script = [behaviour, behaviour, CORRECT]
+    server.script = [behaviour, CORRECT]
     judge = judge_of(retries=1)
-    assert judge.verify("4", "4").reason is Reason.JUDGE_UNREACHABLE
     assert judge.verify("4", "4").value == 1
-    assert len(server.posts) == 3
+    assert len(server.posts) == 2
     assert {name: judge.counters[name] for name in ("calls", "retries", "unreachable")} == {
-        "calls": 2,
+        "calls": 1,
         "retries": 1,
-        "unreachable": 1,
+        "unreachable": 0,
     }
+    server.script = [behaviour]
+    assert judge.verify("4", "4").reason is Reason.JUDGE_UNREACHABLE
+    assert judge.counters["unreachable"] == 1
+    assert judge.counters["unanswered"] == 0
 
 
 def test_a_huge_reply_is_not_read_to_its_end(server, judge_of, caplog):
@@ -445,7 +448,7 @@ def test_what_denies_after_a_reply_abstains_unless_it_lasts(server, judge_of, st
     assert judge.verify("4", "4").value == 1
     server.script = [answers(status)]
     assert judge.verify("4", "4").reason is Reason.JUDGE_UNREACHABLE
-    assert judge.counters["denied"] == 3
+    assert judge.counters["denied"] == 1 + 2 + 2  # the last two by the reference
     monkeypatch.setattr(breaker, "_SECONDS_TO_COME_BACK", 0.1)
     time.sleep(0.1)
     with pytest.raises(ConfigError, match=str(status)):
@@ -506,6 +509,57 @@ def test_a_server_that_breaks_at_everything_abstains_and_is_soon_tried_no_more(s
     assert judge.counters["retries"] <= 3 * 15  # for all of them, 600
     server.script = [breaks("boom", answers(500))]
     assert [verdict.value for verdict in judge.verify_batch([("4", "4"), ("4", "5"), ("4", "boom")])] == [1, 0, 0]
+
+
+SILENCES = [answers(502), answers(504), sends(b"<html>not JSON</html>"), hangs_up, waits(9, CORRECT)]
+
+
+@pytest.mark.parametrize("how", SILENCES)
+def test_a_text_on_which_alone_the_server_says_nothing_is_wrong(server, judge_of, how):
+    server.script = [breaks("boom", how)]
+    judge = judge_of(retries=1, seconds=1.0)
+    verdicts = judge.verify_batch([("4", "boom"), ("4", "5"), ("4", "4")])
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.NO_REPLY_TO_ANSWER,
+        Reason.REJECTED_BY_JUDGE,
+        Reason.MATCHED_BY_JUDGE,
+    ]
+    assert [verdict.value for verdict in verdicts] == [0, 0, 1]
+    assert judge.counters["unanswered"] == 1
+    assert judge.counters["unreachable"] == 0
+    asked = [candidate_in(prompt) for prompt in server.prompts]
+    assert asked[-5:] == [asked[-1], "boom", asked[-1], "boom", asked[-1]]
+    assert asked[-1].endswith("4") and len(asked[-1]) == len("boom")
+
+
+def test_a_silence_that_the_server_breaks_is_a_late_verdict(server, judge_of):
+    server.script = [answers(502), CORRECT, answers(502), CORRECT, INCORRECT]
+    judge = judge_of()
+    assert judge.verify("4", "5").reason is Reason.REJECTED_BY_JUDGE
+    assert judge.counters["unanswered"] == 0
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_a_server_that_goes_silent_in_between_abstains(server, judge_of, turn):
+    # the text, its control, the text again; then in turn
+    in_turn = [CORRECT, answers(502), CORRECT, answers(502), CORRECT]
+    server.script = [answers(502), CORRECT, answers(502), *in_turn[: 2 * turn], answers(503)]
+    assert judge_of().verify("4", "5").reason is Reason.JUDGE_UNREACHABLE
+    assert len(server.posts) == 4 + 2 * turn
+
+
+def test_a_server_that_is_slow_with_the_reference_too_abstains(server, judge_of):
+    server.script = [waits(0.7, CORRECT)]
+    judge = judge_of(seconds=1.0)
+    assert judge.verify("4", "5").value == 1
+    slow = {"4": waits(0.7, CORRECT)}
+
+    def behaviour(handler, body):
+        candidate = candidate_in(body["messages"][0]["content"])
+        slow.get(candidate[-1], waits(9, CORRECT))(handler, body)
+
+    server.script = [behaviour]
+    assert judge.verify("4", "5").reason is Reason.JUDGE_UNREACHABLE
 
 
 def test_a_server_that_breaks_at_the_reference_too_abstains(server, judge_of):

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _EPILOG = """
-A row of the file has the right answer (`reference` or `gold`), the text to judge (`completion` or `response`, or
-`answer` where it is the final answer alone), and may have a `label` (1 right, 0 wrong): then recall, precision and
-false-positive rate are shown with 95% intervals. Settings of the verifier are given as --verifier.NAME VALUE.
+A row of the file has the right answer (`reference` or `gold`; not where the verifier needs none), the text to judge
+(`completion` or `response`, or `answer` where it is the final answer alone), and may have a `label` (1 right, 0 wrong):
+then recall, precision and false-positive rate are shown with 95% intervals. Settings of the verifier are given as
+--verifier.NAME VALUE.
 
 examples:
   hero verify --reference '\\frac{1}{2}' --completion 'so \\boxed{0.5}'
@@ -91,9 +92,11 @@ def run(argv: list[str]) -> int:
     arguments, rest = parse(_Arguments, argv, "verify", _EPILOG)
     verifier = _verifier(rest)
     from hero_rl.verifiers import Request, in_processes
+    from hero_rl.verifiers.base import takes_requests
+    from hero_rl.verifiers.configured import needs_reference
 
     running = in_processes(verifier, processes_of(arguments))
-    one = arguments.reference is not None and arguments.completion is not None
+    one = arguments.completion is not None and (arguments.reference is not None or not needs_reference(verifier))
     if (arguments.file is None) != one:
         raise ConfigError("give either a file or both --reference and --completion")
     if arguments.wrong < 0:
@@ -101,7 +104,9 @@ def run(argv: list[str]) -> int:
     if one:
         if arguments.output is not None:
             raise ConfigError("--output is for files")
-        verdict = _one(running, Request(str(arguments.reference), str(arguments.completion), arguments.question))
+        nothing = None if takes_requests(verifier) else ""
+        reference = nothing if arguments.reference is None else arguments.reference
+        verdict = _one(running, Request(reference, str(arguments.completion), arguments.question))
         _print_one(verdict, arguments.json)
         return 0
     assert arguments.file is not None

@@ -42,7 +42,8 @@ class Breaker:
 
     It opens after as many requests in a row as run at one time (eight at least) that failed in all their attempts, and
     once requests were under way for `2 * seconds` and none was answered: one attempt and one more. While it is open, a
-    call makes one request in one attempt of at most `seconds`, and the others only if that is answered.
+    call makes one request in one attempt of at most `seconds`, and the others only if that is answered; else it
+    `is_out`.
 
     A request that breaks the server is answered: it may be the request's own doing, and must cost no other one its
     answer. As many of them in a row make the server `is_broken`, so that such failures are not tried again.
@@ -68,11 +69,17 @@ class Breaker:
         self._broke = 0
         self._answered_at = -math.inf
         self._opened = asyncio.Event()
+        self._is_out = False
 
     @property
     def open(self) -> bool:
         """Whether the server is given up."""
         return self._opened.is_set()
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it was asked again since it is given up, and answered nothing."""
+        return self._is_out
 
     @property
     def is_broken(self) -> bool:
@@ -84,6 +91,7 @@ class Breaker:
         self._failures = self._broke = 0
         self._answered_at = time.monotonic()
         self._opened.clear()
+        self._is_out = False
 
     def broke(self) -> None:
         """The server is there, and broke at a request in all its attempts."""
@@ -117,6 +125,7 @@ class Breaker:
         if self.open:
             found = await _until(asyncio.sleep(self._seconds + self._spacing), [ask(item, 0) for item in items[:1]])
             if self.open:
+                self._is_out = True
                 return found + [None] * (len(items) - len(found))
         return found + await _until(self._silence(until), [ask(item, retries) for item in items[len(found) :]])
 

@@ -303,6 +303,7 @@ class Engine:
 
     Attributes:
         slots: a semaphore of `concurrency`, for the work that runs here.
+        alone: a lock, for what must not be asked beside others of its kind.
         pace: at most `rpm` requests a minute, for those who wait for their turn.
         breaker: gives the server up, for requests of at most `seconds`.
         close: ends connections and thread, which otherwise go with the object.
@@ -315,6 +316,7 @@ class Engine:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=concurrency, keepalive_expiry=2.0)
         self._client = httpx.AsyncClient(timeout=None, limits=limits, follow_redirects=False)
         self.slots = asyncio.Semaphore(concurrency)
+        self.alone = asyncio.Lock()
         self.pace = Pace(rpm)
         self.breaker = Breaker(concurrency, seconds, self.pace.spacing)
         self._loop = asyncio.new_event_loop()

@@ -11,8 +11,10 @@ is silent, requests a minute.
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -35,11 +37,18 @@ from hero_rl.errors import ConfigError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Heard", "JsonServer", "ServerState"]
+__all__ = ["Heard", "JsonServer", "ServerState", "Unanswered"]
 
 _logger = logging.getLogger(__name__)
 
 Shape = TypeVar("Shape", bound=BaseModel)
+Body = dict[str, Any]
+
+_TIMES_IN_TURN = 2
+
+
+class Unanswered(Refused):
+    """The server gives no usable reply to this request, again and again, and replies to others in between."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,8 @@ class Heard(Generic[Shape]):
     """What came of one request.
 
     Attributes:
-        said: the reply; `Refused` where the server does not take the request, None where no usable reply came.
+        said: the reply; `Refused` where the server does not take the request, `Unanswered` where it answers all but
+            this one, None where no usable reply came.
         seconds: from its first attempt to the end of its last one; 0 where it was given up.
     """
 
@@ -66,7 +76,7 @@ class ServerState(Session):
     """
 
     thread = "json-server"
-    counted = ("calls", "retries", "denied", "refused", "unreachable")
+    counted = ("calls", "retries", "denied", "refused", "unanswered", "unreachable")
     called: ClassVar[str] = "server"
     settings: ClassVar[str] = "url, api_key_env"
 
@@ -114,11 +124,17 @@ class JsonServer(BaseModel):
         """Totals since the object was made.
 
         `calls`: requests; `retries`: further attempts at them; `denied`: attempts that were denied; `refused`: requests
-        that were refused or broke the server, each time; `unreachable`: requests without a reply that can be read.
+        that were refused or broke the server, each time; `unanswered`: see `post_in_turn`; `unreachable`: for the
+        subclass to count, what the server gave no word on in the end.
         """
         return self._state.counts.totals
 
-    def post(self, path: str, bodies: Sequence[dict[str, Any]], shape: type[Shape]) -> list[Heard[Shape]]:
+    @property
+    def is_out(self) -> bool:
+        """Whether the server is given up, was asked again and is still silent."""
+        return _Turn(self).breaker.is_out
+
+    def post(self, path: str, bodies: Sequence[Body], shape: type[Shape]) -> list[Heard[Shape]]:
         """What the server says to each.
 
         It does not take one either that breaks it (500, or a reply of over 4 MiB) in all attempts. Whether that is the
@@ -133,9 +149,36 @@ class JsonServer(BaseModel):
         asked = turn.breaker.ask_all(lambda body, retries: turn.post(path, body, shape, retries), bodies, self.retries)
         found = turn.engine.run(asked)
         if given_up := found.count(None):
-            turn.state.counts.add(unreachable=given_up)
             turn.log_once("given up", "is silent, and %d requests were given up", given_up)
         return [heard or Heard() for heard in found]
+
+    def post_in_turn(
+        self,
+        path: str,
+        asked: Sequence[tuple[Body, Body]],
+        shape: type[Shape],
+        is_usable: Callable[[Shape], bool] = lambda _: True,
+    ) -> list[Heard[Shape]]:
+        """What the server says to requests on which it failed in company, asked one by one in turn with controls.
+
+        A request is asked twice, once an attempt, and its control before, between and after. Where each control has its
+        reply in half the time limit and the request has none, it is `Unanswered`. A control without a reply says that
+        the server is out, and the rest is not asked; nor is what is left once this takes twice as long as a call of so
+        many may. In all threads of the process one request at a time is asked so, beside what else is under way.
+
+        Args:
+            path: as `post`.
+            asked: requests, each with its control: as long, and nobody would doubt that the server can answer it.
+            shape: as `post`.
+            is_usable: whether a reply is none in which the server says that it failed.
+
+        Raises:
+            ConfigError: as `post`.
+        """
+        if not asked:
+            return []
+        turn = _Turn(self)
+        return turn.engine.run(turn.post_in_turn(path, asked, shape, is_usable))
 
     def get(self, path: str, shape: type[Shape]) -> Shape | None:
         """What the server says of itself, where nothing can be posted without it; None where it does not say.
@@ -178,7 +221,7 @@ class _Turn:
         self.engine = self.state.engine(server.concurrency, server.seconds, server.rpm)
         self.breaker = self.engine.breaker
 
-    async def post(self, path: str, body: dict[str, Any], shape: type[Shape], retries: int) -> Heard[Shape]:
+    async def post(self, path: str, body: Body, shape: type[Shape], retries: int) -> Heard[Shape]:
         """What the server says, counted and told to the breaker."""
         # The slot is held through the pauses too: a server that cannot keep up is not asked for more.
         async with self.engine.slots:
@@ -186,6 +229,27 @@ class _Turn:
             self.state.counts.add(calls=1)
             said = await self._said(self._request("POST", path, body), shape, retries)
             return Heard(said, time.perf_counter() - start)
+
+    async def post_in_turn(
+        self, path: str, asked: Sequence[tuple[Body, Body]], shape: type[Shape], is_usable: Callable[[Shape], bool]
+    ) -> list[Heard[Shape]]:
+        """See `JsonServer.post_in_turn`."""
+        server, found = self._server, list[Heard[Shape]]()
+        waits = _TIMES_IN_TURN * (2 + math.ceil(len(asked) / server.concurrency))
+        until = time.monotonic() + waits * (server.seconds + self.engine.pace.spacing)
+        for body, control in asked:
+            async with self.engine.alone:
+                start = time.perf_counter()
+                if time.monotonic() >= until:
+                    break
+                try:
+                    said = await self._between(path, body, control, shape, is_usable)
+                except Refused:  # the control is, so nothing is known of this one
+                    said = None
+                except Transient:
+                    break
+                found.append(Heard(said, time.perf_counter() - start))
+        return found + [Heard()] * (len(asked) - len(found))
 
     async def get(self, path: str, shape: type[Shape], retries: int) -> Shape | None:
         """What the server says, or None; it is given up where nothing usable came."""
@@ -202,8 +266,34 @@ class _Turn:
         named = (self.state.called, self._server.url, *values)
         self.state.log_once(_logger, what, "the %s at %s " + message, *named)
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> HttpRequest:
-        return HttpRequest(method, self._server.url + path, body, self._key, self._server.seconds)
+    def _request(self, method: str, path: str, body: Body | None = None, share: float = 1.0) -> HttpRequest:
+        return HttpRequest(method, self._server.url + path, body, self._key, share * self._server.seconds)
+
+    async def _between(
+        self, path: str, body: Body, control: Body, shape: type[Shape], is_usable: Callable[[Shape], bool]
+    ) -> Shape | Unanswered:
+        """The reply to a request, asked between controls; raises what a control raises."""
+        asked = self._request("POST", path, body)
+        quick = self._request("POST", path, control, 0.5)
+        for _ in range(_TIMES_IN_TURN):
+            await self._once(quick, shape, is_usable)
+            with suppress(Transient, Refused):
+                return await self._once(asked, shape, is_usable)
+        await self._once(quick, shape, is_usable)
+        self.state.counts.add(unanswered=1)
+        self.log_once("unanswered", "answers other requests and, again and again, not one")
+        return Unanswered(f"{path} gives no usable reply to this request alone")
+
+    async def _once(self, request: HttpRequest, shape: type[Shape], is_usable: Callable[[Shape], bool]) -> Shape:
+        """The reply to one attempt; `Transient` where it is not usable."""
+        async with self.engine.slots:
+            self.state.counts.add(calls=1)
+            reply = await self._attempt(request, shape)
+        self.breaker.answered()
+        self.state.replied = True
+        if not is_usable(reply):
+            raise Transient(f"{request.path} says that it failed")
+        return reply
 
     async def _said(self, request: HttpRequest, shape: type[Shape], retries: int) -> Shape | Refused | None:
         try:
@@ -220,8 +310,7 @@ class _Turn:
             return Refused(str(error))
         except Transient as error:
             self.breaker.failed()
-            self.state.counts.add(unreachable=1)
-            self.log_once("unanswered", "gave no usable reply: %s", error)
+            self.log_once("silent", "gave no usable reply: %s", error)
             return None
         self.breaker.answered()
         self.state.replied = True

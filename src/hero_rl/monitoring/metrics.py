@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from hero_rl.rules import Groups, Kinds, group_auroc
 from hero_rl.signals import Shaped, Signals
 
-__all__ = ["batch_metrics"]
+__all__ = ["batch_metrics", "parts_by_domain"]
 
 
 def batch_metrics(signals: Signals, shaped: Shaped) -> dict[str, float]:
@@ -66,16 +67,24 @@ _IN_A_DOMAIN = ("frac_groups_mixed", "frac_groups_rescued", "rm_auroc", "weight/
 
 def _by_domain(signals: Signals, shaped: Shaped) -> dict[str, float]:
     metrics: dict[str, float] = {}
-    for domain in sorted(set(signals.domain or ())):
-        rows = torch.tensor([name == domain for name in signals.domain or ()], device=signals.verdict.device)
-        part = Signals(
-            signals.verdict[rows], signals.score[rows], signals.group[rows], unverified=signals.unverified[rows]
-        )
+    for domain, rows, part in parts_by_domain(signals):
         numbers = _of_batch(part, Shaped(*(getattr(shaped, each.name)[rows] for each in fields(shaped))))
         mine = {name: numbers[f"hero/{name}"] for name in _IN_A_DOMAIN}
         mine |= {"verdict": part.verdict.nanmean().item(), "score": part.score.nanmean().item()}
         metrics |= {f"hero/domains/{domain}/{name}": value for name, value in mine.items()}
     return metrics
+
+
+def parts_by_domain(signals: Signals) -> Iterator[tuple[str, Bool[Tensor, " B"], Signals]]:
+    """Each domain that the signals name, which rollouts are its own, and their signals."""
+    for domain in sorted(set(signals.domain or ())):
+        rows = torch.tensor([name == domain for name in signals.domain or ()], device=signals.verdict.device)
+        verdict, score, group = signals.verdict[rows], signals.score[rows], signals.group[rows]
+        yield (
+            domain,
+            rows,
+            Signals(verdict, score, group, empty=signals.empty[rows], unverified=signals.unverified[rows]),
+        )
 
 
 def _per_group(values: Float[Tensor, " B"], groups: Groups) -> Float[Tensor, " S"]:

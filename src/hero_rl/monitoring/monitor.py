@@ -120,6 +120,8 @@ class MonitorState(BaseModel):
         outside: share of late batches whose scores lie outside, a running mean.
         unscorable: share of late rollouts without a verdict, a running mean.
         missing: share of late rollouts without a score, a running mean.
+        batches: number of batches that showed something.
+        domains: the same of each domain's own rollouts, by its name; `Watch` sees to it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -133,6 +135,8 @@ class MonitorState(BaseModel):
     outside: float = 0.0
     unscorable: float = 0.0
     missing: float = 0.0
+    batches: int = 0
+    domains: dict[str, MonitorState] = Field(default_factory=dict)
 
 
 class RunMonitor(BaseModel):
@@ -180,16 +184,21 @@ class RunMonitor(BaseModel):
             outside=_smoothed(state.outside, self._lies_outside(state, seen)),
             unscorable=_smoothed(state.unscorable, seen.unscorable),
             missing=_smoothed(state.missing, seen.missing),
+            batches=state.batches + (not all(map(math.isnan, seen))),
+            domains=state.domains,
         )
+        return self.alarms(state), state
+
+    def alarms(self, state: MonitorState) -> dict[str, bool]:
+        """Which alarms are on."""
         ranking = state.auroc.level > self.threshold
-        alarms = {
+        return {
             "hacking": ranking and state.score.level > self.threshold and self._stalled(state),
             "ranking": ranking,
             "range": state.outside > self.outside,
             "unscorable": state.unscorable > self.unscorable,
             "missing": state.missing > self.missing,
         }
-        return alarms, state
 
     def evaluated(self, state: MonitorState, accuracy: float) -> MonitorState:
         """Take in the accuracy of one evaluation on held-out prompts; NaN changes nothing."""
@@ -224,11 +233,11 @@ class RunMonitor(BaseModel):
         return float(seen.low < state.bounds[0] or seen.high > state.bounds[1])
 
 
-def warn_once(alarms: Mapping[str, bool], warned: set[str]) -> None:
-    """Log each alarm the first time that it is on; `warned` keeps which were."""
-    for name in sorted(name for name, on in alarms.items() if on and name not in warned):
-        _logger.warning("the alarm %s is on: %s (said once, logged in every step)", name, ALARMS[name])
-        warned.add(name)
+def warn_once(alarms: Mapping[str, bool], warned: set[str], where: str = "") -> None:
+    """Log each alarm the first time that it is on, and where; `warned` keeps which were."""
+    for name in sorted(name for name, on in alarms.items() if on and name + where not in warned):
+        _logger.warning("the alarm %s is on%s: %s (said once, logged in every step)", name, where, ALARMS[name])
+        warned.add(name + where)
 
 
 def _kept(values: tuple[float, ...], value: float, count: int) -> tuple[float, ...]:

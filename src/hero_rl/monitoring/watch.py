@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hero_rl.errors import ConfigError
 from hero_rl.monitoring import MonitorState, RunMonitor, observe
+from hero_rl.monitoring.metrics import parts_by_domain
 from hero_rl.monitoring.monitor import ALARMS, warn_once
+from hero_rl.rules import Groups, group_auroc
 from hero_rl.signals import Signals
 
 __all__ = ["Watch"]
 
 
 class Watch:
-    """Follows a run's batches.
+    """Follows a run's batches, and where they are of several domains each of those, too.
+
+    A domain has its alarms once it was in as many batches as define what is normal. They end no run.
 
     Attributes:
         monitor: says which alarms are on.
@@ -40,9 +44,24 @@ class Watch:
         self.settle()
         alarms, self.state = self.monitor.update(self.state, observe(signals, auroc, self.scored))
         warn_once(alarms, self._warned)
-        metrics = {f"hero/alarm/{name}": float(on) for name, on in alarms.items() if name != "hacking"}
-        metrics["hero/hacking_alarm"] = float(alarms["hacking"])
+        metrics = _as_metrics("hero", alarms) | self._by_domain(signals)
         return metrics, next((name for name in self.stop_on if alarms[name]), None)
+
+    def _by_domain(self, signals: Signals) -> dict[str, float]:
+        """Take in a batch domain by domain; returns the alarms of all domains that were seen, as metrics."""
+        states = dict(self.state.domains)
+        for name, _, part in parts_by_domain(signals):
+            auroc = group_auroc(part.score, part.verdict, Groups.of(part.group)).nanmean().item()
+            seen = observe(part, auroc, self.scored)
+            _, states[name] = self.monitor.update(states.get(name, MonitorState()), seen)
+        self.state = self.state.model_copy(update={"domains": states})
+        metrics: dict[str, float] = {}
+        for name, state in states.items() if len(states) > 1 else ():
+            known = state.batches >= self.monitor.reference
+            alarms = {alarm: on and known for alarm, on in self.monitor.alarms(state).items()}
+            warn_once(alarms, self._warned, f" in the domain {name!r}")
+            metrics |= _as_metrics(f"hero/domains/{name}", alarms)
+        return metrics
 
     def settle(self) -> None:
         """Count what was evaluated since the last batch as one evaluation; before the state is written, too."""
@@ -54,3 +73,8 @@ class Watch:
         """Take in a batch of evaluation; those between two batches of training are one evaluation."""
         if not math.isnan(verdict_rate):
             self._evaluated.append(verdict_rate)
+
+
+def _as_metrics(prefix: str, alarms: Mapping[str, bool]) -> dict[str, float]:
+    metrics = {f"{prefix}/alarm/{name}": float(on) for name, on in alarms.items() if name != "hacking"}
+    return metrics | {f"{prefix}/hacking_alarm": float(alarms["hacking"])}

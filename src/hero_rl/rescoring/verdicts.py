@@ -14,7 +14,7 @@ from typing import Any
 
 from hero_rl.errors import DataError
 from hero_rl.files.partial import Partial
-from hero_rl.files.rows import Place, as_text, json_columns, read_rows
+from hero_rl.files.rows import Place, as_text, is_missing, json_columns, outermost, read_rows
 from hero_rl.files.rows import field as column_of
 from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
@@ -31,6 +31,7 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
+from hero_rl.verifiers.configured import needs_reference
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["FileVerdicts", "PairColumns", "verify_file"]
@@ -45,7 +46,7 @@ class PairColumns:
     """Where a file keeps what is compared.
 
     Attributes:
-        reference: the right answer; None takes `reference` or `gold`.
+        reference: the right answer; None takes `reference` or `gold`. A verifier that needs none does without.
         completion: the whole text of the policy; None takes `completion` or `response`, else `answer`. A column of
             that name holds the final answer alone.
         question: what was asked, for judges.
@@ -197,7 +198,6 @@ def _checked_rows(
     whole = takes_requests(verifier)
     labelled: bool | None = None
     for place, row in read_rows(path):
-        reference = columns.reference or _first(_REFERENCES, row, place)
         completion = columns.completion or _first(_COMPLETIONS, row, place)
         text = column_of(row, completion, place)
         if not isinstance(text, str):
@@ -209,23 +209,39 @@ def _checked_rows(
         if labelled:
             found.labels.append(_label(column_of(row, columns.label, place), columns.label, place))
         found.places.append(str(place))
-        expected = column_of(row, reference, place)
-        if not whole and expected != "":  # on which the verifier abstains
-            expected = as_text(expected, reference, place)
-        found.references.append(own_answer(expected))
         text = _in_its_thought(text, row)
         question, domain = row.get(columns.question), row.get("domain")
-        request = Request(expected, text, question if isinstance(question, str) else "")
+        request = Request(None, text, question if isinstance(question, str) else "")
         if isinstance(domain, str):
             found.domains.append(domain)
             request = request._replace(domain=domain)
         if isinstance(verifier, ByDomain):
             verifier.check([request.domain], [place])
+        reference, expected = _reference(row, columns, place, verifier, request.domain)
+        found.references.append("" if expected is None else own_answer(expected))
+        request = request._replace(reference=expected)
         if whole:
             request = request._replace(
                 messages=as_messages(text), columns=json_columns(row, (reference, completion)), prompt=_asked(row)
             )
         yield row, request
+
+
+def _reference(
+    row: dict[str, Any], columns: PairColumns, place: Place, verifier: Verifier | BatchVerifier, domain: str
+) -> tuple[str, Any]:
+    """Its column and what stands there: nothing, as the verifier takes it, where there is none and it needs none."""
+    needed, nothing = needs_reference(verifier, domain), None if takes_requests(verifier) else ""
+    known = (columns.reference,) if columns.reference else _REFERENCES
+    if not needed and not any(outermost(name, row) in row for name in known):
+        return known[0], nothing
+    column = columns.reference or _first(_REFERENCES, row, place)
+    expected = column_of(row, column, place)
+    if not needed and is_missing(expected):
+        return column, nothing
+    if not takes_requests(verifier) and expected != "":  # on which the verifier abstains
+        expected = as_text(expected, column, place)
+    return column, expected
 
 
 def _asked(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -94,6 +94,9 @@ class Reason(str, Enum):
     ANSWER_REFUSED = "answer_refused"
     """0: the server that judges refuses this answer, and takes the reference in its place."""
 
+    NO_REPLY_TO_ANSWER = "no_reply_to_answer"
+    """0: the server that judges gives no usable reply to this answer, again and again, and judges others in between."""
+
     PASSED_TESTS = "passed_tests"
     """1: the code passes all of its tests."""
 
@@ -144,6 +147,7 @@ _VALUES = {
     Reason.TOO_SLOW: 0.0,
     Reason.REJECTED_BY_JUDGE: 0.0,
     Reason.ANSWER_REFUSED: 0.0,
+    Reason.NO_REPLY_TO_ANSWER: 0.0,
     Reason.PASSED_TESTS: 1.0,
     Reason.FAILED_TESTS: 0.0,
     Reason.SERVER_FAILED: math.nan,

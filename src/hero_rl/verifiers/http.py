@@ -12,19 +12,19 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hero_rl.clients.engine import Refused
 from hero_rl.clients.openai import sendable
-from hero_rl.clients.posting import JsonServer
+from hero_rl.clients.posting import JsonServer, Unanswered
 from hero_rl.errors import ConfigError
 from hero_rl.files.rows import is_missing
 from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Request, Verdict, as_messages, own_answer
 from hero_rl.verifiers.math.text.thinking import after_thinking
-from hero_rl.verifiers.refusals import settled
+from hero_rl.verifiers.refusals import as_long_as, settled
 
 __all__ = ["HttpVerifier"]
 
@@ -64,7 +64,9 @@ class HttpVerifier(JsonServer):
     `_ng_failure_class`, in which NeMo Gym hands on that its judge failed. A reward outside `range` is an error. No
     usable reply is no verdict (`server_failed`); a text that the server refuses (400, 413, 422 and the like), or that
     breaks it in all attempts (500, or a reply of over 4 MiB), is 0 (`answer_refused`) if the server then judges the
-    reference in its place, without one some text, and refuses this one, or breaks, once more.
+    reference in its place, without one some text, and refuses this one, or breaks, once more. A text on which it gives
+    no usable reply, again and again while it judges others, is 0 (`no_reply_to_answer`); see
+    `JsonServer.post_in_turn`.
 
     Attributes:
         shape: how requests are written.
@@ -112,26 +114,39 @@ class HttpVerifier(JsonServer):
         bodies = [self._body(row) for row in rows]
         controls = {body: self._body(_own(row)) for body, row in zip(bodies, rows, strict=True)}
         found = self._ask(list(dict.fromkeys(bodies)))
-        refused = [body for body, verdict in found.items() if verdict.reason is Reason.ANSWER_REFUSED]
-        again, _ = settled(refused, controls.__getitem__, lambda asked: list(self._ask(asked).values()), _is_judged)
-        failed = Verdict.of(Reason.SERVER_FAILED)
-        found |= {body: again.get(body, failed) for body in refused}
-        self._state.counts.add(unreachable=len(refused) - len(again))
+        lost = [] if self.is_out else [body for body, verdict in found.items() if _is_lost(verdict)]
+        longer = {body: self._body(_own(row, row.completion)) for body, row in zip(bodies, rows, strict=True)}
+        said, _ = settled(
+            lost,
+            controls.__getitem__,
+            lambda asked: list(self._ask(asked).values()),
+            _is_judged,
+            _is_silence,
+            lambda asked: list(self._ask(asked, longer).values()),
+        )
+        found |= {body: said.get(body, Verdict.of(Reason.SERVER_FAILED)) for body in lost}
+        self._state.counts.add(unreachable=sum(map(_is_silence, found.values())))
         seconds = (time.perf_counter() - start) / max(1, len(found))
         return [Verdict(found[body].value, found[body].reason, None, seconds) for body in bodies]
 
-    def _ask(self, bodies: Sequence[str]) -> dict[str, Verdict]:
-        """What the server says to each; that it refused one is for `settled` to believe."""
-        # A column's NaN is no JSON; it goes as a null.
-        sent = [json.loads(body, parse_constant=lambda _: None) for body in bodies]
-        heard = self.post(self.path, sent, _Reply)
+    def _ask(self, bodies: Sequence[str], controls: Mapping[str, str] | None = None) -> dict[str, Verdict]:
+        """What the server says to each, in turn with its control where there are some.
+
+        That it refused one is for `settled` to believe.
+        """
+        sent = [_as_json(body) for body in bodies]
+        if controls is None:
+            heard = self.post(self.path, sent, _Reply)
+        else:
+            asked = [(body, _as_json(controls[each])) for each, body in zip(bodies, sent, strict=True)]
+            heard = self.post_in_turn(self.path, asked, _Reply, lambda reply: reply.failure is None)
         return {body: self._verdict(each.said) for body, each in zip(bodies, heard, strict=True)}
 
     def _verdict(self, reply: _Reply | Refused | None) -> Verdict:
         if reply is None:
             return Verdict.of(Reason.SERVER_FAILED)
         if isinstance(reply, Refused):
-            return Verdict.of(Reason.ANSWER_REFUSED)
+            return Verdict.of(Reason.NO_REPLY_TO_ANSWER if isinstance(reply, Unanswered) else Reason.ANSWER_REFUSED)
         if reply.failure is not None:
             return Verdict.of(Reason.SERVER_FAILED)
         grade = reply.grade
@@ -151,14 +166,27 @@ class HttpVerifier(JsonServer):
         return sendable(json.dumps(body, ensure_ascii=False, sort_keys=True))
 
 
-def _own(request: Request) -> Request:
-    """The request with the reference in the answer's place, without one an answer that is nobody's."""
-    answer = NOBODYS_ANSWER if is_missing(request.reference) else own_answer(request.reference)
+def _as_json(body: str) -> dict[str, Any]:
+    """A request as it is sent: a column's NaN is no JSON, and goes as a null."""
+    return json.loads(body, parse_constant=lambda _: None)
+
+
+def _own(request: Request, text: str = "") -> Request:
+    """The request with the reference as its answer, without one an answer that is nobody's; made as long as a text."""
+    answer = as_long_as(text, NOBODYS_ANSWER if is_missing(request.reference) else own_answer(request.reference))
     return request._replace(completion=answer, messages=as_messages(answer))
 
 
 def _is_judged(verdict: Verdict) -> bool:
-    return not verdict.abstained and verdict.reason is not Reason.ANSWER_REFUSED
+    return not verdict.abstained and not _is_lost(verdict)
+
+
+def _is_lost(verdict: Verdict) -> bool:
+    return verdict.reason is Reason.ANSWER_REFUSED or _is_silence(verdict)
+
+
+def _is_silence(verdict: Verdict) -> bool:
+    return verdict.reason is Reason.SERVER_FAILED
 
 
 def _nemo_gym(request: Request) -> dict[str, Any]:

@@ -23,11 +23,11 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from hero_rl.clients.engine import MAX_QUOTED_CHARACTERS, Refused, Session
 from hero_rl.clients.openai import Choice, Completions, Models, completions_path, options_besides, sendable
-from hero_rl.clients.posting import JsonServer, ServerState
+from hero_rl.clients.posting import Heard, JsonServer, ServerState, Unanswered
 from hero_rl.verifiers.base import Reason, Request, Verdict
 from hero_rl.verifiers.judge_prompts import PRESETS, AnyRubric, Asking, asking_by, harmless
 from hero_rl.verifiers.math.text.boxes import find_boxes
-from hero_rl.verifiers.refusals import settled
+from hero_rl.verifiers.refusals import as_long_as, settled
 
 __all__ = ["JudgeVerifier"]
 
@@ -135,8 +135,9 @@ class JudgeVerifier(JsonServer):
         is read. Else the row is 0 (`UNREADABLE_ANSWER`) if the judge does give a verdict on the reference in the
         candidate's place, and abstains if not, as it does where no usable reply came. A text that the server refuses
         (400, 413, 422 and the like), or that breaks it in all attempts (500, or a reply of over 4 MiB), is 0
-        (`ANSWER_REFUSED`) if the server then judges the reference and refuses the text, or breaks, once more. Equal
-        checks are asked once. A grade between 0 and 1 has the reason `graded_by_judge`.
+        (`ANSWER_REFUSED`) if the server then judges the reference and refuses the text, or breaks, once more. A text on
+        which it gives no usable reply, again and again while it judges others, is 0 (`NO_REPLY_TO_ANSWER`); see
+        `post_in_turn`. Equal checks are asked once. A grade between 0 and 1 has the reason `graded_by_judge`.
 
         Raises:
             ConfigError: no verdict can ever come: the server denies (see above), lists no model or several where none
@@ -145,8 +146,9 @@ class JudgeVerifier(JsonServer):
         checks = [self._check(Request.of(request)) for request in requests]
         asked = list(dict.fromkeys(check for check in checks if isinstance(check, _Check)))
         found = dict(zip(asked, self._ask(asked), strict=True))
-        self._confirm_refusals(found)
+        self._confirm_losses(found)
         self._blame(found)
+        self._state.counts.add(unreachable=sum(map(_is_silence, found.values())))
         return [Verdict.of(check) if isinstance(check, Reason) else found[check] for check in checks]
 
     @property
@@ -154,9 +156,9 @@ class JudgeVerifier(JsonServer):
         """Totals since the object was made.
 
         `calls`: checks put to the judge; `retries`: further attempts at them; `denied`: attempts that it denied;
-        `refused`: checks that it refused or broke at, each time; `prompt_tokens`, `completion_tokens`: as the server
-        counts them; `unreadable`, `unreachable`: checks that abstained; `seconds`: time of the calls, summed also where
-        they ran at once.
+        `refused`: checks that it refused or broke at, each time; `unanswered`: checks that alone had no reply;
+        `prompt_tokens`, `completion_tokens`: as the server counts them; `unreadable`, `unreachable`: checks that
+        abstained; `seconds`: time of the calls, summed also where they ran at once.
         """
         return self._state.counts.totals
 
@@ -190,17 +192,15 @@ class JudgeVerifier(JsonServer):
         control = self._check(Request(check.reference, check.reference, check.question))
         return control if isinstance(control, _Check) else None
 
-    def _confirm_refusals(self, found: dict[_Check, Verdict]) -> None:
-        """Take back each refusal that may not be the candidate's doing: the row abstains, or has its verdict late.
-
-        It is the candidate's where the server, asked after it, judges the reference and then refuses the text again.
-        """
-        refused = [check for check, verdict in found.items() if _is_refused(verdict)]
-        said, judged = settled(refused, self._control, self._ask, _is_judged)
+    def _confirm_losses(self, found: dict[_Check, Verdict]) -> None:
+        """Find whose doing it is that checks were lost: they are 0, abstain, or have their verdict late."""
+        lost = [check for check, verdict in found.items() if _is_lost(verdict)]
+        if not lost or self.asked is None or self.is_out:
+            return
+        said, judged = settled(lost, self._control, self._ask, _is_judged, _is_silence, self._ask_in_turn)
         self._state.here().controls.update(dict.fromkeys(judged, True))
-        for check in refused:
+        for check in lost:
             found[check] = said.get(check, Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer, found[check].seconds))
-        self._state.counts.add(unreachable=len(refused) - len(said))
 
     def _blame(self, found: dict[_Check, Verdict]) -> None:
         """Make a 0 of each unreadable reply that is the candidate's doing.
@@ -223,15 +223,28 @@ class JudgeVerifier(JsonServer):
             del known[next(iter(known))]
 
     def _ask(self, checks: Sequence[_Check]) -> list[Verdict]:
-        """What the judge says of each; that a check was refused is for `_confirm_refusals` to believe."""
+        """What the judge says of each; that a check was refused is for `_confirm_losses` to believe."""
         if not checks:
             return []
         model = self._model_name()
         if model is None:
-            self._state.counts.add(unreachable=len(checks))
             return [Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer) for check in checks]
         bodies = [self._body(model, check) for check in checks]
-        heard = self.post(completions_path(self._asking.chat), bodies, Completions)
+        return self._heard(checks, self.post(completions_path(self._asking.chat), bodies, Completions))
+
+    def _ask_in_turn(self, checks: Sequence[_Check]) -> list[Verdict]:
+        """What the judge says of each, in turn with the reference in its place."""
+        model = self._model_name() if checks else None
+        if model is None:
+            return [Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer) for check in checks]
+        own = [harmless(as_long_as(check.candidate, check.reference)) for check in checks]
+        controls = [check._replace(candidate=each) for check, each in zip(checks, own, strict=True)]
+        asked = [
+            (self._body(model, one), self._body(model, other)) for one, other in zip(checks, controls, strict=True)
+        ]
+        return self._heard(checks, self.post_in_turn(completions_path(self._asking.chat), asked, Completions))
+
+    def _heard(self, checks: Sequence[_Check], heard: Sequence[Heard[Completions]]) -> list[Verdict]:
         self._state.counts.add(seconds=sum(each.seconds for each in heard))
         return [
             replace(self._verdict(each.said), answer=check.answer, seconds=each.seconds)
@@ -251,7 +264,7 @@ class JudgeVerifier(JsonServer):
         if said is None:
             return Verdict.of(Reason.JUDGE_UNREACHABLE)
         if isinstance(said, Refused):
-            return Verdict.of(Reason.ANSWER_REFUSED)
+            return Verdict.of(Reason.NO_REPLY_TO_ANSWER if isinstance(said, Unanswered) else Reason.ANSWER_REFUSED)
         counts, choice = self._state.counts, said.choices[0]
         counts.add(**{kind: said.tokens(kind) or 0 for kind in ("prompt_tokens", "completion_tokens")})
         verdict = _read(choice, self._asking)
@@ -284,9 +297,13 @@ def _read(choice: Choice, asking: Asking) -> Verdict:
     return Verdict(grade, _GRADED)
 
 
-def _is_refused(verdict: Verdict) -> bool:
-    return verdict.reason is Reason.ANSWER_REFUSED
+def _is_lost(verdict: Verdict) -> bool:
+    return verdict.reason is Reason.ANSWER_REFUSED or _is_silence(verdict)
+
+
+def _is_silence(verdict: Verdict) -> bool:
+    return verdict.reason is Reason.JUDGE_UNREACHABLE
 
 
 def _is_judged(verdict: Verdict) -> bool:
-    return not verdict.abstained and not _is_refused(verdict)
+    return not verdict.abstained and not _is_lost(verdict)

@@ -23,7 +23,6 @@ from hero_rl.verifiers.processes import counting, pool
 from hero_rl.verifiers.processes import supervised as module
 from hero_rl.verifiers.processes.supervised import Supervised
 
-HERE = Path(__file__).parent
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 PATIENT = 30.0  # seconds that no check here needs, however busy the machine
 
@@ -451,7 +450,7 @@ def script(tmp_path, body, **options):
     """A main script, begun as a user does it."""
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(body))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, str(path)],
         env=environment,

@@ -9,6 +9,7 @@ from hero_rl.errors import ConfigError
 from hero_rl.monitoring import MonitorState, Observation, RunMonitor, observe
 from hero_rl.monitoring.monitor import _slope_in_errors, warn_once
 from hero_rl.monitoring.watch import Watch
+from hero_rl.rules import Groups, group_auroc
 from hero_rl.signals import Signals
 
 
@@ -139,6 +140,51 @@ def test_a_watch_says_which_alarm_ends_the_run_and_refuses_one_that_is_not():
     assert watch.state.held_out == (pytest.approx(0.3),) and metrics["hero/alarm/unscorable"] == 1.0
     with pytest.raises(ConfigError, match="there is no alarm 'hack'"):
         Watch(["hack"])
+
+
+def mixed(step, rng):
+    """Sixteen rollouts of either domain; from batch 60 on the scores of code say the contrary."""
+    verdict = torch.tensor([0.0, 1.0] * 16)
+    group = torch.arange(32) // 4
+    score = verdict + torch.tensor([rng.gauss(0, 0.7) for _ in range(32)])
+    if step >= 60:
+        score[16:] = 1 - score[16:]
+    return Signals(verdict, score, group, domain=("maths",) * 16 + ("code",) * 16)
+
+
+def ranks(signals):
+    return group_auroc(signals.score, signals.verdict, Groups.of(signals.group)).nanmean().item()
+
+
+def test_a_domain_has_alarms_of_its_own(caplog):
+    rng, watch, logged = random.Random(0), Watch(["ranking"]), []
+    ended = []
+    for step in range(75):
+        batch = mixed(step, rng)
+        if step == 70:  # as a checkpoint has it
+            watch.state = MonitorState.model_validate_json(watch.state.model_dump_json())
+        metrics, last = watch.batch(batch, 0.8)
+        logged.append(metrics)
+        ended.append(last)
+    assert set(ended) == {None}
+    on = [row["hero/domains/code/alarm/ranking"] for row in logged]
+    assert not any(on[:60]) and all(on[66:])
+    assert not any(row["hero/domains/maths/alarm/ranking"] or row["hero/alarm/ranking"] for row in logged)
+    assert [record.getMessage()[:47] for record in caplog.records] == [
+        "the alarm ranking is on in the domain 'code': t"
+    ]
+
+
+def test_a_domain_shows_nothing_before_it_is_known_nor_where_it_is_the_only_one():
+    lost = torch.full((8,), math.nan)
+    rare = Signals(lost, torch.zeros(8), torch.arange(8) // 4, domain=("a",) * 4 + ("b",) * 4)
+    watch = Watch()
+    on = [watch.batch(rare, math.nan)[0]["hero/domains/b/alarm/unscorable"] for _ in range(41)]
+    assert on == [0.0] * 39 + [1.0] * 2
+    other = Signals(lost[:4], torch.zeros(4), torch.zeros(4, dtype=torch.long), domain=("a",) * 4)
+    assert watch.batch(other, math.nan)[0]["hero/domains/b/alarm/unscorable"] == 1.0
+    alone = Watch()
+    assert not any("domains" in name for _ in range(41) for name in alone.batch(other, math.nan)[0])
 
 
 def test_missing_scores_are_an_alarm_where_there_is_a_reward_model():
