@@ -73,6 +73,7 @@ assert shaped.advantage.argmax() == 0
     ("package", "code", "extra"),
     [
         ("trl", "from hero_rl import HeroGRPOTrainer", "trl"),
+        ("trl", "import hero_rl.trainers.trl", "trl"),
         ("trl", "import hero_rl; hero_rl.HeroRLOOConfig", "trl"),
         ("trl", "from hero_rl.cli import main; main(['train', {smoke!r}])", "trl"),
         ("accelerate", "from hero_rl import HeroGRPOTrainer", "trl"),  # the first that a bare environment lacks

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "monitoring": {"budget", "signals", "rules"},
     "preflight": {"signals", "rules"},
     "trainers": {
+        "extras",
         "files",
         "signals",
         "settings",

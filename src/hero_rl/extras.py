@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-__all__ = ["named", "require"]
+__all__ = ["MissingExtra", "named", "require"]
 
 _EXTRAS = {
     **dict.fromkeys(["trl", "accelerate", "datasets", "pandas", "pyarrow", "peft", "requests"], "trl"),
@@ -17,10 +17,16 @@ _EXTRAS = {
 }
 
 
+class MissingExtra(ModuleNotFoundError):
+    """A package is missing that an extra brings; the message ends with the command that installs it."""
+
+
 def named(error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """The error with the command that installs what is missing, where one of the extras does."""
+    """The error as a `MissingExtra`, where an extra brings what is missing; else the error."""
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
-    return ModuleNotFoundError(f"{error}; pip install 'hero-rl[{extra}]'", name=error.name) if extra else error
+    if extra is None or isinstance(error, MissingExtra):
+        return error
+    return MissingExtra(f"{error}; pip install 'hero-rl[{extra}]'", name=error.name)
 
 
 def require(*packages: str) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hero_rl.errors import DataError
 from hero_rl.problems import PRESETS, ProblemReader, ProblemSource, draw, hub, read_problems, reading
+from hero_rl.verifiers import verify_math
 
 
 def jsonl(tmp_path, *rows, name="rows.jsonl"):
@@ -39,6 +40,21 @@ def test_named_columns_instruction_system_prompt_and_context(tmp_path):
         {"role": "user", "content": "given this\n\nq\nBox it."},
     ]
     assert (problem.reference, problem.question, problem.extra) == ("1, 2", "given this\n\nq", {"d": 1})
+
+
+@pytest.mark.parametrize(
+    ("answers", "right", "wrong"),
+    [
+        (["1,000", "2"], "2 and 1000", "1, 0, 2"),
+        (["2,000", "1,500"], "1500, 2000", "2000"),
+        (["(1, 2)", "(3, 4)"], "(3, 4), (1, 2)", "(1, 2)"),
+        (["x, y", "z"], "x, y, z", "x, y"),
+    ],
+)
+def test_of_a_list_of_answers_all_are_asked_for_whatever_commas_they_have(tmp_path, answers, right, wrong):
+    (problem,) = read(jsonl(tmp_path, {"prompt": "q", "answer": answers}))
+    said = [verify_math(problem.reference, rf"\boxed{{{answer}}}") for answer in (right, wrong)]
+    assert said == [True, False]
 
 
 def test_messages_keep_their_roles_and_the_last_question_counts(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from hero_rl.errors import ConfigError, HeroError
-from hero_rl.extras import named
+from hero_rl.extras import MissingExtra, named
 
 __all__ = ["main"]
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None, more: Mapping[str, tuple[str, str]]
         print("\ninterrupted", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
-        if (said := named(error)) is error:
+        if not isinstance(said := named(error), MissingExtra):
             raise
         print(f"hero {verb}: {said}", file=sys.stderr)
         return 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from hero_rl.diagnosis.intervals import bootstrap_interval
+from hero_rl.diagnosis.groups import counts
+from hero_rl.diagnosis.intervals import interval_of_mean
 from hero_rl.diagnosis.log import RolloutLog
-from hero_rl.diagnosis.numbers import DomainNumbers, GroupCounts
+from hero_rl.diagnosis.numbers import DomainNumbers
 from hero_rl.diagnosis.replay import gated, replay
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import Hero
@@ -25,25 +26,15 @@ def by_domain(log: RolloutLog, table: GroupTable, rule: Hero) -> list[DomainNumb
 def _one(name: str, log: RolloutLog, table: GroupTable, trust: float) -> DomainNumbers:
     rows = torch.tensor([each == name for each in log.domain or ()])
     mine = table.groups.count(rows) > 0
-    auroc = table.auroc[mine]
-    each = auroc[~auroc.isnan()].numpy()
-    value = float(each.mean()) if len(each) else float("nan")
-    kinds = table.kinds
+    auroc = table.auroc[mine & ~table.auroc.isnan()]
     return DomainNumbers(
         name=name,
         rows=int(rows.sum()),
-        groups=GroupCounts(
-            total=int(mine.sum()),
-            mixed=int((kinds.mixed & mine).sum()),
-            all_correct=int((kinds.all_correct & mine).sum()),
-            all_incorrect=int((kinds.all_incorrect & mine).sum()),
-            all_partial=int((kinds.all_partial & mine).sum()),
-            unjudged=int((~kinds.judged & mine).sum()),
-        ),
+        groups=counts(table, mine),
         unverified=int((log.unverified & rows).sum()),
         verdict=log.verdict[rows].nanmean().item(),
         score=log.score[rows].nanmean().item(),
-        auroc=bootstrap_interval(value, len(each), lambda drawn: float(each[drawn].mean())),
-        mixed=len(each),
+        auroc=interval_of_mean(auroc),
+        mixed=len(auroc),
         trust=trust,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.replay import uniform_share
+from hero_rl.diagnosis.trainers import blocks_of
 from hero_rl.diagnosis.wording import change, number, of, percent, within
 
 __all__ = ["CHECKS", "LIMITS", "findings", "suggested"]
@@ -73,15 +74,10 @@ def _doubted(finding: Finding) -> Finding:
 
 def suggested(diagnosis: Diagnosis) -> dict[str, Any]:
     """The base rule and every suggested setting as blocks of `hero train`; of two suggestions the first one stands."""
-    blocks: dict[str, Any] = {"rule": diagnosis.rule.model_dump()}
-    seen = set()
+    first: dict[str, Any] = {}
     for finding in diagnosis.findings:
-        for name, value in finding.settings.items():
-            if name not in seen:
-                block, _, setting = name.partition(".")
-                blocks.setdefault(block, {})[setting] = value
-                seen.add(name)
-    return blocks
+        first = {**finding.settings, **first}
+    return blocks_of({f"rule.{name}": value for name, value in diagnosis.rule.model_dump().items()} | first)
 
 
 def _nothing() -> Finding:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Difficulty, GroupCounts, Starvation
@@ -13,15 +15,17 @@ from hero_rl.diagnosis.wording import DASH
 __all__ = ["by_difficulty", "counts", "starvation"]
 
 
-def counts(table: GroupTable) -> GroupCounts:
-    """Groups by kind."""
+def counts(table: GroupTable, some: Bool[Tensor, " S"] | None = None) -> GroupCounts:
+    """Groups, or some of them, by kind."""
+    kinds = table.kinds
+    some = torch.ones_like(kinds.mixed) if some is None else some
     return GroupCounts(
-        total=table.groups.number,
-        mixed=int(table.kinds.mixed.sum()),
-        all_correct=int(table.kinds.all_correct.sum()),
-        all_incorrect=int(table.kinds.all_incorrect.sum()),
-        all_partial=int(table.kinds.all_partial.sum()),
-        unjudged=int((~table.kinds.judged).sum()),
+        total=int(some.sum()),
+        mixed=int((kinds.mixed & some).sum()),
+        all_correct=int((kinds.all_correct & some).sum()),
+        all_incorrect=int((kinds.all_incorrect & some).sum()),
+        all_partial=int((kinds.all_partial & some).sum()),
+        unjudged=int((~kinds.judged & some).sum()),
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hero_rl.diagnosis.numbers import Bin, Histogram, Interval
 
-__all__ = ["LEAST_GROUPS", "bootstrap_interval", "histogram"]
+__all__ = ["LEAST_GROUPS", "bootstrap_interval", "histogram", "interval_of_mean"]
 
 LEAST_GROUPS = 5
 """Groups below which no interval is given: resampling so few says nothing about others."""
@@ -50,6 +50,12 @@ def bootstrap_interval(
     drawn = drawn[~np.isnan(drawn)]
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (math.nan, math.nan)
     return Interval(value=value, low=float(low), high=float(high))
+
+
+def interval_of_mean(values: Float[Tensor, " S"]) -> Interval:
+    """Mean of one value a group, with its interval."""
+    each = values.numpy()
+    return bootstrap_interval(values.mean().item(), len(each), lambda drawn: float(each[drawn].mean()))
 
 
 def histogram(values: Float[Tensor, " n"], low: float, high: float, bins: int) -> Histogram:

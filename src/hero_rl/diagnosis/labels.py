@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-from jaxtyping import Bool
-from torch import Tensor
-
-from hero_rl.diagnosis.intervals import bootstrap_interval
+from hero_rl.diagnosis.intervals import interval_of_mean
 from hero_rl.diagnosis.log import RolloutLog
-from hero_rl.diagnosis.numbers import Interval, LabelCheck
+from hero_rl.diagnosis.numbers import LabelCheck
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import group_auroc
 
@@ -25,19 +21,14 @@ def label_check(log: RolloutLog, table: GroupTable) -> LabelCheck | None:
         return None
     judged = ~log.label.isnan() & ~log.verdict.isnan()
     right = log.label == 1
-    each = group_auroc(log.score, log.label, table.groups)
+    auroc = group_auroc(log.score, log.label, table.groups)
+    known = ~auroc.isnan()
     return LabelCheck(
         right=int((judged & right).sum()),
         wrong=int((judged & ~right).sum()),
         missed=int((judged & right & (log.verdict == 0)).sum()),
         accepted=int((judged & ~right & (log.verdict == 1)).sum()),
-        auroc=_mean(each, torch.ones_like(table.kinds.mixed)),
-        auroc_starved=_mean(each, table.kinds.uniform),
-        starved=int((table.kinds.uniform & ~each.isnan()).sum()),
+        auroc=interval_of_mean(auroc[known]),
+        auroc_starved=interval_of_mean(auroc[table.kinds.uniform & known]),
+        starved=int((table.kinds.uniform & known).sum()),
     )
-
-
-def _mean(auroc: Tensor, where: Bool[Tensor, " S"]) -> Interval:
-    values = auroc[where & ~auroc.isnan()]
-    each = values.numpy()
-    return bootstrap_interval(values.mean().item(), len(values), lambda drawn: float(each[drawn].mean()))

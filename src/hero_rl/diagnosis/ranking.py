@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
+from hero_rl.diagnosis.intervals import bootstrap_interval, histogram, interval_of_mean
 from hero_rl.diagnosis.log import RolloutLog
 from hero_rl.diagnosis.numbers import Interval, Overlap, Ranking
 from hero_rl.diagnosis.replay import gated, replay
@@ -23,10 +23,9 @@ def ranking(log: RolloutLog, table: GroupTable, rule: Hero) -> Ranking:
     advantage uses; the mean over groups is the one that matters to training.
     """
     values = table.auroc[~table.auroc.isnan()]
-    each = values.numpy()
     return Ranking(
         groups=len(values),
-        mean=bootstrap_interval(values.mean().item(), len(values), lambda drawn: float(each[drawn].mean())),
+        mean=interval_of_mean(values),
         median=values.quantile(0.5).item() if len(values) else None,
         under_half=(values < 0.5).double().mean().item(),
         pooled=_pooled(log),

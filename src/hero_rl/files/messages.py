@@ -12,7 +12,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["foreign_parts", "plain_message", "stored_message", "text_of_content"]
+__all__ = ["foreign_parts", "is_plain_message", "plain_message", "stored_message", "text_of_content"]
+
+
+def is_plain_message(value: Any) -> bool:
+    """Whether a value from a file is a message with a role and text."""
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
 
 
 def plain_message(message: Mapping[str, Any]) -> Mapping[str, Any]:

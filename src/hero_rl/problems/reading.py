@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hero_rl.errors import DataError
+from hero_rl.files.messages import is_plain_message
 from hero_rl.files.rows import Place, Text, as_text, field, outermost, read_rows, short
 from hero_rl.problems.hub import commit_of, hub_dataset, hub_rows, is_file
 from hero_rl.problems.presets import Preset
@@ -44,6 +46,9 @@ _USUAL = Preset(
     ),
     id=("id",),
 )
+
+
+_THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -287,19 +292,22 @@ def _messages(value: Any, column: str, place: Place | str) -> list[dict[str, str
     if isinstance(value, str) and value.strip():
         return [{"role": "user", "content": value}]
     messages = value if isinstance(value, list) else []
-    fine = all(
-        isinstance(m, dict) and isinstance(m.get("role"), str) and isinstance(m.get("content"), str) for m in messages
-    )
-    if not fine or not any(m["role"] == "user" and m["content"].strip() for m in messages):
+    if not all(map(is_plain_message, messages)) or not any(
+        m["role"] == "user" and m["content"].strip() for m in messages
+    ):
         raise DataError(f"{place}: {column!r} must be text, or chat messages with one of the user, not {short(value)}")
     return [{"role": m["role"], "content": m["content"]} for m in messages]
 
 
 def _reference(value: Any, column: str, place: Place | str) -> str | None:
-    """The right answer as text, several joined by commas; None where there is none."""
+    """The right answer as text; None where there is none.
+
+    Of a list all are asked for, as in OlympiadBench. Commas join them, or semicolons, where a number has commas of its
+    own: "1,000, 2" would be three numbers.
+    """
     if isinstance(value, list):
-        parts = [_reference(part, column, place) for part in value]
-        return ", ".join(part for part in parts if part) or None
+        parts = [part for one in value if (part := _reference(one, column, place))]
+        return ("; " if any(map(_THOUSANDS.search, parts)) else ", ").join(parts) or None
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     text = as_text(value, column, place).strip()

@@ -33,8 +33,8 @@ class ProblemSource(Block):
             commit where one is known.
         prompt_column: the question: text, or a list of chat messages.
         context_column: text that is put before the question, in the rows that have it.
-        reference_column: the right answer: text, a number or a list of them. Of a column called `solution` the content
-            of the last box is taken.
+        reference_column: the right answer: text, a number or a list of them, all of which are asked for. Of a column
+            called `solution` the content of the last box is taken.
         id_column: names a problem. Without one, the first row's column `id`, else a hash of the question.
         keep_columns: other columns to keep.
         where: column -> the value, or list of values, that a row must have there to be used; `{}` uses all rows, of a

@@ -34,11 +34,17 @@ from typing import Any, ClassVar, get_args
 from zlib import crc32
 
 import torch
-from accelerate.utils import gather, gather_object
 from jaxtyping import Float
 from torch import Tensor
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+from hero_rl.extras import named
+
+try:
+    from accelerate.utils import gather, gather_object
+    from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+except ModuleNotFoundError as error:
+    raise named(error) from None
 
 from hero_rl.auditing import Auditor, auditor_for
 from hero_rl.errors import ConfigError, DataError

@@ -16,14 +16,14 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.files.rows import Place, field, read_rows, short
-from hero_rl.problems import hub_dataset, is_file
+from hero_rl.files.messages import is_plain_message
+from hero_rl.files.rows import Place, field, short
 from hero_rl.rollouts import Columns, Rollout, RolloutReader
 from hero_rl.training.configs.reward import RewardDataConfig
+from hero_rl.training.rows.prompts import source_rows
 
 __all__ = [
     "PreferencePair",
@@ -151,7 +151,7 @@ def read_pairs(data: RewardDataConfig) -> tuple[list[PreferencePair], dict[str, 
     """
     counts = Counter(rows=0, duplicates=0, alike=0, prompts=0, pairs=0)
     pairs: dict[str, PreferencePair] = {}
-    for place, row in _rows(data):
+    for place, row in source_rows("data.pairs", str(data.pairs), data.name, data.split):
         counts["rows"] += 1
         pair = _pair(row, data.columns, place)
         name = json.dumps([_key(pair.chosen), _key(pair.rejected)])
@@ -198,18 +198,6 @@ def fingerprint(pairs: Iterable[PreferencePair]) -> str:
     return _digest("\n".join(_key([pair.chosen, pair.rejected]) for pair in pairs))
 
 
-def _rows(data: RewardDataConfig) -> Iterator[tuple[Place | str, dict[str, Any]]]:
-    source = str(data.pairs)
-    path = Path(source)
-    if is_file(source):
-        if not path.is_file():
-            raise DataError(f"data.pairs: {source}: no such file")
-        yield from read_rows(path)
-    else:
-        for number, row in enumerate(hub_dataset(source, data.name, data.split), start=1):
-            yield f"{source}[{data.split}] row {number}", dict(row)
-
-
 def _pair(row: dict[str, Any], columns: Mapping[str, str], place: Place | str) -> PreferencePair:
     """One row's pair.
 
@@ -237,15 +225,11 @@ def _pair(row: dict[str, Any], columns: Mapping[str, str], place: Place | str) -
 def _checked(value: Any, column: str, role: str, place: Place | str) -> list[dict[str, Any]]:
     if isinstance(value, str):
         return [{"role": role, "content": value}]
-    if not isinstance(value, list) or not value or not all(_is_message(message) for message in value):
+    if not isinstance(value, list) or not value or not all(is_plain_message(message) for message in value):
         raise DataError(f"{place}: {column!r} must be text or a list of chat messages, not {short(value)}")
     if role == "assistant" and value[-1]["role"] != "assistant":
         raise DataError(f"{place}: {column!r} must end with the assistant's message, not the {value[-1]['role']}'s")
     return [{"role": message["role"], "content": message["content"]} for message in value]
-
-
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
 
 
 def _messages(text: str | Messages, role: str) -> Messages:

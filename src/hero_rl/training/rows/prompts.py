@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.messages import is_plain_message
 from hero_rl.files.rows import Place, as_text, field, is_missing, json_columns, outermost, read_rows, short
 from hero_rl.problems import GeneratedProblems, generated_rows, hub_dataset, is_file
 from hero_rl.rules import Rule, ranks_unverified
@@ -21,7 +22,7 @@ from hero_rl.verifiers.configured import needs_reference
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of"]
+__all__ = ["as_prompt", "load_prompts", "of_one_kind", "rows_of", "source_rows"]
 
 
 def load_prompts(
@@ -125,22 +126,37 @@ def _rows(data: PromptConfig, which: str, columns: list[str]) -> Iterator[tuple[
         for row in generated_rows(source):
             yield f"data.{which}: {row['id']}", row
         return
-    path = Path(source)
+    split = data.train_split if which == "train" else data.eval_split
+    yield from source_rows(f"data.{which}", source, data.name, split, columns)
+
+
+def source_rows(
+    setting: str, source: str, name: str | None, split: str, columns: Sequence[str] = ()
+) -> Iterator[tuple[Place | str, dict[str, Any]]]:
+    """(place for messages, row) of a file, or of a split of a dataset of the Hub.
+
+    Args:
+        setting: the setting that names the source.
+        source: the file or the dataset.
+        name: the dataset's configuration.
+        split: its split.
+        columns: those that are wanted; none for all.
+
+    Raises:
+        DataError: there is no such file, or the dataset cannot be loaded, or a row is no object.
+    """
     if is_file(source):
-        if not path.is_file():
-            raise DataError(f"data.{which}: {source}: no such file")
-        yield from read_rows(path, columns)
-    else:
-        split = data.train_split if which == "train" else data.eval_split
-        for number, row in enumerate(_hub_rows(source, data, split, columns), start=1):
-            yield f"{source}[{split}] row {number}", row
-
-
-def _hub_rows(source: str, data: PromptConfig, split: str, columns: list[str]) -> Iterable[Any]:
-    dataset = hub_dataset(source, data.name, split)
+        if not Path(source).is_file():
+            raise DataError(f"{setting}: {source}: no such file")
+        yield from read_rows(Path(source), columns)
+        return
+    dataset = hub_dataset(source, name, split)
     known = dataset.column_names or []
     wanted = list(dict.fromkeys(outermost(column, known) for column in columns))
-    return dataset.select_columns(wanted) if wanted and set(wanted) <= set(known) else dataset
+    if wanted and set(wanted) <= set(known):
+        dataset = dataset.select_columns(wanted)
+    for number, row in enumerate(dataset, start=1):
+        yield f"{source}[{split}] row {number}", row
 
 
 def as_prompt(value: Any, data: PromptConfig, place: Place | str) -> str | list[dict[str, str]]:
@@ -149,14 +165,10 @@ def as_prompt(value: Any, data: PromptConfig, place: Place | str) -> str | list[
         if not data.chat:
             return value
         messages = [{"role": "user", "content": value}]
-    elif isinstance(value, list) and value and all(_is_message(m) for m in value):
+    elif isinstance(value, list) and value and all(is_plain_message(m) for m in value):
         messages = [{"role": m["role"], "content": m["content"]} for m in value]
     else:
         raise DataError(f"{place}: {data.prompt_column!r} must be text or a list of chat messages, not {short(value)}")
     if data.system_prompt:
         messages = [{"role": "system", "content": data.system_prompt}, *messages]
     return messages
-
-
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)

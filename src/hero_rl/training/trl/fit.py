@@ -8,7 +8,8 @@ from typing import Any
 
 from accelerate import PartialState
 from safetensors import SafetensorError
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
+from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.trainers.checkpoints import flaw, newest_whole
 from hero_rl.training.records import AnyRun, MetricsFile, is_finished, run_folder, write_records
@@ -53,6 +54,8 @@ def fit(
             return folder / "model"
         line = (ProgressLine() if shown is None else ProgressLine(shown=shown)) if progress else None
         trainer = make([MetricsFile(folder / "metrics.jsonl"), *([line] if line else []), *callbacks])
+        for noisy in (PrinterCallback, ProgressCallback):
+            trainer.remove_callback(noisy)
         if main:  # only now: a model that cannot be loaded leaves no run behind
             write_records(config)
         PartialState().wait_for_everyone()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_callback import ProgressCallback
+from transformers import TrainerCallback
 
 from hero_rl.errors import ConfigError
 from hero_rl.foreign import refuse_no_folder
@@ -133,7 +132,7 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
         check_template(tokenizer, run.train_dataset[0]["prompt"])
     _, kind = _TRAINERS[config.algorithm]
     with named("model.path"):
-        trainer = kind(
+        return kind(
             model=config.model.path,
             verifier=in_processes(config.verifier, config.verifier_processes),
             reward_model=config.reward_model,
@@ -146,6 +145,3 @@ def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | He
             callbacks=callbacks,
             peft_config=lora_config(config.peft),
         )
-    for noisy in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(noisy)
-    return trainer

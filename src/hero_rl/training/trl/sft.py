@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import trl
-from transformers import PrinterCallback
-from transformers.trainer_callback import ProgressCallback
 
 from hero_rl.errors import ConfigError
 from hero_rl.foreign import refuse_no_folder
@@ -93,7 +91,7 @@ def _trainer(run: SftRun, callbacks: list[Any]) -> trl.SFTTrainer:
     if not isinstance(first["prompt"], str):
         check_template(tokenizer, [*first["prompt"], *first["completion"]])
     with named("model.path"):
-        trainer = trl.SFTTrainer(
+        return trl.SFTTrainer(
             model=run.config.model.path,
             args=run.arguments,
             train_dataset=run.train_dataset,
@@ -102,6 +100,3 @@ def _trainer(run: SftRun, callbacks: list[Any]) -> trl.SFTTrainer:
             callbacks=callbacks,
             peft_config=lora_config(run.config.peft),
         )
-    for noisy in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(noisy)
-    return trainer

@@ -32,7 +32,6 @@ from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, GREEK, NUMBER_SET
 __all__ = ["Lists"]
 
 # Words that a qualifier may be made of without narrowing what it qualifies: "where k is an arbitrary integer".
-# Words that a qualifier may be made of without narrowing what it qualifies: "where k is an arbitrary integer".
 _SAYING_NOTHING = """
 for where with respectively if when whenever all any every each some integer integers real reals number numbers
 arbitrary constant constants is are be being an a the and in of to
