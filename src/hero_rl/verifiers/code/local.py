@@ -57,8 +57,8 @@ class LocalSandbox(BaseModel):
       It needs user namespaces, which containers often forbid. Without it, all files of this user can be read and
       written.
 
-    Where one of those in `walls` does not stand, nothing is run: that is an error, and no weaker run. Threads are limited
-    where user namespaces are allowed and the user is not root, for whom the kernel limits none.
+    Where one of those in `walls` does not stand, nothing is run: that is an error, and no weaker run. The number of
+    threads is limited where user namespaces are allowed, and never for root, for whom the kernel has no such limit.
 
     Attributes:
         seconds: processor time of one program.
@@ -147,8 +147,8 @@ def warn_of_root() -> None:
     """Say once, where root runs programs, that one of the limits does not hold."""
     if os.geteuid() == 0:
         _logger.warning(
-            "root runs programs: the kernel limits nobody's processes and threads for root, so that one program may "
-            "start as many threads as its memory holds; run as another user"
+            "root runs programs: the kernel does not limit root's threads, so that one program may start as many as its "
+            "memory holds; run as another user"
         )
 
 
