@@ -32,6 +32,7 @@ def config(models, tmp_path):
             "verifier": {"type": "math"},
             "verifier_processes": {"workers": 1},
             "reward_model": {"path": str(models["reward_model"]), "dtype": "float32"},
+            "rule": {"type": "hero"},  # gated HERO would not rank a group without a right answer in its first steps
             "trl": {
                 "max_steps": STEPS,
                 "logging_steps": 1,

@@ -137,8 +137,10 @@ def test_two_ranks_and_a_resumption_on_two_nodes(engines, models, tmp_path):
         torch.testing.assert_close(column(rows, "advantage"), shaped.advantage, atol=1e-6, rtol=0)
         read = after if number == 1 else state  # the first batch uses its own mean
         assert step["hero/sigma_bar"] == pytest.approx(read.sigma_bar, rel=1e-12)
-        assert step["actor/grad_norm"] > 1e-3
+        # A policy that has learned to write one text alone has no advantages, and then no gradient.
+        assert (step["actor/grad_norm"] > 1e-3) == bool(shaped.advantage.abs().max() > 0)
         state = after
+    assert steps[0]["actor/grad_norm"] > 1e-3
     saved = json.loads((run / "checkpoints" / "global_step_2" / STATE_FILE).read_text())
     assert saved["state"]["sigma_bar"] == pytest.approx(steps[2]["hero/sigma_bar"], rel=1e-12)
 

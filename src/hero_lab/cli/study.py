@@ -30,6 +30,8 @@ examples:
   hero study report runs/study/study.parquet --out docs/science
   hero study run --parts bench --seeds 3 --first_seed 200 --final --out runs/bench
   hero study bench runs/bench/study.parquet --out docs/science
+  hero study run --parts headroom --seeds 3 --first_seed 200 --final --out runs/headroom
+  hero study headroom runs/headroom/study.parquet --out docs/science
   hero study run --parts domains --seeds 3 --first_seed 200 --final --out runs/domains
   hero study domains runs/domains/study.parquet --out docs/science
   hero study alarms docs/science/bench.parquet
@@ -40,9 +42,9 @@ examples:
 class _Arguments:
     """Rules x regimes x reward models x seeds in the arena: run them, and report."""
 
-    what: Annotated[Literal["run", "report", "bench", "domains", "alarms"], tyro.conf.Positional]
-    """Run cells, make a page of a study's table, the study's own, the bench's or that of trust by domain, or print what
-    its alarms are worth."""
+    what: Annotated[Literal["run", "report", "bench", "headroom", "domains", "alarms"], tyro.conf.Positional]
+    """Run cells, make a page of a study's table (the study's own, the bench's, that of policies with headroom or that
+    of trust by domain), or print what its alarms are worth."""
 
     table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
     """For all but run: the parquet file."""
@@ -113,7 +115,7 @@ def _table_of(arguments: _Arguments) -> Path:
 
 def _report(arguments: _Arguments) -> dict[str, Path]:
     table = _table_of(arguments)
-    from hero_lab.study.bench import write_bench
+    from hero_lab.study.bench import write_bench, write_headroom
     from hero_lab.study.domains import write_domains
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
@@ -123,8 +125,8 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     out = arguments.out or table.parent
     frame = read_table(table)
     out.mkdir(parents=True, exist_ok=True)
-    kinds = {"report": (write_page, "study"), "bench": (write_bench, "bench"), "domains": (write_domains, "domains")}
-    write, name = kinds[arguments.what]
+    kinds = {"report": write_page, "bench": write_bench, "headroom": write_headroom, "domains": write_domains}
+    write, name = kinds[arguments.what], "study" if arguments.what == "report" else arguments.what
     page, *figures = write(frame, out, notes)
     beside = out / f"{name}.parquet"  # the page says that it is there
     if beside.resolve() != table.resolve():

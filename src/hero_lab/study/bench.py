@@ -8,49 +8,69 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from hero_lab.arena.task import Regime
 from hero_lab.study.alarms import runs_table, watched
+from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
 from hero_lab.study.plan import RULES
 from hero_lab.study.qualities import QUALITIES, Quality
 from hero_rl.evaluation.statistics import holm
-from hero_rl.files.whole import replacing, write_whole
-from hero_rl.pages import drawing_style
+from hero_rl.files.whole import write_whole
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
-__all__ = ["bench_page", "difference", "percent", "write_bench"]
+__all__ = ["bench_page", "difference", "percent", "write_bench", "write_headroom"]
 
 _ALONE = "verifier only"
-_FIGURE = "bench.svg"
 _LEVEL = 0.05
-_LOWEST = -15  # points: what lies below stands at the figure's lower edge
-_KINDS = ("hard", "easy")
-_INK = "#202124"
-_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#8C6D31", "#56B4E9")
+_NO_WEIGHT = ", no weight"
 
 
 def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
     """Write `bench.md` and `bench.svg` into a folder; the notes are put before the tables."""
-    page, figure = folder / "bench.md", folder / _FIGURE
-    write_whole(page, bench_page(frame, notes))
-    with drawing_style(_INK):
-        _save(_drawn(_on(frame, "report")), figure)
+    return _write(frame, folder, notes, "bench", "The bench")
+
+
+def write_headroom(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
+    """The same of a table whose policies were fine-tuned less, as `headroom.md` and `headroom.svg`."""
+    return _write(frame, folder, notes, "headroom", "With room to learn")
+
+
+def _write(frame: pandas.DataFrame, folder: Path, notes: str, name: str, title: str) -> list[Path]:
+    page, figure = folder / f"{name}.md", folder / f"{name}.svg"
+    write_whole(page, bench_page(frame, notes, name, title))
+    draw_gains(_gains(_on(frame, "report")), figure)
     return [page, figure]
 
 
-def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
+def bench_page(frame: pandas.DataFrame, notes: str = "", name: str = "bench", title: str = "The bench") -> str:
     """The page as Markdown: cells on the prompts that are kept for the end, then those that choices were made on."""
     final, tried = _on(frame, "report"), _on(frame, "development")
-    parts = ["# The bench", _what_ran(frame), notes.strip(), f"![What each rule adds to the verifier alone]({_FIGURE})"]
-    parts += ["## On prompts that no choice was made on", _table(final)]
+    figure = f"![Points that each rule adds to the verifier alone, by reward model]({name}.svg)"
+    parts = [f"# {title}", _what_ran(frame, name), notes.strip(), figure]
+    parts += ["## On prompts that no choice was made on", _table(final), _weight(final)]
     if len(tried):
         parts += ["## On development prompts", _table(tried)]
     parts += [_alarms(frame)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _weight(frame: pandas.DataFrame) -> str:
+    """What the prompt weight adds, rule by rule and regime by regime; empty where it was not taken away."""
+    lines = []
+    for rule in RULES:
+        for regime in get_args(Regime):
+            without = Selection(f"{rule}{_NO_WEIGHT}", regime)
+            cells = [difference(frame, Selection(rule, regime), without, kind) for kind in ("hard", "easy")]
+            if any(cells):
+                lines.append(f"| {rule} | {regime} | {' | '.join(cells)} |")
+    if not lines:
+        return ""
+    head = "| rule | training prompts | hard, with less without | easy, with less without |\n|---|---|---:|---:|"
+    return "## The weight\n\nEach rule against itself with `w_min` and `w_max` 1.\n\n" + "\n".join([head, *lines])
 
 
 def _on(frame: pandas.DataFrame, split: str) -> pandas.DataFrame:
@@ -70,21 +90,23 @@ def _alarms(frame: pandas.DataFrame) -> str:
     return f"## Alarms\n\n{lead}\n\n{runs_table(watched(frame))}"
 
 
-def _what_ran(frame: pandas.DataFrame) -> str:
+def _what_ran(frame: pandas.DataFrame, name: str) -> str:
     cells = frame.groupby("cell", observed=True).first()
-    arm = json.loads(cells["config"].iloc[0])["cell"]["arm"]
+    cell = json.loads(cells["config"].iloc[0])["cell"]
+    arm, policy = cell["arm"], cell["arena"]["policy"]
     seeds = ", ".join(map(str, sorted(set(cells["seed"]))))
     return (
         f"{len(cells)} cells of [the arena](arena.md#the-study), each a whole pipeline with a policy, a reward model, "
-        f"prompts and RL of its seed ({seeds}); {arm['steps']} steps of {arm['prompts_per_step']} hard-to-verify "
+        f"prompts and RL of its seed ({seeds}): {policy['steps']} steps of fine-tuning on demonstrations whose steps "
+        f"slip with probability {policy['slip']:g}, then {arm['steps']} of {arm['prompts_per_step']} hard-to-verify "
         f"prompts x {arm['num_generations']} rollouts; {cells['seconds'].sum() / 3600:.1f} hours. "
         f"Accuracy in % by the oracle on {arm['prompts']} held-out prompts of each kind, {arm['samples']} samples of "
         "each. Differences are from the verifier alone with the same seed, prompts and policy, in points of sampled "
         "accuracy; ± is the half-width of a 95% t-interval over seeds, which one seed does not have: luck in training "
         "is then not covered at all. \\* "
         "marks p below 0.05 after Holm's correction over a table. `judged` is the share of rollouts that an auditor is "
-        "asked about. `bench.parquet` beside this page has every number with its cell's configuration; `hero study "
-        "bench` made the page of it."
+        f"asked about. `{name}.parquet` beside this page has every number with its cell's configuration; `hero study "
+        f"{name}` made the page of it."
     )
 
 
@@ -155,40 +177,11 @@ def _judged(frame: pandas.DataFrame, selection: Selection) -> str:
     return f"{calls.to_numpy().mean() / (arm['prompts_per_step'] * arm['num_generations']):.1%}"
 
 
-def _drawn(frame: pandas.DataFrame) -> Figure:
-    """Points over the verifier alone on hard prompts: a column a reward model, a mark a pipeline."""
-    from matplotlib.figure import Figure
-
-    shown: list[tuple[Quality, str, Selection]] = [
-        (q, rule, selection) for q, rule, selection in _selected(frame) if rule != _ALONE
-    ]
-    qualities = list(dict.fromkeys(quality for quality, _, _ in shown))
-    rules = list(dict.fromkeys(rule for rule in RULES if any(rule == other for _, other, _ in shown)))
-    figure = Figure(figsize=(8, 3.8), layout="constrained")
-    axes = figure.subplots()
-    for quality, rule, selection in shown:
-        found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
-        x = qualities.index(quality) + (rules.index(rule) - (len(rules) - 1) / 2) * 0.8 / max(len(rules), 1)
-        points = [max(100 * value, _LOWEST) for value in found.dropna()]
-        colour = _COLOURS[rules.index(rule) % len(_COLOURS)]
-        axes.plot([x] * len(points), points, "osD^vPX"[rules.index(rule) % 7], color=colour)
-        for value in found.dropna():
-            if 100 * value < _LOWEST:
-                axes.annotate(f"{100 * value:.0f}", (x, _LOWEST), (0, 7), textcoords="offset points", ha="center")
-    for number, rule in enumerate(rules):
-        axes.plot([], [], "osD^vPX"[number % 7], color=_COLOURS[number % len(_COLOURS)], label=rule)
-    axes.axhline(0, color="#9aa0a6", linewidth=1)
-    axes.set_xticks(range(len(qualities)), qualities)
-    axes.set_ylabel("hard prompts, sampled:\npoints over verifier only")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.2)
-    if rules:
-        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}), replacing(path) as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
+def _gains(frame: pandas.DataFrame) -> Gains:
+    """Points over the verifier alone on hard prompts, sampled: one for each pipeline, by rule and reward model."""
+    gains: Gains = {}
+    for quality, rule, selection in _selected(frame):
+        if rule != _ALONE:
+            found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
+            gains[rule, quality] = [100 * value for value in found.dropna()]
+    return gains

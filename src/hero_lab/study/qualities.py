@@ -5,6 +5,7 @@ Each of a study's seeds has models of its own: a policy, a backbone, pairs and a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from hero_lab.arena.settings import (
@@ -17,6 +18,8 @@ from hero_lab.arena.settings import (
 from hero_lab.arena.task import EASY_TYPES, HARD_TYPES
 
 __all__ = ["QUALITIES", "Quality", "arena_of", "tiny_arena"]
+
+_UNCHANGED: Mapping[str, Any] = {}
 
 Quality = Literal["strong", "medium", "weak", "biased", "useless", "inverted", "two-faced", "drifting"]
 """What a study calls its reward models."""
@@ -40,8 +43,8 @@ _CHANGES: dict[Quality, dict[str, Any]] = {
 }
 
 
-def arena_of(quality: Quality, seed: int) -> ArenaSettings:
-    """How the models of a seed are made: the same policy for every quality."""
+def arena_of(quality: Quality, seed: int, policy: Mapping[str, Any] = _UNCHANGED) -> ArenaSettings:
+    """How the models of a seed are made: the same policy for every quality, with some of its settings changed."""
     changes = dict(_CHANGES[quality])
     usual = RewardModelSettings()
     shape = {name: changes.pop(name) for name in ("d_model", "d_ff") if name in changes}
@@ -49,7 +52,7 @@ def arena_of(quality: Quality, seed: int) -> ArenaSettings:
     backbone = usual.backbone.model_copy(update=shape | {"steps": steps, "seed": 10_000 + seed})
     pairs = PairSettings(**changes.pop("pairs", {}), seed=seed)
     reward_model = RewardModelSettings(backbone=backbone, pairs=pairs, seed=seed, **changes)
-    return ArenaSettings(policy=LanguageModelSettings(seed=seed), reward_model=reward_model)
+    return ArenaSettings(policy=LanguageModelSettings(seed=seed, **policy), reward_model=reward_model)
 
 
 def tiny_arena(quality: Quality, seed: int) -> ArenaSettings:

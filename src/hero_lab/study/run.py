@@ -45,7 +45,7 @@ class StudySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    parts: tuple[str, ...] = tuple(PARTS)
+    parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
     first_seed: int = 0
     seeds: Annotated[int, Field(ge=1)] = 5
     arm: ArmSettings = ArmSettings()
@@ -103,6 +103,8 @@ def _cells(settings: StudySettings) -> list[Cell]:
     for part in settings.parts:
         if part not in PARTS:
             raise ConfigError(f"no part {part!r}; one of: {', '.join(PARTS)}")
+    if len({repr(part.policy) for name in settings.parts for part in PARTS[name]}) > 1:
+        raise ConfigError("parts: those with policies of their own (headroom) need a run and a table of their own")
     cells = cells_of(settings.parts, first_seed=settings.first_seed, seeds=settings.seeds, arm=settings.arm)
     if not settings.tiny:
         return cells

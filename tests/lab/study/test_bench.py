@@ -10,7 +10,7 @@ import hero_lab
 from hero_lab.arena.arms import ArmSettings
 from hero_lab.cli import main
 from hero_lab.study import RULES, cells_of
-from hero_lab.study.bench import bench_page, write_bench
+from hero_lab.study.bench import bench_page, write_bench, write_headroom
 from hero_lab.study.plan import AUDITORS, BY_TYPE
 from hero_lab.study.table import read_table, write_table
 from hero_rl.rules import AuditedHero
@@ -53,6 +53,29 @@ def test_differences_are_from_the_verifier_alone_on_the_same_prompts(tmp_path):
         assert row[-1] == "6.2%"
         assert row_of(page, quality, "HERO")[-1] == "0"
         assert row_of(page, quality, "verifier only")[7] == ""
+
+
+def test_rules_of_other_papers_stand_beside_ours_on_the_same_prompts(tmp_path):
+    cells = cells_of(["bench", "papers"], seeds=2, arm=ArmSettings(split="report"))
+    write_table([finished(c, 0.5 - 0.1 * (c.name == "PAPO")) for c in cells], tmp_path / "t.parquet")
+    page = bench_page(read_table(tmp_path / "t.parquet"))
+    for quality in ("two-faced", "strong", "weak", "inverted"):
+        assert row_of(page, quality, "PAPO")[7].startswith("-10.0 ± 0.0 (0/2)")
+
+
+def test_what_the_weight_adds_is_the_rule_less_itself_without(tmp_path):
+    cells = cells_of(["headroom"], seeds=2, arm=ArmSettings(split="report"))
+    assert {cell.arena.policy.steps for cell in cells} == {350}
+    write_table([finished(c, 0.5 - 0.02 * c.name.endswith("no weight")) for c in cells], tmp_path / "t.parquet")
+    page, figure = write_headroom(read_table(tmp_path / "t.parquet"), tmp_path)
+    assert (page.name, figure.name) == ("headroom.md", "headroom.svg")
+    for rule, regime in (("HERO", "hard"), ("HERO", "mixed"), ("gated HERO", "mixed")):
+        assert f"| {rule} | {regime} | +2.0 ± 0.0 (2/2) | +2.0 ± 0.0 (2/2) |" in page.read_text()
+
+
+def test_policies_of_two_kinds_do_not_share_a_table(capfd, tmp_path):
+    assert main(["study", "run", "--tiny", "--parts", "main", "headroom", "--out", str(tmp_path)]) == 2
+    assert "headroom" in capfd.readouterr().err
 
 
 def test_one_pipeline_has_no_interval(tmp_path):

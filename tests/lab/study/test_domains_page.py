@@ -1,7 +1,9 @@
 """The page on trust by domain says what its table says, type by type."""
 
 import json
+from pathlib import Path
 
+import hero_lab
 from hero_lab.arena.arms import ArmSettings
 from hero_lab.arena.evaluation import held_out_problems
 from hero_lab.cli import main
@@ -46,3 +48,11 @@ def test_differences_are_by_type_and_from_the_verifier_alone(tmp_path):
     assert rows["gated HERO, by type"][6].startswith("+0.0") and rows["gated HERO, by type"][7].startswith("+10.0")
     assert "| gated HERO, by type | 0.40 | 0.00 | 0.90 | 0.80 |" in page
     assert (tmp_path / "domains.parquet").is_file()
+
+
+def test_the_committed_page_is_what_its_command_makes_of_the_committed_table(tmp_path):
+    science = Path(hero_lab.__file__).parents[2] / "docs/science"
+    notes = ["--notes", str(science / "domains_notes.md")]
+    assert main(["study", "domains", str(science / "domains.parquet"), "--out", str(tmp_path), *notes]) == 0
+    for name in ("domains.md", "domains.parquet"):
+        assert (tmp_path / name).read_bytes() == (science / name).read_bytes()
