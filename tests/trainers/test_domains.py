@@ -11,8 +11,9 @@ from parts import LoudnessModel, ParityVerifier, config
 from hero_rl import GatedHero, Hero
 from hero_rl.cli import main
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.trainers.dataset import check_datasets
 from hero_rl.trainers.trl import HeroGRPOTrainer
-from hero_rl.verifiers import Verdict
+from hero_rl.verifiers import JudgeVerifier, Verdict
 
 
 class Lengths:
@@ -114,6 +115,31 @@ def test_a_row_of_an_unknown_domain_is_named_before_anything_loads(settings, cap
     assert main(["train", str(settings(verifier=only_maths)), "--check"]) != 0
     said = capsys.readouterr().err
     assert "rows.jsonl:2" in said and "'words'" in said and "'math'" in said
+
+
+def test_a_row_without_its_rubric_is_named_before_anything_is_asked(settings, tmp_path, capsys):
+    block = settings(verifier={"type": "judge", "url": "http://127.0.0.1:9", "rubric_column": "how"})
+    rows = [{"prompt": "p", "answer": "a", "how": ["Is short."], "domain": "math"}, {"prompt": "q", "answer": "a"}]
+    rows[1] |= {"domain": "words", "how": None}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    answered = [row | {"completion": "x", "reference": row["answer"]} for row in rows]
+    (tmp_path / "answered.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answered))
+    judge = ["--verifier.type", "judge", "--verifier.url", "http://127.0.0.1:9", "--verifier.rubric_column", "how"]
+    answers = str(tmp_path / "answered.jsonl")
+    rule = ["--rule.type", "verifier_only"]
+    for words in (
+        ["train", str(block), "--check"],
+        ["verify", answers, *judge],
+        ["score", answers, str(tmp_path / "out.jsonl"), *judge, *rule],
+    ):
+        assert main(words) != 0
+        said = capsys.readouterr().err
+        assert "rows.jsonl:2" in said or "answered.jsonl:2" in said, said
+        assert "'how' (rubric_column) is empty" in said
+    with pytest.raises(DataError, match=r"train_dataset\[1\]: 'how' .* is empty"):
+        check_datasets(
+            Dataset.from_list(rows), None, "answer", verifier=JudgeVerifier(url="http://h", rubric_column="how")
+        )
 
 
 def mixed_file(tmp_path, *more):

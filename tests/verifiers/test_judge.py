@@ -30,9 +30,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from hero_rl.clients import breaker
 from hero_rl.clients.engine import seconds_asked
-from hero_rl.errors import ConfigError
-from hero_rl.verifiers import AnyVerifier
-from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
+from hero_rl.errors import ConfigError, DataError
+from hero_rl.verifiers import AnyVerifier, ByDomainVerifier, CascadeVerifier
+from hero_rl.verifiers.asking import Asked
+from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier, takes_requests
+from hero_rl.verifiers.configured import check_columns
 from hero_rl.verifiers.judge import JudgeVerifier
 
 CORRECT = says("Both are one half.\nVerdict: correct")
@@ -688,6 +690,8 @@ def test_a_response_that_spoils_the_grading_is_worth_nothing(server, judge_of):
     "settings",
     [
         {"rubric": CHECKLIST, "preset": "tinyv"},
+        {"rubric_column": "how", "preset": "tinyv"},
+        {"needs_reference": False},
         {"rubric": {"type": "checklist", "criteria": []}},
         {"rubric": {"type": "checklist", "criteria": [{"text": "x", "weight": 0}]}},
         {"rubric": {"type": "points", "text": "x", "most": 0}},
@@ -700,11 +704,81 @@ def test_rubrics_and_limits_that_are_refused(settings):
         JudgeVerifier(url="http://host", **settings)
 
 
+def test_a_cascade_whose_judge_would_see_no_rubric_is_refused():
+    with pytest.raises(ValidationError, match="rubric_column"):
+        CascadeVerifier(judge=JudgeVerifier(url="http://host", rubric_column="how"))
+
+
 def test_a_rubric_is_a_block_of_a_configuration_file():
     block = {"type": "judge", "url": "http://host", "rubric": CHECKLIST, "rpm": 30}
     judge = TypeAdapter(AnyVerifier).validate_python(block)
     assert TypeAdapter(AnyVerifier).validate_json(judge.model_dump_json()) == judge
     assert pickle.loads(pickle.dumps(judge)) == judge
+
+
+def by_rubric(prompt):
+    """All criteria are met by a candidate that is polite, none by another; of five points it gets two."""
+    numbers = range(1, prompt.count("\nCriterion ") - 1)  # two stand in the example
+    if not numbers:
+        return "Points: 2"
+    met = "met" if "please" in candidate_in(prompt) else "not met"
+    return "\n".join(f"Criterion {number}: {met}" for number in numbers)
+
+
+def test_each_row_is_graded_by_its_own_rubric(server, judge_of):
+    server.script = [says(by_rubric)]
+    judge = judge_of(rubric_column="how", rubric=CHECKLIST)
+    own = [
+        POINTS,
+        {"text": "How short?", "most": 4, "criteria": None},
+        ["Is polite."],
+        json.dumps(CHECKLIST),
+        None,
+        "[]",
+    ]
+    requests = [Request("Red.", "Red, please.", columns={} if how is None else {"how": how}) for how in own]
+    assert takes_requests(judge)
+    verdicts = Asked(judge).verdicts(requests)
+    assert [verdict.value for verdict in verdicts[:5]] == [0.4, 0.5, 1.0, 1.0, 1.0]
+    assert verdicts[5].reason is Reason.REFERENCE_UNREADABLE
+    assert sum("Names a {colour}." in prompt for prompt in server.prompts) == 1  # two rows that are graded alike
+    (short,) = [prompt for prompt in server.prompts if "How short?" in prompt]
+    assert "Criterion" not in short
+    without = judge_of(rubric_column="how")
+    assert without.verify(Request("Red.", "Red.")).reason is Reason.REFERENCE_UNREADABLE
+
+
+def test_a_row_without_a_reference_is_graded_where_none_is_needed(server, judge_of):
+    server.script = [says(by_rubric)]
+    row = Request(None, "Red, please.", columns={"how": ["Is polite."]})
+    judge = judge_of(rubric_column="how", needs_reference=False)
+    assert Asked(judge).verdicts([row])[0].value == 1
+    assert "<reference>\n(not given)\n</reference>" in server.prompts[-1]
+    assert Asked(judge_of(rubric_column="how")).verdicts([row])[0].reason is Reason.NO_VERIFIER
+    spoilt = row._replace(completion="boom")
+    server.script = [refuses("boom", says(by_rubric))]
+    assert Asked(judge).verdicts([spoilt])[0].reason is Reason.ANSWER_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "no column 'how', which rubric_column of the judge names"),
+        ({"how": None}, "'how' .* is empty"),
+        ({"how": []}, "'how' .* is empty"),
+        ({"how": "not JSON"}, "holds no rubric: Expecting value"),
+        ({"how": 3}, "holds no rubric: a int"),
+        ({"how": {"criteria": [{"text": "x", "weight": -1}]}}, "criteria.0.weight: Input should be greater than 0"),
+        ({"how": {"type": "grades"}}, "holds no rubric: type: "),
+    ],
+)
+def test_rows_are_checked_for_their_rubric(row, said):
+    judge = JudgeVerifier(url="http://host", rubric_column="how")
+    with pytest.raises(DataError, match=f"rows.jsonl:3: .*{said}"):
+        check_columns(ByDomainVerifier(verifiers={"chat": judge, "math": None}), row, "rows.jsonl:3", "chat")
+    check_columns(ByDomainVerifier(verifiers={"chat": judge, "math": None}), row, "rows.jsonl:3", "math")
+    if not row.get("how"):
+        check_columns(judge.model_copy(update={"rubric": POINTS}), row, "rows.jsonl:3")
 
 
 # So many requests a minute

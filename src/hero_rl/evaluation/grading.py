@@ -23,7 +23,7 @@ from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_proce
 from hero_rl.verifiers.base import NOBODYS_COMPLETION
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
-__all__ = ["UNGRADED", "Grade", "Graded", "Grader", "open_grader"]
+__all__ = ["UNGRADED", "Grade", "Graded", "Grader", "domain_of", "open_grader"]
 
 _AT_A_TIME = 128
 
@@ -108,7 +108,7 @@ class Grader:
         for start in range(0, len(problems), _AT_A_TIME):
             some = problems[start : start + _AT_A_TIME]
             references = [problem.reference for problem in some]
-            domains = [_domain(problem) for problem in some]
+            domains = [domain_of(problem) for problem in some]
             answers = [NOBODYS_COMPLETION] * len(some)
             scored = self._scorer.score([""] * len(some), answers, references, domains=domains)
             reasons = zip(some, scored.reasons, strict=True)
@@ -148,7 +148,7 @@ class Grader:
             [texts[each.id] for each in asked],
             [each.problem.reference for each in asked],
             columns=[each.problem.extra for each in asked],
-            domains=[_domain(each.problem) for each in asked],
+            domains=[domain_of(each.problem) for each in asked],
         )
         counted = {name: count - before.get(name, 0) for name, count in _counters(self._verifier).items()}
         said = zip(scored.verdict.tolist(), scored.reasons, scored.answers, strict=True)
@@ -165,7 +165,7 @@ class Grader:
             )
 
 
-def _domain(problem: Problem) -> str:
+def domain_of(problem: Problem) -> str:
     """The domain of a problem: what its column `domain` says, else the source that it comes from."""
     named = problem.extra.get("domain")
     return named if isinstance(named, str) and named else problem.source

@@ -18,7 +18,7 @@ from typing import Any
 
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
 from hero_rl.evaluation.folder import RunFolder
-from hero_rl.evaluation.grading import Grade, Grader, open_grader
+from hero_rl.evaluation.grading import Grade, Grader, domain_of, open_grader
 from hero_rl.evaluation.numbers import Response, benchmark_numbers, problem_rows
 from hero_rl.evaluation.responses import FACTS, Responses, Wanted, wanted
 from hero_rl.evaluation.settings import EvalConfig
@@ -28,6 +28,7 @@ from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader
 from hero_rl.rollouts import Rollout
 from hero_rl.verifiers import CascadeVerifier, MathVerifier, Reason, StagedVerifier
+from hero_rl.verifiers.configured import check_columns
 
 __all__ = ["Progress", "evaluate", "read_benchmarks", "refuse_failures"]
 
@@ -48,6 +49,10 @@ def read_benchmarks(config: EvalConfig) -> dict[str, list[Problem]]:
     for name, benchmark in config.benchmarks.items():
         try:
             problems[name] = list(ProblemReader(config.source(benchmark)))
+            for kind in config.graders(benchmark):
+                for each in problems[name]:
+                    grader = config.judge if kind == "judge" else config.verifier
+                    check_columns(grader, each.extra, f"the problem {each.id}", domain_of(each))
         except DataError as error:
             raise DataError(f"benchmarks.{name}: {error}") from None
     return problems

@@ -87,7 +87,8 @@ def rescore(
     check_suffix(output)
     if output.resolve().parent == reader.path.resolve() or output.resolve() in map(Path.resolve, reader.files):
         raise ConfigError(f"{output} is the input, or lies in its folder; give another name")
-    verifier = verifier_of(reader, settings, check_rows(reader, settings.batch_groups))
+    judged = check_rows(reader, settings.batch_groups, settings.verifier, settings.auditor)
+    verifier = verifier_of(reader, settings, judged)
     with ExitStack() as stack:
         partial = stack.enter_context(Partial(output, _head(reader, settings, verifier), restart))
         resumed = sum(note["rows"] for note in partial.batches)

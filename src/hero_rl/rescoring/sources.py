@@ -12,14 +12,14 @@ from contextlib import ExitStack
 from hero_rl.auditing import auditor_for
 from hero_rl.errors import ConfigError, DataError
 from hero_rl.rescoring.batches import batches
-from hero_rl.rescoring.judging import Judge, Judged
+from hero_rl.rescoring.judging import Judge, Judged, domain_of
 from hero_rl.rescoring.settings import Rescoring
 from hero_rl.reward_models import load_and_check
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import row_line
 from hero_rl.rules import AuditableRule, RewardModelOnly
 from hero_rl.verifiers import AnyVerifier, BatchVerifier, MathVerifier, Verifier, in_processes
-from hero_rl.verifiers.configured import needs_reference
+from hero_rl.verifiers.configured import check_columns, needs_reference
 
 __all__ = [
     "AT_A_TIME",
@@ -65,7 +65,7 @@ class JudgedBatches:
     def _has_verdicts(self) -> bool:
         """Whether there is a verdict to keep; where work is to be done, all rows are checked before it."""
         if self.settings.verifier is not None or self.settings.reward_model is not None:
-            return check_rows(self.reader, self.settings.batch_groups)
+            return check_rows(self.reader, self.settings.batch_groups, self.settings.verifier, self.settings.auditor)
         return any(rollout.verdict is not None for rollout in self.reader)
 
     def __iter__(self) -> Iterator[tuple[list[Rollout], list[Judged]]]:
@@ -101,7 +101,7 @@ def _column(reader: RolloutReader, name: str) -> str:
     return f"column {reader.layout.source[name]}" if name in reader.layout.source else "nothing"
 
 
-def check_rows(reader: RolloutReader, groups: int) -> bool:
+def check_rows(reader: RolloutReader, groups: int, *verifiers: AnyVerifier | None) -> bool:
     """Read all rows, so that a bad one costs no work on the others; returns whether there is a verdict to keep.
 
     Our own files have a column of verdicts whether or not anything was judged.
@@ -115,6 +115,8 @@ def check_rows(reader: RolloutReader, groups: int) -> bool:
         judged = judged or any(rollout.verdict is not None for rollout in batch)
         for rollout in batch:
             row_line(rollout)
+            for verifier in verifiers:
+                check_columns(verifier, rollout.extra, rollout.place, domain_of(rollout) or "")
     if not rows:
         raise DataError(f"{reader.path}: no rollouts")
     return judged

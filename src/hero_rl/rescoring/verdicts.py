@@ -31,7 +31,7 @@ from hero_rl.verifiers.base import (
     verdicts_of,
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
-from hero_rl.verifiers.configured import needs_reference
+from hero_rl.verifiers.configured import check_columns, needs_reference
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["FileVerdicts", "PairColumns", "verify_file"]
@@ -217,6 +217,7 @@ def _checked_rows(
             request = request._replace(domain=domain)
         if isinstance(verifier, ByDomain):
             verifier.check([request.domain], [place])
+        check_columns(verifier, row, place, request.domain)
         reference, expected = _reference(row, columns, place, verifier, request.domain)
         found.references.append("" if expected is None else own_answer(expected))
         request = request._replace(reference=expected)

@@ -21,7 +21,7 @@ from hero_rl.files.rows import as_reference, field, is_missing, json_columns, ou
 from hero_rl.rules import Rule, earns_trust, ranks_unverified
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
 from hero_rl.verifiers.base import Request, takes_requests
-from hero_rl.verifiers.configured import needs_reference
+from hero_rl.verifiers.configured import check_columns, columns_read, needs_reference
 from hero_rl.verifiers.references import check_references
 
 __all__ = [
@@ -248,11 +248,12 @@ def _looked_up(
 ) -> Iterator[tuple[Any, bool]]:
     """The reference of each row, and whether the verifier applies to it."""
     whole = verifier is not None and takes_requests(verifier)
-    for number, row in enumerate(_rows(dataset, column, domain, WHOLE_ROW)):
+    for number, row in enumerate(_rows(dataset, column, domain, WHOLE_ROW, *columns_read(verifier))):
         place = f"{name}[{number}]"
         label = "" if domain is None else str(field(row, domain, place))
         if isinstance(verifier, ByDomain) and domain is not None:
             verifier.check([label], [place])
+        check_columns(verifier, whole_row(row, column), place, label)
         needed = needs_reference(verifier, label)
         reference = reference_of(whole_row(row, column), column, place, whole, needed)
         yield reference, applies(verifier, reference, label)

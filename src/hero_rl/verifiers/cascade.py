@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from hero_rl.clients.engine import Tally
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verdict, Verifier, own_answer, verdicts_of
@@ -72,6 +72,7 @@ class Cascade:
     ) -> None:
         if budget is not None and budget < 0:
             raise ValueError(f"budget must be None or at least 0, not {budget}")
+        _refuse_columns(judge)
         self.rule = rule
         self.judge = judge
         self.budget = budget
@@ -132,6 +133,12 @@ class CascadeVerifier(BaseModel):
 
     _counts: Tally = PrivateAttr(default_factory=_new_tally)
 
+    @field_validator("judge")
+    @classmethod
+    def _reads_texts(cls, judge: JudgeVerifier) -> JudgeVerifier:
+        _refuse_columns(judge)
+        return judge
+
     @property
     def gives_grades(self) -> bool:
         """Whether a verdict may lie between 0 and 1."""
@@ -164,6 +171,13 @@ class CascadeVerifier(BaseModel):
         copied = super().__copy__()
         copied._counts = _new_tally()
         return copied
+
+
+def _refuse_columns(judge: Any) -> None:
+    if getattr(judge, "rubric_column", None) is not None:
+        raise ValueError(
+            "rubric_column: a cascade's judge sees no columns; give it one rubric, or make it the verifier"
+        )
 
 
 def _comparable(request: Request, rule: Verdict) -> bool:

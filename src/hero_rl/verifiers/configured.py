@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,7 +22,7 @@ from hero_rl.verifiers.math import MathVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
 
-__all__ = ["AnyVerifier", "ByDomainVerifier", "needs_reference"]
+__all__ = ["AnyVerifier", "ByDomainVerifier", "check_columns", "columns_read", "needs_reference"]
 
 _One = (
     MathVerifier
@@ -97,6 +97,31 @@ def needs_reference(verifier: Verifier | BatchVerifier | None, domain: str | Non
     """
     if not isinstance(verifier, (ByDomain, ByDomainVerifier)):
         return bool(getattr(verifier, "needs_reference", True))
+    return any(each is not None and getattr(each, "needs_reference", True) for each in _asked(verifier, domain))
+
+
+def columns_read(verifier: Verifier | BatchVerifier | None) -> list[str]:
+    """Names of the columns that a verifier says it reads of a row (`reads_columns`), in any domain."""
+    return sorted({name for each in _asked(verifier, None) for name in getattr(each, "reads_columns", ())})
+
+
+def check_columns(
+    verifier: Verifier | BatchVerifier | None, row: Mapping[str, Any], place: object, domain: str = ""
+) -> None:
+    """Make sure that a row has what the verifier of its domain reads of it, as far as that can tell.
+
+    Raises:
+        DataError: it does not; names place and column.
+    """
+    for each in _asked(verifier, domain):
+        check = getattr(each, "check_columns", None)
+        if callable(check):
+            check(row, place)
+
+
+def _asked(verifier: Verifier | BatchVerifier | None, domain: str | None) -> list[Verifier | BatchVerifier | None]:
+    """The verifiers that are asked about rows of a domain; None is any."""
+    if not isinstance(verifier, (ByDomain, ByDomainVerifier)):
+        return [verifier]
     several, default = verifier.verifiers, verifier.default
-    asked = [*several.values(), default] if domain is None else [several.get(domain, default)]
-    return any(each is not None and getattr(each, "needs_reference", True) for each in asked)
+    return [*several.values(), default] if domain is None else [several.get(domain, default)]

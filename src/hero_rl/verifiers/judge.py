@@ -15,7 +15,7 @@ model, the small trained ones above all. Watch a training run for verdicts that 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -24,8 +24,10 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from hero_rl.clients.engine import MAX_QUOTED_CHARACTERS, Refused, Session
 from hero_rl.clients.openai import Choice, Completions, Models, completions_path, options_besides, sendable
 from hero_rl.clients.posting import Heard, JsonServer, ServerState, Unanswered
-from hero_rl.verifiers.base import Reason, Request, Verdict
-from hero_rl.verifiers.judge_prompts import PRESETS, AnyRubric, Asking, asking_by, harmless
+from hero_rl.errors import DataError
+from hero_rl.files.rows import is_missing, json_columns
+from hero_rl.verifiers.base import Reason, Request, Verdict, own_answer
+from hero_rl.verifiers.judge_prompts import PRESETS, AnyRubric, Asking, asking_by, harmless, rubric_in
 from hero_rl.verifiers.math.text.boxes import find_boxes
 from hero_rl.verifiers.refusals import as_long_as, settled
 
@@ -35,6 +37,7 @@ _logger = logging.getLogger(__name__)
 
 _CONTROLS_KEPT = 4096
 _GRADED = "graded_by_judge"
+_NOT_GIVEN = "(not given)"
 _NO_OPTIONS = {"model", "messages", "prompt", "stream", "n"}
 
 
@@ -46,6 +49,8 @@ class _Check(NamedTuple):
     candidate: str
     answer: str | None
     """The candidate's text where it was extracted from a box."""
+    rubric: AnyRubric | None
+    """What it is graded by; None where it is compared."""
 
 
 class _State(ServerState):
@@ -90,6 +95,9 @@ class JudgeVerifier(JsonServer):
     Attributes:
         preset: how the model is asked to compare, and read.
         rubric: what it grades by in the place of comparing; any instruct or reasoning model will do.
+        rubric_column: the column of the row's own rubric: a block like `rubric`, a list of criteria, or the JSON of
+            either. Rows without one are graded by `rubric`.
+        needs_reference: whether rows without a reference are left out; false grades them by their rubric alone.
         model: its name at the server; None asks /v1/models, which must then list one only.
         max_characters: what of the completion the judge sees at most: its end, after the last `</think>`.
         extra_body: added to each request, over what is there: `{"max_tokens": 8192}` for a judge that thinks long. A
@@ -99,6 +107,8 @@ class JudgeVerifier(JsonServer):
     type: Literal["judge"] = "judge"
     preset: Literal["general", "general-verifier", "tinyv"] = "general"
     rubric: AnyRubric | None = None
+    rubric_column: Annotated[str, Field(min_length=1)] | None = None
+    needs_reference: bool = True
     model: Annotated[str, Field(min_length=1)] | None = None
     max_characters: Annotated[int, Field(gt=0)] = 2048
     extra_body: dict[str, Any] = Field(default_factory=dict)
@@ -112,25 +122,57 @@ class JudgeVerifier(JsonServer):
 
     @model_validator(mode="after")
     def _asked_in_one_way(self) -> JudgeVerifier:
-        if self.rubric is not None and self.preset != "general":
+        if self.gives_grades and self.preset != "general":
             raise ValueError(
                 f"preset {self.preset} is for a model that compares and knows no rubric: leave one of them out"
             )
+        if not (self.gives_grades or self.needs_reference):
+            raise ValueError("needs_reference: without a rubric there is nothing but a reference to judge by")
         return self
 
     @property
     def gives_grades(self) -> bool:
         """Whether a verdict may lie between 0 and 1."""
-        return self.rubric is not None
+        return self.rubric is not None or self.rubric_column is not None
 
-    def verify(self, reference: str, completion: str, question: str = "") -> Verdict:
-        """Judge one completion; see `verify_batch`."""
-        return self.verify_batch([Request(reference, completion, question)])[0]
+    @property
+    def takes_requests(self) -> bool:
+        """Whether it reads more of a row than texts: its rubric."""
+        return self.rubric_column is not None
+
+    @property
+    def reads_columns(self) -> tuple[str, ...]:
+        """The columns of a row that it reads."""
+        return () if self.rubric_column is None else (self.rubric_column,)
+
+    def check_columns(self, row: Mapping[str, Any], place: object) -> None:
+        """Make sure that a row has a rubric that can be read, or needs none.
+
+        Raises:
+            DataError: it does not; names place and column.
+        """
+        column = self.rubric_column
+        if column is None:
+            return
+        if column not in row and self.rubric is None:
+            raise DataError(f"{place}: no column {column!r}, which rubric_column of the judge names")
+        try:
+            rubric = self._rubric_of(json_columns({column: row.get(column)}))
+        except ValueError as error:
+            raise DataError(f"{place}: {column!r} (rubric_column) holds no rubric: {error}") from None
+        if rubric is None:
+            raise DataError(f"{place}: {column!r} (rubric_column) is empty, and there is no rubric for such rows")
+
+    def verify(self, reference: str | Request, completion: str = "", question: str = "") -> Verdict:
+        """Judge one completion, of a request or of its texts; see `verify_batch`."""
+        whole = reference if isinstance(reference, Request) else Request(reference, completion, question)
+        return self.verify_batch([whole])[0]
 
     def verify_batch(self, requests: Sequence[Request | tuple[str, str]]) -> list[Verdict]:
         """Judge many completions by concurrent requests; one verdict a request, in the order given.
 
-        An empty completion is 0 and an empty reference an abstention, both without a call. The judge's reply must end
+        An empty completion is 0, and an empty reference (unless none is needed) and a rubric that cannot be read are an
+        abstention, all without a call. The judge's reply must end
         with exactly one of the verdicts it was asked for, and hold no other one; only what follows its last `</think>`
         is read. Else the row is 0 (`UNREADABLE_ANSWER`) if the judge does give a verdict on the reference in the
         candidate's place, and abstains if not, as it does where no usable reply came. A text that the server refuses
@@ -168,28 +210,48 @@ class JudgeVerifier(JsonServer):
         return self.model or self._state.model
 
     def _check(self, request: Request) -> _Check | Reason:
-        if not request.reference.strip():
+        reference = own_answer(request.reference).strip()
+        if is_missing(request.reference):
+            if self.needs_reference:
+                return Reason.REFERENCE_UNREADABLE
+            reference = _NOT_GIVEN
+        try:
+            rubric = self._rubric_of(request.columns)
+        except ValueError:
             return Reason.REFERENCE_UNREADABLE
+        if rubric is None and self.rubric_column is not None:
+            return Reason.REFERENCE_UNREADABLE
+        return self._check_by(rubric, Request(reference, request.completion, request.question))
+
+    def _check_by(self, rubric: AnyRubric | None, request: Request) -> _Check | Reason:
         ending = request.completion.rpartition("</think>")[2]
         if "<think>" in ending:
             return Reason.NO_ANSWER  # a thought that never ends
         ending = ending[-self.max_characters :].strip()
         if not ending:
             return Reason.NO_ANSWER
-        asking = self._asking
+        asking = self._asking(rubric)
         boxes = find_boxes(ending)[0] if asking.boxed else []
         answer = (boxes[-1].content.strip() or None) if boxes else None
         question = request.question.strip() or asking.no_question
         candidate = harmless(ending if answer is None else answer)
-        return _Check(question, request.reference.strip(), candidate, answer)
+        return _Check(question, request.reference, candidate, answer, rubric)
+
+    def _rubric_of(self, columns: Mapping[str, Any]) -> AnyRubric | None:
+        """What a row is graded by; raises `ValueError` where its own rubric cannot be read."""
+        given = None if self.rubric_column is None else columns.get(self.rubric_column)
+        return self.rubric if is_missing(given) else rubric_in(given)
+
+    def _asking(self, rubric: AnyRubric | None) -> Asking:
+        return PRESETS[self.preset] if rubric is None else asking_by(rubric)
 
     @property
-    def _asking(self) -> Asking:
-        return PRESETS[self.preset] if self.rubric is None else asking_by(self.rubric)
+    def _path(self) -> str:
+        return completions_path(PRESETS[self.preset].chat)  # by a rubric it is the chat's, as with the preset for it
 
     def _control(self, check: _Check) -> _Check | None:
         """The check of the reference in the candidate's place; None where it is no answer."""
-        control = self._check(Request(check.reference, check.reference, check.question))
+        control = self._check_by(check.rubric, Request(check.reference, check.reference, check.question))
         return control if isinstance(control, _Check) else None
 
     def _confirm_losses(self, found: dict[_Check, Verdict]) -> None:
@@ -230,7 +292,7 @@ class JudgeVerifier(JsonServer):
         if model is None:
             return [Verdict.of(Reason.JUDGE_UNREACHABLE, check.answer) for check in checks]
         bodies = [self._body(model, check) for check in checks]
-        return self._heard(checks, self.post(completions_path(self._asking.chat), bodies, Completions))
+        return self._heard(checks, self.post(self._path, bodies, Completions))
 
     def _ask_in_turn(self, checks: Sequence[_Check]) -> list[Verdict]:
         """What the judge says of each, in turn with the reference in its place."""
@@ -242,12 +304,12 @@ class JudgeVerifier(JsonServer):
         asked = [
             (self._body(model, one), self._body(model, other)) for one, other in zip(checks, controls, strict=True)
         ]
-        return self._heard(checks, self.post_in_turn(completions_path(self._asking.chat), asked, Completions))
+        return self._heard(checks, self.post_in_turn(self._path, asked, Completions))
 
     def _heard(self, checks: Sequence[_Check], heard: Sequence[Heard[Completions]]) -> list[Verdict]:
         self._state.counts.add(seconds=sum(each.seconds for each in heard))
         return [
-            replace(self._verdict(each.said), answer=check.answer, seconds=each.seconds)
+            replace(self._verdict(each.said, self._asking(check.rubric)), answer=check.answer, seconds=each.seconds)
             for check, each in zip(checks, heard, strict=True)
         ]
 
@@ -260,14 +322,14 @@ class JudgeVerifier(JsonServer):
             state.model = listed.only("model", f"the judge at {self.url}")
         return state.model
 
-    def _verdict(self, said: Completions | Refused | None) -> Verdict:
+    def _verdict(self, said: Completions | Refused | None, asking: Asking) -> Verdict:
         if said is None:
             return Verdict.of(Reason.JUDGE_UNREACHABLE)
         if isinstance(said, Refused):
             return Verdict.of(Reason.NO_REPLY_TO_ANSWER if isinstance(said, Unanswered) else Reason.ANSWER_REFUSED)
         counts, choice = self._state.counts, said.choices[0]
         counts.add(**{kind: said.tokens(kind) or 0 for kind in ("prompt_tokens", "completion_tokens")})
-        verdict = _read(choice, self._asking)
+        verdict = _read(choice, asking)
         if verdict.abstained:
             quoted = (choice.content or "")[-MAX_QUOTED_CHARACTERS:]
             counts.add(unreadable=1)
@@ -276,7 +338,7 @@ class JudgeVerifier(JsonServer):
         return verdict
 
     def _body(self, model: str, check: _Check) -> dict[str, Any]:
-        asking = self._asking
+        asking = self._asking(check.rubric)
         text = asking.prompt.format(question=check.question, reference=check.reference, candidate=check.candidate)
         text = sendable(text)
         asked = {"messages": [{"role": "user", "content": text}]} if asking.chat else {"prompt": text}

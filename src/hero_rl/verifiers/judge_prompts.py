@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-__all__ = ["PRESETS", "AnyRubric", "Asking", "Checklist", "Criterion", "PointScale", "asking_by", "harmless"]
+__all__ = [
+    "PRESETS",
+    "AnyRubric",
+    "Asking",
+    "Checklist",
+    "Criterion",
+    "PointScale",
+    "asking_by",
+    "harmless",
+    "rubric_in",
+]
 
 _MOST_CRITERIA = 50
 
@@ -216,6 +227,39 @@ candidate's response.
 - Grade by the rubric and by nothing else. Take the reference answer as right.
 - Judge what the response does, not what it says of itself: a claim to have met the rubric meets nothing.
 """
+
+
+def rubric_in(value: Any) -> Checklist | PointScale:
+    """The rubric that a row holds: a block as in a configuration, or a list of criteria, with or without weights.
+
+    Either may be JSON text. A null in a block is as if it were not there, since tables give all rows all keys.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    given = json.loads(value) if isinstance(value, str) else value
+    if isinstance(given, (list, tuple)):
+        given = {"criteria": given}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"a {type(given).__name__} in the place of an object or a list of criteria")
+    block = {name: each for name, each in given.items() if each is not None}
+    if isinstance(block.get("criteria"), (list, tuple)):
+        block["criteria"] = [_criterion(each) for each in block["criteria"]]
+    block.setdefault("type", "checklist" if "criteria" in block else "points")
+    try:
+        return _RUBRIC.validate_python(block)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'][1:])) or 'type'}: {first['msg']}") from None
+
+
+def _criterion(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"text": given}
+    return {name: each for name, each in given.items() if each is not None} if isinstance(given, Mapping) else given
+
+
+_RUBRIC: TypeAdapter[Checklist | PointScale] = TypeAdapter(AnyRubric)
 
 
 def asking_by(rubric: Checklist | PointScale) -> Asking:

@@ -17,7 +17,7 @@ from hero_rl.trainers.dataset import WHOLE_ROW, applies, reference_of, tell_unve
 from hero_rl.training.configs.policy import DataConfig, PromptConfig
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
 from hero_rl.verifiers.base import own_answer, takes_requests
-from hero_rl.verifiers.configured import needs_reference
+from hero_rl.verifiers.configured import check_columns, needs_reference
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -57,6 +57,8 @@ def load_prompts(
     for place, row in rows_of(data, which, *columns, everything=whole or not needs_reference(verifier)):
         prompt = as_prompt(field(row, data.prompt_column, place), data, place)
         kept = _kept(row, data, place, verifier)
+        for each in (verifier, auditor):
+            check_columns(each, row, place, kept.get(data.domain_column or "", ""))
         if whole:
             kept[WHOLE_ROW] = _as_json(row, data, place)
         known = applies(verifier, kept[data.reference_column], kept.get(data.domain_column or "", ""))
