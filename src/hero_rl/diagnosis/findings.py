@@ -314,10 +314,10 @@ def misranks_starved(d: Diagnosis) -> Finding | None:
         name="misranks_starved",
         level="act",
         title="The reward model ranks badly where the verifier cannot tell",
-        evidence=f"AUROC by label in {c.starved:,} groups that the verifier calls uniform: {within(c.auroc_starved)}; in "
-        f"mixed groups by the verifier: {within(d.ranking.mean)}.",
-        advice="No rule that sees verdicts and scores alone can notice this in a run. Audited HERO asks a judge about a "
-        "few answers; without a judge take the verifier alone.",
+        evidence=f"AUROC by label in {c.starved:,} groups that the verifier calls uniform: {within(c.auroc_starved)}; "
+        f"by verdict in mixed groups: {within(d.ranking.mean)}.",
+        advice="No rule that sees verdicts and scores alone can notice this in a run. Audited HERO asks a judge about "
+        "a few answers; without a judge take the verifier alone.",
         settings=_AUDITED,
         section="ranking",
     )
