@@ -147,7 +147,7 @@ def warn_of_root() -> None:
     """Say once, where root runs programs, that one of the limits does not hold."""
     if os.geteuid() == 0:
         _logger.warning(
-            "root runs programs: the kernel does not limit root's threads, so that one program may start as many as its "
+            "root runs programs: the kernel does not limit root's threads, so that a program may start as many as its "
             "memory holds; run as another user"
         )
 
