@@ -2,8 +2,8 @@
 
     python examples/tiny_models.py runs/tiny
 
-Both are Qwen3-shaped, with a byte-level tokenizer and a chat template. They know nothing: what a run on them shows is
-that every part of it works, not that it learns. Left out on purpose: a trained vocabulary, sensible initialisation.
+Both are Qwen3-shaped, with a byte-level tokenizer and a chat template. They are untrained: a run on them shows that
+every part of it works, not that it learns. Left out on purpose: a trained vocabulary, sensible initialisation.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 HERO = [sys.executable, "-c", "import sys; from hero_lab.cli import main; sys.exit(main())"]
 
 
+ROOM = re.compile(r"^\| `(\w+)` \| \d", re.M)
+
+
 def blocks(language):
     """(page, code) of every fenced block of a language."""
     fence = re.compile(rf"^( *)```{language}(?: title=[^\n]*)?\n(.*?)^ *```", re.M | re.S)
@@ -208,6 +211,13 @@ def test_links_lead_somewhere(page):
 def test_the_configuration_page_is_fresh():
     page = shell([sys.executable, "docs/make_configuration.py"], cwd=ROOT)
     assert page == (ROOT / "docs" / "reference" / "configuration.md").read_text(), "run: make docs"
+
+
+def test_the_page_of_the_house_has_every_room():
+    counted = shell([sys.executable, "docs/make_house.py", "src"], cwd=ROOT)
+    page = (ROOT / "docs" / "reference" / "house.md").read_text().partition("## Before")[0]
+    assert len(ROOM.findall(counted)) > 25
+    assert sorted(ROOM.findall(page)) == sorted(ROOM.findall(counted)), "run: make docs"
 
 
 def test_the_picture_is_fresh(tmp_path):

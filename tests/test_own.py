@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from pydantic import SecretStr
 from safetensors.torch import load_file
 
 from hero_lab.cli import main
@@ -130,6 +131,8 @@ def test_settings_are_kept_as_they_were_given(folder, given):
         assert other == found and other.model_dump() == given
         verdict = other.verify("1", "1234")
         assert verdict.value == 1 and verdict.answer in (None, "(('a',), {'b': 5, 'c': {'d': [1]}})")
+    with in_processes(found, Processes(workers=1)) as running:
+        assert running.verify_batch([Request("1", "1234")])[0].answer == verdict.answer
     assert found != settings(verifier=given | {"token" if "token" in given else "b": "7"}).verifier
 
 
@@ -157,6 +160,14 @@ def test_settings_are_kept_as_they_were_given(folder, given):
         ({"verifier": {"type": "traps:TakesThree"}}, r"TakesThree: .*takes 3 arguments"),
         ({"verifier": {"type": "traps:Fails", "path": "p"}}, "traps:Fails: making it ends in OSError: p"),
         ({"verifier": {"type": "traps:Not A Name"}}, "names no class"),
+        (
+            {"verifier": {"type": "traps:TakesMore", "words": [], "more": {"key": SecretStr("k")}}},
+            "verifier: traps:TakesMore: more: a SecretStr is written as asterisks",
+        ),
+        (
+            {"verifier": {"type": "traps:TakesMore", "words": [], "more": object()}},
+            "verifier: traps:TakesMore: more: cannot be written as JSON",
+        ),
         ({"rule": {"type": "warming_up:WarmingUp", "room": 2}}, "rule: warming_up:WarmingUp: room: .*less than 0.5"),
         ({"rule": {"type": "warming_up:WarmingUp", "rom": 2}}, "rom: unknown setting; known here: over, room"),
         ({"rule": {"type": "traps:Stateless"}}, "init.. must return a pydantic model"),

@@ -23,8 +23,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError, model_serializer
-from pydantic_core import core_schema, to_jsonable_python
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    SecretBytes,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+)
+from pydantic_core import PydanticSerializationError, core_schema, to_jsonable_python
 
 from hero_rl.errors import HeroError
 
@@ -91,12 +100,14 @@ def own(path: str, settings: Mapping[str, Any], what: str, methods: tuple[str, .
         methods: of which it must have one.
 
     Raises:
-        ValueError: the path names no such class, it is none of its kind, or a setting is unknown, missing or wrong; the
-            message names path and setting.
+        ValueError: the path names no such class, it is none of its kind, or a setting is unknown, missing or wrong, or
+            cannot be written as it is given; the message names path and setting.
     """
     made_by = _class_of(path)
     if not any(callable(getattr(made_by, name, None)) or name in _fields(made_by) for name in methods):
         raise ValueError(f"{path} is not {what}: it has no {' or '.join(methods)}")
+    for name, value in settings.items():
+        _refuse_unwritable(f"{path}: {name}", value)
     given = deepcopy(dict(settings))
     made = _model(path, made_by, settings) if _is_model(made_by) else _plain(path, made_by, settings)
     names = [name for name in dir(made) if not (name.startswith("_") or hasattr(Own, name) or name == "type")]
@@ -104,6 +115,30 @@ def own(path: str, settings: Mapping[str, Any], what: str, methods: tuple[str, .
     found = block(type=path)
     found._made, found._given, found._kind = made, given, (what, methods)
     return found
+
+
+def _refuse_unwritable(where: str, value: Any) -> None:
+    """Raise if a setting would not come back from a run's record, or from a command line for another process."""
+    for secret in _secrets_in(value):
+        raise ValueError(
+            f"{where}: a {type(secret).__name__} is written as asterisks, and would be lost; give the name of an "
+            "environment variable that the class reads, or plain text, which is written as it is"
+        )
+    try:
+        to_jsonable_python(value)
+    except PydanticSerializationError as error:
+        raise ValueError(f"{where}: cannot be written as JSON: {error}") from None
+
+
+def _secrets_in(value: Any) -> Iterator[Any]:
+    if isinstance(value, (SecretStr, SecretBytes)):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets_in(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _secrets_in(each)
 
 
 def _again(path: str, settings: dict[str, Any], what: str, methods: tuple[str, ...]) -> Own:

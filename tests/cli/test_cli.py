@@ -55,7 +55,9 @@ def test_help_names_every_verb_and_unknown_ones_are_refused(capsys):
     assert main([]) == main(["--help"]) == 0
     said = capsys.readouterr().out
     verbs = "data, train, sft, recipe, train-rm, preflight, eval, compare, verify, score, diagnose, serve, demo, study"
-    assert re.findall(r"^  ([a-z-]+) ", said, re.M) == 2 * verbs.split(", ")
+    begin, *rest = (re.findall(r"^  ([a-z-]+) ", part, re.M) for part in said.split("verbs:\n")[:2])
+    assert begin == ["demo", "diagnose", "train"]
+    assert rest == [[*verbs.split(", "), *begin]]
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == hero_rl.__version__
     assert main(["tarin"]) == 2

@@ -115,6 +115,24 @@ def test_the_example_and_its_report(tmp_path, capsys):
     assert found["sweep"][0]["settings"] == {"alpha": 0.02, "scale": "none", "sigma": "raw"}
 
 
+def test_what_an_auditor_said_of_a_few_rollouts_is_their_label(tmp_path, capsys):
+    """Two answers of a group that the verifier calls wrong: the auditor finds the one with the lower score right."""
+    texts = [(1.0, 0.9, None), (0.0, 0.2, None), (0.0, 0.8, 0), (0.0, 0.1, 1), (0.0, 0.3, 0.5), (0.0, 0.4, None)]
+    files = RolloutFiles(tmp_path / "rollouts")
+    rows = [
+        {"prompt": [{"role": "user", "content": f"{n // 2} + 1 ="}], "completion": "3", "reference": "4", "answer": "3",
+         "reason": "mismatch", "group": n // 2, "verdict": v, "score": s, "reward": 0.0, "weight": 1.0, "sigma": 1.0,
+         "advantage": 0.0, "audit": audit}
+        for n, (v, s, audit) in enumerate(texts)
+    ]  # fmt: skip
+    files.write(rows, "train", 1)
+    found = diagnose(capsys, tmp_path / "rollouts")
+    assert found["source"]["labels_from"] == "column audit"
+    labels = found["labels"]
+    assert (labels["right"], labels["wrong"], labels["missed"]) == (1, 1, 1)
+    assert labels["auroc_starved"]["value"] == 0.0 and labels["starved"] == 1
+
+
 def test_labels_beside_verdicts_or_in_their_place(tmp_path, capsys):
     rows = [{"prompt": p, "completion": c, "reference": REFERENCES[p], "score": s, "label": v, "right": 1 - v}
             for c, s, v, p in ROWS]  # fmt: skip

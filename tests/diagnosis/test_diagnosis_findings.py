@@ -35,10 +35,11 @@ def with_mass(scale, **shares):
     return [row.model_copy(update=shares) if (row.rule, row.scale) == ("hero", scale) else row for row in QUIET.mass]
 
 
-def labels(missed=0, accepted=0):
+def labels(missed=0, accepted=0, starved=None):
     nothing = Interval(value=None)
+    auroc = nothing if starved is None else Interval(value=0.4, low=0.3, high=starved)
     return LabelCheck(
-        right=250, wrong=250, missed=missed, accepted=accepted, auroc=nothing, auroc_starved=nothing, starved=0
+        right=250, wrong=250, missed=missed, accepted=accepted, auroc=nothing, auroc_starved=auroc, starved=20
     )
 
 
@@ -75,6 +76,7 @@ CASES = {
         {"ranking__mean__value": 0.5, "ranking__mean__low": 0.4, "ranking__mean__high": 0.61},
     ),
     "misranks_in_a_domain": ({"domains": [in_domain(0.59)]}, {"domains": [in_domain(0.61)]}),
+    "misranks_starved": ({"labels": labels(starved=0.59)}, {"labels": labels(starved=0.61)}),
     "ranks_well": (
         {"ranking__mean__value": 0.9, "ranking__mean__low": 0.81},
         {"ranking__mean__value": 0.9, "ranking__mean__low": 0.79},

@@ -5,9 +5,11 @@ import math
 import pytest
 from datasets import Dataset
 from parts import LoudnessModel, ParityVerifier, completions_at, config, prompts, trainer
+from tiny_models import byte_tokenizer
+from transformers import AutoModelForSequenceClassification
 
 from hero_rl.errors import ConfigError, DataError
-from hero_rl.reward_models import CachedRewardModelConfig, RemoteRewardModelConfig
+from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModel, RemoteRewardModelConfig
 from hero_rl.rules import Hero, VerifierOnly
 from hero_rl.trainers.dataset import check_datasets
 from hero_rl.trainers.trl import HeroGRPOTrainer
@@ -16,9 +18,9 @@ from hero_rl.verifiers import MathVerifier
 
 def make(tmp_path, rows, **changes):
     """A trainer whose model does not exist: what is refused is refused before that would matter."""
-    parts = {"verifier": ParityVerifier(), "reward_model": LoudnessModel(), "eval_dataset": None} | changes
+    usual = {"model": "no/such/model", "verifier": ParityVerifier(), "reward_model": LoudnessModel()}
+    parts = usual | {"eval_dataset": None} | changes
     return HeroGRPOTrainer(
-        model="no/such/model",
         args=config(output_dir=str(tmp_path)),
         train_dataset=Dataset.from_list(rows) if isinstance(rows, list) else rows,
         **parts,
@@ -103,6 +105,29 @@ def test_a_server_that_does_not_answer(tiny, tmp_path, how):
     }[how]()
     with pytest.raises(ConfigError, match=r"the reward model at http://127\.0\.0\.1:9 does not answer"):
         make(tmp_path, prompts(4), reward_model=reward_model)
+
+
+@pytest.mark.parametrize(
+    ("part", "what"),
+    [
+        ({"verifier": lambda completions, **_: [1.0] * len(completions)}, "<lambda> is no object with verify"),
+        ({"verifier": MathVerifier}, "MathVerifier is no object with verify"),
+        ({"verifier": {"sums": MathVerifier(), "code": "tests"}}, "'tests' is no object with verify"),
+        ({"rule": "gated_hero"}, "rule must be a rule such as"),
+        ({"rule": Hero}, "rule must be a rule such as"),
+    ],
+)
+def test_what_is_no_verifier_and_no_rule_is_said_before_the_run(tmp_path, part, what):
+    with pytest.raises(TypeError, match=what):
+        make(tmp_path, prompts(4), **part)
+
+
+def test_a_classifier_that_is_loaded_needs_its_tokenizer(tiny, tmp_path):
+    model = AutoModelForSequenceClassification.from_pretrained(tiny[1])
+    with pytest.raises(ConfigError, match=r"Qwen3ForSequenceClassification .* LocalRewardModel\(model, tokenizer\)"):
+        make(tmp_path, prompts(4), reward_model=model)
+    run = make(tmp_path, prompts(4), model=str(tiny[0]), reward_model=LocalRewardModel(model, byte_tokenizer()))
+    assert run.scorer.reward_model.score([[{"role": "user", "content": "hi"}]]).isfinite().all()
 
 
 def test_a_url_alone_says_what_more_is_needed(tmp_path):

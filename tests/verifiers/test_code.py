@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers import AnyVerifier, CodeVerifier, LocalSandbox, Reason, RemoteSandbox, Request, in_processes
 from hero_rl.verifiers.base import BatchVerifier, Verifier, takes_requests
+from hero_rl.verifiers.code import local
 from hero_rl.verifiers.code.cases import CodeCase, NoTests, OutputCase, ValueCase, cases_of
 from hero_rl.verifiers.code.comparing import decoded, same_output, same_value
 from hero_rl.verifiers.code.extraction import find_code
@@ -399,6 +400,16 @@ end.set()
     assert large.run(Job(code.replace("COUNT", "150"))).how == "failed"
 
 
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_root_is_told_once_that_threads_are_not_limited(sandbox, monkeypatch, caplog, uid):
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    local.warn_of_root.cache_clear()
+    for _ in range(2):
+        sandbox.run(Job("print(1)"))
+    assert [record.getMessage()[:30] for record in caplog.records] == ["root runs programs: the kernel"] * (uid == 0)
+    local.warn_of_root.cache_clear()
+
+
 def test_a_user_who_may_start_no_more_processes_waits(sandbox, monkeypatch):
     start, failures = subprocess.Popen, [BlockingIOError(11, "Resource temporarily unavailable")] * 3
 
@@ -522,6 +533,99 @@ EQUAL_TO_ALL = "class Same:\n    __eq__ = __gt__ = lambda *_: True\n    __hash__
 def test_what_equals_everything_gains_nothing(verifier, tests, entry):
     for code, value in ((EQUAL_TO_ALL, 0), ("def f(n): return [1, 2]", 1)):
         assert verifier.verify(Request(tests, fenced(code), columns={"entry_point": entry})).value == value
+
+
+PLEASES = """
+class Pleases:
+    def __init__(self, *_): pass
+    def _true(self, *_): return True
+    def _other(self, other=0, *_): return other
+    def _zero(self, *_): return 0
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _true
+    __add__ = __radd__ = __mul__ = __rmul__ = __pow__ = _other
+    __sub__ = __rsub__ = __neg__ = __abs__ = __mod__ = __index__ = __round__ = __len__ = _zero
+    __getitem__ = lambda self, at: self
+    __hash__ = None
+    __class__ = property(lambda self: int)
+class PleasesAsNumber(int):
+    __eq__ = __lt__ = __gt__ = __le__ = __ge__ = lambda *_: True
+    __sub__ = __rsub__ = __abs__ = lambda *_: 0
+    __hash__ = int.__hash__
+class Solution:
+    def f(self, n): return KIND(7)
+def f(n): return KIND(7)
+"""
+MEETS = [
+    "assert max(f(1), 5) == 5",
+    "assert max([f(1), 5]) == 5",
+    "assert sorted([f(1), 5])[1] == 5",
+    "assert f(1) * 5 == 5",
+    "assert f(1) - 1 == 0",
+    "assert round(abs(f(1) - 1), 3) == 0",
+    "assert abs(f(1) - 1) < 1e-6",
+    "assert abs(1 - f(1)) < 1e-6",
+    "assert f(1) > 0 and f(1) < 5",
+    "assert f(1) in [1, 2]",
+    "assert f(1) == 1 or f(1) == 2",
+    "for n in range(1, 3):\n    assert f(n) == 1",
+    "def check(candidate):\n    for n in (1, 1):\n        assert candidate(n) == 1, 'no'",
+    "assert Solution().f(1) < 5",
+    "assert 5 in [f(1), 5][:1]",
+    "assert all([f(1) == 1])",
+]
+
+
+@pytest.mark.parametrize("tests", MEETS)
+def test_no_object_of_the_candidates_is_compared_or_reckoned_with(verifier, tests):
+    request = Request(tests, "", columns={"entry_point": "f" if "check" in tests else ""})
+    honest = "def f(n): return 5 if FIVE else 1\nclass Solution:\n    def f(self, n): return f(n)"
+    honest = honest.replace("FIVE", str("[f(1), 5]" in tests))
+    assert verifier.verify(request._replace(completion=fenced(honest))).value == 1
+    for kind in ("Pleases", "PleasesAsNumber"):
+        trick = PLEASES.replace("KIND", kind)
+        assert verifier.verify(request._replace(completion=fenced(trick))).value == 0
+
+
+@pytest.mark.parametrize(
+    ("tests", "code"),
+    [
+        ("assert max(f(1), 5) == 5", "def max(*_): return 5\ndef f(n): return 7"),
+        ("assert abs(f(1) - 1) < 0.1", "def abs(_): return 0\ndef f(n): return 7"),
+        ("assert max(f(1), 5) == 5", "import builtins\nbuiltins.max = lambda *_: 5\ndef f(n): return 7"),
+    ],
+)
+def test_a_builtin_of_the_tests_is_pythons(verifier, tests, code):
+    assert judged(verifier, tests, code).value == 0
+    assert judged(verifier, tests, "def f(n): return 1").value == 1
+
+
+@pytest.mark.parametrize(
+    ("tests", "code"),
+    [
+        ("assert sum(10, 15) == 6", "def sum(a, b): return 6"),
+        ("assert list(f(3)) == [0, 1, 2]", "def f(n): yield from range(n)"),
+        ("assert sum(f(3), 4) == 7", "def f(n): return (i for i in range(n))"),
+        ("assert max(f(3), default=1) == 2", "def f(n): return range(n)"),
+        ("assert float(f(1) + 1) == 1.5", "from fractions import Fraction\ndef f(n): return Fraction(1, 2)"),
+        ("assert f(1) < f(2)", "from decimal import Decimal as f"),
+        ("assert abs(f(2) - 1.41) < 0.01", "def f(n): return n ** 0.5"),
+        (
+            "assert f('aab').most_common(1)[0] == ('a', 2)",
+            "from collections import Counter\ndef f(t): return Counter(t)",
+        ),
+        ("assert isinstance(f(1), P) and f(1).x == 1", "class P: x = 1\ndef f(n): return P()"),
+        ("assert f(1).x + 1 == 2", "class P: x = 1\ndef f(n): return P()"),
+        ("assert f(1) != None", "class P: x = 1\ndef f(n): return P()"),
+        ("assert f(1) is not None", "class P: x = 1\ndef f(n): return P()"),
+        ("assert str(P(1) + 1) == '2'", "class P(int):\n    def __add__(self, other): return int(self) + other"),
+        ("assert P(1) == P(1)", "class P:\n    def __init__(self, n): pass\n    def __eq__(self, other): return True"),
+        ("assert f(1) == P(1)", "import typing\nclass P(typing.NamedTuple):\n    n: int\ndef f(n): return P(n)"),
+        ("assert [f(1), f(2)] == [(1,), [2]]", "def f(n): return (1,) if n == 1 else [2]"),
+        ("assert f(1)['a'] > 3", "from collections import defaultdict\ndef f(n): return defaultdict(int, a=4)"),
+    ],
+)
+def test_right_values_of_many_kinds_pass(verifier, tests, code):
+    assert judged(verifier, tests, code).value == 1
 
 
 @pytest.mark.parametrize(

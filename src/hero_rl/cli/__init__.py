@@ -26,7 +26,16 @@ _VERBS = {
     "serve": "give verdicts, scores, rewards and advantages over HTTP",
 }
 
+_FIRST = {
+    "demo": "see it work on this machine: no download, no GPU, some minutes",
+    "diagnose": "look at rollouts that you have: hero diagnose rollouts.jsonl",
+    "train": "train without a script: hero train config.yaml",
+}
+
 _HELP = """usage: hero <verb> [arguments]
+
+begin with one of these; a training script needs none of them, it uses `hero_rl.HeroGRPOTrainer`:
+{first}
 
 verbs:
 {verbs}
@@ -34,6 +43,10 @@ verbs:
 `hero <verb> --help` shows a verb's arguments and examples.
 exit codes: 0 done, 1 failed, 2 wrong arguments, configuration or data, 130 interrupted
 """
+
+
+def _rows(verbs: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:<11}{what}" for name, what in verbs.items())
 
 
 def main(arguments: list[str] | None = None, more: Mapping[str, tuple[str, str]] | None = None) -> int:
@@ -50,7 +63,8 @@ def main(arguments: list[str] | None = None, more: Mapping[str, tuple[str, str]]
     arguments = sys.argv[1:] if arguments is None else arguments
     verb = arguments[0] if arguments else "--help"
     if verb in ("-h", "--help"):
-        print(_HELP.format(verbs="\n".join(f"  {name:<11}{what}" for name, (what, _) in verbs.items())))
+        first = {name: what for name, what in _FIRST.items() if name in verbs}
+        print(_HELP.format(first=_rows(first), verbs=_rows({name: what for name, (what, _) in verbs.items()})))
         return 0
     if verb == "--version":
         from hero_rl import __version__

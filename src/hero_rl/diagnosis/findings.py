@@ -50,6 +50,11 @@ _CASCADE = {
     "verifier.rule": {"type": "math"},
     "verifier.judge": {"type": "judge", "url": "http://localhost:8000"},
 }
+_AUDITED = {
+    "rule.type": "audited_hero",
+    "auditor.type": "judge",
+    "auditor.url": "http://localhost:8000",
+}
 # The obvious, and what is not to be known, before any judgement that rests on it.
 _FIRST = {"few_groups": 0, "too_easy": 1, "too_hard": 1, "few_mixed": 2}
 _LEVELS = ("act", "look", "good")
@@ -296,6 +301,24 @@ def misranks_in_a_domain(d: Diagnosis) -> Finding | None:
         evidence=f"AUROC by domain: {said}.",
         advice=f"Gated HERO that is told of the domains (domain_column) trusts it in the others, and not in {names}.",
         settings=_GATED,
+        section="ranking",
+    )
+
+
+def misranks_starved(d: Diagnosis) -> Finding | None:
+    """The reward model ranks badly where the verifier has nothing to say, which only labels or an auditor show."""
+    c = d.labels
+    if c is None or c.auroc_starved.high is None or c.auroc_starved.high >= LIMITS["weak_auroc"]:
+        return None
+    return Finding(
+        name="misranks_starved",
+        level="act",
+        title="The reward model ranks badly where the verifier cannot tell",
+        evidence=f"AUROC by label in {c.starved:,} groups that the verifier calls uniform: {within(c.auroc_starved)}; "
+        f"by verdict in mixed groups: {within(d.ranking.mean)}.",
+        advice="No rule that sees verdicts and scores alone can notice this in a run. Audited HERO asks a judge about "
+        "a few answers; without a judge take the verifier alone.",
+        settings=_AUDITED,
         section="ranking",
     )
 
@@ -623,6 +646,7 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     reward_model_dominates,
     misranks,
     misranks_in_a_domain,
+    misranks_starved,
     ranks_doubtfully,
     rising_score,
     falling_verdict,

@@ -23,6 +23,7 @@ from hero_rl.rollouts.values import as_label
 __all__ = ["collect", "labelled_reader"]
 
 _LABELS = ("label", "labels")
+_AUDIT = "audit"  # what a run's auditor said of the few rollouts that it was asked about
 
 
 def labelled_reader(
@@ -30,8 +31,8 @@ def labelled_reader(
 ) -> tuple[RolloutReader, str | None]:
     """Open a file whose labels may stand beside its verdicts.
 
-    Labels are known correctness. Where there is nothing else to take verdicts from they are the verdicts, and no labels
-    are left to compare with.
+    Labels are known correctness: a column of the file, or what a run's auditor said. Where there is nothing else to
+    take verdicts from they are the verdicts, and no labels are left to compare with.
 
     Returns:
         The reader and the column of labels, None where there are none beside the verdicts.
@@ -50,7 +51,7 @@ def labelled_reader(
         return reader, columns.label
     if verdict in _LABELS:
         return reader, verdict if settings.verifier is not None else None
-    return reader, next((name for name in _LABELS if name in _first(reader).extra), None)
+    return reader, next((name for name in (*_LABELS, _AUDIT) if name in _first(reader).extra), None)
 
 
 def _first(reader: RolloutReader) -> Rollout:
@@ -108,6 +109,8 @@ def _label(rollout: Rollout, column: str | None, reader: RolloutReader) -> float
     if name not in rollout.extra:
         raise ConfigError(f"{rollout.place}: no column {column!r} is left for labels")
     assert rollout.place is not None
+    if column == _AUDIT and rollout.extra[name] not in (0, 1):  # nobody was asked, or it gave a part
+        return None
     return as_label(rollout.extra[name], column, rollout.place)
 
 

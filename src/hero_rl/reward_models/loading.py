@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
+from torch.nn import Module
+
 from hero_rl.errors import ConfigError
 from hero_rl.foreign import loading
 from hero_rl.own import Own
@@ -57,6 +59,12 @@ def ready(reward_model: RewardModel | _Config | Own | str) -> RewardModel:
             )
         reward_model = LocalRewardModelConfig(path=reward_model)
     model = loaded(reward_model) if isinstance(reward_model, _Config | Own) else reward_model
+    score = getattr(model, "score", None)
+    if not callable(score) or isinstance(score, Module):  # transformers calls the head of a classifier so
+        raise ConfigError(
+            f"reward_model: a {type(model).__name__} has no method score(conversations); name its folder or its place "
+            "on the Hub, or give LocalRewardModel(model, tokenizer)"
+        )
     server = _server_of(model)
     if server is not None:
         server.check()

@@ -154,6 +154,17 @@ class _Column:
         raise AssertionError("HeroMixin scores in _calculate_rewards")
 
 
+def _checked(verifier: Any) -> Any:
+    """The verifier; refused where it is none, which no row would otherwise say before the run."""
+    for one in verifier.values() if isinstance(verifier, Mapping) else [verifier]:
+        if one is not None and (isinstance(one, type) or not isinstance(one, Verifier | BatchVerifier)):
+            raise TypeError(
+                f"verifier: {getattr(one, '__name__', repr(one))} is no object with verify(reference, completion); a "
+                "reward function becomes a class with that method (docs/start/convert.md)"
+            )
+    return verifier
+
+
 class HeroMixin(ExactResume):
     """Puts a combination rule in front of a TRL trainer that inherits from it.
 
@@ -200,13 +211,15 @@ class HeroMixin(ExactResume):
         **kwargs: Any,
     ) -> None:
         self.rule: Rule = GatedHero() if rule is None else rule
+        if isinstance(rule, type) or not hasattr(self.rule, "update"):
+            raise TypeError(f"rule must be a rule such as GatedHero(), not {rule!r}")
         if not isinstance(args, self._config_class):
             raise TypeError(f"args must be a {self._config_class.__name__}, not {type(args).__name__}")
         if "reward_funcs" in kwargs:
             raise TypeError(f"{type(self).__name__} takes verifier and reward_model in place of reward_funcs")
         if reward_model is None and self.rule.needs_score:
             raise ConfigError(f"the rule {self.rule.type!r} needs a reward_model; without one it does nothing")
-        verifier = by_domain(verifier)
+        verifier = by_domain(_checked(verifier))
         try:
             check_grades(self.rule, verifier)
         except ValueError as error:

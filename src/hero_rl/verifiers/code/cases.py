@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hero_rl.verifiers.base import Request
+from hero_rl.verifiers.code.guarding import guarded
+from hero_rl.verifiers.code.harness import BUILTINS
 
 __all__ = ["Case", "CodeCase", "NoTests", "OutputCase", "ValueCase", "cases_of"]
 
@@ -55,6 +57,7 @@ class ValueCase:
         again: imports that run behind it, so that no name of the candidate's replaces them.
         json: whether the value was written as JSON, where tuples are lists.
         wrapped: whether the value may stand alone in a list, as APPS has it.
+        genuine: names in the expression that are Python's own, whatever the candidate defines.
     """
 
     expression: str
@@ -64,6 +67,7 @@ class ValueCase:
     again: str = ""
     json: bool = False
     wrapped: bool = False
+    genuine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,14 @@ class CodeCase:
         entry: the function that is tested, where the test says so.
         setup: Python that runs before the candidate's code.
         again: imports that run behind it, so that no name of the candidate's replaces them.
+        genuine: names in the code that are Python's own, whatever the candidate defines.
     """
 
     code: str
     entry: str = ""
     setup: str = ""
     again: str = ""
+    genuine: tuple[str, ...] = ()
 
 
 Case = OutputCase | ValueCase | CodeCase
@@ -186,17 +192,25 @@ def _of_code(code: str, entry: str, setup: str = "") -> list[Case]:
     values = [_value(node) for node in body if isinstance(node, ast.Assert) and not _is_idle(node)]
     before, within = _imports(ast.parse(setup).body, entry), _imports(rest, entry)
     tested = _names(tree) - _bound(before + within)
+    theirs = tested - {each.arg for each in ast.walk(tree) if isinstance(each, ast.arg) and each.arg != "candidate"}
+    imported = _bound(before + within) | {entry}
     before = [node for node in before if _names(tree) & _bound([node])]  # the candidate may have its own of the others
     # Where the tests name nothing but what they import, that may be what the candidate defines.
     again = ast.unparse(ast.Module(before, [])) if tested else ""
     safe = [node for node in rest if isinstance(node, _IMPORTS)] if known else within if tested else []
     simple = all(node in safe or _is_idle(node) for node in rest)
     if not simple or None in values or not all(_names_only(each[0], known) for each in values if each):
-        return [CodeCase(code, entry, setup, again)]
+        whole = ast.parse(code)
+        genuine = _genuine(whole, theirs, imported)
+        return [CodeCase(ast.unparse(guarded(whole, theirs)), entry, setup, again, genuine)]
     again = ast.unparse(ast.Module(before + within, [])) if tested else ""
     if known:
         setup = "\n".join([setup, *(ast.unparse(node) for node in tree.body if isinstance(node, _IMPORTS))])
-    return [ValueCase(ast.unparse(each[0]), each[1], entry if checks else "", setup, again) for each in values if each]
+    found = []
+    for called, expected in filter(None, values):
+        genuine, called = _genuine(called, theirs, imported), guarded(called, theirs)
+        found.append(ValueCase(ast.unparse(called), expected, entry if checks else "", setup, again, genuine=genuine))
+    return found
 
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -219,6 +233,17 @@ def _names(tree: ast.AST) -> set[str]:
     made = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
     made |= {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     return {node.id for node in names if not _is_builtin(node.id)} - made
+
+
+def _genuine(tree: ast.AST, theirs: set[str], imported: set[str]) -> tuple[str, ...]:
+    """The names in a test that are Python's own.
+
+    None where nothing else is there that the candidate could define: it may be asked for a `sum` of its own.
+    """
+    names = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+    if "*" in imported or not names & theirs:
+        return ()
+    return tuple(sorted(names & BUILTINS.keys() - imported))
 
 
 def _value(node: ast.stmt) -> tuple[ast.expr, Any] | None:
@@ -277,10 +302,7 @@ def _names_only(expression: ast.expr, known: set[str] | None) -> bool:
 
 
 def _is_builtin(name: str) -> bool:
-    return name in _BUILTINS
-
-
-_BUILTINS = set(dir(__builtins__) if not isinstance(__builtins__, dict) else __builtins__)
+    return name in BUILTINS
 
 
 def _is_idle(node: ast.stmt) -> bool:

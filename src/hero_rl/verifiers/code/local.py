@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from io import FileIO
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -56,7 +57,8 @@ class LocalSandbox(BaseModel):
       It needs user namespaces, which containers often forbid. Without it, all files of this user can be read and
       written.
 
-    Where one of those in `walls` does not stand, nothing is run: that is an error, and no weaker run.
+    Where one of those in `walls` does not stand, nothing is run: that is an error, and no weaker run. The number of
+    threads is limited where user namespaces are allowed, and never for root, for whom the kernel has no such limit.
 
     Attributes:
         seconds: processor time of one program.
@@ -99,6 +101,7 @@ class LocalSandbox(BaseModel):
             ConfigError: not all walls stand here.
             SandboxError: no process could be started.
         """
+        warn_of_root()
         ran = self._run_once(job)
         # Killed by a signal that it cannot send to itself: it may have been somebody else. Twice, it was not.
         ran = ran or self._run_once(job)
@@ -137,6 +140,16 @@ class LocalSandbox(BaseModel):
     def _settings(self, folder: str) -> dict[str, object]:
         limits = {"seconds": self.seconds, "memory_mb": self.memory_mb, "file_mb": self.file_mb}
         return {**limits, "root": folder if "files" in self.walls else "", "parent": os.getpid()}
+
+
+@cache
+def warn_of_root() -> None:
+    """Say once, where root runs programs, that one of the limits does not hold."""
+    if os.geteuid() == 0:
+        _logger.warning(
+            "root runs programs: the kernel does not limit root's threads, so that a program may start as many as its "
+            "memory holds; run as another user"
+        )
 
 
 @contextlib.contextmanager

@@ -149,12 +149,14 @@ class CodeVerifier(BaseModel):
 
     def _job(self, code: str, case: Case, marker: str) -> Job:
         if isinstance(case, OutputCase):
-            given = ("__main__", [code], "", "", "", "")
+            given = ("__main__", [code], "", "", "", "", [])
             return Job(_program(*given), case.stdin, _ROOM + 4 * len(case.stdout.encode("utf-8", "replace")))
         sources = [source for source in (self.prelude, case.setup, code, case.again) if source]
         if isinstance(case, ValueCase):
-            return Job(_program("candidate", sources, case.entry, case.expression, "", marker), "", _ROOM * 8)
-        return Job(_program("candidate", sources, case.entry, "", case.code, marker), "", _ROOM)
+            given = ("candidate", sources, case.entry, case.expression, "", marker, case.genuine)
+            return Job(_program(*given), "", _ROOM * 8)
+        given = ("candidate", sources, case.entry, "", case.code, marker, case.genuine)
+        return Job(_program(*given), "", _ROOM)
 
     def _log_once(self, error: SandboxError) -> None:
         if not self._has_logged:
