@@ -1,7 +1,7 @@
 """What words and signs around numbers mean: laws that hold for any numbers, not for single pairs."""
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hero_rl.verifiers import MathVerifier
@@ -43,9 +43,26 @@ def test_a_division_is_its_quotient_and_its_remainder(one, other, quotient, rema
 
 # Extremes
 
-MAXIMA = (r"\text{{max}} = {}", "maximum: {}", r"\text{{maximum value }} {}", r"\text{{The greatest value is }} {}", "max {}")
-MINIMA = (r"\text{{min}} = {}", "minimum: {}", r"\text{{minimum value }} {}", r"\text{{The least value is }} {}", "min {}")
-CLOSINGS = ("So the function has {}: {}", "Therefore, the {} is {}.", "Hence the {} value is ${}$.", "The {} of it equals {}.")
+MAXIMA = (
+    r"\text{{max}} = {}",
+    "maximum: {}",
+    r"\text{{maximum value }} {}",
+    r"\text{{The greatest value is }} {}",
+    "max {}",
+)
+MINIMA = (
+    r"\text{{min}} = {}",
+    "minimum: {}",
+    r"\text{{minimum value }} {}",
+    r"\text{{The least value is }} {}",
+    "min {}",
+)
+CLOSINGS = (
+    "So the function has {}: {}",
+    "Therefore, the {} is {}.",
+    "Hence the {} value is ${}$.",
+    "The {} of it equals {}.",
+)
 numbers = st.integers(-50, 50)
 
 
