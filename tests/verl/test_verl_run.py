@@ -173,5 +173,21 @@ def test_audits_of_a_run_and_of_its_resumption_are_the_core_s(queue, run_config,
     assert json.loads(saved.read_text())["state"] == state.model_dump()
 
 
+def test_an_auditor_reads_the_columns_of_verl_s_rows(queue, run_config, tmp_path):
+    from verl_loop import run
+
+    audited = {
+        "+hero.verifier.marker": "'never'",
+        "+hero.rule.type": "audited_hero",
+        "+hero.rule.audits": 2,
+        "+hero.auditor.type": "verl_parts:ByColumns",
+    }
+    with RewardServer() as server:
+        run(run_config(server, 2, **audited))
+    asked = [row for step in (1, 2) for row in dump(tmp_path, step) if row["audit"] is not None]
+    assert len(asked) == 8, "one that raises for want of a column has no audit"
+    assert [row["audit"] for row in asked] == [float(f"#### {row['gts']}<" in row["output"] + "<") for row in asked]
+
+
 def dump(tmp_path, step):
     return [json.loads(line) for line in (tmp_path / "rollouts" / f"{step}.jsonl").read_text().splitlines()]

@@ -87,7 +87,8 @@ class JudgeVerifier(JsonServer):
     a reply for `2 * seconds`, or as many in a row as run at one time (eight at least) failed in all their attempts, the
     rest of the batch abstains; each later call then makes one check, in at most `seconds`, and the others only if it
     gets a reply. Whatever the server does, n checks take at most `(2 + ceil(n / concurrency)) * seconds`, and with
-    `rpm` what their turns take besides.
+    `rpm` what their turns take besides; where some were refused or had no reply, to find out whose doing that is takes
+    five times as long again at most.
 
     A judge that denies (401, 403, 404: load balancers say so while a server restarts) is an error before its first
     reply, and after it once it has denied for ten minutes and done nothing else; until then its checks abstain.

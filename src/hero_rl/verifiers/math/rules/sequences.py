@@ -36,6 +36,8 @@ def sequences(reference: Node, answer: Node, by: Comparison) -> object:
         return _tuple_and_list(expected, said, by)
     if kinds == {"set"}:
         return _any_order(_distinct(expected), _distinct(said), by)
+    if _joined_otherwise(expected, said):
+        return None
     if by.how.order == "kept" or "respectively" in (expected.opening, said.opening):
         return _in_order(expected, said, by)
     if _names(expected) or _has_formal_names(said):
@@ -43,6 +45,15 @@ def sequences(reference: Node, answer: Node, by: Comparison) -> object:
         together = _names(expected) and _names(said) and _kinds(expected) == _kinds(said)
         return _any_order(expected, said, by) if together else _in_order(expected, said, by)
     return _any_order(expected, said, by)
+
+
+def _joined_otherwise(one: Sequence, other: Sequence) -> bool:
+    """Whether "and" joins the letters of one list, "or" those of the other: p and q is not p or q.
+
+    Values of an unknown may be joined by either, since a list of solutions is both.
+    """
+    letters = all(isinstance(item, Symbol) for item in (*one.items, *other.items))
+    return letters and {one.opening, other.opening} == {"and", "or"}
 
 
 def _is_one_thing(node: Node) -> bool:

@@ -199,8 +199,12 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
     """
     if one == other:
         return {}
+    if isinstance(one, Words) and isinstance(other, Words):
+        return {} if _title(one) == _title(other) else None
+    if isinstance(other, Words) and _title(other) in _EXTREMES:
+        return {}  # which end it is the reference does not say
     if isinstance(one, Words) or isinstance(other, Words):
-        return {} if isinstance(one, Words) and isinstance(other, Words) and one.text == other.text else None
+        return None
     if isinstance(one, Call) and isinstance(other, Call) and one.name == other.name != "abs":
         if len(one.arguments) != len(other.arguments):
             return None
@@ -218,6 +222,19 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
         label.arguments[0] if isinstance(label, Call) and label.name == "abs" else label for label in (one, other)
     ]
     return {} if lengths[0] == lengths[1] and isinstance(lengths[0], Product) else None
+
+
+_EXTREMES = frozenset({"maximum", "minimum"})
+_TITLES = {
+    **dict.fromkeys(("max", "greatest", "largest", "highest"), "maximum"),
+    **dict.fromkeys(("min", "least", "smallest", "lowest"), "minimum"),
+}
+
+
+def _title(label: Words) -> str:
+    """A label in words by what it names: "max" and "the maximum value" are "maximum"."""
+    name = label.text.removeprefix("the ").removesuffix(" value")
+    return _TITLES.get(name, name)
 
 
 _ARGUMENTS = frozenset({"x", "y", "z", "n", "m", "k", "t", "q", "p"})

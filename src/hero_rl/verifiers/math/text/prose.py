@@ -157,6 +157,7 @@ def _value(sentence: str) -> str | None:
         value = said[copula.end() :].strip()
         if _is_value(value):
             label = _LABEL.search(said, 0, copula.start()) if copula.group().startswith("=") else None
+            label = label or _EXTREME.match(said, 0, copula.start())
             value = f"{label[1]} = {value}" if label else value
             return None if _TAKES_BACK.search(_clause(said, copula.start())) else value
     if formulas:
@@ -174,6 +175,10 @@ def _value(sentence: str) -> str | None:
 
 # What a label is: a letter with an index, or two or three points; a word before "=" is none.
 _LABEL = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?|[A-Z]{2,3})\s*$")
+# Which of two ends a value is; said of the other end, it is another answer.
+_END_OF_RANGE = r"[^\n]*\b((?:max|min)(?:imum)?)(?:\s+value)?(?:\s+of\s[^.,;:\n]{1,40}?)?"
+_EXTREME = re.compile(rf"{_END_OF_RANGE}\s*$", re.IGNORECASE)
+_EXTREME_BEFORE = re.compile(rf"{_END_OF_RANGE}\s*(?:is|equals|=|:)[\s$]*$", re.IGNORECASE)
 _OPERATES_BEFORE = re.compile(r"[<>≤≥≠^*/+×÷±√]\s*$")
 _OPERATES_BEHIND = re.compile(
     r"\s*[<>≤≥≠^*/+×÷±√!]|['′″\"]|\s*\\(?!text|mathrm|mbox|q?quad|circ)[A-Za-z]|\s*(?:past|noon|midnight|o'clock)\b"
@@ -198,7 +203,12 @@ def _of_formulas(said: str, formulas: list[re.Match[str]]) -> str | None:
         return None
     if first < len(formulas) - 1:
         return ", ".join(_content(formula) for formula in formulas[first:])
-    return _content(formulas[-1]) + (" " + behind if _IS_UNIT.fullmatch(behind) else "")
+    extreme = _EXTREME_BEFORE.match(before)
+    label = f"{extreme[1]} = " if extreme and not _NAMES_VALUE.search(_content(formulas[-1])) else ""
+    return label + _content(formulas[-1]) + (" " + behind if _IS_UNIT.fullmatch(behind) else "")
+
+
+_NAMES_VALUE = re.compile(r"[=<>]|\\(?:[lg]eq?|approx|in)(?![A-Za-z])")
 
 
 def _clause(said: str, end: int) -> str:

@@ -251,6 +251,8 @@ class Lists(Arithmetic):
         spoken = self.spoken_set()
         if spoken is not None:
             return spoken
+        if (end := self.extreme_before()) is not None:
+            return Relation((end, self.relation()), ("=",))
         words = self.words_before(":", "=")
         if words is None:
             return self.with_parity(self.relation())
@@ -361,6 +363,21 @@ class Lists(Arithmetic):
                 self.position += len(words)
                 return found.of(letter)
         return None
+
+    def extreme_before(self) -> Words | None:
+        """Pass over "maximum value", "min" or "least value is" before a number; the words of the end that they name.
+
+        Safe: which end it is stays part of the answer.
+        """
+        count, said = 0, list[str]()
+        while self.ahead(count).text.lower() in _OF_EXTREMES and len(said) < _MOST_OF_EXTREMES:
+            said.append(self.ahead(count).text.lower())
+            count += 1
+        name = " ".join(word for word in said if word not in ("the", "is", ":", "=", "of"))
+        if name not in _EXTREMES or not (self.ahead(count).kind == "number" or self.ahead(count).text == "-"):
+            return None
+        self.position += count
+        return Words(name)
 
     def words_before(self, *ends: str) -> str | None:
         """The words from here to one of these signs, passed over; None where anything else stands between."""
@@ -487,6 +504,10 @@ def _as_tuple(group: Node) -> Node:
     return group
 
 
+_ENDS = ("max", "min", "maximum", "minimum", "greatest", "least", "largest", "smallest")
+_EXTREMES = frozenset({*_ENDS[:4], *(f"{end} value" for end in _ENDS)})
+_OF_EXTREMES = frozenset({*_ENDS, "value", "the", "is", "of", ":", "="})
+_MOST_OF_EXTREMES = 6
 _ORDER_SIGNS = ("<", ">", "<=", ">=", "le", "ge")
 _CURVES = frozenset({"line", "circle", "ellipse", "parabola", "hyperbola", "plane", "curve", "equation", "sphere"})
 _KINDS = _CURVES | {"point", "points", "interval", "intervals", "vector", "pair", "pairs", "triple", "triples"}

@@ -10,6 +10,7 @@ the grammar does not know raises `Unreadable`; nothing is guessed and nothing is
 from __future__ import annotations
 
 from hero_rl.verifiers.math.tree.cursor import END
+from hero_rl.verifiers.math.tree.divisions import division
 from hero_rl.verifiers.math.tree.formulas import Node
 from hero_rl.verifiers.math.tree.lists import Lists
 from hero_rl.verifiers.math.tree.spoken import with_spoken_signs
@@ -31,6 +32,8 @@ def parse(text: str, thousands: bool = True) -> Node:
     tokens = with_spoken_signs(tokenize(text, thousands))
     if not tokens:
         raise Unreadable("nothing to read")
+    if (divided := division(tokens)) is not None:
+        return divided
     parser = Lists(tokens)
     node = parser.answer()
     if parser.here is not END:

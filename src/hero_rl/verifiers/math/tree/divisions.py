@@ -1,0 +1,38 @@
+"""Whole numbers divided with a remainder: 7 R 2, "7 remainder 2", "quotient 7, remainder 2"."""
+
+from __future__ import annotations
+
+import re
+
+from hero_rl.verifiers.math.tree.formulas import Call, Node
+from hero_rl.verifiers.math.tree.numerals import read_number
+from hero_rl.verifiers.math.tree.tokens import Token
+
+__all__ = ["division"]
+
+_NUMBER = "#"
+_IS = "(?: (?:is|:|=|of))?"
+_QUOTIENT, _REMAINDER = (rf"(?:the |a )?{noun}{_IS} {_NUMBER}" for noun in ("quotient", "remainder"))
+_JOINED = "(?: ,| ;| and| with)*"
+_SHORT = re.compile(rf"{_NUMBER} (?:r|rem|(?:(?:, )?(?:with|and) )?(?:the |a )?remainder{_IS}) {_NUMBER}")
+_LONG = re.compile(rf"{_QUOTIENT}{_JOINED} {_REMAINDER}")
+_TURNED = re.compile(rf"{_REMAINDER}{_JOINED} {_QUOTIENT}")
+_MOST = 14
+
+
+def division(tokens: list[Token]) -> Node | None:
+    """A quotient and its remainder, where that is all that the tokens say; else None.
+
+    Safe: the two are told apart by their names or by the mark between them, so 2 R 7 is not 7 R 2; and what is no
+    division, as 7Rx, is read as before.
+    """
+    if len(tokens) > _MOST:
+        return None
+    numbers = [token.text for token in tokens if token.kind == "number"]
+    if len(numbers) != 2 or not all(text.isdigit() for text in numbers):
+        return None
+    said = " ".join(_NUMBER if token.kind == "number" else token.text.lower() for token in tokens)
+    quotient, remainder = (read_number(text) for text in numbers)
+    if _SHORT.fullmatch(said) or _LONG.fullmatch(said):
+        return Call("division", (quotient, remainder))
+    return Call("division", (remainder, quotient)) if _TURNED.fullmatch(said) else None
