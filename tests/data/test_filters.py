@@ -9,7 +9,7 @@ from hero_rl.data.endings import ended
 from hero_rl.data.language import check_script, script_share
 from hero_rl.data.questions import rule_against
 from hero_rl.data.settings import Sizes
-from hero_rl.data.splitting import split, verdict_of
+from hero_rl.data.splitting import split_by_verdict, verdict_of
 from hero_rl.errors import DataError
 
 verdicts = st.lists(st.sampled_from([1.0, 0.0, None]), min_size=1, max_size=5)
@@ -38,7 +38,7 @@ def test_regimes_are_disjoint_where_they_must_be(easy, hard, mixed, held, seed, 
     mixed = min(mixed, easy, hard)
     sizes = Sizes(easy=easy, hard=hard, mixed=mixed, validation=held)
     pools = [f"e{n}" for n in range(14)], [f"h{n}" for n in range(14)]
-    parts = split(*pools, sizes, seed)
+    parts = split_by_verdict(*pools, sizes, seed)
     lengths = {(regime, part): len(ids) for regime, both in parts.items() for part, ids in both.items()}
     assert lengths == {
         ("easy", "train"): easy, ("easy", "validation"): held, ("hard", "train"): hard, ("hard", "validation"): held,
@@ -50,15 +50,15 @@ def test_regimes_are_disjoint_where_they_must_be(easy, hard, mixed, held, seed, 
     assert {one for one, _ in parts["mixed"]["train"]} <= trained
     for pool in pools:
         random.shuffle(pool)
-    assert split(*pools, sizes, seed) == parts
-    more = split(*pools, Sizes(easy=10, hard=10, mixed=mixed, validation=held), seed)
+    assert split_by_verdict(*pools, sizes, seed) == parts
+    more = split_by_verdict(*pools, Sizes(easy=10, hard=10, mixed=mixed, validation=held), seed)
     assert more["easy"]["validation"] == parts["easy"]["validation"]
     assert more["easy"]["train"][:easy] == parts["easy"]["train"]
 
 
 def test_too_few_problems_are_named():
     with pytest.raises(DataError, match=r"3 problems are hard to verify, and 3 \+ 1 for validation .*sizes.hard"):
-        split(["a"] * 9, ["x", "y", "z"], Sizes(easy=3, hard=3, mixed=1, validation=1), 0)
+        split_by_verdict(["a"] * 9, ["x", "y", "z"], Sizes(easy=3, hard=3, mixed=1, validation=1), 0)
     with pytest.raises(ValueError, match="mixed: more than easy or hard"):
         Sizes(easy=1, hard=3, mixed=2)
 

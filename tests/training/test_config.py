@@ -3,8 +3,8 @@ import yaml
 
 from hero_rl.errors import ConfigError
 from hero_rl.rules import GatedHero, Gdpo, Hero, VerifierOnly
+from hero_rl.settings import parse_overrides
 from hero_rl.training import TrainConfig, load_config
-from hero_rl.training.configs.policy import parse_overrides
 
 GOOD = {
     "output_dir": "out",

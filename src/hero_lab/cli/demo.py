@@ -145,7 +145,7 @@ def _settings(arguments: _Arguments, rest: list[str]):
     from hero_lab.arena.arms import ArmSettings
     from hero_lab.arena.demo import DemoSettings
     from hero_lab.arena.settings import ArenaSettings, tiny_settings
-    from hero_rl.training.configs.policy import lay_over, parse_overrides
+    from hero_rl.settings import lay_over, parse_overrides
 
     # Over the whole settings, so that one number of a nested model leaves the others as they are.
     arena = tiny_settings() if arguments.tiny else ArenaSettings()

@@ -48,7 +48,7 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
     from pydantic import ValidationError
 
     from hero_lab.words.settings import WordsSettings, quick_settings
-    from hero_rl.training.configs.policy import lay_over, parse_overrides
+    from hero_rl.settings import lay_over, parse_overrides
 
     for name in ("tiny", "fresh", "report", "cache"):
         if getattr(arguments, name):

@@ -33,8 +33,10 @@ class _Arguments(RunArguments):
 def run(argv: list[str]) -> int:
     """Parse the arguments, train, and say where the result lies."""
     arguments, rest = parse(_Arguments, argv, "train-rm", _EPILOG)
-    from hero_rl.training.configs.policy import load_config, parse_overrides
+    from hero_rl.settings import parse_overrides
+    from hero_rl.training.configs.policy import load_config
     from hero_rl.training.configs.reward import RewardTrainConfig
+    from hero_rl.training.rows.pairs import in_words
     from hero_rl.training.trl.reward import check_reward_run, train_reward_model
 
     config = load_config(arguments.config, parse_overrides(rest), RewardTrainConfig)
@@ -42,8 +44,7 @@ def run(argv: list[str]) -> int:
         counts = check_reward_run(config).counts
         if arguments.json:
             print(json.dumps({"counts": counts}))
-        said = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
-        print(f"{arguments.config}: good; {said}", file=sys.stderr)
+        print(f"{arguments.config}: good; {in_words(counts)}", file=sys.stderr)
         return 0
     try:
         result = train_reward_model(config, resume=arguments.resume, progress=not arguments.json)

@@ -31,7 +31,7 @@ from hero_rl.data.card import (
 )
 from hero_rl.data.settings import RegimesConfig
 from hero_rl.data.solving import solve
-from hero_rl.data.splitting import REGIMES, split, verdict_of
+from hero_rl.data.splitting import REGIMES, split_by_verdict, verdict_of
 from hero_rl.data.verifying import Matching, identity_of, judged_rows, verify_solutions
 from hero_rl.data.writing import write_problems
 from hero_rl.errors import ConfigError, DataError
@@ -181,7 +181,7 @@ def _write(
     """Split, draw and write; returns the account."""
     verdicts, told = _verdicts(verified, clean, config)
     told["read"] = sum(1 for _ in solutions)
-    parts = split(verdicts["easy"], verdicts["hard"], config.sizes, config.seed)
+    parts = split_by_verdict(verdicts["easy"], verdicts["hard"], config.sizes, config.seed)
     names = []
     withdraw_card(folder)
     for regime in REGIMES:

@@ -13,7 +13,7 @@ from hero_rl.data.settings import Sizes
 from hero_rl.errors import DataError
 from hero_rl.problems import draw
 
-__all__ = ["REGIMES", "split", "verdict_of"]
+__all__ = ["REGIMES", "split_by_verdict", "verdict_of"]
 
 REGIMES = ("easy", "hard", "mixed")
 
@@ -31,7 +31,7 @@ def verdict_of(verdicts: Sequence[float | None], easy_if: Literal["first", "any"
     return None if None in verdicts or not verdicts else 1.0 - decisive
 
 
-def split(
+def split_by_verdict(
     easy: Sequence[str], hard: Sequence[str], sizes: Sizes, seed: int
 ) -> dict[str, dict[Literal["train", "validation"], list[tuple[str, str]]]]:
     """Draw the three regimes.

@@ -18,9 +18,7 @@ from hero_rl.problems import Problem
 __all__ = ["write_demonstrations", "write_problems"]
 
 
-def write_problems(
-    problems: Sequence[tuple[Problem, str]], part: str, trl: Path, verl: Path, ability: str = "math"
-) -> None:
+def write_problems(problems: Sequence[tuple[Problem, str]], part: str, trl: Path, verl: Path) -> None:
     """Write problems for both trainers.
 
     Args:
@@ -28,7 +26,6 @@ def write_problems(
         part: `train` or `validation`.
         trl: JSON Lines with `prompt`, `answer`, `id`, `source`, `verifiability`, as `hero train` reads them.
         verl: Parquet.
-        ability: verl's word for the kind of task.
     """
     for path in (trl, verl):
         open_folder(path.parent)
@@ -45,7 +42,7 @@ def write_problems(
             {
                 "data_source": p.source,
                 "prompt": [_message(message) for message in p.messages],
-                "ability": ability,
+                "ability": "math",
                 "reward_model": {"style": "rule", "ground_truth": p.reference},
                 "extra_info": {"split": part, "index": number, "id": p.id, "verifiability": kind},
             }

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hero_rl.diagnosis.bands import bands, saturation
-from hero_rl.diagnosis.domains import by_domain
+from hero_rl.diagnosis.domains import domain_numbers
 from hero_rl.diagnosis.findings import findings
 from hero_rl.diagnosis.groups import by_difficulty, counts, starvation
 from hero_rl.diagnosis.intervals import histogram
@@ -94,7 +94,7 @@ def _numbers(
         mass=_masses(log, table, rule, progress),
         widths=_widths(log, table, rule, progress),
         ranking=ranking(log, table, rule),
-        domains=by_domain(log, table, rule),
+        domains=domain_numbers(log, table, rule),
         overlap=overlap(log),
         labels=label_check(log, table),
         bands=bands(log, table, rule),

@@ -12,10 +12,10 @@ from hero_rl.diagnosis.replay import gated, replay
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.rules import Hero
 
-__all__ = ["by_domain"]
+__all__ = ["domain_numbers"]
 
 
-def by_domain(log: RolloutLog, table: GroupTable, rule: Hero) -> list[DomainNumbers]:
+def domain_numbers(log: RolloutLog, table: GroupTable, rule: Hero) -> list[DomainNumbers]:
     """The numbers of each domain, in the order of their names; none where the file has not several."""
     if log.domain is None:
         return []

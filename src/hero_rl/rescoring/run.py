@@ -26,8 +26,8 @@ from hero_rl.rescoring.settings import Rescoring
 from hero_rl.rescoring.sources import (
     AT_A_TIME,
     check_rows,
-    gated,
     judge_of,
+    needs_verdict,
     scores_from,
     verdicts_from,
     verifier_of,
@@ -144,7 +144,7 @@ def _go_through(
                 "rows": len(batch),
                 "state": state.model_dump(mode="json"),
                 "tally": tally(
-                    signals, shaped, [row.reason for row in judged], truncated, gated(settings.rule), counted
+                    signals, shaped, [row.reason for row in judged], truncated, needs_verdict(settings.rule), counted
                 ),
             }
             partial.add_batch(_lines(batch, judged, shaped, signals.audit), note)

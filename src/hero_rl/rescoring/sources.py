@@ -25,8 +25,8 @@ __all__ = [
     "AT_A_TIME",
     "JudgedBatches",
     "check_rows",
-    "gated",
     "judge_of",
+    "needs_verdict",
     "scores_from",
     "verdicts_from",
     "verifier_of",
@@ -134,7 +134,7 @@ def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> Any
         ConfigError: there are neither verdicts to keep nor references to verify against.
     """
     has = reader.layout.source
-    if settings.verifier is None and (judged or not gated(settings.rule)):
+    if settings.verifier is None and (judged or not needs_verdict(settings.rule)):
         return None
     verifier = settings.verifier or MathVerifier()
     if "reference" not in has and needs_reference(verifier):
@@ -147,7 +147,7 @@ def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> Any
     return verifier
 
 
-def gated(rule: AuditableRule) -> bool:
+def needs_verdict(rule: AuditableRule) -> bool:
     """Whether the rule can do nothing without a verdict."""
     return not isinstance(rule, RewardModelOnly)
 

@@ -28,7 +28,7 @@ from hero_rl.rollouts.values import (
     as_score,
     as_sign_or_verdict,
     as_step,
-    as_text,
+    as_text_or_messages,
     as_verdict,
     listed,
 )
@@ -139,8 +139,8 @@ def as_any_reference(value: Any, column: str, place: Place) -> Any:
 
 
 _READ = {
-    "prompt": as_text,
-    "completion": as_text,
+    "prompt": as_text_or_messages,
+    "completion": as_text_or_messages,
     "reference": as_any_reference,
     "id": as_id,
     "group": as_group,

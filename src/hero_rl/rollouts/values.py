@@ -21,7 +21,7 @@ __all__ = [
     "as_score",
     "as_sign_or_verdict",
     "as_step",
-    "as_text",
+    "as_text_or_messages",
     "as_verdict",
     "listed",
 ]
@@ -29,7 +29,7 @@ __all__ = [
 _LARGEST = 3.4028234663852886e38  # of float32, in which reward models score; its square is still a float64
 
 
-def as_text(value: Any, column: str, place: Place) -> str | list[dict[str, Any]]:
+def as_text_or_messages(value: Any, column: str, place: Place) -> str | list[dict[str, Any]]:
     """Text, or chat messages."""
     if isinstance(value, str):
         return value

@@ -43,7 +43,7 @@ __all__ = [
     "SignalsRequest",
     "SignalsResponse",
     "SlimeRequest",
-    "reference_text",
+    "given_reference",
 ]
 
 
@@ -164,7 +164,7 @@ class Rollout(_Strict):
     def lengths(self) -> dict[str, int]:
         """Characters of each text."""
         texts = {name: _characters(getattr(self, name)) for name in ("prompt", "completion")}
-        reference = reference_text(self.reference)
+        reference = given_reference(self.reference)
         texts["reference"] = _length_of(reference)
         return texts | {"columns": len(json.dumps(self.columns))}
 
@@ -173,7 +173,7 @@ class Rollout(_Strict):
         """Prompt, completion, reference, `in_thought`, columns and domain, as a scorer takes them."""
         completion = _plain(self.completion)
         began = cut_off_in_thought(completion, self.finish_reason)
-        return _plain(self.prompt), completion, reference_text(self.reference), began, self.columns, self.domain
+        return _plain(self.prompt), completion, given_reference(self.reference), began, self.columns, self.domain
 
 
 def _length_of(reference: str | list[str] | dict[str, Any]) -> int:
@@ -182,7 +182,7 @@ def _length_of(reference: str | list[str] | dict[str, Any]) -> int:
     return len(reference) if isinstance(reference, str) else sum(map(len, reference))
 
 
-def reference_text(reference: AnyReference | None) -> Any:
+def given_reference(reference: AnyReference | None) -> Any:
     """Numbers as text, null as none, an object as it is."""
     if isinstance(reference, dict):
         return reference

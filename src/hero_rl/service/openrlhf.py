@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from hero_rl.service.messages import OpenRLHFRequest, OpenRLHFResponse, Signal, reference_text
+from hero_rl.service.messages import OpenRLHFRequest, OpenRLHFResponse, Signal, given_reference
 from hero_rl.signals import Shaped
 
 __all__ = ["NotIts", "groups_of", "response_of", "rollouts_of", "without_end"]
@@ -36,7 +36,7 @@ def rollouts_of(request: OpenRLHFRequest, end_texts: Sequence[str]) -> list[tupl
     """
     rows = enumerate(zip(request.query, request.prompts, request.labels, strict=True))
     return [
-        (prompt, _completion(row, query, prompt, end_texts), reference_text(label), False)
+        (prompt, _completion(row, query, prompt, end_texts), given_reference(label), False)
         for row, (query, prompt, label) in rows
     ]
 

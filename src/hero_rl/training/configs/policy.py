@@ -11,7 +11,7 @@ from hero_rl.auditing import FittingRule
 from hero_rl.problems import GeneratedProblems
 from hero_rl.reward_models import AnyRewardModel
 from hero_rl.rules import AuditableRule, GatedHero
-from hero_rl.settings import Block, did_you_mean, lay_over, parse_overrides, read_yaml, resolve
+from hero_rl.settings import Block, read_yaml, resolve
 from hero_rl.verifiers import AnyVerifier, Processes
 
 __all__ = [
@@ -20,11 +20,7 @@ __all__ = [
     "PromptConfig",
     "RunConfig",
     "TrainConfig",
-    "did_you_mean",
-    "lay_over",
     "load_config",
-    "parse_overrides",
-    "resolve",
 ]
 
 _RESERVED = {

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hero_rl.training.configs.policy import ModelConfig, did_you_mean
+from hero_rl.settings import did_you_mean
+from hero_rl.training.configs.policy import ModelConfig
 
 __all__ = ["RewardDataConfig", "RewardTrainConfig", "StartConfig"]
 

@@ -28,7 +28,7 @@ from hero_rl.training.rows.prompts import source_rows
 __all__ = [
     "PreferencePair",
     "fingerprint",
-    "listed",
+    "in_words",
     "load_pairs",
     "pairs_of_rollouts",
     "read_pairs",
@@ -70,7 +70,7 @@ def load_pairs(data: RewardDataConfig, seed: int) -> tuple[list[PreferencePair],
             )
         pairs, counts = pairs_of_rollouts(reader, data.pairs_per_prompt, seed)
     if not pairs:
-        raise DataError(f"{data.pairs or data.rollouts}: no pairs to train on; {listed(counts)}")
+        raise DataError(f"{data.pairs or data.rollouts}: no pairs to train on; {in_words(counts)}")
     return pairs, counts
 
 
@@ -188,7 +188,7 @@ def split_by_prompt(
     return [pair for pair in pairs if pair.prompt not in held], [pair for pair in pairs if pair.prompt in held]
 
 
-def listed(counts: Mapping[str, int]) -> str:
+def in_words(counts: Mapping[str, int]) -> str:
     """Counts as one line says them."""
     return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
 

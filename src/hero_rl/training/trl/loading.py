@@ -12,7 +12,8 @@ from transformers import AutoConfig, AutoTokenizer
 
 from hero_rl.errors import ConfigError
 from hero_rl.foreign import DAMAGED, loading, refuse_no_model, rendered
-from hero_rl.training.configs.policy import ModelConfig, did_you_mean
+from hero_rl.settings import did_you_mean
+from hero_rl.training.configs.policy import ModelConfig
 
 __all__ = [
     "check_template",

@@ -21,6 +21,7 @@ _SHOWN: Mapping[str, str] = {
 }
 
 
+_SECONDS_BETWEEN_LINES = 15.0  # where the output is no terminal
 _SPEED_OVER = 3600.0  # seconds: a step may take minutes, and the time left is told from two at least
 
 
@@ -39,15 +40,12 @@ def columns(label: str) -> tuple[ProgressColumn, ...]:
 class ProgressLine(TrainerCallback):
     """Step, reward, verdict rate, mixed and rescued share and time left: one live line, or a line now and then.
 
-    Where the output is no terminal, a plain line is printed every `seconds`. `shown` names other signals: the logged
+    Where the output is no terminal, a plain line is printed now and then. `shown` names other signals: the logged
     name and the line's; a log without the first of them is passed over.
     """
 
-    def __init__(
-        self, console: Console | None = None, seconds: float = 15.0, shown: Mapping[str, str] = _SHOWN
-    ) -> None:
-        self.console = console or Console(stderr=True)
-        self.seconds = seconds
+    def __init__(self, shown: Mapping[str, str] = _SHOWN) -> None:
+        self.console = Console(stderr=True)
         self.shown = shown
         self._progress: Progress | None = None
         self._printed = 0.0
@@ -79,7 +77,7 @@ class ProgressLine(TrainerCallback):
         self._progress.update(self._task, signals=signals)
         now = time.monotonic()
         if not self.console.is_terminal and (
-            now - self._printed > self.seconds or state.global_step == state.max_steps
+            now - self._printed > _SECONDS_BETWEEN_LINES or state.global_step == state.max_steps
         ):
             self._printed = now
             self.console.print(f"step {state.global_step}/{state.max_steps}  {signals}", highlight=False)

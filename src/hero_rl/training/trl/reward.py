@@ -25,7 +25,7 @@ from hero_rl.trainers.checkpoints import newest_whole
 from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import MetricsFile, is_finished, run_folder, write_records
-from hero_rl.training.rows.pairs import PreferencePair, fingerprint, listed, load_pairs, split_by_prompt
+from hero_rl.training.rows.pairs import PreferencePair, fingerprint, in_words, load_pairs, split_by_prompt
 from hero_rl.training.trl.bradley_terry import ACCURACY, PairTrainer, tokenised
 from hero_rl.training.trl.loading import checked_arguments, load_tokenizer, named
 from hero_rl.training.trl.progress import ProgressLine
@@ -183,14 +183,14 @@ def _trainer(run: RewardRun, callbacks: list[Any], say: Callable[[str], None]) -
     train, counts = tokenised(run.train, renderer)
     held_out, more = tokenised(run.held_out, renderer)
     run = replace(run, counts=run.counts | {name: counts[name] + more[name] for name in counts})
-    say(listed(run.counts))
+    say(in_words(run.counts))
     if run.counts["truncated"]:
         say(
             f"{run.counts['truncated']} conversations are longer than {renderer.max_tokens} tokens: their middle is cut"
         )
     for name, dataset in (("train on", train), *([("evaluate on", held_out)] if run.held_out else [])):
         if not len(dataset):
-            raise DataError(f"no pairs to {name} are left once they are tokens; {listed(run.counts)}")
+            raise DataError(f"no pairs to {name} are left once they are tokens; {in_words(run.counts)}")
     trainer = PairTrainer(
         model, tokenizer, run.arguments, train, held_out if run.held_out else None, callbacks=callbacks
     )
