@@ -238,6 +238,12 @@ def test_a_text_on_which_alone_the_server_says_nothing_is_wrong(server, verifier
     assert verifier.counters["unreachable"] == 0
 
 
+def test_a_server_that_is_asked_too_much_is_no_verdict(server, verifier_of):
+    server.script = [breaks("boom", answers(429))]
+    verdicts = verifier_of().verify_batch([Request("4", text) for text in ("boom", "boom!", "4")])
+    assert [verdict.reason for verdict in verdicts] == [Reason.SERVER_FAILED] * 2 + ["graded_by_server"]
+
+
 def test_a_text_that_hangs_the_server_costs_no_other_its_verdict(server, verifier_of):
     server.script = [breaks("boom", waits(9, sends({"reward": 1.0})))]
     texts = [f"boom {row}" for row in range(3)] + [str(row) for row in range(8)]

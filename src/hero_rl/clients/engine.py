@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint 
 __all__ = [
     "MAX_QUOTED_CHARACTERS",
     "Broke",
+    "Busy",
     "Denied",
     "Engine",
     "HttpRequest",
@@ -77,6 +78,10 @@ class Transient(Exception):
 
 class TimedOut(Transient):
     """No whole reply within the deadline."""
+
+
+class Busy(Transient):
+    """The server is asked too much: 429. Never the request's doing."""
 
 
 class Broke(Transient):
@@ -386,7 +391,7 @@ def _raise_for(response: httpx.Response, said: str) -> None:
     if status in (401, 403, 404):
         raise Denied(said)
     if status in (408, 429) or status >= 500:
-        failure = Broke if status == 500 else Transient
+        failure = {429: Busy, 500: Broke}.get(status, Transient)
         raise failure(said, seconds_asked(response.headers.get("retry-after")))
     raise Refused(said)
 

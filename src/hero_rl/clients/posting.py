@@ -14,7 +14,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -23,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 from hero_rl.clients.breaker import Denials
 from hero_rl.clients.engine import (
     Broke,
+    Busy,
     Denied,
     HttpRequest,
     Refused,
@@ -272,13 +272,17 @@ class _Turn:
     async def _between(
         self, path: str, body: Body, control: Body, shape: type[Shape], is_usable: Callable[[Shape], bool]
     ) -> Shape | Unanswered:
-        """The reply to a request, asked between controls; raises what a control raises."""
+        """The reply to a request, asked between controls; raises what a control raises, and `Busy`."""
         asked = self._request("POST", path, body)
         quick = self._request("POST", path, control, 0.5)
         for _ in range(_TIMES_IN_TURN):
             await self._once(quick, shape, is_usable)
-            with suppress(Transient, Refused):
+            try:
                 return await self._once(asked, shape, is_usable)
+            except Busy:
+                raise
+            except (Transient, Refused):
+                continue
         await self._once(quick, shape, is_usable)
         self.state.counts.add(unanswered=1)
         self.log_once("unanswered", "answers other requests and, again and again, not one")

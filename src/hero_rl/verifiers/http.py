@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -112,33 +112,38 @@ class HttpVerifier(JsonServer):
         start = time.perf_counter()
         rows = [Request.of(request) for request in requests]
         bodies = [self._body(row) for row in rows]
-        controls = {body: self._body(_own(row)) for body, row in zip(bodies, rows, strict=True)}
         found = self._ask(list(dict.fromkeys(bodies)))
         lost = [] if self.is_out else [body for body, verdict in found.items() if _is_lost(verdict)]
-        longer = {body: self._body(_own(row, row.completion)) for body, row in zip(bodies, rows, strict=True)}
-        said, _ = settled(
-            lost,
-            controls.__getitem__,
-            lambda asked: list(self._ask(asked).values()),
-            _is_judged,
-            _is_silence,
-            lambda asked: list(self._ask(asked, longer).values()),
-        )
+        row_of = dict(zip(bodies, rows, strict=True))
+
+        def control(body: str) -> str:
+            return self._body(_own(row_of[body]))
+
+        def longer(body: str) -> str:
+            return self._body(_own(row_of[body], row_of[body].completion))
+
+        def again(asked: Sequence[str]) -> list[Verdict]:
+            return list(self._ask(asked).values())
+
+        def in_turn(asked: Sequence[str]) -> list[Verdict]:
+            return list(self._ask(asked, longer).values())
+
+        said, _ = settled(lost, control, again, _is_judged, _is_silence, in_turn)
         found |= {body: said.get(body, Verdict.of(Reason.SERVER_FAILED)) for body in lost}
         self._state.counts.add(unreachable=sum(map(_is_silence, found.values())))
         seconds = (time.perf_counter() - start) / max(1, len(found))
         return [Verdict(found[body].value, found[body].reason, None, seconds) for body in bodies]
 
-    def _ask(self, bodies: Sequence[str], controls: Mapping[str, str] | None = None) -> dict[str, Verdict]:
+    def _ask(self, bodies: Sequence[str], control: Callable[[str], str] | None = None) -> dict[str, Verdict]:
         """What the server says to each, in turn with its control where there are some.
 
         That it refused one is for `settled` to believe.
         """
         sent = [_as_json(body) for body in bodies]
-        if controls is None:
+        if control is None:
             heard = self.post(self.path, sent, _Reply)
         else:
-            asked = [(body, _as_json(controls[each])) for each, body in zip(bodies, sent, strict=True)]
+            asked = [(body, _as_json(control(each))) for each, body in zip(bodies, sent, strict=True)]
             heard = self.post_in_turn(self.path, asked, _Reply, lambda reply: reply.failure is None)
         return {body: self._verdict(each.said) for body, each in zip(bodies, heard, strict=True)}
 
