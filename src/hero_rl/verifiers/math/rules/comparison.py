@@ -10,6 +10,7 @@ from hero_rl.verifiers.math.rules.conditions import regions
 from hero_rl.verifiers.math.rules.expressions import formulas, words
 from hero_rl.verifiers.math.rules.integers import integers
 from hero_rl.verifiers.math.rules.matching import Comparison, Outcome, Strictness, equal_values
+from hero_rl.verifiers.math.rules.measures import measures
 from hero_rl.verifiers.math.rules.pieces import pieces
 from hero_rl.verifiers.math.rules.progressions import progressions
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
@@ -19,7 +20,6 @@ from hero_rl.verifiers.math.rules.runs import ellipses
 from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
 from hero_rl.verifiers.math.rules.statements import equations
-from hero_rl.verifiers.math.rules.times import durations
 from hero_rl.verifiers.math.rules.vectors import numerals, vectors
 from hero_rl.verifiers.math.tree.formulas import Node, Relation, Sequence, Symbol
 
@@ -73,7 +73,7 @@ _RULES = (
     constants,
     qualified,
     plus_minus,
-    durations,
+    measures,
     regions,
     vectors,
     sequences,

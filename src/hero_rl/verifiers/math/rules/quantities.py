@@ -39,6 +39,7 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     Safe: two units must be one, and a number is never changed by its unit; a unit that only one of the two names is
     the question's and may be left off, unless `units` is "required". Letters are units beside units in words.
     """
+    written = (reference, answer)
     if isinstance(answer, Quantity) and not symbols(answer.value) and not isinstance(reference, Quantity):
         reference = _with_unit_letters(reference)
     elif isinstance(reference, Quantity) and isinstance(answer, Quotient):
@@ -48,13 +49,19 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     if not isinstance(reference, Quantity) and not isinstance(answer, Quantity):
         return PASS
     if isinstance(reference, Quantity) and isinstance(answer, Quantity):
+        if (reference, answer) != written:
+            return by.compare(reference, answer)
         if not same_unit(reference.unit, answer.unit) or symbols(answer.value) - symbols(reference.value):
             return None
         return by.compare(reference.value, answer.value)
     if by.how.units == "required":
         return None
     if isinstance(reference, Quantity):
+        if isinstance(answer, Degrees) and reference.unit == "rad":
+            return Reason.MATCHED_SYMBOLICALLY if same_formula(reference.value, answer) else None
         return None if isinstance(answer, (Percent, Degrees)) else by.compare(reference.value, answer)
+    if isinstance(reference, Degrees) and isinstance(answer, Quantity) and answer.unit == "rad":
+        return Reason.MATCHED_SYMBOLICALLY if same_formula(reference, answer.value) else None
     if isinstance(reference, (Percent, Degrees, Words, Based)) or not isinstance(answer, Quantity):
         return None
     if answer.unit == "rad" and Symbol("pi") not in walk(reference):
@@ -81,23 +88,28 @@ def _with_unit_letter(node: Node) -> Node:
 def _with_unit_letters(node: Node) -> Node:
     """A number and letters of units with their powers, 5 m s^{-2} or 5 m/s^2, as a quantity.
 
-    Safe: each letter counts with its power, and one that is no unit leaves the formula as it is.
+    Safe: each letter counts with its power, and one that is no unit leaves the formula as it is; mu before a unit is
+    the millionth of it.
     """
     parts = [(node, 1)] if not isinstance(node, Quotient) else [(node.top, 1), (node.bottom, -1)]
     numbers: list[Node] = []
     names = []
+    micro = ""
     for part, sign in parts:
         for factor in part.factors if isinstance(part, Product) else (part,):
             letter, power = (
                 (factor.base, factor.exponent) if isinstance(factor, Power) else (factor, Number(Fraction(1)))
             )
-            if isinstance(letter, Symbol) and letter.name in UNIT_LETTERS and is_whole(power):
-                names.append(f"{letter.name}^{sign * power.value}")
-            elif symbols(factor) or sign < 0:
+            if factor == Symbol("mu") and not micro:
+                micro = "u"
+            elif isinstance(letter, Symbol) and letter.name in UNIT_LETTERS and is_whole(power):
+                names.append(f"{micro}{letter.name}^{sign * power.value}")
+                micro = ""
+            elif micro or symbols(factor) or sign < 0:
                 return node
             else:
                 numbers.append(factor)
-    if not numbers or not names:
+    if not numbers or not names or micro:
         return node
     return Quantity(numbers[0] if len(numbers) == 1 else Product(tuple(numbers)), " ".join(names))
 

@@ -1,19 +1,12 @@
-"""Times of day, which are texts of their own, and lengths of time, which have units that convert."""
+"""Times of day, which are texts of their own."""
 
 from __future__ import annotations
 
 import math
 import re
-from fractions import Fraction
-from itertools import pairwise
 from typing import NamedTuple
 
-from hero_rl.verifiers.math.rules.matching import PASS, Comparison
-from hero_rl.verifiers.math.tree.formulas import Node, Number, Product, Quantity, Sequence, Sum, symbols
-from hero_rl.verifiers.math.tree.numerals import is_whole
-from hero_rl.verifiers.math.tree.units import SECONDS
-
-__all__ = ["durations", "is_time", "same_time"]
+__all__ = ["is_time", "same_time"]
 
 
 class _Time(NamedTuple):
@@ -73,44 +66,3 @@ def _second_of_day(time: _Time) -> int | None:
         return None
     hour = time.hour % 12 + 12 * (time.half == "p") if time.half else time.hour
     return (hour * 60 + time.minute) * 60 + time.second
-
-
-def durations(reference: Node, answer: Node, by: Comparison) -> object:
-    """Lengths of time in other units, or in several: 1 h 30 min, 90 minutes and 1.5 hours.
-
-    Safe: both sides name all their units, from weeks down to seconds, and each of these is a fixed number of the next;
-    months and years are none. A bare number beside several units is no length of time.
-    """
-    ours, theirs = _parts(reference), _parts(answer)
-    if not ours or not theirs or (len(ours) == len(theirs) == 1 and ours[0].unit == theirs[0].unit):
-        return PASS
-    unit = theirs[-1].unit  # an answer in one unit keeps its value as it is written, with its rounding
-    said = theirs[0].value if len(theirs) == 1 else _in_unit(theirs, unit)
-    return by.compare(_in_unit(ours, unit), said)
-
-
-def _parts(node: Node) -> tuple[Quantity, ...]:
-    """The quantities of one length of time, from the largest unit down; nothing where it is none.
-
-    Safe: several of them are one length only where each but the last is a whole number and each but the first does not
-    fill one of the unit before, else they are a list of lengths.
-    """
-    nodes = node.items if isinstance(node, Sequence) and _is_joined(node) else (node,)
-    parts = tuple(part for part in nodes if isinstance(part, Quantity) and part.unit in SECONDS)
-    if len(parts) < len(nodes) or any(symbols(part) for part in parts):
-        return ()
-    for larger, smaller in pairwise(parts):
-        ratio = Fraction(SECONDS[larger.unit], SECONDS[smaller.unit])
-        is_less = isinstance(smaller.value, Number) and 0 <= smaller.value.value < ratio
-        if ratio <= 1 or not is_less or not is_whole(larger.value):
-            return ()
-    return parts
-
-
-def _is_joined(sequence: Sequence) -> bool:
-    return sequence.kind == "length" or (sequence.kind == "list" and sequence.opening in ("", "and"))
-
-
-def _in_unit(parts: tuple[Quantity, ...], unit: str) -> Node:
-    terms = [Product((part.value, Number(Fraction(SECONDS[part.unit], SECONDS[unit])))) for part in parts]
-    return terms[0] if len(terms) == 1 else Sum(tuple(terms))

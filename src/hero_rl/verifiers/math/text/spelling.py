@@ -118,6 +118,7 @@ def respell(text: str) -> str:
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
     text = _unit_vectors(text)
+    text = _prefixed_units(text)
     text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
@@ -142,6 +143,25 @@ def _unit_vectors(text: str) -> str:
     """Bold i, j and k as marked letters where j or k is bold, so that i is no imaginary unit."""
     axes = set(_BOLD_AXIS.findall(text)) if "\\b" in text or "\\mathbf" in text else set()
     return _BOLD_AXIS.sub(r"\\vec{\1}", text) if axes & {"j", "k"} else text
+
+
+_WORD_COMMAND = r"\\(?:text|mathrm|textrm|mbox|rm)\s*\{\s*"
+_OHMS = re.compile(
+    rf"{_WORD_COMMAND}(?P<a>[kMm])\s*\}}\s*(?:\\Omega|Ω)(?![A-Za-z])|{_WORD_COMMAND}(?P<b>[kMm])\s*(?:\\Omega|Ω)\s*\}}"
+    r"|(?<=[\d }~,])(?P<c>[kM])\s*(?:\\Omega|Ω)(?![A-Za-z])"
+)
+_MICRO = re.compile(
+    rf"(?:(?:\\mu(?![A-Za-z])|[μµ])\s*{_WORD_COMMAND}|{_WORD_COMMAND}(?:\\mu(?![A-Za-z])|[μµ])\s*)(?P<unit>mol|Pa|[mgslLAVFCHTWJN])\s*\}}"
+)
+
+
+def _prefixed_units(text: str) -> str:
+    r"""Ohms and micro-units with their prefix as words: `\text{k}\Omega`, `\mu\text{F}`."""
+    if "Omega" in text or "Ω" in text:
+        text = _OHMS.sub(lambda ohm: rf" \text{{{ohm['a'] or ohm['b'] or ohm['c']}ohm}}", text)
+    if "mu" in text or "μ" in text or "µ" in text:
+        text = _MICRO.sub(r" \\text{u\g<unit>}", text)
+    return text
 
 
 def _english_interval(match: re.Match[str]) -> str:

@@ -117,8 +117,8 @@ class Arithmetic(Measures):
             elif self.at("bmod", "mod") and not self.in_congruence():
                 self.take()
                 node = Call("mod", (node, self.signed_factor()))
-            elif self.at_duration(node):
-                return self.duration(node)
+            elif self.at_steps(node):
+                return self.steps(node)
             elif isinstance(node, Degrees) and (angle := self.with_arcs(node)) is not None:
                 return angle
             elif self.starts_factor():
@@ -213,7 +213,7 @@ class Arithmetic(Measures):
             elif self.at("circ") and isinstance(node, Number):
                 self.take()
                 node = Degrees(node)
-            elif self.at("'"):
+            elif self.at("'") and not isinstance(node, Number):
                 self.take()
                 node = _with_prime(node)
             else:

@@ -193,7 +193,8 @@ class Sequence(Node):
 
     Attributes:
         kind: "list" without brackets, "tuple" in round or square ones, "set" in curly ones; "cases" of a piecewise
-            definition, each `Qualified`; "length" of time in several units, from the largest down.
+            definition, each `Qualified`; "length" for a measure in several
+            units, from the largest down.
         opening: "(", "[", "{"; for a list "", or the word "and", "or" or "respectively" that was in it. Round and
             square may differ between the two ends.
         closing: the same at the other end.

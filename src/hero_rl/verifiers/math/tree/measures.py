@@ -1,4 +1,4 @@
-"""Numbers in several units: hours with minutes, degrees with minutes and seconds of arc."""
+"""Numbers in several units: hours with minutes, feet with inches, degrees with minutes and seconds of arc."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from fractions import Fraction
 
 from hero_rl.verifiers.math.tree.commands import Commands
 from hero_rl.verifiers.math.tree.cursor import END
+from hero_rl.verifiers.math.tree.dimensions import is_step, times_larger
 from hero_rl.verifiers.math.tree.formulas import Degrees, Node, Number, Quantity, Sequence
 from hero_rl.verifiers.math.tree.numerals import is_whole, read_number
 from hero_rl.verifiers.math.tree.tokens import Token
-from hero_rl.verifiers.math.tree.units import SECONDS, clock_unit
+from hero_rl.verifiers.math.tree.units import named_unit
 
 __all__ = ["Measures"]
 
@@ -19,21 +20,28 @@ _BEHIND_MINUTES = frozenset({",", ";", ")", "]", "}", "rbrace", "and", "or"})
 class Measures(Commands):
     """What stands behind a number and goes on with a smaller unit."""
 
-    def at_duration(self, node: Node) -> bool:
-        """Whether a unit of time stands here with a smaller one behind it, 1 h 30 min; or bare "min" at the end."""
+    def at_steps(self, node: Node) -> bool:
+        """Whether a unit stands here with a smaller one behind it, 1 h 30 min; or bare "min" at the end."""
         if not isinstance(node, Number):
             return False
         if self.at("min") and (self.ahead() is END or self.ahead().text in _BEHIND_MINUTES):
             return True
+        if self.at("'"):
+            return self.ahead().kind == "number" and self.ahead(2).text == '"'
         return self.ahead().kind == "number" and self.smaller_unit(_unit(self.here), self.ahead(2)) != ""
 
     def smaller_unit(self, unit: str, token: Token) -> str:
-        """The unit of time that a token names behind a larger one; m behind hours is for minutes."""
+        """The unit that a token names behind a larger one of its kind; m behind hours is for minutes."""
         found = "min" if unit == "h" and (token.kind, token.text) == ("letter", "m") else _unit(token)
-        return found if unit and found and SECONDS[found] < SECONDS[unit] else ""
+        larger = times_larger(unit, found) if unit and found else None
+        return found if larger is not None and larger > 1 else ""
 
-    def duration(self, value: Node) -> Node:
-        """One length of time, its units from the largest down."""
+    def steps(self, value: Node) -> Node:
+        """One measure, its units from the largest down; 5'6" is in feet and inches."""
+        if self.accept("'"):
+            inches = read_number(self.take().text)
+            self.take()
+            return Sequence("length", (Quantity(value, "ft"), Quantity(inches, "in")))
         unit = _unit(self.take())
         parts = [Quantity(value, unit)]
         while self.here.kind == "number" and (smaller := self.smaller_unit(unit, self.ahead())):
@@ -72,4 +80,5 @@ class Measures(Commands):
 
 
 def _unit(token: Token) -> str:
-    return clock_unit(token.text) if token.kind in ("word", "letter") or token.text == "min" else ""
+    found = named_unit(token.text) if token.kind in ("word", "letter") or token.text == "min" else ""
+    return found if is_step(found) else ""

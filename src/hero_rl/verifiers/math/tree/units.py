@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SECONDS", "UNIT_LETTERS", "clock_unit", "is_plain_noun", "is_unit", "same_unit", "unit_name"]
+__all__ = [
+    "PREFIXES",
+    "UNIT_LETTERS",
+    "is_plain_noun",
+    "is_unit",
+    "named_unit",
+    "powers",
+    "same_unit",
+    "unit_name",
+    "without_prefix",
+]
 
 _SPELLINGS = {
     "mm": ["millimeter", "millimetre"],
@@ -55,8 +65,12 @@ _SPELLINGS = {
 }
 _NAMES = {spelling: name for name, spellings in _SPELLINGS.items() for spelling in (name, *spellings)}
 
-SECONDS = {"week": 604_800, "day": 86_400, "h": 3600, "min": 60, "s": 1}
-"""How long the units of time are that have one length."""
+PREFIXES = {"G": 9, "M": 6, "k": 3, "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12}
+"""The powers of ten of metric prefixes; u is for micro."""
+
+_WITH_PREFIX = frozenset({*"mgslJNWVAFHTK", "Hz", "Pa", "mol", "ohm", "Omega", "eV", "Wh", "bar", "bit", "byte"})
+_IN_WORDS_ONLY = frozenset({*"CFHT", "atm", "ha", "cal", "kcal", "cd", "lm", "lx", "dB", "psi"})
+"""Units that outside of words are letters of a formula, as those with a prefix are."""
 
 UNIT_LETTERS = frozenset({*"mghlsJNWV", "Omega"})
 """Letters, and a command, that are units where nothing else can be meant."""
@@ -93,17 +107,26 @@ def is_plain_noun(word: str) -> bool:
     """
     lower = word.lower()
     is_known = word in _NAMES or _singular(lower) in _NAMES or lower in _PLURALS or lower in _BETWEEN_UNITS
+    is_known = is_known or word in _IN_WORDS_ONLY or word in _WITH_PREFIX or without_prefix(word) != ("", word)
     if _NUMBER_STEM.search(lower):
         return False
     if not is_known and (len(lower) < 4 or not lower.endswith("s")):
         return False
-    return bool(_NOUN.fullmatch(word)) and not {lower, lower[:-1], lower.removesuffix("es")} & _CHANGES_THE_NUMBER
+    return (
+        bool(_NOUN.fullmatch(word))
+        and not {lower, lower.removesuffix("s"), lower.removesuffix("es")} & _CHANGES_THE_NUMBER
+    )
 
 
-def clock_unit(word: str) -> str:
-    """The unit of time that a word or a letter names; none where it names another thing."""
-    found = _NAMES.get(word) or _NAMES.get(_singular(word.lower()), "")
-    return found if found in SECONDS else ""
+def without_prefix(unit: str) -> tuple[str, str]:
+    """A unit's metric prefix and the unit without it: ("k", "N"); no prefix where it has none."""
+    prefix, base = unit[:1], unit[1:]
+    return (prefix, base) if prefix in PREFIXES and base in _WITH_PREFIX else ("", unit)
+
+
+def named_unit(word: str) -> str:
+    """The unit that a word or a letter names; nothing where it names another thing."""
+    return _NAMES.get(word) or _NAMES.get(_singular(word.lower()), "")
 
 
 def unit_name(words: list[str]) -> str:
@@ -116,7 +139,8 @@ def unit_name(words: list[str]) -> str:
             name += "" if power else word
         else:
             lower = word.lower() if len(word) > 2 else word  # m is not M
-            spelled = _NAMES.get(word) or _NAMES.get(lower) or _NAMES.get(_singular(lower)) or _singular(lower)
+            known = word if word in _WITH_PREFIX | _IN_WORDS_ONLY or without_prefix(word)[0] else None
+            spelled = _NAMES.get(word) or known or _NAMES.get(lower) or _NAMES.get(_singular(lower)) or _singular(lower)
             joins = not name or name[-1] in "/." or not _NOUN.fullmatch(word)
             name += spelled if joins else f" {spelled}"
     return name + power
@@ -128,25 +152,25 @@ def _singular(word: str) -> str:
 
 
 _FACTOR = re.compile(r"(?P<sign>[/. ]?)(?P<name>[^/. ^]+)(?:\^(?P<power>-?\d+))?")
-_FULL_NAMES = {"celsius": "C", "fahrenheit": "F", "ohm": "Omega"}
+_FULL_NAMES = {"celsius": "C", "fahrenheit": "F"}
 
 
-def _powers(name: str) -> dict[str, int]:
+def powers(name: str) -> dict[str, int]:
     """The powers of the units in a name: m/s^2, m s^-2 and m.s^-2 are one.
 
-    Safe: every unit counts with its power, and none is turned into another.
+    Safe: every unit counts with its power, and none is turned into another here.
     """
-    powers: dict[str, int] = {}
+    found: dict[str, int] = {}
     for factor in _FACTOR.finditer(name):
-        unit = _FULL_NAMES.get(factor["name"], factor["name"])
+        unit = _FULL_NAMES.get(factor["name"], factor["name"]).replace("ohm", "Omega")
         power = int(factor["power"] or 1)
-        powers[unit] = powers.get(unit, 0) + (-power if factor["sign"] == "/" else power)
-    return powers
+        found[unit] = found.get(unit, 0) + (-power if factor["sign"] == "/" else power)
+    return found
 
 
 def same_unit(one: str, other: str) -> bool:
     """Whether two units are one; "unit" stands for any of its power."""
-    if one == other or _powers(one) == _powers(other):
+    if one == other or powers(one) == powers(other):
         return True
     (name, _, power), (other_name, _, other_power) = one.partition("^"), other.partition("^")
     return power == other_power and "unit" in (name, other_name)
