@@ -36,7 +36,7 @@ from hero_rl.verifiers.math.text.thinking import (
     thinks_to_the_end,
 )
 
-__all__ = ["Scored", "Scorer", "Turns", "cut_off_in_thought", "says_nothing"]
+__all__ = ["Scored", "Scorer", "Turns", "as_judged", "cut_off_in_thought", "says_nothing"]
 
 Turns: TypeAlias = Literal["last", "all"]
 """What is judged of a completion with several assistant messages, between which tools or users speak.
@@ -266,6 +266,15 @@ def cut_off_in_thought(completion: str | Sequence[Message], finish_reason: Any) 
     See `in_thought` of `Scorer.score`, for where the prompt does not show that a thought was opened.
     """
     return finish_reason == "length" and thinks_to_the_end(_answer_text(completion))
+
+
+def as_judged(prompt: Any, completion: str, finish_reason: Any) -> str:
+    """A completion of a file, in the thought that it never left, where its prompt (if that is text) or its end says so.
+
+    The prompt is taken as the policy read it.
+    """
+    began = isinstance(prompt, str) and leaves_in_thought(prompt)
+    return in_thought_text(completion, began or cut_off_in_thought(completion, finish_reason))
 
 
 def _check_lengths(**columns: Sequence[Any]) -> None:

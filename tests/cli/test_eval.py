@@ -33,7 +33,7 @@ class Answering(Server):
 
     wait = 0.0
 
-    def next_behaviour(self):
+    def behaviour(self):
         with self.lock:
             scripted = self.script.pop(0) if self.script else None
         return scripted or waits(self.wait, self._answer)

@@ -42,7 +42,7 @@ from hero_rl.files.whole import write_jsonl
 from hero_rl.generation import Generator
 from hero_rl.problems import Problem, ProblemReader, rank
 from hero_rl.rollouts.writers import write_lines
-from hero_rl.verifiers import BatchVerifier, Reason, Request, Verdict, Verifier, in_processes, verdicts_of
+from hero_rl.verifiers import BatchVerifier, Reason, Request, Verdict, Verifier, held, in_processes, verdicts_of
 
 __all__ = ["make_textbook"]
 
@@ -120,9 +120,7 @@ def _decide(
     with ExitStack() as stack:
         partial = stack.enter_context(Partial(output, head, restart))
         bar = stack.enter_context(bars("kept", config.size))
-        verifier = in_processes(config.verifier, config.verifier_processes)
-        if hasattr(verifier, "__exit__"):
-            stack.enter_context(verifier)  # pyright: ignore[reportArgumentType]
+        verifier = held(in_processes(config.verifier, config.verifier_processes), stack)
         checker = stack.enter_context(config.checker.build(config.sampling)) if config.checker else None
         budget = FailureBudget(config.max_missing, window=AT_A_TIME)
         kept = sum(note["kept"] for note in partial.batches)

@@ -27,6 +27,7 @@ from hero_rl.verifiers import (
     Request,
     Verdict,
     Verifier,
+    held,
     in_processes,
     verdicts_of,
 )
@@ -123,10 +124,7 @@ def verify_solutions(
     with ExitStack() as stack:
         partial = stack.enter_context(Partial(output, head, restart))
         bar = stack.enter_context(bars("verdicts", reader.size))
-        running = in_processes(verifier, processes)
-        if hasattr(running, "__exit__"):
-            stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-        judge = _Judge(running, max_missing)
+        judge = _Judge(held(in_processes(verifier, processes), stack), max_missing)
         if not partial.batches:
             for _ in reader:  # so that a bad row costs no work on the others
                 pass

@@ -18,10 +18,9 @@ from hero_rl.evaluation.responses import Responses, Wanted
 from hero_rl.evaluation.settings import EvalConfig, judge_identity, verifier_identity
 from hero_rl.files.journal import Journal
 from hero_rl.problems import Problem
-from hero_rl.scoring import Scorer, cut_off_in_thought
-from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, in_processes
+from hero_rl.scoring import Scorer, as_judged
+from hero_rl.verifiers import FAILURES, Cascade, JudgeVerifier, Reason, held, in_processes
 from hero_rl.verifiers.base import NOBODYS_COMPLETION
-from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["UNGRADED", "Grade", "Graded", "Grader", "domain_of", "open_grader"]
 
@@ -182,9 +181,7 @@ def open_grader(kind: Literal["verifier", "judge"], config: EvalConfig, stack: E
             raise ConfigError("judge.url: missing")
         stack.callback(config.judge.close)
         return Grader(judge_identity(config.judge), config.judge, config.max_missing)
-    running = in_processes(config.verifier, config.verifier_processes)
-    if hasattr(running, "__exit__"):
-        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
+    running = held(in_processes(config.verifier, config.verifier_processes), stack)
     return Grader(verifier_identity(config), running, config.max_missing)
 
 
@@ -215,9 +212,7 @@ def _kept(journal: Journal) -> _Kept:
 
 def _judged_text(asked: Wanted, row: Mapping[str, Any]) -> str:
     """A response, in the thought that it never left where its prompt or its end says so."""
-    prompt, text = asked.problem.prompt, row["completion"]
-    began = isinstance(prompt, str) and leaves_in_thought(prompt)
-    return in_thought_text(text, began or cut_off_in_thought(text, row["finish_reason"]))
+    return as_judged(asked.problem.prompt, row["completion"], row["finish_reason"])
 
 
 def _mark(asked: Wanted, completion: str) -> str:

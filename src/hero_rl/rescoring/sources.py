@@ -18,7 +18,7 @@ from hero_rl.reward_models import load_and_check
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import row_line
 from hero_rl.rules import AuditableRule, RewardModelOnly
-from hero_rl.verifiers import AnyVerifier, BatchVerifier, MathVerifier, Verifier, in_processes
+from hero_rl.verifiers import AnyVerifier, BatchVerifier, MathVerifier, Verifier, held, in_processes
 from hero_rl.verifiers.configured import check_columns, needs_reference
 
 __all__ = [
@@ -164,7 +164,4 @@ def judge_of(settings: Rescoring, verifier: AnyVerifier | None, stack: ExitStack
 
 
 def _running(verifier: AnyVerifier | None, settings: Rescoring, stack: ExitStack) -> Verifier | BatchVerifier | None:
-    running = in_processes(verifier, settings.verifier_processes) if verifier else None
-    if hasattr(running, "__exit__"):
-        stack.enter_context(running)  # pyright: ignore[reportArgumentType]
-    return running
+    return held(in_processes(verifier, settings.verifier_processes), stack) if verifier else None

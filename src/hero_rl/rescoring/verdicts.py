@@ -18,7 +18,7 @@ from hero_rl.files.rows import Place, as_text, is_missing, json_columns, outermo
 from hero_rl.files.rows import field as column_of
 from hero_rl.files.whole import replacing
 from hero_rl.rescoring.quality import Quality, measure_quality
-from hero_rl.scoring import cut_off_in_thought
+from hero_rl.scoring import as_judged
 from hero_rl.verifiers import ByDomain
 from hero_rl.verifiers.base import (
     BatchVerifier,
@@ -32,7 +32,6 @@ from hero_rl.verifiers.base import (
 )
 from hero_rl.verifiers.cascade import Cascade, CascadeVerifier
 from hero_rl.verifiers.configured import check_columns, needs_reference
-from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["FileVerdicts", "PairColumns", "verify_file"]
 
@@ -209,7 +208,7 @@ def _checked_rows(
         if labelled:
             found.labels.append(_label(column_of(row, columns.label, place), columns.label, place))
         found.places.append(str(place))
-        text = _in_its_thought(text, row)
+        text = as_judged(row.get("prompt"), text, row.get("finish_reason"))
         question, domain = row.get(columns.question), row.get("domain")
         request = Request(None, text, question if isinstance(question, str) else "")
         if isinstance(domain, str):
@@ -251,13 +250,6 @@ def _asked(row: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(prompt, str):
         return [{"role": "user", "content": prompt}]
     return prompt if isinstance(prompt, list) and all(isinstance(message, dict) for message in prompt) else []
-
-
-def _in_its_thought(text: str, row: dict[str, Any]) -> str:
-    """A completion in the thought that it never left, where the row's prompt or its end says so."""
-    prompt = row.get("prompt")
-    began = isinstance(prompt, str) and leaves_in_thought(prompt)
-    return in_thought_text(text, began or cut_off_in_thought(text, row.get("finish_reason")))
 
 
 def _first(names: Sequence[str], row: dict[str, Any], place: Place) -> str:

@@ -28,7 +28,7 @@ from hero_rl.service.batcher import Batcher
 from hero_rl.service.guard import Guard
 from hero_rl.service.metrics import Metrics
 from hero_rl.service.settings import ServiceConfig
-from hero_rl.verifiers import BatchVerifier, Verifier, in_processes
+from hero_rl.verifiers import BatchVerifier, Verifier, held, in_processes
 
 __all__ = ["application", "serve"]
 
@@ -86,9 +86,7 @@ def application(
         raise ConfigError(f"token: the configuration promises one (token_env {config.token_env}); give it")
     with ExitStack() as stack:
         threads = 1 if reward_model or _in_process(config.reward_model) else config.threads
-        verifier = verifier or in_processes(config.verifier, config.verifier_processes)
-        if hasattr(verifier, "__exit__"):
-            stack.enter_context(verifier)  # pyright: ignore[reportArgumentType]
+        verifier = held(verifier or in_processes(config.verifier, config.verifier_processes), stack)
         if reward_model is None and config.reward_model is not None:
             reward_model = load_and_check(config.reward_model, stack)
         metrics = Metrics({"verifier": verifier, "reward_model": reward_model})

@@ -24,7 +24,7 @@ from hero_rl.verifiers.judge_prompts import Checklist, Criterion, PointScale
 from hero_rl.verifiers.math import MathVerifier, verify_math
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.multiple_choice import MultipleChoiceVerifier
-from hero_rl.verifiers.processes.running import Processes, in_processes
+from hero_rl.verifiers.processes.running import Processes, held, in_processes
 from hero_rl.verifiers.processes.supervised import Supervised
 from hero_rl.verifiers.references import ReferenceCheck, check_references, reference_text
 
@@ -61,6 +61,7 @@ __all__ = [
     "Verdict",
     "Verifier",
     "check_references",
+    "held",
     "in_processes",
     "reference_text",
     "verdicts_of",

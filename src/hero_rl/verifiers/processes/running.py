@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, overload
+from contextlib import ExitStack
+from typing import Annotated, Any, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +16,9 @@ from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.math_verify import MathVerify
 from hero_rl.verifiers.processes.supervised import Supervised
 
-__all__ = ["Processes", "in_processes"]
+__all__ = ["Processes", "held", "in_processes"]
+
+Kind = TypeVar("Kind", bound=Verifier | BatchVerifier)
 
 
 class Processes(BaseModel):
@@ -54,3 +57,11 @@ def in_processes(verifier: Verifier | BatchVerifier, processes: Processes) -> Ve
     if isinstance(verifier, MathVerify):
         verifier = verifier.model_copy(update={"seconds": None})  # the process has the limit, in any thread
     return Supervised(verifier, processes.workers, processes.seconds, processes.memory_mb)
+
+
+def held(verifier: Kind, stack: ExitStack) -> Kind:
+    """The verifier; processes and connections that it has end with the stack."""
+    ends: Any = verifier
+    if hasattr(ends, "__exit__"):
+        stack.enter_context(ends)
+    return verifier
