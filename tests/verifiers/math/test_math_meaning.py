@@ -173,3 +173,190 @@ def test_feet_and_inches_are_one_length(feet, inches):
         assert not accepts(reference, f"{feet}.{inches} feet")
     assert not accepts(reference, f"{12 * feet + inches + 1} inches")
     assert not accepts(reference, f"{feet} inches")
+
+
+# Logic, sets and figures
+
+propositions = st.recursive(
+    st.sampled_from(["p", "q", "r", r"\neg p", r"\neg s"]),
+    lambda inner: st.tuples(st.sampled_from([r"\wedge", r"\vee"]), inner, inner),
+    max_leaves=4,
+)
+
+
+def written(node, turned=False):
+    """A proposition with all its brackets; `turned` with the sides of each sign exchanged."""
+    if isinstance(node, str):
+        return node
+    sides = [side if isinstance(side, str) else f"({written(side, turned)})" for side in node[1:]]
+    return f" {node[0]} ".join(reversed(sides) if turned else sides)
+
+
+def flipped(node):
+    """The proposition with its outermost sign exchanged, None where it has none."""
+    return None if isinstance(node, str) else (r"\vee" if node[0] == r"\wedge" else r"\wedge", *node[1:])
+
+
+@settings(max_examples=60)
+@given(propositions.filter(lambda node: flipped(node) is not None))
+def test_a_proposition_is_its_letters_and_their_signs(node):
+    other = flipped(node)
+    assert accepts(written(node), written(node, turned=True))
+    assert not accepts(written(node), written(other)) or node[1] == node[2]
+    assert not accepts(written(node), written(other, turned=True)) or node[1] == node[2]
+
+
+names = st.permutations(["A", "B", "D"])
+
+
+@settings(max_examples=30)
+@given(names, names, st.sampled_from([r"\cup", r"\cap"]))
+def test_unions_and_intersections_have_no_order(one, other, sign):
+    assert accepts(f" {sign} ".join(one), f" {sign} ".join(other))
+    opposite = r"\cap" if sign == r"\cup" else r"\cup"
+    assert not accepts(f" {sign} ".join(one), f" {opposite} ".join(other))
+    if one != other:
+        assert not accepts(rf"{one[0]} \setminus {one[1]}", rf"{one[1]} \setminus {one[0]}")
+
+
+TURNED = {r"\subseteq": r"\supseteq", r"\subset": r"\supset", r"\parallel": r"\parallel", r"\perp": r"\perp"}
+
+
+@pytest.mark.parametrize("sign", TURNED)
+def test_a_relation_between_things_may_be_read_from_the_other_side(sign):
+    assert accepts(f"AB {sign} CD", f"CD {TURNED[sign]} AB")
+    for other in (*TURNED, "=", "<"):
+        if other != sign:
+            assert not accepts(f"AB {sign} CD", f"AB {other} CD")
+    if TURNED[sign] != sign:
+        assert not accepts(f"AB {sign} CD", f"CD {sign} AB")
+    assert not accepts(f"AB {sign} CD", f"AB {sign} CE")
+
+
+# Functions and antiderivatives
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 9), st.integers(1, 9), st.sampled_from("fgh"))
+def test_an_inverse_function_is_named_by_its_own_label(slope, shift, name):
+    label, value = f"{name}^{{-1}}(x)", rf"\frac{{x - {shift}}}{{{slope}}}"
+    assert accepts(f"{label} = {value}", value)
+    assert accepts(value, f"{label} = {value}")
+    assert accepts(f"{label} = {value}", f"y = {value}")
+    assert not accepts(f"{label} = {value}", f"{label} = {slope}x + {shift}")
+    assert not accepts(f"{label} = {value}", f"{name}(x) = {value}")
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from(["x", "t"]))
+def test_a_constant_of_integration_takes_up_numbers_and_nothing_else(number, factor, x):
+    one, other = rf"{factor}\sin^2 {x} + C", rf"C - {factor}\cos^2 {x}"
+    assert accepts(one, other)
+    assert accepts(f"{factor}{x}^2 + C", f"{factor}{x}^2 + {number} + C")
+    assert not accepts(one, rf"{factor}\cos^2 {x} + C")
+    assert not accepts(f"{factor}{x}^2 + C", f"{factor}{x}^2 + {number}{x} + C")
+    assert not accepts(f"{factor}{x}^2 + C", f"{factor}{x}^2 + {number}")
+    assert not accepts(f"{factor}{x}^2 + C", f"{factor}{x}^2 + {number} + 2C")
+    assert not accepts(f"{factor}{x}^2", f"{factor}{x}^2 + {number} + C")
+
+
+# Words around an answer
+
+HAVE = ("The equation has {}", "the system of equations has {}", "There are {}", "It has {}")
+
+
+@pytest.mark.parametrize("said", HAVE)
+def test_a_sentence_with_an_idle_subject_says_what_its_object_says(said):
+    assert accepts(r"\text{no solution}", rf"\text{{{said.format('no solutions')}}}")
+    assert accepts(r"\text{infinitely many solutions}", rf"\text{{{said.format('infinitely many solutions')}}}")
+    assert not accepts(r"\text{no solution}", rf"\text{{{said.format('infinitely many solutions')}}}")
+    assert not accepts(r"\text{no integer solutions}", rf"\text{{{said.format('no real solutions')}}}")
+    assert not accepts(r"\text{no solution}", rf"\text{{{said.format('one solution')}}}")
+
+
+@pytest.mark.parametrize(
+    ("reference", "right", "wrong"),
+    [
+        ("True", "The statement is true", "The statement is not true"),
+        ("False", "It is false", "It is not false"),
+        ("Yes", "Yes, it is", "Yes, it is not"),
+        ("No", "No, it does not", "No, it does"),
+    ],
+)
+def test_a_verdict_may_be_a_sentence(reference, right, wrong):
+    assert accepts(rf"\text{{{reference}}}", rf"\text{{{right}}}")
+    assert not accepts(rf"\text{{{reference}}}", rf"\text{{{wrong}}}")
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 500))
+def test_an_announcement_inside_of_a_frame_is_passed_over(number):
+    assert accepts(str(number), rf"\text{{The answer is }}{number}")
+    for said in ("The answer is not ", "The answer is less than ", "The answer is about half of "):
+        assert not accepts(str(number), rf"\text{{{said}}}{number}")
+    assert not accepts(str(number), rf"\text{{The answer is }}{number}\text{{ or }}{number + 1}")
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_a_share_is_its_quotient(part, whole):
+    assert accepts(rf"\frac{{{part}}}{{{whole}}}", rf"\text{{{part} in {whole}}}") is (part <= whole)
+    assert accepts(rf"\frac{{{part}}}{{{whole}}}", rf"\text{{{part} out of {whole}}}") is (part <= whole)
+    assert not accepts(rf"\frac{{{part}}}{{{whole}}}", rf"\text{{{part} in {whole + 1}}}")
+
+
+@pytest.mark.parametrize("change", ["increase", "decrease", "profit", "loss"])
+def test_a_change_in_per_cent_keeps_its_direction(change):
+    reference = rf"15\%\text{{ {change}}}"
+    assert accepts(reference, r"15\%")
+    assert not accepts(reference, r"16\%")
+    for other in {"increase", "decrease", "profit", "loss"} - {change}:
+        assert not accepts(reference, rf"15\%\text{{ {other}}}")
+
+
+# Numbers and arrangements
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 30), st.integers(1, 11), st.integers(2, 12))
+def test_a_mixed_number_in_words_or_per_cent(whole, top, bottom):
+    said = rf"{whole}\text{{ and }}\frac{{{top}}}{{{bottom}}}"
+    if top < bottom:
+        assert accepts(rf"{whole}\frac{{{top}}}{{{bottom}}}", said)
+        assert accepts(rf"\frac{{{whole * bottom + top}}}{{{bottom}}}\%", rf"{whole}\frac{{{top}}}{{{bottom}}}\%")
+    assert not accepts(rf"\frac{{{whole * top}}}{{{bottom}}}", said) or whole * top == whole * bottom + top
+    assert not accepts(str(whole), said)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=2), min_size=2, max_size=3))
+def test_rows_in_brackets_are_a_matrix_beside_one(rows):
+    matrix = r"\begin{pmatrix}" + r"\\".join("&".join(map(str, row)) for row in rows) + r"\end{pmatrix}"
+    assert accepts(matrix, str(rows))
+    assert not accepts(matrix, str([row[::-1] for row in rows])) or all(row == row[::-1] for row in rows)
+    assert not accepts(matrix, str([*rows, rows[0]]))
+    assert not accepts_text(matrix, f"**Final Answer:** {matrix}^{{-1}}")
+
+
+# Chemistry
+
+elements = st.sampled_from(["H", "C", "N", "O", "Na", "Cl", "Fe", "Cu", "Mg", "S", "Co"])
+molecules = st.lists(st.tuples(elements, st.integers(1, 12)), min_size=2, max_size=4)
+
+
+@settings(max_examples=40)
+@given(molecules, st.integers(1, 3), st.sampled_from("+-"))
+def test_a_formula_of_chemistry_may_be_set_in_any_way(parts, charge, sign):
+    counts = [(element, "" if number == 1 else str(number)) for element, number in parts]
+    low = "".join(f"{element}_{{{number}}}" if number else element for element, number in counts)
+    upright = "".join(rf"\text{{{element}}}" + (f"_{{{number}}}" if number else "") for element, number in counts)
+    typed = rf"\ce{{{''.join(map(''.join, counts))}}}"
+    for one in (low, upright, rf"\mathrm{{{low}}}"):
+        assert accepts(one, typed)
+        assert accepts(rf"\mathrm{{{low}}}", one)
+        ion = f"^{{{charge if charge > 1 else ''}{sign}}}"
+        assert accepts(one + ion, upright + ion)
+        assert not accepts(one + ion, upright + ion.translate(str.maketrans("+-", "-+")))
+        assert not accepts(one + ion, upright)
+    more = [(element, number + 1) for element, number in parts]
+    assert not accepts(low, "".join(f"{element}_{{{number}}}" for element, number in more))

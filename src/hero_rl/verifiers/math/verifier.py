@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hero_rl.verifiers.base import NOBODYS_ANSWER, Reason, Verdict, reason_of
 from hero_rl.verifiers.math.readings import is_computable, plain_number, readings, reads, respelled
 from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
+from hero_rl.verifiers.math.rules.chemistry import is_ion, same_substance
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
 from hero_rl.verifiers.math.rules.dates import is_date, same_date
 from hero_rl.verifiers.math.rules.matching import Strictness
@@ -197,9 +198,10 @@ class MathVerifier(BaseModel):
             or is_predicate(said, expected)
             or same_time(expected, said)
             or same_date(expected, said)
+            or same_substance(expected, said)
         ):
             return Reason.MATCHED_EXACTLY
-        if is_time(expected) or is_date(expected) or denies_another(expected, said):
+        if is_time(expected) or is_date(expected) or is_ion(expected) or denies_another(expected, said):
             return Reason.MISMATCH
         try:
             return self._compared(expected, said, how)

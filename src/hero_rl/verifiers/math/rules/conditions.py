@@ -8,7 +8,18 @@ from hero_rl.verifiers.math.rules.matching import PASS, Comparison
 from hero_rl.verifiers.math.rules.matching import STRUCTURES_IN_EQUATIONS as STRUCTURED
 from hero_rl.verifiers.math.rules.regions import is_region, region
 from hero_rl.verifiers.math.rules.statements import is_equation, read_statement
-from hero_rl.verifiers.math.tree.formulas import Negative, Node, Relation, Sequence, Sum, Symbol, contains, symbols
+from hero_rl.verifiers.math.tree.formulas import (
+    Negative,
+    Node,
+    Relation,
+    Sequence,
+    SetOperation,
+    Sum,
+    Symbol,
+    contains,
+    rewrite,
+    symbols,
+)
 from hero_rl.verifiers.math.values.equality import constant_ratio, same_sign
 
 __all__ = ["regions"]
@@ -20,6 +31,14 @@ def regions(reference: Node, answer: Node, by: Comparison) -> object:
     Safe: every end must be equal and as open or closed as the other's; two different variables are two answers. A
     pair in round brackets is an interval only where the other side can be nothing else.
     """
+    if contains(reference, SetOperation) and _sorted_sets(reference) == _sorted_sets(answer):
+        return Reason.MATCHED_SYMBOLICALLY
+    if isinstance(reference, Relation) and not _BETWEEN_THINGS.isdisjoint(reference.operators):
+        return (
+            Reason.MATCHED_SYMBOLICALLY
+            if isinstance(answer, Relation) and _same_relation(reference, answer, by)
+            else None
+        )
     if not is_region(reference) and not is_region(answer):
         return PASS
     if (
@@ -33,6 +52,26 @@ def regions(reference: Node, answer: Node, by: Comparison) -> object:
         return _labelled_region(reference, answer, by)
     same = same_region(expected, said, lambda one, other: by.same(one, other))
     return Reason.MATCHED_SYMBOLICALLY if same else None
+
+
+def _sorted_sets(node: Node) -> Node:
+    """The node with the sets of each union and intersection in one order, since that says nothing."""
+
+    def change(part: Node) -> Node | None:
+        if not isinstance(part, SetOperation) or part.operator == "difference":
+            return None
+        first, *rest = sorted(map(_sorted_sets, _operands(part, part.operator)), key=repr)
+        for other in rest:
+            first = SetOperation(part.operator, first, other)
+        return first
+
+    return rewrite(node, change)
+
+
+def _operands(node: Node, operator: str) -> list[Node]:
+    if isinstance(node, SetOperation) and node.operator == operator:
+        return [*_operands(node.left, operator), *_operands(node.right, operator)]
+    return [node]
 
 
 def _settled(node: Node) -> Node:
@@ -78,12 +117,18 @@ def _same_inequality(one: Relation, other: Relation) -> bool:
     return same_sign(ours, theirs)
 
 
+_BETWEEN_THINGS = frozenset({"subset", "supset", "subseteq", "supseteq", "parallel", "perp"})
+_MIRRORED = {
+    "<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!=", "subset": "supset", "supset": "subset",
+    "subseteq": "supseteq", "supseteq": "subseteq", "parallel": "parallel", "perp": "perp",
+}  # fmt: skip
+
+
 def _same_relation(one: Relation, other: Relation, by: Comparison) -> bool:
     """The same members and signs from left to right, or from right to left."""
-    mirrored = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
     readings = [(other.members, other.operators)]
-    if set(other.operators) <= set(mirrored):
-        readings.append((other.members[::-1], tuple(mirrored[operator] for operator in other.operators[::-1])))
+    if set(other.operators) <= set(_MIRRORED):
+        readings.append((other.members[::-1], tuple(_MIRRORED[operator] for operator in other.operators[::-1])))
     return any(
         operators == one.operators
         and len(members) == len(one.members)

@@ -11,6 +11,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Negative,
     Node,
     Number,
+    Product,
     Quantity,
     Relation,
     Sum,
@@ -44,7 +45,30 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
     in_our_letters = _parameter_renamed(reference, answer)
     if in_our_letters is not None and same_formula(reference, in_our_letters):
         return Reason.MATCHED_SYMBOLICALLY
+    if _differ_by_constant(reference, answer):
+        return Reason.MATCHED_SYMBOLICALLY
     return None
+
+
+_VARIABLES = frozenset({*"xtuvyz", "theta"})
+
+
+def _differ_by_constant(reference: Node, answer: Node) -> bool:
+    """Whether both are antiderivatives, F(x) + C, of one function.
+
+    Safe: the constant is added as it is on both sides, beside one variable, so that it takes up any other number; and
+    what is left of the difference must be one number wherever the variable moves.
+    """
+    names = symbols(reference)
+    constant, variable = names & _FREE_CONSTANTS, names & _VARIABLES
+    if names != symbols(answer) or len(names) != 2 or not constant or not variable:
+        return False
+    if not all(isinstance(node, Sum) and Symbol(min(constant)) in node.terms for node in (reference, answer)):
+        return False
+    difference = value_at(Sum((reference, Negative(answer))), min(constant), ZERO)
+    letter, (name,) = Symbol(min(variable)), variable
+    moved = (Sum((letter, Number(Fraction(1, 7)))), Product((letter, Number(Fraction(2)))))
+    return all(same_formula(difference, value_at(difference, name, place)) for place in moved)
 
 
 def _adds_quantities(node: Node) -> bool:

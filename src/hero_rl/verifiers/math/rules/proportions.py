@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from hero_rl.verifiers.base import Reason
 from hero_rl.verifiers.math.rules.matching import PASS, STRUCTURES, Comparison, weakest
 from hero_rl.verifiers.math.rules.matrices import computed, shape
@@ -39,7 +41,19 @@ def _column(node: Node) -> Node:
     """
     if isinstance(node, Call) and node.name == "binomial":
         return Matrix(tuple((part,) for part in node.arguments))
-    return node
+    return _from_rows(node)
+
+
+def _from_rows(node: Node) -> Node:
+    """Rows in square brackets inside of square brackets, [[1, 2], [3, 4]], as a matrix beside one."""
+    if not _is_row(node):
+        return node
+    rows = [item.items for item in node.items if _is_row(item)]
+    return Matrix(tuple(rows)) if len(rows) == len(node.items) and len({len(row) for row in rows}) == 1 else node
+
+
+def _is_row(node: Node) -> TypeGuard[Sequence]:
+    return isinstance(node, Sequence) and node.kind == "tuple" and (node.opening, node.closing) == ("[", "]")
 
 
 def _column_as_tuple(node: Node) -> Node | None:

@@ -59,7 +59,10 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     if isinstance(reference, Quantity):
         if isinstance(answer, Degrees) and reference.unit == "rad":
             return Reason.MATCHED_SYMBOLICALLY if same_formula(reference.value, answer) else None
-        return None if isinstance(answer, (Percent, Degrees)) else by.compare(reference.value, answer)
+        unlike = isinstance(answer, Degrees) or (
+            isinstance(answer, Percent) and not isinstance(reference.value, Percent)
+        )
+        return None if unlike else by.compare(reference.value, answer)
     if isinstance(reference, Degrees) and isinstance(answer, Quantity) and answer.unit == "rad":
         return Reason.MATCHED_SYMBOLICALLY if same_formula(reference, answer.value) else None
     if isinstance(reference, (Percent, Degrees, Words, Based)) or not isinstance(answer, Quantity):

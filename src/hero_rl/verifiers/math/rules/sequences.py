@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, equal_value, weakest
 from hero_rl.verifiers.math.rules.statements import is_label, labelled_value
-from hero_rl.verifiers.math.tree.formulas import Matrix, Node, Quantity, Relation, Sequence, Symbol, Words
+from hero_rl.verifiers.math.tree.formulas import (
+    Matrix,
+    Node,
+    Quantity,
+    Quotient,
+    Relation,
+    Sequence,
+    Sum,
+    Symbol,
+    Words,
+    is_proposition,
+)
+from hero_rl.verifiers.math.tree.numerals import is_whole
 
 __all__ = ["sequences"]
 
@@ -24,7 +36,9 @@ def sequences(reference: Node, answer: Node, by: Comparison) -> object:
         # No list of its parts; behind a label it is the business of the equations.
         return PASS if isinstance(reference, Relation) or isinstance(answer, Relation) else None
     if not isinstance(expected, Sequence) or not isinstance(said, Sequence):
-        return None  # a set of one is no element, and an element no list
+        # A set of one is no element, and an element no list.
+        mixed = _mixed_number(said) if isinstance(said, Sequence) else None
+        return by.compare(expected, mixed) if mixed is not None else None
     if len(expected.items) > MAX_ITEMS or len(said.items) > MAX_ITEMS:
         return None
     kinds = {expected.kind, said.kind}
@@ -47,12 +61,23 @@ def sequences(reference: Node, answer: Node, by: Comparison) -> object:
     return _any_order(expected, said, by)
 
 
+def _mixed_number(node: Sequence) -> Node | None:
+    """A whole number "and" a proper fraction, 3 and 3/4, as their sum beside a single number."""
+    if node.opening != "and" or len(node.items) != 2:
+        return None
+    whole, fraction = node.items
+    if not (is_whole(whole) and whole.value > 0 and isinstance(fraction, Quotient)):
+        return None
+    proper = is_whole(fraction.top) and is_whole(fraction.bottom) and 0 < fraction.top.value < fraction.bottom.value
+    return Sum((whole, fraction)) if proper else None
+
+
 def _joined_otherwise(one: Sequence, other: Sequence) -> bool:
     """Whether "and" joins the letters of one list, "or" those of the other: p and q is not p or q.
 
     Values of an unknown may be joined by either, since a list of solutions is both.
     """
-    letters = all(isinstance(item, Symbol) for item in (*one.items, *other.items))
+    letters = all(is_proposition(item) for item in (*one.items, *other.items))
     return letters and {one.opening, other.opening} == {"and", "or"}
 
 
@@ -178,8 +203,8 @@ def _flat(sequence: Sequence) -> tuple[Node, ...]:
     items: list[Node] = []
     for item in sequence.items:
         value = item.members[-1] if isinstance(item, Relation) and isinstance(item.members[0], Words) else item
-        inner = value.items if isinstance(value, Sequence) and value.kind == "list" else (item,)
-        items += inner
+        is_list = isinstance(value, Sequence) and value.kind == "list" and not is_proposition(value)
+        items += value.items if is_list and isinstance(value, Sequence) else (item,)
     return tuple(items)
 
 

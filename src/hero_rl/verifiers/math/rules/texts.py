@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hero_rl.verifiers.math.text.spelling import words_only
+from hero_rl.verifiers.math.text.spelling import gist, words_only
 
 __all__ = ["denies_another", "is_choice", "is_predicate", "read_choice", "same_choices", "same_prose"]
 
@@ -15,7 +15,9 @@ def same_prose(expected: str, said: str) -> bool:
 
     Safe: signs count as they stand, and so does every word but an article.
     """
-    if _phrased(words_only(expected)) != _phrased(words_only(said)) or not words_only(said) or not _is_prose(expected):
+    if _phrased(words_only(expected)) != _phrased(words_only(said)) or not words_only(said):
+        return False
+    if not _is_prose(expected) and words_only(expected) != "no":
         return False
     if _NO_SIGN.sub("", expected) != _NO_SIGN.sub("", said):
         return False  # 36 dollars and 36% of a dollar
@@ -38,6 +40,7 @@ def _phrased(words: str) -> str:
 
     Safe: each of the wordings says the same of the same thing, and a set is all of its members.
     """
+    words = gist(words)
     return _PHRASES.get(words) or _OF_ALL.sub("", words)
 
 
@@ -46,7 +49,7 @@ _NONE_OF = re.compile(r"(?:there (?:is|are) )?no (?P<kind>\w+) (?:solutions?|roo
 
 def denies_another(expected: str, said: str) -> bool:
     """Whether both say that there are none, of two different kinds: no real solutions, no integer solutions."""
-    one, other = (_NONE_OF.fullmatch(words_only(text)) for text in (expected, said))
+    one, other = (_NONE_OF.fullmatch(gist(words_only(text))) for text in (expected, said))
     return one is not None and other is not None and one["kind"] != other["kind"] and "such" not in (one[1], other[1])
 
 

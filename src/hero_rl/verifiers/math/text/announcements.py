@@ -247,7 +247,7 @@ def _behind_marks(text: str, position: int) -> int:
 
 _FENCED = re.compile(r"(`{3,6})[^\n`]*\n.*?\n?[ \t]*\1", re.DOTALL)
 _DISPLAYED = re.compile(
-    r"\$\$[^$]+\$\$[^\n]*|\\\[(?:[^\\]|\\(?!\]))+\\\][^\n]*|\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.DOTALL
+    r"\$\$[^$]+\$\$[^\n]*|\\\[(?:[^\\]|\\(?!\]))+\\\][^\n]*|\\begin\{(\w+\*?)\}.*?\\end\{\1\}[^\n]*", re.DOTALL
 )
 
 

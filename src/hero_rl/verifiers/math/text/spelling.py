@@ -10,7 +10,7 @@ import unicodedata
 
 from hero_rl.verifiers.math.text.remarks import without_remarks
 
-__all__ = ["key", "respell", "without_outer_braces", "words_only"]
+__all__ = ["gist", "key", "respell", "without_outer_braces", "words_only"]
 
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "×": r" \times ", "⋅": r" \cdot ", "·": r" \cdot ",
@@ -49,7 +49,7 @@ _SYNONYMS = {
     "lvert": "|", "rvert": "|",
     "vert": "|", "lbrack": "[", "rbrack": "]", "varnothing": "emptyset", "varphi": "phi", "varepsilon": "epsilon",
     "vartheta": "theta",
-    "backslash": "setminus", "smallsetminus": "setminus", "land": "wedge", "lor": "vee", "colon": ":",
+    "backslash": "setminus", "smallsetminus": "setminus", "land": "wedge", "lnot": "neg", "lor": "vee", "colon": ":",
     "degree": "circ", "ast": "*",
     "arctg": "arctan", "tg": "tan", "ctg": "cot", "cosec": "csc", "sh": "sinh", "ch": "cosh", "th": "tanh",
     "dots": "ldots", "cdots": "ldots", "dotsc": "ldots", "dotsb": "ldots",
@@ -118,7 +118,7 @@ def respell(text: str) -> str:
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
     text = _unit_vectors(text)
-    text = _prefixed_units(text)
+    text = _prefixed_units(_CHOICES.sub(_choices, text) if "{}" in text else text)
     text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
     text = unicodedata.normalize("NFKC", text.translate(_SIGN_TABLE))
@@ -153,6 +153,19 @@ _OHMS = re.compile(
 _MICRO = re.compile(
     rf"(?:(?:\\mu(?![A-Za-z])|[μµ])\s*{_WORD_COMMAND}|{_WORD_COMMAND}(?:\\mu(?![A-Za-z])|[μµ])\s*)(?P<unit>mol|Pa|[mgslLAVFCHTWJN])\s*\}}"
 )
+
+
+_CHOICES = re.compile(
+    r"\{\s*\}\s*[_^]\s*(?:\{\s*(?P<n>\w{1,9})\s*\}|(?P<m>\w))\s*(?:\\(?:mathrm|text)\s*\{\s*(?P<a>[CP])\s*\}|(?P<b>[CP]))"
+    r"\s*_\s*(?:\{\s*(?P<k>\w{1,9})\s*\}|(?P<l>\w))"
+)
+
+
+def _choices(match: re.Match[str]) -> str:
+    r"""`{}_{10}C_3` as the binomial coefficient that it is, `{}_{10}P_3` as P(10, 3)."""
+    above, below = match["n"] or match["m"], match["k"] or match["l"]
+    is_binomial = "C" in (match["a"], match["b"])
+    return rf"\binom{{{above}}}{{{below}}}" if is_binomial else f"P({above},{below})"
 
 
 def _prefixed_units(text: str) -> str:
@@ -202,6 +215,8 @@ def _money(text: str) -> str:
 
 def _synonym(match: re.Match[str]) -> str:
     name = match[1]
+    if name == "Pr":
+        return "P"
     if name in _SPACES:
         return " "
     if name in _KEEP_AS_MARK:
@@ -236,3 +251,24 @@ def words_only(text: str, fold: bool = True) -> str:
     text = re.sub(r"\\(?:text|mathrm|textbf|textit|mbox|textrm|textnormal)\b", " ", text)
     words = _NOT_WORDS.sub(" ", text.casefold() if fold else text).split()
     return " ".join(word.rstrip(".") for word in words if word not in _ARTICLES)
+
+
+_HAS = re.compile(
+    r"(?:(?:this |given )?(?:equation|inequality|system|system of (?:linear |two )?equations|problem|it) has"
+    r"|there (?:is|are|exists?)) (?=(?:no|infinitely) )"
+)
+_JUDGES = re.compile(
+    r"(?:this |given |above )?(?:statement|claim|assertion|proposition|conjecture|answer|it|that) is (?P<a>true|false)"
+    r"|(?P<b>yes) (?:it|they) (?:is|are|does|do|can|has)|(?P<c>no) (?:it|they) (?:(?:is|are|does|do|has) not|cannot)"
+)
+
+
+def gist(words: str) -> str:
+    """What a sentence of `words_only` says of the thing asked about: "equation has no solution" is "no solution".
+
+    Safe: only a subject that stands for what is asked, with its verb, goes; what is said of it stays word by word.
+    """
+    if judged := _JUDGES.fullmatch(words):
+        return judged["a"] or judged["b"] or judged["c"]
+    found = _HAS.sub("", words, count=1) if _HAS.match(words) else words
+    return re.sub(r" exists?$", "", found) if found.startswith("no ") else found

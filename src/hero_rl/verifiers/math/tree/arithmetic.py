@@ -27,7 +27,7 @@ from hero_rl.verifiers.math.tree.measures import Measures
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
 from hero_rl.verifiers.math.tree.products import times, total
 from hero_rl.verifiers.math.tree.tokens import Unreadable
-from hero_rl.verifiers.math.tree.units import UNIT_LETTERS, is_plain_noun, is_unit, unit_name
+from hero_rl.verifiers.math.tree.units import CHANGES_OF_PERCENT, UNIT_LETTERS, is_plain_noun, is_unit, unit_name
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
 __all__ = ["Arithmetic"]
@@ -172,6 +172,8 @@ class Arithmetic(Measures):
             return self.mixed(left, right)
         if isinstance(left, Number) and isinstance(right, Degrees) and isinstance(right.value, Quotient):
             return Degrees(self.mixed(left, right.value))
+        if isinstance(left, Number) and isinstance(right, Percent) and isinstance(right.value, Quotient):
+            return Percent(self.mixed(left, right.value))
         if isinstance(left, Number) and isinstance(right, Number):
             raise Unreadable("two numbers side by side")
         return times(left, right)
@@ -266,6 +268,8 @@ class Arithmetic(Measures):
     def unit(self, node: Node) -> Node:
         """A number with the unit, or the counted thing, behind it."""
         words: list[str] = []
+        if isinstance(node, Percent) and self.here.text.lower() in CHANGES_OF_PERCENT:
+            return Quantity(node, self.take().text.lower())
         if self.here.text.lower() in _SPELLED_SCALE:
             node = times(node, Number(Fraction(10 ** _SPELLED_SCALE[self.take().text.lower()])))
             if not self.at_unit(node):

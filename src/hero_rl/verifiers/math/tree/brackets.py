@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hero_rl.verifiers.math.tree.cursor import Cursor
-from hero_rl.verifiers.math.tree.formulas import Builder, Call, Node, Sequence, Symbol
+from hero_rl.verifiers.math.tree.formulas import Builder, Call, Node, Sequence, Symbol, is_proposition
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
 from hero_rl.verifiers.math.tree.tokens import Unreadable
 
@@ -53,7 +53,8 @@ class Brackets(Cursor):
             raise Unreadable("a bracket that does not close")
         closing = self.take().text
         if isinstance(content, Sequence) and content.kind == "list":
-            return Sequence("tuple", content.items, opening, closing)
+            # (p and q) or r: how the letters are joined must be kept, and they are no coordinates.
+            return content if is_proposition(content) else Sequence("tuple", content.items, opening, closing)
         if closing != _CLOSING[opening]:
             raise Unreadable("brackets that do not match")
         if self.at("_") and is_whole(content):

@@ -98,6 +98,10 @@ class Commands(Calls):
         radicand = self.group() if self.at("{") else self.bracketed() if self.at("(") else self.atom()
         return Call("root", (radicand, degree))
 
+    def negation(self) -> Node:
+        """What is not so."""
+        return Call("neg", (self.factor(),))
+
     def binomial(self) -> Node:
         """A binomial coefficient."""
         return Call("binomial", (self.fraction_part(), self.fraction_part()))
@@ -203,6 +207,7 @@ _READERS = {
     "frac": Commands.fraction,
     "sqrt": Commands.root,
     "binom": Commands.binomial,
+    "neg": Commands.negation,
     "lfloor": Commands.floor,
     "lceil": Commands.ceiling,
     "langle": Commands.angled,

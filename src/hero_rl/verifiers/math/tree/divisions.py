@@ -1,10 +1,10 @@
-"""Whole numbers divided with a remainder: 7 R 2, "7 remainder 2", "quotient 7, remainder 2"."""
+"""Two whole numbers in words: 7 R 2 or "quotient 7, remainder 2"; shares, "3 out of 8"."""
 
 from __future__ import annotations
 
 import re
 
-from hero_rl.verifiers.math.tree.formulas import Call, Node
+from hero_rl.verifiers.math.tree.formulas import Call, Node, Quotient
 from hero_rl.verifiers.math.tree.numerals import read_number
 from hero_rl.verifiers.math.tree.tokens import Token
 
@@ -17,14 +17,15 @@ _JOINED = "(?: ,| ;| and| with)*"
 _SHORT = re.compile(rf"{_NUMBER} (?:r|rem|(?:(?:, )?(?:with|and) )?(?:the |a )?remainder{_IS}) {_NUMBER}")
 _LONG = re.compile(rf"{_QUOTIENT}{_JOINED} {_REMAINDER}")
 _TURNED = re.compile(rf"{_REMAINDER}{_JOINED} {_QUOTIENT}")
+_SHARE = re.compile(rf"(?:a )?{_NUMBER} (?:out of|in|in every|out of every) {_NUMBER}(?: chance)?")
 _MOST = 14
 
 
 def division(tokens: list[Token]) -> Node | None:
-    """A quotient and its remainder, where that is all that the tokens say; else None.
+    """A quotient with its remainder, or a share, where that is all that the tokens say; else None.
 
     Safe: the two are told apart by their names or by the mark between them, so 2 R 7 is not 7 R 2; and what is no
-    division, as 7Rx, is read as before.
+    division, as 7Rx, is read as before. A share is at most the whole.
     """
     if len(tokens) > _MOST:
         return None
@@ -35,4 +36,6 @@ def division(tokens: list[Token]) -> Node | None:
     quotient, remainder = (read_number(text) for text in numbers)
     if _SHORT.fullmatch(said) or _LONG.fullmatch(said):
         return Call("division", (quotient, remainder))
+    if _SHARE.fullmatch(said) and 0 < quotient.value <= remainder.value:
+        return Quotient(quotient, remainder)
     return Call("division", (remainder, quotient)) if _TURNED.fullmatch(said) else None

@@ -36,6 +36,7 @@ __all__ = [
     "Symbol",
     "Words",
     "contains",
+    "is_proposition",
     "rewrite",
     "symbols",
     "walk",
@@ -285,6 +286,13 @@ def symbols(node: Node) -> set[str]:
     if isinstance(node, Symbol):
         return set() if node.name in _CONSTANTS or node.name.startswith(_NUMBER_SETS) else {node.name}
     return {name for part in node.parts() for name in symbols(part)}
+
+
+def is_proposition(node: Node) -> bool:
+    """Whether it is a letter, the negation of something, or such joined by "and" or "or"."""
+    if isinstance(node, Sequence):
+        return node.kind == "list" and node.opening in ("and", "or") and all(map(is_proposition, node.items))
+    return isinstance(node, Symbol) or (isinstance(node, Call) and node.name == "neg")
 
 
 def rewrite(node: Node, change: Callable[[Node], Node | None]) -> Node:

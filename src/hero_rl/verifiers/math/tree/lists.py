@@ -22,6 +22,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Sum,
     Symbol,
     Words,
+    is_proposition,
     symbols,
 )
 from hero_rl.verifiers.math.tree.numerals import is_whole
@@ -60,7 +61,7 @@ class Lists(Arithmetic):
 
     def listing(self) -> Node:
         """Items parted by commas, "and" or "or", under the conditions that stand behind them."""
-        items, conditions, joint, start = [], [], "", self.position
+        items, conditions, joint, start, mixed = [], [], "", self.position, False
         while True:
             kind = self.at_permutations() if items else ""
             item = self.item(conditions) if not kind else None
@@ -71,8 +72,11 @@ class Lists(Arithmetic):
             if connector is None:
                 break
             joint = joint or connector
+            mixed = mixed or {joint, connector} == {"and", "or"}
             if self.here is END or self.at(")", "]", "}", "rbrace", ";"):
                 break
+        if mixed and all(map(is_proposition, items)):
+            raise Unreadable("letters joined by and, then by or")
         items, apart = _conditions_apart(items, joint)
         if not items or items == [_ELLIPSIS]:
             raise Unreadable("no item")
@@ -247,6 +251,7 @@ class Lists(Arithmetic):
 
     def labelled(self) -> Node:
         """A relation, maybe behind a label in words: `Minimum: 1`, `Sequence 1: ...`, `maximum = 2`."""
+        self.skip_announcement()
         self.skip_kind()
         spoken = self.spoken_set()
         if spoken is not None:
@@ -258,6 +263,14 @@ class Lists(Arithmetic):
             return self.with_parity(self.relation())
         self.take()
         return Relation((Words(words), self.relation()), ("=",))
+
+    def skip_announcement(self) -> None:
+        """Pass over "the answer is" before a value, inside of a frame, too."""
+        words: list[str] = []
+        while self.ahead(len(words)).kind == "word" and len(words) < _MOST_OF_EXTREMES:
+            words.append(self.ahead(len(words)).text.lower())
+        if " ".join(words) in _ANNOUNCEMENTS and self.ahead(len(words)) is not END:
+            self.position += len(words)
 
     def skip_kind(self) -> None:
         """Pass over the word for what follows: "the point (0, 1)", "the line y = x".
@@ -504,6 +517,12 @@ def _as_tuple(group: Node) -> Node:
     return group
 
 
+_ANNOUNCEMENTS = frozenset(
+    f"{the}{kind}{noun} is"
+    for the in ("", "the ")
+    for kind in ("", "final ", "correct ")
+    for noun in ("answer", "result")
+)
 _ENDS = ("max", "min", "maximum", "minimum", "greatest", "least", "largest", "smallest")
 _EXTREMES = frozenset({*_ENDS[:4], *(f"{end} value" for end in _ENDS)})
 _OF_EXTREMES = frozenset({*_ENDS, "value", "the", "is", "of", ":", "="})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hero_rl.verifiers.math.text.spelling import words_only
+from hero_rl.verifiers.math.text.spelling import gist, words_only
 from hero_rl.verifiers.math.tree.brackets import Brackets
 from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.formulas import Based, Call, Node, Number, Product, Sequence, Symbol, Words
@@ -16,6 +16,7 @@ from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, MARKS, QUALIFIERS
 __all__ = ["Names"]
 
 _FUNCTION_LETTERS = frozenset("fghFGHPQW")
+_INVERSE_OF = ["^", "{", "-", "1", "}", "("]
 
 
 class Names(Brackets):
@@ -65,6 +66,9 @@ class Names(Brackets):
             return self.subscripted(name)
         if name in ("e", "i"):
             return Symbol(name)
+        if name in _FUNCTION_LETTERS and [self.ahead(step).text for step in range(6)] == _INVERSE_OF:
+            self.position += len(_INVERSE_OF) - 1
+            return self.call(f"{name}^{{-1}}")
         if self.at("(") and (
             name in _FUNCTION_LETTERS or (name == "C" and self.ahead().kind == "number" and self.ahead(2).text == ",")
         ):
@@ -130,7 +134,7 @@ class Names(Brackets):
         number = self.spelled_number(words)
         if number is not None:
             return number
-        text = words_only(" ".join(words))
+        text = gist(words_only(" ".join(words)))
         if not text:
             raise Unreadable("words that are none")
         if text in SETS_IN_WORDS:

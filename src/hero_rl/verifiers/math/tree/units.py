@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "CHANGES_OF_PERCENT",
     "PREFIXES",
     "UNIT_LETTERS",
     "is_plain_noun",
@@ -89,6 +90,8 @@ without by divided multiplied power exponent inverse reciprocal opposite
 """
 _CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
 _PLURALS = frozenset({"people", "children", "men", "women", "mice", "sheep", "fish", "person", "way", "time", "units"})
+CHANGES_OF_PERCENT = frozenset({"increase", "decrease", "profit", "loss", "discount", "gain"})
+"""What is counted in per cent alone."""
 _BETWEEN_UNITS = frozenset({"square", "cubic", "sq", "per", "cu"})
 _MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
 _NUMBER_STEM = re.compile(r"(?:(?<!mon)ths?|illions?|gross|googols?|myriads?|scores?)$")

@@ -18,6 +18,8 @@ RELATIONS = {
     "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=", "ne": "!=", "in": "in",
     "approx": "~",
     "simeq": "~", "sim": "~", "doteq": "~", ":=": "=",
+    "subset": "subset", "supset": "supset", "subseteq": "subseteq", "supseteq": "supseteq", "parallel": "parallel",
+    "perp": "perp",
 }  # fmt: skip
 SET_OPERATIONS = {"cup": "union", "cap": "intersection", "setminus": "difference"}
 CONSTANTS = {"pi": "pi", "infty": "infinity", "emptyset": "empty", "imath": "i", "top": "T", "intercal": "T"}
