@@ -12,15 +12,8 @@ from hero_rl.errors import ConfigError, DataError, HeroError
 from hero_rl.settings import nested
 from hero_rl.training.recipes.load import load_run
 from hero_rl.training.verl.command import verl_words
-from hero_rl.training.verl.policy import (
-    Command,
-    _write_data,
-    check_verl_run,
-    launch,
-    metrics_file,
-    train_command,
-    whole_files,
-)
+from hero_rl.training.verl.launch import Command, launch, metrics_file, whole_files
+from hero_rl.training.verl.policy import _write_data, check_verl_run, train_command
 from hero_rl.training.verl.sft import sft_command, sft_words
 
 RUN = {

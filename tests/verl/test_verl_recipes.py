@@ -22,7 +22,8 @@ from hero_rl.training.recipes import compose, names
 from hero_rl.training.recipes.load import load_run
 from hero_rl.training.verl.command import verl_words
 from hero_rl.training.verl.hydra_words import hydra_word
-from hero_rl.training.verl.policy import Command, _write_data, check_verl_run, launch
+from hero_rl.training.verl.launch import Command, launch
+from hero_rl.training.verl.policy import _write_data, check_verl_run
 from hero_rl.training.verl.sft import sft_words
 
 GIVEN = {"model.path": "some/model", "data.train": "problems.jsonl", "output_dir": "runs/a=b, c"}

@@ -140,12 +140,10 @@ def show(result: DemoResult, folder: Path, as_json: bool) -> int:
 
 
 def _settings(arguments: _Arguments, rest: list[str]):
-    from pydantic import ValidationError
-
     from hero_lab.arena.arms import ArmSettings
     from hero_lab.arena.demo import DemoSettings
     from hero_lab.arena.settings import ArenaSettings, tiny_settings
-    from hero_rl.settings import lay_over, parse_overrides
+    from hero_rl.settings import lay_over, parse_overrides, resolve
 
     # Over the whole settings, so that one number of a nested model leaves the others as they are.
     arena = tiny_settings() if arguments.tiny else ArenaSettings()
@@ -159,16 +157,8 @@ def _settings(arguments: _Arguments, rest: list[str]):
         arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
     if arguments.steps is not None:
         arm["steps"] = arguments.steps
-    try:
-        return DemoSettings(
-            **({"arms": list(dict.fromkeys(arguments.arms))} if arguments.arms else {}),
-            seeds=arguments.seeds,
-            first_seed=arguments.first_seed,
-            rule=given.get("rule", {}),
-            arm=ArmSettings(**arm),
-            arena=given["arena"],
-            workers=arguments.workers,
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"--{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    whole = {name: getattr(arguments, name) for name in ("seeds", "first_seed", "workers")}
+    if arguments.arms:
+        whole["arms"] = list(dict.fromkeys(arguments.arms))
+    whole |= {"rule": given.get("rule", {}), "arena": given["arena"], "arm": resolve(arm, {}, "--", ArmSettings)}
+    return resolve(whole, {}, "--", DemoSettings)

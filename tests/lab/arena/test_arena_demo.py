@@ -108,7 +108,7 @@ def test_arms_take_the_settings_they_have():
         ),
         (["--zzz", "1"], "--zzz: unknown argument"),
         (["--seeds", "0"], "seeds"),
-        (["--arena.reward_model.stepz", "1"], "--arena.reward_model.stepz: Extra inputs are not permitted"),
+        (["--arena.reward_model.stepz", "1"], "--arena.reward_model.stepz: unknown setting; did you mean 'steps'?"),
         (["--rule", "1"], "--rule: unknown argument"),
         (["--rule.alpha", "2"], "arm hero: rule.alpha: Input should be less than or equal to 1"),
         (["--trl.learning_rat", "1"], "trl.learning_rat: HeroGRPOConfig has no such argument; did you mean"),

@@ -12,7 +12,8 @@ from hero_rl.errors import ConfigError
 from hero_rl.settings import is_name
 from hero_rl.training.recipes import Recipe
 from hero_rl.training.recipes.load import load_run, missing_needs
-from hero_rl.training.verl.policy import absolute, train_command
+from hero_rl.training.verl.launch import absolute
+from hero_rl.training.verl.policy import train_command
 from hero_rl.training.verl.sft import sft_command
 
 __all__ = ["RecipeCommand", "recipe_command"]

@@ -61,12 +61,16 @@ def load_tokenizer(model: ModelConfig, **arguments: Any) -> Any:
     return tokenizer
 
 
-def check_template(tokenizer: Any, messages: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a chat template that fails on a conversation of the data, before a run meets it.
+def check_template(tokenizer: Any, model: str, messages: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a model without a chat template, or with one that fails on a conversation of the data.
 
     Raises:
-        ConfigError: it does, or makes too much of it.
+        ConfigError: there is none, or it fails, or makes too much of the conversation.
     """
+    if tokenizer.chat_template is None:
+        raise ConfigError(
+            f"{model} has no chat template; give one as model.chat_template, or set data.chat to false for plain text"
+        )
     with loading("model.chat_template: it fails on the first conversation"):
         rendered(tokenizer, messages, add_generation_prompt=True)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from hero_rl.errors import ConfigError
 from hero_rl.foreign import refuse_no_folder
 from hero_rl.reward_models import AnyRewardModel, LocalRewardModelConfig
 from hero_rl.trainers.state import STATE_FILE
@@ -123,13 +122,8 @@ def _path_of(reward_model: AnyRewardModel | None) -> str:
 def _trainer(run: Run, callbacks: list[TrainerCallback]) -> HeroGRPOTrainer | HeroRLOOTrainer:
     config = run.config
     tokenizer = load_tokenizer(config.model, padding_side="left", truncation_side="left")
-    if config.data.chat and tokenizer.chat_template is None:
-        raise ConfigError(
-            f"{config.model.path} has no chat template; give one as model.chat_template, or "
-            "set data.chat to false to send plain text"
-        )
     if config.data.chat:
-        check_template(tokenizer, run.train_dataset[0]["prompt"])
+        check_template(tokenizer, config.model.path, run.train_dataset[0]["prompt"])
     _, kind = _TRAINERS[config.algorithm]
     with named("model.path"):
         return kind(

@@ -8,7 +8,6 @@ from typing import Any
 
 import trl
 
-from hero_rl.errors import ConfigError
 from hero_rl.foreign import refuse_no_folder
 from hero_rl.training.configs.sft import SftConfig
 from hero_rl.training.quiet import quiet_libraries
@@ -82,14 +81,9 @@ def train_sft(config: SftConfig, *, resume: bool = False, progress: bool = True)
 
 def _trainer(run: SftRun, callbacks: list[Any]) -> trl.SFTTrainer:
     tokenizer = load_tokenizer(run.config.model)
-    if not isinstance(run.train_dataset[0]["prompt"], str) and tokenizer.chat_template is None:
-        raise ConfigError(
-            f"{run.config.model.path} has no chat template; give one as model.chat_template, or set data.chat to false "
-            "for plain text"
-        )
     first = run.train_dataset[0]
     if not isinstance(first["prompt"], str):
-        check_template(tokenizer, [*first["prompt"], *first["completion"]])
+        check_template(tokenizer, run.config.model.path, [*first["prompt"], *first["completion"]])
     with named("model.path"):
         return trl.SFTTrainer(
             model=run.config.model.path,

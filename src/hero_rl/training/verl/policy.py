@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any
 
-from pydantic import BaseModel
-
-from hero_rl.errors import ConfigError, HeroError
-from hero_rl.files.whole import replacing, write_whole
+from hero_rl.errors import ConfigError
 from hero_rl.foreign import refuse_no_folder
 from hero_rl.reward_models import LocalRewardModelConfig
 from hero_rl.trainers.dataset import WHOLE_ROW
 from hero_rl.training.configs.policy import DataConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
-from hero_rl.training.records import AnyRun, run_folder, write_records
+from hero_rl.training.records import run_folder
 from hero_rl.training.rows.prompts import load_prompts
 from hero_rl.training.verl.command import MODULE, findings, place, verl_words
 from hero_rl.training.verl.hydra_words import hydra_words
+from hero_rl.training.verl.launch import METRICS_FILE, Command, absolute, launch, metrics_file, need_verl, whole_files
 
-__all__ = [
-    "METRICS_FILE",
-    "Command",
-    "VerlRun",
-    "absolute",
-    "check_verl_run",
-    "launch",
-    "need_verl",
-    "train_command",
-    "train_with_verl",
-]
-
-METRICS_FILE = "VERL_FILE_LOGGER_PATH"
-"""The variable by which verl knows where to log."""
-
-Config = TypeVar("Config", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Command:
-    """A program, its arguments and what it finds in its environment besides ours."""
-
-    words: list[str]
-    environment: dict[str, str]
-
-    def __str__(self) -> str:
-        given = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return " ".join([*given, *map(shlex.quote, self.words)])
+__all__ = ["VerlRun", "check_verl_run", "train_command", "train_with_verl"]
 
 
 @dataclass(frozen=True)
@@ -137,61 +103,6 @@ def train_command(config: VerlTrainConfig, *, resume: bool = False) -> Command:
     to_workers = {f"ray_kwargs.ray_init.runtime_env.env_vars.{METRICS_FILE}": metrics_file(config.output_dir)}
     words = [*verl_words(config, resume=resume), *hydra_words(to_workers, add=True)]
     return Command([sys.executable, "-m", MODULE, *words], {})
-
-
-def launch(config: AnyRun, command: Command, write_data: Callable[[], None], *, quiet: bool) -> None:
-    """Write data and record of a run, then start its command and wait for its end.
-
-    Raises:
-        HeroError: the command failed.
-        KeyboardInterrupt: Ctrl-C, which the command got too and has obeyed.
-    """
-    folder = Path(config.output_dir)
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    write_data()
-    write_records(config)
-    write_whole(folder / "command.txt", f"{command}\n")
-    process = subprocess.Popen(
-        command.words, env=os.environ | command.environment, stdout=sys.stderr if quiet else None
-    )
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        process.wait()
-        raise
-    if code:
-        raise HeroError(f"verl ended with code {code}; what it said stands above, its command in {folder}/command.txt")
-
-
-def need_verl() -> None:
-    """Raise a `ModuleNotFoundError` where verl is not installed."""
-    if find_spec("verl") is None or find_spec("verl.trainer") is None:
-        raise ModuleNotFoundError("No module named 'verl'", name="verl")
-
-
-def absolute(config: Config) -> Config:
-    """The configuration with the run's folder and a model that is a folder named from the root, for any node."""
-    whole: Any = config
-    model = whole.model
-    if Path(model.path).is_dir():
-        model = model.model_copy(update={"path": str(Path(model.path).absolute())})
-    return whole.model_copy(update={"output_dir": str(Path(whole.output_dir).absolute()), "model": model})
-
-
-def metrics_file(folder: str) -> str:
-    """A file of the run's metrics that is not there yet: verl starts its file anew whenever it starts."""
-    number, path = 1, Path(folder) / "metrics.jsonl"
-    while path.exists():
-        number += 1
-        path = Path(folder) / f"metrics_{number}.jsonl"
-    return str(path)
-
-
-@contextmanager
-def whole_files(paths: Sequence[str]) -> Iterator[list[BinaryIO]]:
-    """Files to write, which get their names when all of them are written, or vanish."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(replacing(Path(path))) for path in paths]
 
 
 def _write_data(run: VerlRun) -> None:

@@ -15,15 +15,7 @@ from hero_rl.training.records import run_folder
 from hero_rl.training.rows.demonstrations import load_demonstrations
 from hero_rl.training.verl.command import PRECISIONS, model_settings, place
 from hero_rl.training.verl.hydra_words import hydra_words
-from hero_rl.training.verl.policy import (
-    METRICS_FILE,
-    Command,
-    absolute,
-    launch,
-    metrics_file,
-    need_verl,
-    whole_files,
-)
+from hero_rl.training.verl.launch import METRICS_FILE, Command, absolute, launch, metrics_file, need_verl, whole_files
 
 __all__ = ["MODULE", "check_verl_sft", "sft_command", "sft_words", "train_sft_with_verl"]
 
