@@ -39,7 +39,8 @@ _DENIES = re.compile(r"\b(?:not|never|cannot|none|neither|impossible)\b|n't\b", 
 def same_verdict(expected: str, said: str) -> bool:
     """Whether an answer opens with the reference's yes, no, true or false and says why: "Yes, it is possible".
 
-    Safe: no other verdict, condition or doubt may follow; what denies may not follow yes and true, and must follow "no,".
+    Safe: no other verdict, condition or doubt may follow; what denies may not follow yes and true, and must follow
+    "no,".
     """
     verdict = words_only(expected)
     if verdict not in _VERDICTS:
