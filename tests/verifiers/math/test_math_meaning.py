@@ -258,6 +258,7 @@ def test_a_constant_of_integration_takes_up_numbers_and_nothing_else(number, fac
     assert not accepts(f"{factor}{x}^2 + C", f"{factor}{x}^2 + {number}")
     assert not accepts(f"{factor}{x}^2 + C", f"{factor}{x}^2 + {number} + 2C")
     assert not accepts(f"{factor}{x}^2", f"{factor}{x}^2 + {number} + C")
+    assert not accepts(f"{factor}{x}^2 + c", f"{factor}{x}^2 + {number} + c")
 
 
 # Words around an answer
@@ -470,3 +471,28 @@ def test_a_function_of_a_set_of_numbers(numbers):
     assert accepts(str(max(numbers)), rf"\max\{{{items}\}}")
     assert accepts(rf"\gcd({items})", rf"\gcd\{{{items}\}}")
     assert not accepts(str(max(numbers) + 1), rf"\max\{{{items}\}}")
+
+
+@pytest.mark.parametrize("closing", ["Thus we get **{}**.", "The power is {}.", r"So it is \boxed{{{}}}."])
+@pytest.mark.parametrize(("unit", "other"), [("kN", "N"), ("mW", "MW"), ("mA", "A"), ("nF", "pF")])
+def test_a_prefix_behind_a_stated_number_belongs_to_it(closing, unit, other):
+    reference = rf"7\text{{ {unit}}}"
+    assert accepts_text(reference, closing.format(rf"7\text{{ {unit}}}"))
+    assert not accepts_text(reference, closing.format(rf"7\text{{ {other}}}"))
+
+
+@pytest.mark.parametrize("thing", ["circle", "rhombus", "regular hexagon"])
+def test_an_article_says_nothing(thing):
+    for reference in (thing, f"a {thing}", rf"\text{{a {thing}}}"):
+        assert accepts(reference, thing)
+        assert accepts(reference, rf"\text{{a {thing}}}")
+        assert MathVerifier().judge(reference, r"\text{a kite}").value == 0.0
+        assert MathVerifier().judge(reference, "7").value == 0.0
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 300))
+def test_a_count_with_what_is_counted(number):
+    for said in ("{} real solutions", "{} valid colourings", "{} distinct real roots"):
+        assert accepts(str(number), said.format(number))
+        assert not accepts(str(number), said.format(number + 1))

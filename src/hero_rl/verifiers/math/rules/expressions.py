@@ -51,6 +51,7 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
 
 
 _VARIABLES = frozenset({*"xtuvyz", "theta"})
+_OF_INTEGRATION = frozenset({"C", "K", "C_1", "const"})  # a small c may be one that is given
 
 
 def _differ_by_constant(reference: Node, answer: Node) -> bool:
@@ -60,7 +61,7 @@ def _differ_by_constant(reference: Node, answer: Node) -> bool:
     what is left of the difference must be one number wherever the variable moves.
     """
     names = symbols(reference)
-    constant, variable = names & _FREE_CONSTANTS, names & _VARIABLES
+    constant, variable = names & _OF_INTEGRATION, names & _VARIABLES
     if names != symbols(answer) or len(names) != 2 or not constant or not variable:
         return False
     if not all(isinstance(node, Sum) and Symbol(min(constant)) in node.terms for node in (reference, answer)):

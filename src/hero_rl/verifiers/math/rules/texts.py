@@ -58,6 +58,7 @@ _SAME_STATEMENTS = (
     ("diverges", "divergent", "is divergent", "it diverges", "it is divergent"),
     ("converges", "convergent", "is convergent", "it converges", "it is convergent"),
     ("impossible", "not possible", "it is impossible", "it is not possible"),
+    ("cannot be determined", "it cannot be determined", "not enough information", "there is not enough information"),
     ("undefined", "not defined", "is undefined", "is not defined"),
 )
 _PHRASES = {phrase: phrases[0] for phrases in _SAME_STATEMENTS for phrase in phrases}

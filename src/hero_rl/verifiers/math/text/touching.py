@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.boxes import Frame
-from hero_rl.verifiers.math.tree.units import is_unit
+from hero_rl.verifiers.math.tree.units import has_prefix, is_unit
 
 __all__ = ["AROUND", "is_denied", "is_in_formula", "sign_behind", "touched", "unit_behind"]
 
@@ -199,7 +199,7 @@ def _is_measure(words: str, marked: bool) -> bool:
     """Whether words are the name of a unit; if not marked as one, no single letter is, and no "in"."""
     *joined, last = re.split(r"[\s/]+", words)
     units = [word for word in (*joined, last) if word not in _JOINS_UNITS]
-    known = all(is_unit(word) or (word in _SYMBOLS and marked) for word in units)
+    known = all(is_unit(word) or (marked and (word in _SYMBOLS or has_prefix(word))) for word in units)
     return known and last not in _JOINS_UNITS and (marked or last != "in")
 
 

@@ -311,7 +311,9 @@ class Arithmetic(Measures):
 
 
 # They say of what is counted that it is counted once, or belongs to the question.
-_IDLE_ADJECTIVES = frozenset({"different", "distinct", "possible", "such", "unique", "separate", "total"})
+_IDLE_ADJECTIVES = frozenset(
+    {"different", "distinct", "possible", "such", "unique", "separate", "total", "real", "integer", "valid"}
+)
 _OPENING_REMARKS = frozenset({"mod", "bmod", "base", "about", "approximately", "approx", "roughly"})
 _OF_LETTERS = frozenset({"is", "are", "odd", "even"})  # they say something of a letter before them
 _COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}

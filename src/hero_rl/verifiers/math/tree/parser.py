@@ -32,6 +32,8 @@ def parse(text: str, thousands: bool = True) -> Node:
     tokens = with_spoken_signs(tokenize(text, thousands))
     if not tokens:
         raise Unreadable("nothing to read")
+    if tokens[0].text == "a" and len(tokens) > 1 and all(token.kind == "word" for token in tokens[1:]):
+        tokens = tokens[1:]  # an article, as words_only leaves it off
     if (divided := division(tokens)) is not None:
         return divided
     parser = Lists(tokens)

@@ -8,6 +8,7 @@ __all__ = [
     "CHANGES_OF_PERCENT",
     "PREFIXES",
     "UNIT_LETTERS",
+    "has_prefix",
     "is_plain_noun",
     "is_unit",
     "named_unit",
@@ -112,7 +113,7 @@ def is_plain_noun(word: str) -> bool:
     """
     lower = word.lower()
     is_known = word in _NAMES or _singular(lower) in _NAMES or lower in _PLURALS or lower in _BETWEEN_UNITS
-    is_known = is_known or word in _IN_WORDS_ONLY or word in _WITH_PREFIX or without_prefix(word) != ("", word)
+    is_known = is_known or word in _IN_WORDS_ONLY or word in _WITH_PREFIX or has_prefix(word)
     if _NUMBER_STEM.search(lower):
         return False
     if not is_known and (len(lower) < 4 or not lower.endswith("s")):
@@ -127,6 +128,11 @@ def without_prefix(unit: str) -> tuple[str, str]:
     """A unit's metric prefix and the unit without it: ("k", "N"); no prefix where it has none."""
     prefix, base = unit[:1], unit[1:]
     return (prefix, base) if prefix in PREFIXES and base in _WITH_PREFIX else ("", unit)
+
+
+def has_prefix(unit: str) -> bool:
+    """Whether it is a unit with a metric prefix: kN, mA."""
+    return without_prefix(unit) != ("", unit)
 
 
 def named_unit(word: str) -> str:
@@ -144,7 +150,7 @@ def unit_name(words: list[str]) -> str:
             name += "" if power else word
         else:
             lower = word.lower() if len(word) > 2 else word  # m is not M
-            known = word if word in _WITH_PREFIX | _IN_WORDS_ONLY or without_prefix(word)[0] else None
+            known = word if word in _WITH_PREFIX | _IN_WORDS_ONLY or has_prefix(word) else None
             spelled = _NAMES.get(word) or known or _NAMES.get(lower) or _NAMES.get(_singular(lower)) or _singular(lower)
             joins = not name or name[-1] in "/." or not _NOUN.fullmatch(word)
             name += spelled if joins else f" {spelled}"
