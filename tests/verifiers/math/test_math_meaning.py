@@ -360,3 +360,113 @@ def test_a_formula_of_chemistry_may_be_set_in_any_way(parts, charge, sign):
         assert not accepts(one + ion, upright)
     more = [(element, number + 1) for element, number in parts]
     assert not accepts(low, "".join(f"{element}_{{{number}}}" for element, number in more))
+
+
+# Money
+
+CURRENCIES = [
+    ("€", "euros"),
+    ("£", "pounds"),
+    (r"\pounds ", "pounds"),
+    ("Rs. ", "rupees"),
+    ("₹", "rupees"),
+    ("USD ", "dollars"),
+]
+
+
+@pytest.mark.parametrize(("sign", "name"), CURRENCIES)
+@settings(max_examples=10)
+@given(amount=st.integers(1, 10_000))
+def test_a_currency_before_an_amount_is_its_unit(sign, name, amount):
+    assert accepts(f"{sign}{amount}", f"{amount} {name}")
+    assert accepts(f"{amount} {name}", f"{sign}{amount}")
+    assert accepts(f"{sign}{amount}", str(amount))
+    assert accepts(f"{sign}{amount}.50", rf"{amount}.5\text{{ {name}}}")
+    assert accepts(f"{sign}{amount} million", rf"{amount * 10**6}\text{{ {name}}}")
+    assert not accepts(f"{sign}{amount}", f"{amount + 1} {name}")
+    assert not accepts(f"{sign}{amount} million", f"{amount} {name}")
+    assert not accepts(f"{sign}{amount}", f"{amount} francs")
+
+
+# Verdicts with their reasons, winners, names of things
+
+
+@pytest.mark.parametrize(
+    ("reference", "said", "right"),
+    [
+        ("Yes", "Yes, it is possible", True),
+        ("Yes", "Yes, since 7 is prime", True),
+        ("Yes", "Yes, it is not possible", False),
+        ("Yes", "Yes, if n > 2", False),
+        ("Yes", "Yes, or no", False),
+        ("Yes", "No, yes", False),
+        ("No", "No, it is not possible", True),
+        ("No", "No, unless n = 2", False),
+        ("True", "True, because the sum is even", True),
+        ("True", "True, but only for even n", False),
+        ("False", "False: 9 is a counterexample", True),
+        ("Alice", "Alice wins", True),
+        ("Alice", "Alice loses", False),
+        ("the first player wins", "the first player has a winning strategy", True),
+        ("the first player wins", "the second player has a winning strategy", False),
+        ("increasing", "The function is increasing", True),
+        ("increasing", "The function is not increasing", False),
+        ("a rectangle", "It is a rectangle", True),
+    ],
+)
+def test_a_sentence_says_its_gist_and_no_more(reference, said, right):
+    assert accepts(rf"\text{{{reference}}}", rf"\text{{{said}}}") is right
+
+
+# Labels and counts
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 300))
+def test_words_that_only_frame_a_number(number):
+    for said in (
+        "exactly {}",
+        "{} in total",
+        "{} different arrangements",
+        r"\text{{The area is }}{}",
+        "{} possible values",
+    ):
+        assert accepts(str(number), said.format(number))
+        assert not accepts(str(number), said.format(number + 1))
+    for said in (
+        "at least {}",
+        r"\text{{Twice the area is }}{}",
+        "{} different from 0",
+        "{} possible",
+        "not exactly {}",
+    ):
+        assert not accepts(str(number), said.format(number))
+
+
+@pytest.mark.parametrize("label", ["f'(x)", "f''(x)", r"\frac{dy}{dx}", r"\mathbb{E}[X]", r"\lim_{n \to \infty} a_n"])
+def test_a_label_before_a_reference_may_be_left_off(label):
+    assert accepts(f"{label} = 2x + 1", "2x + 1")
+    assert not accepts(f"{label} = 2x + 1", "2x - 1")
+    if label.startswith(("f", r"\frac")):
+        assert not accepts(f"{label} = 2x + 1", "f(x) = 2x + 1")
+
+
+def test_an_unreadable_part_of_several_is_not_left_off():
+    assert MathVerifier().judge(r"a = \int x, b = 2", "2").value != 1.0
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_a_ratio_in_words(one, other):
+    assert accepts(f"{one}:{other}", f"{one} to {other}")
+    assert accepts(rf"\text{{ratio }}{one}:{other}", rf"{one}\text{{ to }}{other}")
+    assert accepts(f"{one}:{other}", f"{other} to {one}") is (one == other)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(2, 60), min_size=2, max_size=3))
+def test_a_function_of_a_set_of_numbers(numbers):
+    items = ", ".join(map(str, numbers))
+    assert accepts(str(max(numbers)), rf"\max\{{{items}\}}")
+    assert accepts(rf"\gcd({items})", rf"\gcd\{{{items}\}}")
+    assert not accepts(str(max(numbers) + 1), rf"\max\{{{items}\}}")

@@ -63,12 +63,19 @@ _LABELLED_ENDING = re.compile(r"=\s*(?P<statement>[A-Za-z](?:_\{?\w+\}?)?\s*=\s*
 
 
 def _last_statement(reference: str) -> str:
-    """`x = 0` at the end of a reference that derives it in signs that cannot be read.
+    """`x = 0` at the end of a reference that derives it in signs that cannot be read, or the value that these name.
 
     Safe: a reference is trusted, and what it ends with is its statement; an answer is never read like that.
     """
     match = _LABELLED_ENDING.search(reference)
-    return match["statement"] if match else reference
+    if match:
+        return match["statement"]
+    named = _NAMED_VALUE.fullmatch(reference)
+    return named["value"] if named and not _SEVERAL.search(reference) else reference
+
+
+_NAMED_VALUE = re.compile(r"[^=<>,;]{1,200}=\s*(?P<value>[^=<>]+)")
+_SEVERAL = re.compile(r"\b(?:and|or)\b|\\\\|\\begin")
 
 
 def reads(reference: str) -> bool:

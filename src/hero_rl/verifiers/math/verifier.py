@@ -34,6 +34,7 @@ from hero_rl.verifiers.math.rules.texts import (
     read_choice,
     same_choices,
     same_prose,
+    same_verdict,
 )
 from hero_rl.verifiers.math.rules.times import is_time, same_time
 from hero_rl.verifiers.math.text.extraction import extract_answer
@@ -194,6 +195,7 @@ class MathVerifier(BaseModel):
         if (
             same_choices(expected, said)
             or same_prose(expected, said)
+            or same_verdict(expected, said)
             or is_choice(expected, said)
             or is_predicate(said, expected)
             or same_time(expected, said)

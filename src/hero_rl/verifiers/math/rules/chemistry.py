@@ -33,7 +33,7 @@ def same_substance(expected: str, said: str) -> bool:
 def is_ion(text: str) -> bool:
     """Whether a reference is a formula with a charge, or a reaction, which no other rule can read."""
     found = _read(text)
-    return found is not None and (len(found) > 1 or any("^" in species for species in found[0]))
+    return found is not None and (len(found) > 1 or any("^" in species for side in found for species in side))
 
 
 @lru_cache(maxsize=4096)

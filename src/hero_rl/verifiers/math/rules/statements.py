@@ -139,11 +139,21 @@ def is_label(node: Node) -> bool:
     if isinstance(node, Product):
         # A segment or an angle by its points; a product of other letters has a value.
         return all(isinstance(factor, Symbol) and factor.name[0].isupper() for factor in node.factors)
+    if isinstance(node, Quotient) and _is_derivative(node):
+        return True
     if isinstance(node, (Ratio, Quotient)):
         return all(is_label(part) for part in node.parts())
     if isinstance(node, Sequence):
         return node.kind == "tuple" and all(is_label(item) for item in node.items)
     return isinstance(node, Words)
+
+
+def _is_derivative(node: Quotient) -> bool:
+    """Whether it is dy/dx, of two letters."""
+    parts = (node.top, node.bottom)
+    return all(
+        isinstance(part, Product) and len(part.factors) == 2 and part.factors[0] == Symbol("d") for part in parts
+    )
 
 
 _OPERATIONS = frozenset({"root", "factorial", "binomial", "floor", "ceil", "abs"})

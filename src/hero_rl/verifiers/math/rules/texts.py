@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hero_rl.verifiers.math.text.spelling import gist, words_only
 
-__all__ = ["denies_another", "is_choice", "is_predicate", "read_choice", "same_choices", "same_prose"]
+__all__ = ["denies_another", "is_choice", "is_predicate", "read_choice", "same_choices", "same_prose", "same_verdict"]
 
 
 def same_prose(expected: str, said: str) -> bool:
@@ -24,6 +24,35 @@ def same_prose(expected: str, said: str) -> bool:
     return not re.search(r"\d", expected) or words_only(expected, fold=False) == words_only(said, fold=False)
 
 
+_VERDICTS = frozenset({"yes", "no", "true", "false"})
+_VERDICT = re.compile(
+    r"(?P<verdict>yes|no|true|false)\s*(?P<joint>[,;:.]|-|\bsince\b|\bbecause\b)\s*(?P<rest>\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEDGES = re.compile(
+    r"\b(?:yes|no|true|false|but|if|unless|or|maybe|perhaps|possibly|except|however|only|when|sometimes|wrong)\b",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(r"\b(?:not|never|cannot|none|neither|impossible)\b|n't\b", re.IGNORECASE)
+
+
+def same_verdict(expected: str, said: str) -> bool:
+    """Whether an answer opens with the reference's yes, no, true or false and says why: "Yes, it is possible".
+
+    Safe: no other verdict, condition or doubt may follow; what denies may not follow yes and true, and must follow
+    "no,".
+    """
+    verdict = words_only(expected)
+    if verdict not in _VERDICTS:
+        return False
+    match = _VERDICT.fullmatch(_MARKED.sub(" ", said).strip(" {}"))
+    if match is None or match["verdict"].lower() != verdict or _HEDGES.search(match["rest"]):
+        return False
+    denies = bool(_DENIES.search(match["rest"]))
+    return denies or match["joint"] != "," if verdict in ("no", "false") else not denies
+
+
+_MARKED = re.compile(r"\\(?:text|math)[a-z]*\s*\{|[{}]")
 _SAME_STATEMENTS = (
     ("does not exist", "dne", "doesnt exist", "doesn t exist"),
     ("diverges", "divergent", "is divergent", "it diverges", "it is divergent"),

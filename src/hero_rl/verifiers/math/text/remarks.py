@@ -13,7 +13,7 @@ _ROUNDED = (
     r"|nearest\s+\w+|\d+\s+(?:d\.?p\.?|s\.?f\.?)|units?"
 )
 _REMARK = re.compile(
-    rf"{_OPENS}(?:\((?:{_ROUNDED})\)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed))\s*\}}?\s*$",
+    rf"{_OPENS}(?:\((?:{_ROUNDED})\)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed)|in\s+(?:total|all)|altogether|(?<=years)\s+old)\s*\}}?\s*$",
     re.IGNORECASE,
 )
 _REASON = re.compile(rf"{_OPENS}\((?:since|because)\b[^()]*(?:\([^()]*\)[^()]*){{0,5}}\)\s*\}}?\s*$", re.IGNORECASE)

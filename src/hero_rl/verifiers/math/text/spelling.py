@@ -118,6 +118,8 @@ def respell(text: str) -> str:
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
     text = _unit_vectors(text)
+    if not text.isascii() or _MAY_BE_PRICED.search(text):
+        text = _PRICED.sub(_priced, text)
     text = _prefixed_units(_CHOICES.sub(_choices, text) if "{}" in text else text)
     text = _RAISED.sub(lambda raised: "^{" + raised.group().translate(_PLAIN) + "}", text)
     text = _LOWERED.sub(lambda lowered: "_{" + lowered.group().translate(_PLAIN) + "}", text)
@@ -204,12 +206,44 @@ def _without_invisible(text: str) -> str:
     )
 
 
+_SCALE = r"((?:\s*(?:\\text\s*\{\s*)?\b(?:thousand|million|billion|trillion)\b(?:\s*\})?)?)"
+_AMOUNT = re.compile(rf"\\\$\s*(?:\\,\s*)?(-?[\d.,]*\d){_SCALE}")
+_CURRENCIES = {
+    "€": "euro",
+    "\\euro": "euro",
+    "EUR": "euro",
+    "£": "pound",
+    "\\pounds": "pound",
+    "GBP": "pound",
+    "₹": "rupee",
+    "Rs": "rupee",
+    "Rs.": "rupee",
+    "INR": "rupee",
+    "¥": "yen",
+    "\\yen": "yen",
+    "JPY": "yen",
+    "USD": "dollar",
+    "\\textdollar": "dollar",
+}
+_PRICED = re.compile(
+    rf"(?P<sign>[€£₹¥]|\\(?:euro|pounds|yen|textdollar)(?![A-Za-z])|(?<![A-Za-z])(?:EUR|GBP|INR|JPY|USD|Rs\.?))[\s~]*(?P<amount>\d[\d.,]*(?<![.,])){_SCALE}"
+)
+
+
+_MAY_BE_PRICED = re.compile(r"Rs|USD|EUR|GBP|INR|JPY|pounds|euro|yen|textdollar")
+
+
+def _priced(match: re.Match[str]) -> str:
+    """An amount with its currency behind it, as it is spoken."""
+    return rf" {match['amount']} {match[3]} \text{{{_CURRENCIES[match['sign']]}}} "
+
+
 def _money(text: str) -> str:
     r"""An escaped dollar, or a lone one before or after an amount, is a unit."""
     if text.count("$") - text.count(r"\$") == 1:
         text = re.sub(r"^\s*\$\s*(?=[\d.])", r"\\$", text)
         text = re.sub(r"(?<=\d)\s*\$\s*$", r"\\$", text)
-    amount = re.sub(r"\\\$\s*(?:\\,\s*)?(-?[\d.,]*\d)", r" \1 \\text{dollar} ", text)
+    amount = _AMOUNT.sub(r" \1 \2 \\text{dollar} ", text)
     return amount.replace(r"\$", r" \text{dollar} ")
 
 
@@ -263,6 +297,14 @@ _JUDGES = re.compile(
 )
 
 
+_SUBJECT = (
+    "it|this|answer|shape|figure|function|triangle|quadrilateral|curve|graph|sequence|series|number|set|relation|matrix"
+)
+_IS = re.compile(rf"(?:{_SUBJECT}) is (?!(?:not|no|never)\b)(?=[a-z])")
+_WINS = re.compile(r" (?:wins|will win|(?:is|will be) winner|(?:has|always has) winning strategy|wins game)$")
+_LONGEST_SENTENCE = 200
+
+
 def gist(words: str) -> str:
     """What a sentence of `words_only` says of the thing asked about: "equation has no solution" is "no solution".
 
@@ -270,5 +312,8 @@ def gist(words: str) -> str:
     """
     if judged := _JUDGES.fullmatch(words):
         return judged["a"] or judged["b"] or judged["c"]
-    found = _HAS.sub("", words, count=1) if _HAS.match(words) else words
+    if len(words) > _LONGEST_SENTENCE:
+        return words
+    found = _IS.sub("", _HAS.sub("", words, count=1), count=1)
+    found = _WINS.sub("", found) or found
     return re.sub(r" exists?$", "", found) if found.startswith("no ") else found

@@ -165,7 +165,8 @@ class Arithmetic(Measures):
                 self.take()
                 return self.mixed(left, Quotient(top, self.numeral()))
             last = left.factors[-1] if isinstance(left, Product) else left
-            if not isinstance(last, (Symbol, Call, Power)) and self.ahead(-1).text != ")":
+            is_power = isinstance(left, Quotient) and self.ahead(-1).text == "}" and self.ahead().text == "^"
+            if not isinstance(last, (Symbol, Call, Power)) and self.ahead(-1).text != ")" and not is_power:
                 raise Unreadable("two numbers side by side")
         right = self.factor()
         if isinstance(left, Number) and isinstance(right, Quotient):
@@ -237,7 +238,10 @@ class Arithmetic(Measures):
         return self.postfix(Degrees(node))
 
     def percent_word(self) -> bool:
-        """Pass over "percent"; whether it stood here."""
+        """Pass over "percent" or "per cent"; whether it stood here."""
+        if [self.here.text.lower(), self.ahead().text.lower()] == ["per", "cent"]:
+            self.position += 2
+            return True
         if self.here.kind == "word" and self.here.text.lower() in ("percent", "pct", "percentage"):
             self.take()
             return True
@@ -249,6 +253,8 @@ class Arithmetic(Measures):
         """Whether a unit, or what is counted, stands behind a number."""
         token = self.here
         if token.kind != "word" or token.text.lower() in CONNECTORS or token.text.lower() in QUALIFIERS:
+            return False
+        if token.text.lower() == "to" and self.ahead().kind == "number":
             return False
         if (
             token.text.lower() in ("only", "base")
@@ -281,6 +287,8 @@ class Arithmetic(Measures):
         ) or (words and _is_measure(words[-1]) and self.at_unit_letter()):
             word = self.take().text
             modifies = word.lower() in ("per", "squared", "cubed") and words
+            if word.lower() in _IDLE_ADJECTIVES and is_plain_noun(self.here.text):
+                continue
             if not is_plain_noun(word) and not modifies and word.lower() != "square":
                 raise Unreadable(f"{word!r} behind a number")
             words.append("/" if word.lower() == "per" else word)
@@ -302,6 +310,8 @@ class Arithmetic(Measures):
         return Quantity(node, name)
 
 
+# They say of what is counted that it is counted once, or belongs to the question.
+_IDLE_ADJECTIVES = frozenset({"different", "distinct", "possible", "such", "unique", "separate", "total"})
 _OPENING_REMARKS = frozenset({"mod", "bmod", "base", "about", "approximately", "approx", "roughly"})
 _OF_LETTERS = frozenset({"is", "are", "odd", "even"})  # they say something of a letter before them
 _COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}

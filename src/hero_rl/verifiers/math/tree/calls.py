@@ -14,6 +14,9 @@ from hero_rl.verifiers.math.tree.tokens import Unreadable
 __all__ = ["Calls"]
 
 
+_OF_SETS = frozenset({"max", "min", "gcd", "lcm"})
+
+
 class Calls(Names):
     """A function by name: `sin^2 x`, `log_2 8`."""
 
@@ -30,7 +33,11 @@ class Calls(Names):
             node = Call("log", (argument, base))
         elif base is not None:
             raise Unreadable(f"\\{name} with an index")
-        elif isinstance(argument, Sequence) and argument.kind != "tuple":
+        elif (
+            isinstance(argument, Sequence)
+            and argument.kind != "tuple"
+            and not (name in _OF_SETS and argument.kind == "set")
+        ):
             raise Unreadable("a function of a set")
         elif isinstance(argument, Sequence):
             node = Call(name, argument.items)

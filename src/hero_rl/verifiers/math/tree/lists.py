@@ -12,6 +12,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     Call,
     Negative,
     Node,
+    Number,
     Product,
     Qualified,
     Quantity,
@@ -122,7 +123,7 @@ class Lists(Arithmetic):
         if self.at("ldots") and self.ends_item(1):
             self.take()
             return _ELLIPSIS
-        if self.here.kind == "word" and self.here.text.lower() == "only":
+        if self.here.kind == "word" and self.here.text.lower() in ("only", "exactly", "both"):
             self.take()
         node = self.labelled()
         while True:
@@ -265,7 +266,10 @@ class Lists(Arithmetic):
         return Relation((Words(words), self.relation()), ("=",))
 
     def skip_announcement(self) -> None:
-        """Pass over "the answer is" before a value, inside of a frame, too."""
+        """Pass over "the answer is" or "the area is" before a value, inside of a frame, too.
+
+        Safe: the noun is neither one of two ends nor a share or a multiple of what is asked, so the value stays.
+        """
         words: list[str] = []
         while self.ahead(len(words)).kind == "word" and len(words) < _MOST_OF_EXTREMES:
             words.append(self.ahead(len(words)).text.lower())
@@ -280,9 +284,13 @@ class Lists(Arithmetic):
         count = 1 if self.here.text.lower() in ("the", "a") and self.here.kind == "word" else 0
         noun = self.ahead(count)
         after = self.ahead(count + 1)
-        if noun.kind != "word" or noun.text.lower() not in _KINDS:
+        if noun.kind != "word" or noun.text.lower() not in _KINDS | _RATIOS:
             return
-        if after.text in ("(", "[") or (noun.text.lower() in _CURVES and after.kind in ("letter", "number")):
+        if (
+            (noun.text.lower() in _RATIOS and after.kind == "number")
+            or after.text in ("(", "[")
+            or (noun.text.lower() in _CURVES and after.kind in ("letter", "number"))
+        ):
             self.position += count + 1
 
     def spoken_set(self) -> Node | None:
@@ -478,10 +486,15 @@ class Lists(Arithmetic):
             node = SetOperation(SET_OPERATIONS[self.take().text], node, self.ratio())
         return node
 
+    def at_ratio_word(self, term: Node) -> bool:
+        """Whether "to" stands between two numbers: 3 to 4."""
+        said = self.here.kind == "word" and self.here.text.lower() == "to"
+        return said and isinstance(term, Number) and self.ahead().kind == "number" and self.ends_item(2)
+
     def ratio(self) -> Node:
         """Terms with colons between."""
         terms = [self.sum()]
-        while self.at(":") and not self.bars:
+        while (self.at(":") and not self.bars) or self.at_ratio_word(terms[-1]):
             self.take()
             terms.append(self.sum())
         return Ratio(tuple(terms)) if len(terms) > 1 else terms[0]
@@ -517,11 +530,14 @@ def _as_tuple(group: Node) -> Node:
     return group
 
 
+_NEUTRAL_NOUNS = """
+answer result value sum product area volume length distance probability total number perimeter difference quotient
+angle height width radius diameter speed price cost mass weight ratio coefficient determinant limit
+"""
 _ANNOUNCEMENTS = frozenset(
-    f"{the}{kind}{noun} is"
-    for the in ("", "the ")
-    for kind in ("", "final ", "correct ")
-    for noun in ("answer", "result")
+    f"{opening}{noun} is"
+    for opening in ("", "the ", "final ", "the final ", "correct ", "the correct ")
+    for noun in _NEUTRAL_NOUNS.split()
 )
 _ENDS = ("max", "min", "maximum", "minimum", "greatest", "least", "largest", "smallest")
 _EXTREMES = frozenset({*_ENDS[:4], *(f"{end} value" for end in _ENDS)})
@@ -530,6 +546,7 @@ _MOST_OF_EXTREMES = 6
 _ORDER_SIGNS = ("<", ">", "<=", ">=", "le", "ge")
 _CURVES = frozenset({"line", "circle", "ellipse", "parabola", "hyperbola", "plane", "curve", "equation", "sphere"})
 _KINDS = _CURVES | {"point", "points", "interval", "intervals", "vector", "pair", "pairs", "triple", "triples"}
+_RATIOS = frozenset({"ratio", "odds"})
 _REAL_LETTERS = frozenset("xyzt")
 _PLAIN_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _ABOUT = frozenset({"about", "approximately", "approx", "roughly", "approx."})

@@ -69,6 +69,9 @@ class Names(Brackets):
         if name in _FUNCTION_LETTERS and [self.ahead(step).text for step in range(6)] == _INVERSE_OF:
             self.position += len(_INVERSE_OF) - 1
             return self.call(f"{name}^{{-1}}")
+        if name in _FUNCTION_LETTERS and (primes := self.primes_before_bracket()):
+            self.position += primes
+            return self.call(name + "'" * primes)
         if self.at("(") and (
             name in _FUNCTION_LETTERS or (name == "C" and self.ahead().kind == "number" and self.ahead(2).text == ",")
         ):
@@ -84,6 +87,13 @@ class Names(Brackets):
         if name in ("C", "P") and len(items) == 2 and all(is_whole(item) for item in items):
             return Call("binomial" if name == "C" else "permutations", items)
         return Call(name, items)
+
+    def primes_before_bracket(self) -> int:
+        """How many primes stand here with arguments behind them: f''(x)."""
+        count = 0
+        while self.ahead(count).text == "'":
+            count += 1
+        return count if count and self.ahead(count).text == "(" else 0
 
     def is_label_call(self) -> bool:
         """Whether a bracket here holds one number, or one letter with an equals sign behind: `I(0)`, `W(n) = ...`."""

@@ -84,7 +84,7 @@ foot day days min max pct year none both each only such that then per sq
 """
 _WORDS = frozenset(_WORD_LIST.split())
 # In capitals these may be factors.
-_SMALL_WORDS = frozenset({"one", "two", "six", "ten", "set", "but", "can", "may", "its"})
+_SMALL_WORDS = frozenset({"one", "two", "six", "ten", "set", "but", "can", "may", "its", "out"})
 
 
 def tokenize(text: str, thousands: bool) -> list[Token]:
