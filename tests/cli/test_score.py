@@ -232,15 +232,6 @@ def test_help_says_what_is_read(capsys):
     assert "hero score rollouts.jsonl shaped.jsonl" in capsys.readouterr().out
 
 
-def test_the_command_line_knows_every_format():
-    from typing import get_args
-
-    from hero_rl.cli.rollout_arguments import _Format
-    from hero_rl.rollouts.layouts import FORMATS
-
-    assert get_args(_Format) == FORMATS
-
-
 def test_an_auditor_is_asked_about_a_few(tmp_path, capsys):
     rows = [
         Rollout(f"p{n // 4}", f"\\boxed{{{n % 4}}}", reference="2", verdict=0.0, score=float(n % 4 == 2), step=n // 8)

@@ -6,36 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from hero_rl.cli.arguments import bar, moving, overrides_of, processes_of
 from hero_rl.errors import ConfigError
+from hero_rl.rollouts import Columns, Format, RolloutReader
 
 if TYPE_CHECKING:
     from hero_rl.rescoring import Rescoring
-    from hero_rl.rollouts import Columns, RolloutReader
 
 __all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "settings_of"]
 
 _BLOCKS = ("rule", "verifier", "reward_model")
-
-_Format = Literal[
-    "rollouts",
-    "trl",
-    "verl",
-    "grouped",
-    "verifiers",
-    "traces",
-    "nemo_rl",
-    "open_instruct",
-    "slime",
-    "openrlhf",
-    "lm_eval",
-    "lighteval",
-    "gsm8k",
-]
 
 
 @dataclass(kw_only=True)
@@ -45,7 +29,7 @@ class RolloutArguments:
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
     """File or folder of rollouts."""
 
-    format: _Format | None = None
+    format: Format | None = None
     """Whose rows IN has; told from its first row unless given."""
 
     tokenizer: str | None = None
@@ -93,8 +77,6 @@ class RolloutArguments:
 
 def columns_of(arguments: RolloutArguments) -> Columns:
     """The columns that were named."""
-    from hero_rl.rollouts import Columns
-
     names = ("prompt", "completion", "reference", "group", "verdict", "score", "label", "step")
     return Columns(**{name: getattr(arguments, f"{name}_column") for name in names})
 
