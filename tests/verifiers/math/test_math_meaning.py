@@ -493,6 +493,6 @@ def test_an_article_says_nothing(thing):
 @settings(max_examples=20)
 @given(st.integers(2, 300))
 def test_a_count_with_what_is_counted(number):
-    for said in ("{} real solutions", "{} valid colourings", "{} distinct real roots"):
+    for said in ("{} real solutions", "{} valid colourings", "{} distinct real values"):
         assert accepts(str(number), said.format(number))
         assert not accepts(str(number), said.format(number + 1))
