@@ -287,7 +287,8 @@ class Arithmetic(Measures):
         ) or (words and _is_measure(words[-1]) and self.at_unit_letter()):
             word = self.take().text
             modifies = word.lower() in ("per", "squared", "cubed") and words
-            if word.lower() in _IDLE_ADJECTIVES and is_plain_noun(self.here.text):
+            following = self.here.text
+            if word.lower() in _IDLE_ADJECTIVES and (following in _IDLE_ADJECTIVES or is_plain_noun(following)):
                 continue
             if not is_plain_noun(word) and not modifies and word.lower() != "square":
                 raise Unreadable(f"{word!r} behind a number")
