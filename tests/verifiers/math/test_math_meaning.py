@@ -496,3 +496,9 @@ def test_a_count_with_what_is_counted(number):
     for said in ("{} real solutions", "{} valid colourings", "{} distinct real values"):
         assert accepts(str(number), said.format(number))
         assert not accepts(str(number), said.format(number + 1))
+
+
+@pytest.mark.parametrize(("number", "part"), [(3, "third"), (4, "fourth"), (4, "quarter"), (2, "half"), (10, "tenth")])
+def test_an_article_makes_a_part_of_an_ordinal(number, part):
+    assert not accepts(str(number), f"a {part}")
+    assert not accepts(str(number), rf"\text{{a {part}}}")

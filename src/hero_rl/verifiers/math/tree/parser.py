@@ -13,8 +13,9 @@ from hero_rl.verifiers.math.tree.cursor import END
 from hero_rl.verifiers.math.tree.divisions import division
 from hero_rl.verifiers.math.tree.formulas import Node
 from hero_rl.verifiers.math.tree.lists import Lists
+from hero_rl.verifiers.math.tree.number_words import COUNTING, number_in_words
 from hero_rl.verifiers.math.tree.spoken import with_spoken_signs
-from hero_rl.verifiers.math.tree.tokens import Unreadable, tokenize
+from hero_rl.verifiers.math.tree.tokens import Token, Unreadable, tokenize
 
 __all__ = ["parse"]
 
@@ -32,7 +33,7 @@ def parse(text: str, thousands: bool = True) -> Node:
     tokens = with_spoken_signs(tokenize(text, thousands))
     if not tokens:
         raise Unreadable("nothing to read")
-    if tokens[0].text == "a" and len(tokens) > 1 and all(token.kind == "word" for token in tokens[1:]):
+    if tokens[0].text == "a" and _names_thing(tokens[1:]):
         tokens = tokens[1:]  # an article, as words_only leaves it off
     if (divided := division(tokens)) is not None:
         return divided
@@ -41,3 +42,10 @@ def parse(text: str, thousands: bool = True) -> Node:
     if parser.here is not END:
         raise Unreadable(f"{parser.here.text!r} is left over")
     return node
+
+
+def _names_thing(tokens: list[Token]) -> bool:
+    """Whether these are words for a thing rather than a part, as of "a third"."""
+    words = [token.text.lower() for token in tokens]
+    is_number = any(word in COUNTING or number_in_words([word]) is not None for word in words)
+    return bool(words) and all(token.kind == "word" for token in tokens) and not is_number
