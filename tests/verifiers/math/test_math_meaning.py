@@ -502,3 +502,11 @@ def test_a_count_with_what_is_counted(number):
 def test_an_article_makes_a_part_of_an_ordinal(number, part):
     assert not accepts(str(number), f"a {part}")
     assert not accepts(str(number), rf"\text{{a {part}}}")
+
+
+@pytest.mark.parametrize("family", [r"x = {}\pi", r"x = \frac{{\pi}}{{4}} + {}\pi", r"x = 30^\circ + 360^\circ {}"])
+def test_a_family_of_angles_is_that_of_all_whole_numbers(family):
+    reference = family.format("k")
+    assert accepts(reference, family.format("n") + r", n \in \mathbb{Z}")
+    assert not accepts(reference, family.format("k") + r", k \in \mathbb{N}")
+    assert accepts(reference + r", k \in \mathbb{N}", family.format("k") + r", k \in \mathbb{N}")

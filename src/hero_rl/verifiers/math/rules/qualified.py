@@ -9,7 +9,19 @@ from hero_rl.verifiers.base import Reason
 from hero_rl.verifiers.math.rules.matching import PASS, Comparison, Outcome, renamed, value_at
 from hero_rl.verifiers.math.rules.regions import is_region
 from hero_rl.verifiers.math.rules.statements import is_equation
-from hero_rl.verifiers.math.tree.formulas import Call, Node, Number, Qualified, Relation, Sequence, Symbol, symbols
+from hero_rl.verifiers.math.tree.formulas import (
+    Call,
+    Degrees,
+    Node,
+    Number,
+    Qualified,
+    Relation,
+    Sequence,
+    Symbol,
+    contains,
+    symbols,
+    walk,
+)
 from hero_rl.verifiers.math.values.evaluation import Point, TooLarge, Undefined, evaluate
 
 __all__ = ["constants", "qualified"]
@@ -63,7 +75,8 @@ def _is_membership(condition: Node) -> bool:
 def _same_sets(ours: Iterable[Node], theirs: Iterable[Node], expected: Node, said: Node) -> bool:
     """Whether the answer's letters are in sets that fit: the reference's own where it names one, else any.
 
-    Safe: 2k for natural k is another set than 2k for whole k, and whole numbers are no interval.
+    Safe: 2k for natural k is another set than 2k for whole k, and whole numbers are no interval; the angles k pi are
+    those of all whole k.
     """
     named = {condition.members[0]: _kind(condition) for condition in ours if isinstance(condition, Relation)}
     for condition in theirs:
@@ -72,9 +85,16 @@ def _same_sets(ours: Iterable[Node], theirs: Iterable[Node], expected: Node, sai
         kind = _kind(condition)
         if kind != named.get(condition.members[0], kind):
             return False
+        if kind == "integers+" and condition.members[0] not in named and _turns(said):
+            return False
         if kind != "any" and condition.members[0] not in named and (_may_be_region(expected) or _may_be_region(said)):
             return False
     return True
+
+
+def _turns(node: Node) -> bool:
+    """Whether it speaks of angles, whose families take whole numbers of either sign where a reference says no more."""
+    return contains(node, Degrees) or any(part == Symbol("pi") for part in walk(node))
 
 
 def _kind(condition: Relation) -> object:
