@@ -61,6 +61,7 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
     }
     with progress:
         pending, printed = set(running.values()), time.monotonic()
+        said: dict[Path, int] = {}
         while pending:
             _, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
             lines = {folder: _last_line(folder / "metrics.jsonl") for folder in running}
@@ -70,15 +71,19 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
                     progress.update(tasks[folder], completed=line["step"], signals=_signals(line))
             if not console.is_terminal and time.monotonic() - printed > seconds:
                 printed = time.monotonic()
-                _print_plainly(console, running, lines, steps)
+                new = {
+                    folder: line
+                    for folder, line in lines.items()
+                    if line and line["step"] != said.get(folder) and not running[folder].done()
+                }
+                _print_plainly(console, new, steps)
+                said |= {folder: line["step"] for folder, line in new.items()}
 
 
-def _print_plainly(
-    console: Console, running: dict[Path, Future[None]], lines: dict[Path, dict[str, Any]], steps: int
-) -> None:
+def _print_plainly(console: Console, lines: dict[Path, dict[str, Any]], steps: int) -> None:
     for folder, line in lines.items():
-        if line and not running[folder].done():
-            console.print(f"{_short(folder):<26} step {line['step']:>3}/{steps}  {_signals(line)}", highlight=False)
+        text = f"{_short(folder):<26} step {line['step']:>3}/{steps}  {_signals(line)}"
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 def _short(folder: Path) -> str:

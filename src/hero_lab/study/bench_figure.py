@@ -33,9 +33,9 @@ def draw_gains(gains: Gains, path: Path) -> None:
 
     with drawing_style(_INK):
         figure = _drawn(gains)
-        style = {"svg.hashsalt": path.name, "svg.fonttype": "none"}
-        with matplotlib.rc_context(style), replacing(path) as file:
-            figure.savefig(file, format="svg", metadata={"Date": None})
+        with matplotlib.rc_context({"svg.hashsalt": path.name}), replacing(path) as file:
+            # A ground of its own, since the letters are dark and the page may be.
+            figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
 
 
 def _drawn(gains: Gains) -> Figure:
@@ -55,7 +55,9 @@ def _drawn(gains: Gains) -> Figure:
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("hard prompts, sampled: points over verifier only; below, in brackets, the worst pipeline")
+    several = any(len(points) > 1 for points in gains.values())
+    worst = "; in brackets the worst pipeline" if several else ", one pipeline each"
+    axes.set_xlabel(f"hard prompts, sampled: points over verifier only{worst}")
     return figure
 
 
