@@ -46,7 +46,7 @@ test-verl: $(ENGINES_INSTALLED) ## run the tests on the real verl that need no e
 	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
 	  tests/verl -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
-test-engines: $(ENGINES_INSTALLED) ## run the tests on the real verl and vLLM, on the CPU: 15 minutes
+test-engines: $(ENGINES_INSTALLED) ## run the tests on the real verl and vLLM, on the CPU: 17 minutes
 	OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=120 $(ENGINES_SECONDS) $(ENGINES_BIN)/python -m pytest \
 	  tests/verl tests/engines --durations=20 -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 

@@ -95,11 +95,12 @@ def _what_ran(frame: pandas.DataFrame, name: str) -> str:
     cell = json.loads(cells["config"].iloc[0])["cell"]
     arm, policy = cell["arm"], cell["arena"]["policy"]
     seeds = ", ".join(map(str, sorted(set(cells["seed"]))))
+    kinds = " or ".join(sorted(set(cells["regime"])))
     return (
         f"{len(cells)} cells of [the arena](arena.md#the-study), each a whole pipeline with a policy, a reward model, "
         f"prompts and RL of its seed ({seeds}): {policy['steps']} steps of fine-tuning on demonstrations whose steps "
-        f"slip with probability {policy['slip']:g}, then {arm['steps']} of {arm['prompts_per_step']} hard-to-verify "
-        f"prompts x {arm['num_generations']} rollouts; {cells['seconds'].sum() / 3600:.1f} hours. "
+        f"slip with probability {policy['slip']:g}, then {arm['steps']} of {arm['prompts_per_step']} prompts "
+        f"({kinds} to verify) x {arm['num_generations']} rollouts; {cells['seconds'].sum() / 3600:.1f} hours. "
         f"Accuracy in % by the oracle on {arm['prompts']} held-out prompts of each kind, {arm['samples']} samples of "
         "each. Differences are from the verifier alone with the same seed, prompts and policy, in points of sampled "
         "accuracy; ± is the half-width of a 95% t-interval over seeds, which one seed does not have: luck in training "

@@ -38,7 +38,7 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
     return TrainConfig(
         output_dir=str(folder),
         seed=seed,
-        # On a CPU, at these lengths, PyTorch's fused attention takes a third of a step, this one a tenth.
+        # PyTorch's fused attention is the slower one on a CPU, at texts as short as these.
         model=ModelConfig(path=str(models.policy), attn_implementation="eager"),
         data=DataConfig(train=str(stages.file(f"prompts-{arm.regime}", rows))),
         verifier=verifier,
