@@ -33,9 +33,9 @@ def division(tokens: list[Token]) -> Node | None:
     if len(numbers) != 2 or not all(text.isdigit() for text in numbers):
         return None
     said = " ".join(_NUMBER if token.kind == "number" else token.text.lower() for token in tokens)
-    quotient, remainder = (read_number(text) for text in numbers)
+    first, second = (read_number(text) for text in numbers)
     if _SHORT.fullmatch(said) or _LONG.fullmatch(said):
-        return Call("division", (quotient, remainder))
-    if _SHARE.fullmatch(said) and 0 < quotient.value <= remainder.value:
-        return Quotient(quotient, remainder)
-    return Call("division", (remainder, quotient)) if _TURNED.fullmatch(said) else None
+        return Call("division", (first, second))
+    if _SHARE.fullmatch(said) and 0 < first.value <= second.value:
+        return Quotient(first, second)
+    return Call("division", (second, first)) if _TURNED.fullmatch(said) else None
