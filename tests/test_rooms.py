@@ -15,6 +15,7 @@ GROUND = {
     "own": set(),
     "extras": set(),
     "budget": set(),
+    "counters": set(),
     "background": set(),
     "files": set(),
     "foreign": set(),
@@ -22,12 +23,12 @@ GROUND = {
     "signals": set(),
     "settings": {"own"},
     "checkpoints": {"settings", "foreign"},
-    "clients": {"background"},
+    "clients": {"background", "counters"},
 }
 LIBRARY = {
     "rules": {"own", "signals"},
-    "verifiers": {"own", "files", "clients", "extras"},
-    "reward_models": {"own", "checkpoints", "background", "clients", "files", "foreign"},
+    "verifiers": {"own", "files", "clients", "counters", "extras"},
+    "reward_models": {"own", "checkpoints", "background", "clients", "counters", "files", "foreign"},
     "scoring": {"files", "signals", "background", "verifiers", "reward_models"},
     "auditing": {"signals", "rules", "verifiers", "scoring"},
     "rollouts": {"files", "foreign"},

@@ -28,12 +28,12 @@ def ask(tmp_path, monkeypatch, capsys):
         (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
         code = main(["preflight", "c.yaml", "--json", *more])
         found = json.loads(capsys.readouterr().out)
-        return code, found["kind"], [(f["level"], f["setting"], f["text"]) for f in found["findings"]]
+        return code, found["kind"], [(f["level"], f["setting"], f["text"]) for f in found["objections"]]
 
     return run
 
 
-def test_a_sound_configuration_has_no_findings(ask):
+def test_a_sound_configuration_has_no_objections(ask):
     assert ask(HERO) == (0, "hero", [])
 
 

@@ -24,28 +24,28 @@ def grouped(rewards, rollouts, divide):
 
 def said(advantages, rollouts=8):
     found = probe(advantages, rollouts, NAMES)
-    assert all(finding.level == "error" and finding.setting == "divide" for finding in found)
-    return [next(word for word in ("weight", "alpha", "reward model") if word in finding.text) for finding in found]
+    assert all(objection.level == "error" and objection.setting == "divide" for objection in found)
+    return [next(word for word in ("weight", "alpha", "reward model") if word in objection.text) for objection in found]
 
 
 @pytest.mark.parametrize("rollouts", [2, 4, 8, 16])
 @pytest.mark.parametrize(
-    ("divide", "findings"), [("none", []), ("batch", []), ("group", ["weight", "alpha", "reward model"])]
+    ("divide", "objections"), [("none", []), ("batch", []), ("group", ["weight", "alpha", "reward model"])]
 )
-def test_what_a_reward_loses(divide, findings, rollouts):
+def test_what_a_reward_loses(divide, objections, rollouts):
     function = advantages_of_rewards(lambda rewards: grouped(rewards, rollouts, divide), rollouts, RULE)
-    assert said(function, rollouts) == findings
+    assert said(function, rollouts) == objections
 
 
-@pytest.mark.parametrize(("scale", "findings"), [("none", []), ("batch", []), ("group", ["alpha", "reward model"])])
-def test_what_the_rule_s_own_advantages_lose(scale, findings):
+@pytest.mark.parametrize(("scale", "objections"), [("none", []), ("batch", []), ("group", ["alpha", "reward model"])])
+def test_what_the_rule_s_own_advantages_lose(scale, objections):
     """The weight multiplies the advantage after any division, so that it is never lost."""
-    assert said(advantages_of_rule(8, RULE.model_copy(update={"scale": scale}))) == findings
+    assert said(advantages_of_rule(8, RULE.model_copy(update={"scale": scale}))) == objections
 
 
 def test_one_rollout_a_prompt():
-    (finding,) = probe(lambda knobs: torch.zeros(3), 1, NAMES)
-    assert "nothing to compare" in finding.text
+    (objection,) = probe(lambda knobs: torch.zeros(3), 1, NAMES)
+    assert "nothing to compare" in objection.text
 
 
 def test_no_advantages_at_all_divide_by_nothing():

@@ -6,7 +6,7 @@ from packaging.version import Version
 from transformers import LlamaConfig
 
 from hero_rl.errors import ConfigError
-from hero_rl.preflight import transfer_findings, weight_transfer
+from hero_rl.preflight import transfer_objections, weight_transfer
 from hero_rl.training.preflight import preflight
 
 BUCKET = "actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes"
@@ -28,14 +28,14 @@ def policy(tmp_path):
 
 @pytest.fixture
 def found(monkeypatch):
-    """Findings with some vLLM; None is none."""
+    """Objections with some vLLM; None is none."""
 
     def ask(path, bucket, vllm="0.30.0+cpu", dtype="fp32", engine="vllm"):
         monkeypatch.setattr(weight_transfer, "_vllm", lambda: vllm and Version(vllm))
         rollout = {"name": engine, "checkpoint_engine": {"update_weights_bucket_megabytes": bucket}}
         actor = {"fsdp_config": {"model_dtype": dtype}}
         block = {"model": {"path": path}, "rollout": rollout, "actor": actor}
-        return [(one.level, one.setting, one.text) for one in transfer_findings({"actor_rollout_ref": block})]
+        return [(one.level, one.setting, one.text) for one in transfer_objections({"actor_rollout_ref": block})]
 
     return ask
 
@@ -79,7 +79,7 @@ verifier: {{type: math}}
 rule: {{type: verifier_only}}
 verl: {{{BUCKET}: 8, actor_rollout_ref.rollout: {{name: vllm, n: 4}}}}
 """)
-    errors = {finding.setting for finding in preflight(path, offline=True).findings if finding.level == "error"}
+    errors = {objection.setting for objection in preflight(path, offline=True).objections if objection.level == "error"}
     assert errors == {BUCKET}
     pytest.importorskip("verl.trainer")
     from hero_rl.training.recipes.load import load_run

@@ -16,7 +16,7 @@ from hero_rl.training.recipes import compose, names
 from hero_rl.training.recipes.command import recipe_command
 from hero_rl.training.recipes.load import load_run
 from hero_rl.training.trl.policy import trl_arguments
-from hero_rl.training.verl.command import findings
+from hero_rl.training.verl.command import objections
 
 MODELS, REGIMES = ("qwen3-4b", "octothinker-8b"), ("easy", "hard", "mixed")
 RULES = {
@@ -53,7 +53,7 @@ def test_every_run_has_its_rule_and_is_what_hero_accepts(name):
         assert config.rule == Hero(alpha=band, beta=band, w_min=0.4, w_max=3.0, k=6.0)
     assert config.verifier.type == "math_verify"
     if engine == "verl":
-        assert not findings(config)
+        assert not objections(config)
         assert config.reward_model is None
     else:
         assert (config.reward_model is None) == (rule == "verifier-only")
@@ -158,7 +158,7 @@ def test_the_page_names_recipes_that_there_are():
     said = set(re.findall(r"(?:show|run) ((?:trl|verl)/\S+)", page))
     assert len(said) >= 5 and said <= set(names())
     example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])
-    assert not findings(resolve(example, {}, "the page", VerlTrainConfig))
+    assert not objections(resolve(example, {}, "the page", VerlTrainConfig))
 
 
 ONE_GPU = [name for name in names() if name.startswith("one-gpu/")]

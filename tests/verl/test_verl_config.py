@@ -13,7 +13,7 @@ from verl.utils.config import validate_config
 from verl_parts import composed, overrides
 
 from hero_rl.errors import ConfigError
-from hero_rl.preflight import verl_findings
+from hero_rl.preflight import verl_objections
 from hero_rl.reward_models import RemoteRewardModelConfig, check_servers
 from hero_rl.rules import GatedHero, Gdpo, Hero, RewardModelOnly, VerifierOnly, WeightedSum
 from hero_rl.trainers.verl.checks import check_settings
@@ -154,8 +154,8 @@ REFUSED = [
 def test_what_makes_hero_inert_is_refused_by_name(config, changes, setting):
     one = config(**changes)
     settings = read_settings(one)
-    found = verl_findings(plain(one), rule=settings.rule, own_reward_model=settings.reward_model is not None)
-    assert [finding.setting for finding in found if finding.level == "error"] == [setting]
+    found = verl_objections(plain(one), rule=settings.rule, own_reward_model=settings.reward_model is not None)
+    assert [objection.setting for objection in found if objection.level == "error"] == [setting]
     with pytest.raises(ConfigError, match=rf"do not fit:\n{re.escape(setting)}: "):
         check_settings(one, settings)
 
@@ -165,13 +165,13 @@ def test_a_pool_of_its_own_for_the_reward_model_is_fine(config):
     check_settings(one, read_settings(one))
 
 
-def test_where_the_weight_would_cancel_the_finding_says_so(config):
+def test_where_the_weight_would_cancel_the_objection_says_so(config):
     one = config(**{"algorithm.adv_estimator": "grpo", "algorithm.norm_adv_by_std_in_grpo": True})
-    (finding,) = verl_findings(plain(one), rule=VerifierOnly(), own_reward_model=False)
-    assert "would cancel" in str(finding)
+    (objection,) = verl_objections(plain(one), rule=VerifierOnly(), own_reward_model=False)
+    assert "would cancel" in str(objection)
     one.algorithm.norm_adv_by_std_in_grpo = False
-    (finding,) = verl_findings(plain(one), rule=VerifierOnly(), own_reward_model=False)
-    assert "would cancel" not in str(finding)
+    (objection,) = verl_objections(plain(one), rule=VerifierOnly(), own_reward_model=False)
+    assert "would cancel" not in str(objection)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_what_has_no_effect_or_a_price_is_a_warning(config, changes, setting, ca
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [setting]
 
 
-def test_verl_s_defaults_are_what_the_findings_take_them_for():
+def test_verl_s_defaults_are_what_the_objections_take_them_for():
     """A setting that is not named counts as verl's default."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -197,8 +197,8 @@ def test_verl_s_defaults_are_what_the_findings_take_them_for():
     with open_dict(whole):
         whole.reward.reward_model.rollout.name = "vllm"
         del whole.data, whole.critic
-    named = {f.setting for f in verl_findings(plain(whole), rule=Hero(), own_reward_model=False)}
-    assert named == {f.setting for f in verl_findings({}, rule=Hero(), own_reward_model=False)}
+    named = {f.setting for f in verl_objections(plain(whole), rule=Hero(), own_reward_model=False)}
+    assert named == {f.setting for f in verl_objections({}, rule=Hero(), own_reward_model=False)}
 
 
 def test_a_server_that_squeezes_its_scores_is_refused_before_the_run(tiny):

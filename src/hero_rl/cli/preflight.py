@@ -41,7 +41,7 @@ class _Arguments:
     """Ask no reward model's server whether its scores are logits."""
 
     json: bool = False
-    """Print the findings as one JSON object."""
+    """Print the objections as one JSON object."""
 
 
 def run(argv: list[str]) -> int:
@@ -51,13 +51,13 @@ def run(argv: list[str]) -> int:
     from hero_rl.training.preflight import preflight
 
     found = preflight(arguments.config, parse_overrides(rest), offline=arguments.offline)
-    errors = sum(finding.level == "error" for finding in found.findings)
+    errors = sum(objection.level == "error" for objection in found.objections)
     if arguments.json:
-        print(json.dumps({"kind": found.kind, "findings": [asdict(finding) for finding in found.findings]}))
+        print(json.dumps({"kind": found.kind, "objections": [asdict(objection) for objection in found.objections]}))
     else:
-        for finding in found.findings:
-            print(finding)
+        for objection in found.objections:
+            print(objection)
         kinds = {"hero": "hero train", "trl": "TRL", "verl": "verl"}
-        said = f"{errors} errors, {len(found.findings) - errors} warnings" if found.findings else "nothing found"
+        said = f"{errors} errors, {len(found.objections) - errors} warnings" if found.objections else "nothing found"
         print(f"{arguments.config} (settings of {kinds[found.kind]}): {said}")
     return 1 if errors else 0

@@ -76,9 +76,9 @@ def _with_verl(config: Any, arguments: RunArguments) -> int:
 
 def _on_references(config: Any, dataset: Any) -> int:
     """Say which references cannot be read; exit code 1 where so many that the run would stop."""
-    from hero_rl.training.references import reference_findings
+    from hero_rl.training.references import reference_objections
 
-    found = reference_findings(config, dataset[config.data.reference_column])
-    for finding in found:
-        print(finding, file=sys.stderr)
-    return int(any(finding.level == "error" for finding in found))
+    found = reference_objections(config, dataset[config.data.reference_column])
+    for objection in found:
+        print(objection, file=sys.stderr)
+    return int(any(objection.level == "error" for objection in found))

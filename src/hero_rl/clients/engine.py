@@ -28,6 +28,7 @@ from pydantic import BaseModel, ValidationError
 from hero_rl.background import woken_by
 from hero_rl.clients.breaker import Breaker
 from hero_rl.clients.pace import Pace
+from hero_rl.counters import Counters
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:  # a quarter of a second to import, so only where an endpoint is asked
@@ -44,7 +45,6 @@ __all__ = [
     "HttpRequest",
     "Refused",
     "Session",
-    "Tally",
     "TimedOut",
     "Transient",
     "key_from",
@@ -214,35 +214,6 @@ def quoted(text: bytes, key: str) -> str:
     return ascii(said[:MAX_QUOTED_CHARACTERS])
 
 
-class Tally:
-    """Named totals that any thread may add to; a copy starts at zero, and no two are told apart."""
-
-    def __init__(self, *names: str) -> None:
-        self._totals: dict[str, float] = dict.fromkeys(names, 0)
-        self._lock = threading.Lock()
-
-    def add(self, **counts: float) -> None:
-        """Add to some of the totals."""
-        with self._lock:
-            for name, count in counts.items():
-                self._totals[name] += count
-
-    @property
-    def totals(self) -> dict[str, float]:
-        """Name -> total, now."""
-        with self._lock:
-            return dict(self._totals)
-
-    # Equality and pickling of the objects that count are those of their settings.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tally)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Tally, tuple(self._totals)
-
-
 class Session:
     """What a client knows and has open in this process; a copy is new, and no two are told apart.
 
@@ -258,7 +229,7 @@ class Session:
 
     def __init__(self, inherited: Session | None = None) -> None:
         self.pid = os.getpid()
-        self.counts = Tally(*self.counted)
+        self.counts = Counters(*self.counted)
         self._engine: Engine | None = None
         self._logged: set[str] = set()
         self._lock = threading.Lock()

@@ -1,6 +1,6 @@
 """What a trainer's advantages keep of HERO's reward, found by arithmetic: change one thing, and see what moves.
 
-    findings = probe(advantages_of_rewards(real_function, rollouts=8, rule=Hero()), rollouts=8, names=Names("scale"))
+    objections = probe(advantages_of_rewards(real_function, rollouts=8, rule=Hero()), rollouts=8, names=Names("scale"))
 
 Three prompts are probed: one of whose rollouts half are correct (mixed), one all correct, one all incorrect. Whatever
 function makes the trainer's advantages is asked again with the mixed prompt's weight doubled, and again with the bands
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hero_rl.preflight.verl import Finding
+from hero_rl.preflight.verl import Objection
 from hero_rl.rules import Groups, Hero
 from hero_rl.rules.hero import banded_reward
 from hero_rl.signals import Signals
@@ -43,7 +43,7 @@ class Knobs:
 
 @dataclass(frozen=True)
 class Names:
-    """How the trainer calls what the findings name.
+    """How the trainer calls what the objections name.
 
     Attributes:
         divide: the setting that says what advantages are divided by.
@@ -96,8 +96,8 @@ def advantages_of_rule(rollouts: int, rule: Hero) -> Probed:
     return probed
 
 
-def probe(advantages: Probed, rollouts: int, names: Names) -> list[Finding]:
-    """Findings on what reaches the gradient.
+def probe(advantages: Probed, rollouts: int, names: Names) -> list[Objection]:
+    """Objections to what reaches the gradient.
 
     Args:
         advantages: the trainer's.
@@ -105,7 +105,7 @@ def probe(advantages: Probed, rollouts: int, names: Names) -> list[Finding]:
         names: how the trainer calls its settings.
     """
     if rollouts < 2:
-        return [Finding("error", names.divide, "with one rollout a prompt there is nothing to compare within it")]
+        return [Objection("error", names.divide, "with one rollout a prompt there is nothing to compare within it")]
     loudness, weighted, wider = (
         _loudness(advantages(knobs), rollouts) for knobs in (Knobs(), Knobs(weight=2.0), Knobs(width=2.0))
     )
@@ -115,9 +115,9 @@ def probe(advantages: Probed, rollouts: int, names: Names) -> list[Finding]:
     ]
 
 
-def _on_weight(moved: float, names: Names) -> Iterator[Finding]:
+def _on_weight(moved: float, names: Names) -> Iterator[Objection]:
     if moved < _MOVED:
-        yield Finding(
+        yield Objection(
             "error",
             names.divide,
             "HERO's weight of a prompt is inert: what it multiplies, the trainer divides out again. Doubled, it gives "
@@ -125,23 +125,23 @@ def _on_weight(moved: float, names: Names) -> Iterator[Finding]:
         )
 
 
-def _on_width(moved: float, loudness: float, names: Names) -> Iterator[Finding]:
+def _on_width(moved: float, loudness: float, names: Names) -> Iterator[Objection]:
     if moved < _MOVED:
-        yield Finding(
+        yield Objection(
             "error",
             names.divide,
             "alpha and beta are inert in prompts that are all correct or all incorrect: the trainer stretches the "
             f"narrowest bands. Doubled, they give advantages {moved:.2f} times as large there; {names.remedy}",
         )
     if moved < _MOVED and loudness >= _LIFTED:
-        yield Finding(
+        yield Objection(
             "error",
             names.divide,
             f"prompts on which the verifier saw no difference get advantages {loudness:.0%} as large as mixed ones, "
             f"whatever the bands: there the reward model decides alone; {names.remedy}",
         )
     elif loudness >= _LIFTED:
-        yield Finding(
+        yield Objection(
             "warning",
             "alpha, beta",
             f"bands so wide give prompts on which the verifier saw no difference advantages {loudness:.0%} as large as "

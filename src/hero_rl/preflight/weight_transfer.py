@@ -16,9 +16,9 @@ from typing import Any
 
 from packaging.version import Version
 
-from hero_rl.preflight.verl import Finding, NestedSettings
+from hero_rl.preflight.verl import NestedSettings, Objection
 
-__all__ = ["transfer_findings"]
+__all__ = ["transfer_objections"]
 
 _BUCKET = "actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes"
 _USUAL_MEGABYTES = 2048
@@ -27,8 +27,8 @@ _REFUSING = Version("0.29")
 _BYTES = {"fp32": 4, "float32": 4, "bf16": 2, "bfloat16": 2, "fp16": 2, "float16": 2}
 
 
-def transfer_findings(config: Mapping[str, Any], *, offline: bool = False) -> Iterator[Finding]:
-    """A finding if the weights of a policy with tied embeddings do not fit into one bucket.
+def transfer_objections(config: Mapping[str, Any], *, offline: bool = False) -> Iterator[Objection]:
+    """An objection if the weights of a policy with tied embeddings do not fit into one bucket.
 
     An error where the vLLM of this environment would refuse them, a warning where there is none to ask. The policy's
     configuration is read; where that cannot be had, nothing is said, and verl will say it.
@@ -51,7 +51,7 @@ def transfer_findings(config: Mapping[str, Any], *, offline: bool = False) -> It
     if not isinstance(given, int) or needed <= given:
         return
     which = f"vLLM {vllm}" if vllm else f"vLLM {_REFUSING} or later"
-    yield Finding(
+    yield Objection(
         "error" if vllm else "warning",
         _BUCKET,
         f"{given} MB hold less than the policy's {needed:,} MB of {dtype} weights, whose embeddings are tied: {which} "

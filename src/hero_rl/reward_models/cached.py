@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hero_rl.clients.engine import Tally
+from hero_rl.counters import Counters
 from hero_rl.errors import ConfigError
 from hero_rl.own import Own
 from hero_rl.reward_models.base import Conversation, RewardModel, Scores
@@ -116,7 +116,7 @@ class CachedRewardModel:
         self.inner = inner
         self.path = Path(path).absolute()
         self.key = key
-        self._counts = Tally("hits", "misses", "missing", "cache_failures")
+        self._counts = Counters("hits", "misses", "missing", "cache_failures")
         self._failure_logged = False
         _prepare(self.path)
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
-from hero_rl.clients.engine import Tally
+from hero_rl.counters import Counters
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verdict, Verifier, own_answer, verdicts_of
 from hero_rl.verifiers.exact import ExactVerifier
 from hero_rl.verifiers.judge import JudgeVerifier
@@ -45,8 +45,8 @@ class Opinions(NamedTuple):
     verdict: Verdict
 
 
-def _new_tally() -> Tally:
-    return Tally("asked", "overturned", "upheld", "decided", "judge_abstained", "over_budget")
+def _new_counters() -> Counters:
+    return Counters("asked", "overturned", "upheld", "decided", "judge_abstained", "over_budget")
 
 
 class Cascade:
@@ -76,7 +76,7 @@ class Cascade:
         self.rule = rule
         self.judge = judge
         self.budget = budget
-        self._counts = _new_tally()
+        self._counts = _new_counters()
 
     @property
     def counters(self) -> dict[str, float]:
@@ -131,7 +131,7 @@ class CascadeVerifier(BaseModel):
     judge: JudgeVerifier
     budget: Annotated[int, Field(ge=0)] | None = None
 
-    _counts: Tally = PrivateAttr(default_factory=_new_tally)
+    _counts: Counters = PrivateAttr(default_factory=_new_counters)
 
     @field_validator("judge")
     @classmethod
@@ -169,7 +169,7 @@ class CascadeVerifier(BaseModel):
 
     def __copy__(self) -> CascadeVerifier:
         copied = super().__copy__()
-        copied._counts = _new_tally()
+        copied._counts = _new_counters()
         return copied
 
 

@@ -19,7 +19,7 @@ from hostile_verifiers import Obedient, Partial, Rotting, Runner, Spawner, Stage
 
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.verifiers import BatchVerifier, ExactVerifier, Reason, Request, Verifier
-from hero_rl.verifiers.processes import counting, pool
+from hero_rl.verifiers.processes import memory, pool
 from hero_rl.verifiers.processes import supervised as module
 from hero_rl.verifiers.processes.supervised import Supervised
 
@@ -303,7 +303,7 @@ def test_abstentions_are_not_remembered_and_failures_name_the_answer(tmp_path):
 
 
 def test_memory_of_verdicts_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(counting, "_REMEMBERED", 2)
+    monkeypatch.setattr(memory, "_REMEMBERED", 2)
     log = tmp_path / "log"
     with Supervised(Staged(str(log)), workers=1, seconds=PATIENT) as supervised:
         for answer in "12131" + "32":

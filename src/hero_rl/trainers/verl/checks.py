@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from hero_rl.errors import ConfigError
-from hero_rl.preflight import transfer_findings, verl_findings
+from hero_rl.preflight import transfer_objections, verl_objections
 from hero_rl.trainers.verl.settings import HeroSettings, plain
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def check_settings(config: DictConfig, settings: HeroSettings) -> None:
         ConfigError: there are settings under which HERO does nothing or cannot work, or verl hangs; names them all.
     """
     whole, own = plain(config), settings.reward_model is not None
-    findings = [*verl_findings(whole, rule=settings.rule, own_reward_model=own), *transfer_findings(whole)]
-    for finding in findings:
-        if finding.level == "warning":
-            _logger.warning("%s: %s", finding.setting, finding.text)
-    errors = [f"{finding.setting}: {finding.text}" for finding in findings if finding.level == "error"]
+    objections = [*verl_objections(whole, rule=settings.rule, own_reward_model=own), *transfer_objections(whole)]
+    for objection in objections:
+        if objection.level == "warning":
+            _logger.warning("%s: %s", objection.setting, objection.text)
+    errors = [f"{objection.setting}: {objection.text}" for objection in objections if objection.level == "error"]
     errors += _beside_trl()
     if errors:
         raise ConfigError("\n".join(["verl's settings and HERO do not fit:", *errors]))

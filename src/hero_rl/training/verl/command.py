@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from hero_rl.own import Own
-from hero_rl.preflight import Finding, verl_findings
+from hero_rl.preflight import Objection, verl_objections
 from hero_rl.settings import nested
 from hero_rl.training.configs.policy import ModelConfig
 from hero_rl.training.configs.verl import VerlTrainConfig, flat
 from hero_rl.training.verl.hydra_words import hydra_words
 
-__all__ = ["MODULE", "PRECISIONS", "findings", "model_settings", "place", "verl_settings", "verl_words"]
+__all__ = ["MODULE", "PRECISIONS", "model_settings", "objections", "place", "verl_settings", "verl_words"]
 
 MODULE = "verl.trainer.main_ppo"
 """verl's program."""
@@ -40,9 +40,9 @@ def verl_words(config: VerlTrainConfig, *, resume: bool = False) -> list[str]:
     return [*hydra_words(ours), *hydra_words(own, literal=False), *hydra_words(_hero(config), add=True)]
 
 
-def findings(config: VerlTrainConfig) -> list[Finding]:
-    """What would make HERO do nothing in this run, or cost something; see `verl_findings`."""
-    return verl_findings(verl_settings(config), rule=config.rule, own_reward_model=config.reward_model is not None)
+def objections(config: VerlTrainConfig) -> list[Objection]:
+    """What would make HERO do nothing in this run, or cost something; see `verl_objections`."""
+    return verl_objections(verl_settings(config), rule=config.rule, own_reward_model=config.reward_model is not None)
 
 
 def verl_settings(config: VerlTrainConfig) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from hero_rl.training.configs.verl import VerlTrainConfig
 from hero_rl.training.quiet import quiet_libraries
 from hero_rl.training.records import run_folder
 from hero_rl.training.rows.prompts import load_prompts
-from hero_rl.training.verl.command import MODULE, findings, place, verl_words
+from hero_rl.training.verl.command import MODULE, objections, place, verl_words
 from hero_rl.training.verl.hydra_words import hydra_words
 from hero_rl.training.verl.launch import METRICS_FILE, Command, absolute, launch, metrics_file, need_verl, whole_files
 
@@ -53,7 +53,7 @@ def check_verl_run(config: VerlTrainConfig, *, compose: bool = True) -> VerlRun:
     refuse_no_folder("model.path", config.model.path)
     if isinstance(config.reward_model, LocalRewardModelConfig):
         refuse_no_folder("reward_model.path", config.reward_model.path)
-    found = findings(config)
+    found = objections(config)
     errors = [f"{_in_our_words(one.setting)}: {one.text}" for one in found if one.level == "error"]
     if errors:
         raise ConfigError("\n".join(errors))
@@ -139,5 +139,5 @@ def _has(data: Any, which: str) -> bool:
 
 
 def _in_our_words(setting: str) -> str:
-    """A finding's setting as the configuration of `hero train` names it."""
+    """An objection's setting as the configuration of `hero train` names it."""
     return setting.removeprefix("hero.") if setting.startswith("hero.") else f"verl.{setting}"

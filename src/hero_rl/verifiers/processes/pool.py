@@ -25,9 +25,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from hero_rl.counters import Counters
 from hero_rl.errors import ConfigError, UnscorableError
 from hero_rl.verifiers.base import NOBODYS_ANSWER, NOBODYS_COMPLETION, Reason, Verdict, as_messages, own_answer
-from hero_rl.verifiers.processes.counting import Complaints, Counters
+from hero_rl.verifiers.processes.memory import Complaints
 from hero_rl.verifiers.processes.worker import Died, Garbled, NotLoaded, NotStarted, Silent, Stage, Worker
 
 __all__ = ["Check", "Pool", "PoolLimits", "Said"]

@@ -25,10 +25,11 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+from hero_rl.counters import Counters
 from hero_rl.errors import ConfigError
 from hero_rl.verifiers.base import Request, StagedVerifier, Verdict, Verifier, takes_requests
 from hero_rl.verifiers.processes.cores import share_of_cores
-from hero_rl.verifiers.processes.counting import Complaints, Counters, Memory
+from hero_rl.verifiers.processes.memory import Complaints, Memory
 from hero_rl.verifiers.processes.pool import Check, Pool, PoolLimits, Said
 from hero_rl.verifiers.processes.worker import Stage, spawning
 
@@ -125,7 +126,7 @@ class Supervised:
         - `abstentions`: pairs with no opinion, whatever the reason; equal ones count each.
         - `respawns`: workers that were killed or died, each replaced by a new one.
         """
-        return self._counters.read()
+        return {name: int(total) for name, total in self._counters.totals.items()}
 
     def verify(self, *request: Any) -> Verdict:
         """Judge one completion: of a `Request`, or of a reference and a completion."""

@@ -1,4 +1,4 @@
-"""What a pool of workers remembers: totals, its first complaint, verdicts of earlier batches."""
+"""What a pool of workers remembers: its first complaint, verdicts of earlier batches."""
 
 from __future__ import annotations
 
@@ -9,30 +9,11 @@ from collections.abc import Hashable
 
 from hero_rl.verifiers.base import Verdict
 
-__all__ = ["Complaints", "Counters", "Memory"]
+__all__ = ["Complaints", "Memory"]
 
 _logger = logging.getLogger(__name__)
 
 _REMEMBERED = 16_384
-
-
-class Counters:
-    """Running totals that threads may add to at the same time."""
-
-    def __init__(self, *names: str) -> None:
-        self._totals: dict[str, int] = dict.fromkeys(names, 0)
-        self._lock = threading.Lock()
-
-    def add(self, **amounts: int) -> None:
-        """Add to some of them."""
-        with self._lock:
-            for name, amount in amounts.items():
-                self._totals[name] += amount
-
-    def read(self) -> dict[str, int]:
-        """All of them, as a copy."""
-        with self._lock:
-            return dict(self._totals)
 
 
 class Complaints:

@@ -1,0 +1,104 @@
+"""What the rule makes of the scores: weights, bands and ties."""
+
+from __future__ import annotations
+
+from hero_rl.diagnosis.findings.limits import LIMITS
+from hero_rl.diagnosis.numbers import Diagnosis, Finding
+from hero_rl.diagnosis.wording import number, of, percent
+
+__all__ = ["flat_weight", "lone_strata", "saturated_weight", "squashed_scores", "tied_scores"]
+
+
+def saturated_weight(d: Diagnosis) -> Finding | None:
+    """Most weights lie at an end of their range: the sigmoid is a switch."""
+    here, other = d.weights[d.rule.sigma], d.weights["relative"]
+    share = (here.at_min or 0) + (here.at_max or 0)
+    if here.groups < 2 or d.rule.w_max == d.rule.w_min or share <= LIMITS["saturated"]:
+        return None
+    helps = d.rule.sigma == "raw" and (other.at_min or 0) + (other.at_max or 0) < share
+    return Finding(
+        name="saturated_weight",
+        level="look",
+        title="The prompt weight is a switch, not a scale",
+        evidence=f"{percent(here.at_min)} of the groups sit within 5% of w_min, {percent(here.at_max)} within 5% of "
+        f"w_max: the spread of a group's scores is {number(here.sigma_mean)} in the mean, and k is {d.rule.k:g}.",
+        advice="Measure the spread relative to its running mean." if helps else "A smaller k makes the step gentler.",
+        settings={"rule.sigma": "relative"} if helps else {"rule.k": round(d.rule.k / 2, 6)},
+        section="weights",
+    )
+
+
+def flat_weight(d: Diagnosis) -> Finding | None:
+    """All weights are about the same: the scores' unit is too small for the sigmoid."""
+    spread = {sigma: w.p90 - w.p10 for sigma, w in d.weights.items() if w.p10 is not None and w.p90 is not None}
+    reach = LIMITS["flat"] * (d.rule.w_max - d.rule.w_min)
+    if d.rule.sigma != "raw" or not reach or len(spread) < 2 or d.weights["raw"].groups < 2:
+        return None
+    if spread["raw"] >= reach or spread["relative"] < 2 * spread["raw"]:
+        return None
+    w = d.weights["raw"]
+    return Finding(
+        name="flat_weight",
+        level="look",
+        title="The prompt weight is the same for nearly all prompts",
+        evidence=f"Four fifths of the weights lie between {number(w.p10)} and {number(w.p90)}: the scores of a group "
+        f"spread by {number(w.sigma_mean)}, too little for k {d.rule.k:g} in raw units.",
+        advice="Measure the spread relative to its running mean.",
+        settings={"rule.sigma": "relative"},
+        section="weights",
+    )
+
+
+def squashed_scores(d: Diagnosis) -> Finding | None:
+    """Scores between 0 and 1 are probabilities more often than logits."""
+    s = d.source
+    if s.score_min is None or s.score_max is None or not s.score_std or s.score_min < 0 or s.score_max > 1:
+        return None
+    return Finding(
+        name="squashed_scores",
+        level="look",
+        title="The scores look like probabilities, not logits",
+        evidence=f"All lie between {number(s.score_min)} and {number(s.score_max)}. A sigmoid flattens the ends, "
+        "where most scores are, and raw sigma has no room.",
+        advice="Ask the reward model for raw logits (vLLM: use_activation false), or measure sigma relatively.",
+        settings={"rule.sigma": "relative"},
+        section="weights",
+    )
+
+
+def lone_strata(d: Diagnosis) -> Finding | None:
+    """Many strata hold one rollout, which Eq. 3 puts at the floor of its band."""
+    b = d.bands
+    if (
+        d.rule.singleton == "middle"
+        or not b.mixed_strata
+        or b.mixed_singletons / b.mixed_strata <= LIMITS["singletons"]
+    ):
+        return None
+    return Finding(
+        name="lone_strata",
+        level="look",
+        title="Lone rollouts sit at the floor of their band",
+        evidence=f"{of(b.mixed_singletons, b.mixed_strata)} strata of mixed groups have one score. A lone correct "
+        f"rollout gets {1 - d.rule.beta:g}, the least of its band.",
+        advice="Put them in the middle, or generate more rollouts a prompt.",
+        settings={"rule.singleton": "middle"},
+        section="bands",
+    )
+
+
+def tied_scores(d: Diagnosis) -> Finding | None:
+    """Many rollouts of a stratum share a score."""
+    if d.bands.tied is None or d.bands.tied <= LIMITS["tied"]:
+        return None
+    return Finding(
+        name="tied_scores",
+        level="look",
+        title=f"{percent(d.bands.tied)} of the scores are tied within their stratum",
+        evidence="Another rollout of the same prompt and verdict has the same score. "
+        f"{of(d.source.repeated, d.source.rows)} rollouts repeat another completion of their group word for word.",
+        advice="Where completions differ and scores do not, the reward model answers in too few digits: bfloat16 has "
+        "two to three.",
+        settings={"reward_model.dtype": "float32"},
+        section="bands",
+    )
