@@ -14,7 +14,7 @@ MAX_NUMBER_CHARACTERS = 1000
 
 
 def read_number(text: str) -> Number:
-    """A numeral: an integer, a decimal, one that repeats, 0.1(6), or goes on, 3.14..., or one with an exponent, 2.5e-6."""
+    """An integer, a decimal, one that repeats, 0.1(6), or goes on, 3.14..., or any of them with an exponent, 2.5e-6."""
     if len(text) > MAX_NUMBER_CHARACTERS:
         raise Unreadable("a numeral too long")
     if text.endswith("..."):
