@@ -6,19 +6,19 @@ import re
 
 __all__ = ["is_permutation", "same_permutation"]
 
-_CYCLE = r"\(\s*\d{1,3}(?:[\s,]+\d{1,3})*\s*\)"
-_CYCLES = re.compile(rf"\s*(?:{_CYCLE}[\s,]*(?:\\c?dot|\\circ)?\s*){{1,40}}")
-_ONE = re.compile(r"\(([\d\s,]+)\)")
+_CYCLE = re.compile(r"\(\s*(\d{1,3}(?:[\s,]+\d{1,3})*)\s*\)")
+_BETWEEN = re.compile(r"\\(?:cdot|circ)(?![A-Za-z])|[\s,]")
 _LONGEST = 400
 
 
 def _read(text: str) -> dict[int, int] | None:
     """Where each number that moves goes; None where the text is no product of disjoint cycles."""
-    if len(text) > _LONGEST or not _CYCLES.fullmatch(text):
+    cycles = _CYCLE.findall(text) if len(text) <= _LONGEST else []
+    if not cycles or _BETWEEN.sub("", _CYCLE.sub("", text)):
         return None
     goes: dict[int, int] = {}
     seen: set[int] = set()
-    for cycle in _ONE.findall(text):
+    for cycle in cycles:
         written = cycle.replace(",", " ").split()
         members = [int(number) for number in (written if len(written) > 1 else written[0])]  # (132) is (1 3 2)
         if len(set(members)) < len(members) or seen & set(members):

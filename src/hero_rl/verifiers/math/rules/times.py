@@ -21,7 +21,7 @@ class _Time(NamedTuple):
 _MARKS_OF_TEXT = re.compile(r"\\(?:text|math)[a-z]*\s*\{|[{}]")
 _TIME = re.compile(r"\s*(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*(?:([aApP])\.?\s?[mM]\.?)?\s*")
 
-_IN_WORDS = re.compile(r"\s*(?:in|at)\s+the\s+(?:(morning)|afternoon|evening)\s*$", re.IGNORECASE)
+_IN_WORDS = re.compile(r"\b(?:in|at)\s+the\s+(?:(morning)|afternoon|evening)\s*$", re.IGNORECASE)
 _NAMED = re.compile(r"\s*(?:at\s+)?(?:12(?::00)?\s*)?(noon|midnight)\s*", re.IGNORECASE)
 
 

@@ -25,9 +25,7 @@ _UNITS = {
 }  # fmt: skip
 _UNIT = re.compile(rf"(?<=[\d}})$%])\s*(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![{_HAN}])")
 _CHINESE = re.compile(f"[{_HAN}]")
-_CHOICE = re.compile(
-    r"(?<!不)(?:选择?|选项)\s*(?:项|选项)?\s*(?:是|为|[:：])?\s*[(（*]*([A-J])[)）*]*\s*(?:项|选项)?\s*$"
-)
+_CHOICE = re.compile(r"(?<!不)(?:选择?|选项)(?:项|选项)?(?:是|为|[:：])?[(（]?([A-J])[)）]?(?:项|选项)?$")
 _TAKES_BACK = re.compile("不是|不为|不等于|不选|不可能|并非|错误|可能|也许|大概|或|假设|如果|除了|以外|[?？吗]")
 _CHANGES = re.compile(
     "一半|倍|平方根|立方根|大于|小于|至少|至多|最少|最多|以上|以下|不到|超过|多于|少于|的平方|倒数|之间"
@@ -57,7 +55,7 @@ def stated_in_chinese(sentence: str) -> str | None:
     clause = re.split("[，；。！]", said)[-1]
     if _TAKES_BACK.search(said if clause == said else said[-len(clause) - 20 :]):
         return None
-    if choice := _CHOICE.search(clause):
+    if choice := _CHOICE.search("".join(clause.split())):
         return choice[1]
     values = list(_VALUE.finditer(clause if _CONCLUDES.match(clause) else said))
     if len(values) != 1 or _CHANGES.search(clause):

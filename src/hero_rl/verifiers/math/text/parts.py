@@ -15,7 +15,7 @@ _MARK = re.compile(
     rf"(?:\((?P<a>{_NAMES})\)\s*:?(?=[\s\d\\}}-])|(?P<b>{_NAMES})[.)](?=[\s}}]))(?:\s*\}})?\s*",
     re.IGNORECASE,
 )
-_JOINT = re.compile(r"[\s,;.]*(?:\\text\s*\{\s*and\s*\}|\band\b)?[\s,;]*$", re.IGNORECASE)
+_AND = re.compile(r"(?:\\text ?\{ ?and ?\}|\band)$")
 _OPEN_END = re.compile(r"[-+*/^=<>(\[{\\]$|\\(?:cdot|times|le|ge|ne|pm|in|frac|sqrt)$")
 
 
@@ -30,8 +30,12 @@ def parts_of(text: str) -> list[str]:
     if len(marks) < 2 or marks[0].start() or not any(names == list(row[: len(names)]) for row in _ROWS):
         return []
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    parts = [_JOINT.sub("", text[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
+    parts = [_unjoined(text[mark.end() : end]) for mark, end in zip(marks, ends, strict=True)]
     return parts if all(part and not _OPEN_END.search(part) for part in parts) else []
+
+
+def _unjoined(part: str) -> str:
+    return _AND.sub("", part.rstrip(" ,;.")).rstrip(" ,;.")
 
 
 _ROWS = (_LETTERS, _ROMANS, _DIGITS)
