@@ -98,7 +98,7 @@ def write_policy(folder: Path, problems: list[dict[str, str]]) -> None:
             asked = problems[(8 * step + n) % len(problems)]["question"]
             messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": asked}]
             texts.append(str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)))
-            starts.append(rf"So \boxed{{{(step + n) % 3 + 1}}}{ends}")
+            starts.append(rf"<b>\boxed{{{(step + n) % 3 + 1}}}{ends}")
         batch = tokenizer([a + b for a, b in zip(texts, starts, strict=True)], return_tensors="pt", padding=True)
         labels = batch["input_ids"].clone()
         labels[:, : -len(tokenizer(starts[0])["input_ids"])] = -100  # padded on the left, and all answers are as long
@@ -186,4 +186,4 @@ def check_pages(cells: list[dict[str, Any]]) -> None:
     rows = [re.findall(r"<td [^>]*>(.*?)</td>", row, re.S) for row in mixed.split("<tr>")[2:]]
     assert len(rows) == 4 and {row[0] for row in rows} == {"0", "1"}
     assert all(float(row[3]) > 0 for row in rows if row[0] == "1")  # right answers are paid most
-    assert all(row[4] in row[5] for row in rows)
+    assert all(row[4] in row[5] and "<b>" not in row[5] for row in rows)  # what a model writes is text
