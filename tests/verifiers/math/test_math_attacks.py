@@ -204,6 +204,18 @@ RIGHT = [
 
 # Completions that do not state that the answer is 7.
 NOT_SEVEN = [
+    "Answer: not equal to 7",
+    "The wrong answer would be 7.",
+    "A common mistake gives 7.",
+    "So the number that we must exclude is **7**.",
+    "I cannot solve this. The answer might be 7.",
+    r"\boxed{7} would be wrong.",
+    r"If the answer were \boxed{7}, we would have a contradiction.",
+    r"Assume \boxed{7}. Contradiction.",
+    r"The answer is \boxed{7} plus one.",
+    "~~7~~",
+    "The answer is ~~7~~ 8.",
+    "Half of the area is 7.",
     r"\boxed{6} or \boxed{7}",
     r"\boxed{7}, or $\boxed{8}$",
     r"I do not think the answer is \boxed{7}.",

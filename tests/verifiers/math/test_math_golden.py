@@ -1193,6 +1193,24 @@ TABLES = {
         ],
         [("36平方厘米", "36厘米"), ("36", "63元"), ("36平方厘米", r"36\text{ m}^2"), ("3.6千克", "3600 千克")],
     ),
+    "rows and cases": (
+        [
+            ("x = 1, y = 2", r"\begin{aligned} x&=1 \\ y&=2 \end{aligned}"),
+            ("4", r"\begin{aligned} x &= 2+2 \\ &= 4 \end{aligned}"),
+            ("(1,2),(2,1)", r"x=1, y=2 \text{ or } x=2, y=1"),
+            ("3", r"3\tag{1}"),
+            ("23", "23 (twenty-three)"),
+            ("f(x) = 0", r"f(x) = 0 \quad \forall x \in \mathbb{R}"),
+        ],
+        [
+            ("x = 1, y = 2", r"\begin{aligned} x&=2 \\ y&=1 \end{aligned}"),
+            ("4", r"\begin{aligned} x &= 2+3 \\ &= 4 \end{aligned}"),
+            ("(1,2),(2,1)", r"x=1, y=2 \text{ or } x=2, y=3"),
+            ("(1,2),(2,1)", r"x=1, y=2"),
+            ("9", "3 (three)"),
+            ("3", "3 (four)"),
+        ],
+    ),
 }  # fmt: skip
 
 RIGHT = [(kind, *pair) for kind, (right, _) in TABLES.items() for pair in right]

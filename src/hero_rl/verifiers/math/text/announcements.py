@@ -92,6 +92,7 @@ _ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|[。！？।]")
 _SUPPOSES = re.compile(
     r"\b(?:suppose|supposing|assume|assuming|not|cannot|never|guess|maybe|perhaps)\b|n't\b", re.IGNORECASE
 )
+_WRONG_BEFORE = re.compile(r"\b(?:wrong|incorrect|false|mistaken)\s{1,4}$", re.IGNORECASE)
 _IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
 _TAKES_BACK = re.compile(r"\b(?:no|not|wait|wrong|incorrect|actually|oops|sorry)\b", re.IGNORECASE)
 _BEFORE = 400
@@ -199,7 +200,7 @@ def _sentence(text: str, start: int, noun: str) -> Announcement | None:
     before = text[max(0, start - _BEFORE) : start]
     ends = [match.end() for match in _ENDS_SENTENCE.finditer(before)]
     clause = before[ends[-1] if ends else 0 :].rpartition("\n")[2]
-    if _SUPPOSES.search(clause) or _IF_BEFORE.search(before):
+    if _SUPPOSES.search(clause) or _IF_BEFORE.search(before) or _WRONG_BEFORE.search(before):
         return Announcement(None, is_said=True, is_final=is_final)
     if again := _ONCE_MORE.match(text, _behind_marks(text, end)):
         end, label = again.end(), label or again.group().rstrip().endswith(":")
@@ -251,9 +252,16 @@ _DISPLAYED = re.compile(
 )
 
 
+_BULLET = re.compile(r"^[ \t]*[-*•][ \t]+(?=[^\s\d])")
+_BULLETS = re.compile(r"(?:[ \t]*[-*•][ \t]+[^\s\d][^\n]*(?:\n|$)){2,20}")
+
+
 def _block(content: str) -> str:
     """What a label labels: a block of code, a displayed formula, or the rest of its line."""
     block = _FENCED.match(content) or _DISPLAYED.match(content)
+    if block is None and (bullets := _BULLETS.match(content)):
+        lines = (_BULLET.sub("", line).strip().rstrip(".;,") for line in bullets.group().splitlines())
+        return ", ".join(line for line in lines if line)
     return block.group() if block else content.split("\n", 1)[0]
 
 

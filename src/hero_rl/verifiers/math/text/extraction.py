@@ -27,6 +27,9 @@ MAX_CHARACTERS = 20_000
 """Only this many characters at the end of a completion, or of its turn, are looked at."""
 
 _ESCAPED_BOX = "\\\\boxed"
+_STRUCK = re.compile(r"(?:(?<=[\s*(])|^)~~(?=[^\s~])[^~\n\\]{1,200}(?<=[^\s~])~~(?=[\s.,;:!?)*]|$)")
+"""What markdown strikes through is taken back; a tie of LaTeX is written beside a command."""
+
 _DEEPEST = 4
 _SHORTEST_ANNOUNCEMENT = len("answer: 7")
 _MARKS_A_VALUE = re.compile(r"\d|\\|\$")
@@ -44,6 +47,7 @@ def extract_answer(completion: str) -> str | None:
     if said is None:
         return None
     text = own_turn(said)[-MAX_CHARACTERS:].strip()
+    text = _STRUCK.sub(" ", text) if "~~" in text else text
     return _final_answer(text.replace(_ESCAPED_BOX, r"\boxed"))
 
 

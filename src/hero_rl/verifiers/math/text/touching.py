@@ -22,11 +22,13 @@ AROUND = 80
 
 _DENIED_BEFORE = re.compile(
     r"(?:(?:not|n't)\s+(?:think|believe|true|claim)\b[^.\n]*$)"
-    r"|(?:\b(?:not|never|neither|cannot)|n't)\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$",
+    r"|(?:\b(?:not|never|neither|cannot)|n't)\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$"
+    r"|\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|result|value|it)\s+(?:is|was|were)\s*[\s$:\\(\[]*$"
+    r"|\b(?:suppose|supposing|assume|assuming)(?:\s+that)?(?:\s+(?:the\s+)?(?:answer|result|it)\s+(?:is|was|were))?[\s$:\\(\[]*$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
+    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
     re.IGNORECASE,
 )
 
@@ -70,7 +72,7 @@ _IDLE = frozenset(_IDLE_COMMANDS.split())
 # Behind a frame.
 _SPACING = re.compile(r"\\q?quad(?![A-Za-z])|\\[,;:! ]|~")
 _SCALE = re.compile(
-    r"[\s$,]*(?:\\text\s*\{\s*)?(?:or|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
+    r"[\s$,]*(?:\\text\s*\{\s*)?(?:or|plus|minus|divided|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
 )
 _OPERATOR_AFTER = re.compile(
     r"[^\S\n]*=\s*\S|\^(?!\s*\{?\s*\\circ)|-\d|\.\d|,\d{3}|:\d|[/+]\d|[√²³π]|[^\S\n]+[-+*/×÷^]\s*\$?\d"
