@@ -1211,6 +1211,28 @@ TABLES = {
             ("3", "3 (four)"),
         ],
     ),
+    "operators as names": (
+        [
+            ("5", r"\det(A) = 5"),
+            ("5", r"\lim_{x\to 0} f(x) = 5"),
+            (r"\frac{1}{3}", r"\int_0^1 x^2\,dx = \frac13"),
+            ("5", r"\#S = 5"),
+            ("y' = 2x", r"\frac{dy}{dx} = 2x"),
+            (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=1}^{\infty}\frac{1}{k^2}"),
+            ("n = 5", r"n = 5, \text{ since } 5 \text{ is prime}"),
+        ],
+        [
+            ("5", r"2\det(A) = 5"),
+            ("5", r"\det(A) + 1 = 5"),
+            ("5", r"\int_0^1 f(x)\,dx - 3 = 5"),
+            ("5", r"\lim_{x\to 0} f(x) = 5 \text{ or } 6"),
+            ("5", r"\det A = 5, \det B = 6"),
+            ("y' = 2x", r"\frac{dx}{dy} = 2x"),
+            (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=2}^{\infty}\frac{1}{k^2}"),
+            (r"\sum_{n=1}^\infty \frac{k}{n^2}", r"\sum_{k=1}^{\infty}\frac{k}{k^2}"),
+            ("5", r"n = 6, \text{ since } 5 \text{ is prime}"),
+        ],
+    ),
 }  # fmt: skip
 
 RIGHT = [(kind, *pair) for kind, (right, _) in TABLES.items() for pair in right]

@@ -14,10 +14,12 @@ from hero_rl.verifiers.math.tree.formulas import (
     Product,
     Quantity,
     Relation,
+    Repeated,
     Sum,
     Symbol,
     Words,
     contains,
+    rewrite,
     symbols,
     walk,
 )
@@ -37,6 +39,8 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
         return None
     if _adds_quantities(reference) or _adds_quantities(answer):
         return None  # 1 cm + 2 m is no 3
+    if contains(reference, Repeated) and _with_one_name(reference) == _with_one_name(answer):
+        return Reason.MATCHED_SYMBOLICALLY
     if same_formula(reference, answer):
         constant = not symbols(reference) and not symbols(answer)
         return Reason.MATCHED_BY_VALUE if constant else Reason.MATCHED_SYMBOLICALLY
@@ -48,6 +52,26 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
     if _differ_by_constant(reference, answer):
         return Reason.MATCHED_SYMBOLICALLY
     return None
+
+
+def _with_one_name(node: Node) -> Node:
+    """The formula with the variable of each sum called alike, since its name says nothing outside."""
+
+    def change(part: Node) -> Node | None:
+        if not isinstance(part, Repeated) or part.variable == _BOUND:
+            return None
+        body = renamed(part.body, {part.variable.name: _BOUND})
+        return Repeated(part.kind, _BOUND, part.low, part.high, _with_one_name(body))
+
+    return node if _is_nested(node) else rewrite(node, change)
+
+
+_BOUND = Symbol("k'")
+
+
+def _is_nested(node: Node) -> bool:
+    """Whether a sum stands in another, where one name would not do for both."""
+    return any(contains(part.body, Repeated) for part in walk(node) if isinstance(part, Repeated))
 
 
 _VARIABLES = frozenset({*"xtuvyz", "theta"})

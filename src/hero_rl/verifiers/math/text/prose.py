@@ -64,6 +64,10 @@ def closing_answer(text: str) -> str | None:
     last = unmarked(written)
     if is_chinese(last) and (said := stated_in_chinese(last)):
         return said
+    if verdict := _VERDICT.fullmatch(last):
+        return verdict[1]
+    if chosen := _CHOSEN.search(last[-_SHORT:]):
+        return chosen["a"] or chosen["b"]
     if _is_bare(last):
         if "\n" in last and all("=" in line for line in last.splitlines()):
             return ", ".join(line.strip(" .,;") for line in last.splitlines())
@@ -80,6 +84,16 @@ def closing_answer(text: str) -> str | None:
     return _value(sentence) or _bold_words(written, sentence)
 
 
+# A short text that opens with its verdict, or says it of the statement; what else it says is for the rules to judge.
+_VERDICT = re.compile(
+    r"(?:(?:so|thus|hence|therefore)\b,?\s*)?((?:yes|no|true|false)\b[\s*]*[,.:;–—-]\s*\S[^\n]{0,300}"
+    r"|(?:the|this|that|given)\s+(?:given\s+)?(?:statement|claim|assertion|proposition|conjecture)\s+is\s+(?:true|false)\.?)",
+    re.IGNORECASE,
+)
+_CHOSEN = re.compile(
+    r"\b(?:[Oo]ption|[Cc]hoice|[Aa]lternative)\s+(?P<a>\(?[A-J]\)?)\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:one|answer|option|choice))?\.?$"
+    r"|\b(?:correct|right)\s+(?:option|choice|alternative)\s+is:?\s+(?P<b>\(?[A-J]\)?(?:[.:)]?\s[^\n]{1,60}?)?)\.?$"
+)
 _END_OF_PROOF = re.compile(r"(?:(?<=\s)|(?<=[.!$\]]))\$?(?:\\(?:blacksquare|square|Box|qed)|∎|■|□|Q\.?E\.?D\.?)\$?$")
 _BOLD_WORDS = re.compile(
     r"\b(?:is|are|be|was)\s+(?:an?\s+|the\s+|on\s+)?\*\*([A-Za-z]+(?:[ -][A-Za-z]+){0,3})[.!]?\*\*[.!]?$"
