@@ -39,13 +39,13 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
         return None
     if _adds_quantities(reference) or _adds_quantities(answer):
         return None  # 1 cm + 2 m is no 3
-    if contains(reference, Repeated) and _with_one_name(reference) == _with_one_name(answer):
-        return Reason.MATCHED_SYMBOLICALLY
     if same_formula(reference, answer):
         constant = not symbols(reference) and not symbols(answer)
         return Reason.MATCHED_BY_VALUE if constant else Reason.MATCHED_SYMBOLICALLY
     if by.how.rounding_digits is not None and is_rounding(reference, answer, by.how.rounding_digits):
         return Reason.MATCHED_BY_ROUNDING
+    if contains(reference, Repeated) and _with_one_name(reference) == _with_one_name(answer):
+        return Reason.MATCHED_SYMBOLICALLY
     in_our_letters = _parameter_renamed(reference, answer)
     if in_our_letters is not None and same_formula(reference, in_our_letters):
         return Reason.MATCHED_SYMBOLICALLY
