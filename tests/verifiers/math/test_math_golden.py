@@ -1234,6 +1234,45 @@ TABLES = {
             ("5", r"n = 6, \text{ since } 5 \text{ is prime}"),
         ],
     ),
+    "spellings of code": (
+        [
+            ("3", "log2(8)"),
+            ("|x|", "abs(x)"),
+            (r"\sqrt[3]{x}", "cbrt(x)"),
+            ("(1,2),(3,4)", "[(1,2),(3,4)]"),
+            (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "Matrix([[1,2],[3,4]])"),
+            ("x=1, y=2", "x: 1, y: 2"),
+            (r"\langle -2, 3\rangle", "-2i + 3j"),
+        ],
+        [
+            ("4", "log2(8)"),
+            ("x", "abs(x)"),
+            ("(1,2),(3,4)", "[(1,2),(4,3)]"),
+            ("[1,2]", "[(1,2)]"),
+            ("x=1, y=2", "x: 2, y: 1"),
+            (r"\langle -2, 3\rangle", "3i - 2j"),
+            ("1:2, 3:4", "3:4, 2:1"),
+        ],
+    ),
+    "idle words around a value": (
+        [
+            ("2", r"x = 2 \text{ (double root)}"),
+            (r"\text{I and III}", r"\text{I, III}"),
+            (r"\text{I and III}", r"\text{I and III only}"),
+            ("120", r"10 \text{ choose } 3"),
+            ("4.5", "4.5 points"),
+            (r"\$5.25", r"\text{5 dollars and 25 cents}"),
+        ],
+        [
+            ("2", r"x = 3 \text{ (double root)}"),
+            (r"\text{I and III}", r"\text{I or III}"),
+            (r"\text{I and III}", r"\text{I, II and III}"),
+            ("720", r"10 \text{ choose } 3"),
+            ("4.5", "4 point 5"),
+            (r"5\%", r"5 \text{ percentage points}"),
+            (r"\$5.25", r"\text{25 dollars and 5 cents}"),
+        ],
+    ),
 }  # fmt: skip
 
 RIGHT = [(kind, *pair) for kind, (right, _) in TABLES.items() for pair in right]

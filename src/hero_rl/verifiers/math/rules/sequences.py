@@ -73,11 +73,11 @@ def _mixed_number(node: Sequence) -> Node | None:
 
 
 def _joined_otherwise(one: Sequence, other: Sequence) -> bool:
-    """Whether "and" joins the letters of one list, "or" those of the other: p and q is not p or q.
+    """Whether "and" joins the letters or words of one list, "or" those of the other: p and q is not p or q.
 
     Values of an unknown may be joined by either, since a list of solutions is both.
     """
-    letters = all(is_proposition(item) for item in (*one.items, *other.items))
+    letters = all(isinstance(item, Words) or is_proposition(item) for item in (*one.items, *other.items))
     return letters and {one.opening, other.opening} == {"and", "or"}
 
 

@@ -143,9 +143,20 @@ def same_choices(expected: str, said: str) -> bool:
 
     Safe: nothing but letters, commas, brackets and "and" stands on either side, and no letter may be missing.
     """
+    if (romans := _romans(expected)) and romans == _romans(said):
+        return True
     one, other = (_LETTERS.sub("", text) for text in (expected, said))
     plain = all(re.fullmatch(r"[A-J]{2,10}", letters) for letters in (one, other))
     return plain and sorted(one) == sorted(other) and len(set(one)) == len(one)
+
+
+_ROMAN_LIST = re.compile(r"(?:only )?((?:i{1,3}|iv|v|vi{0,3})(?: (?:i{1,3}|iv|v|vi{0,3})){1,5})(?: only)?")
+
+
+def _romans(text: str) -> tuple[str, ...]:
+    """The numerals of `I and III only` in order; nothing where a text is no list of them, or leaves a choice."""
+    match = _ROMAN_LIST.fullmatch(words_only(text).replace(" and ", " "))
+    return tuple(sorted(match[1].split())) if match else ()
 
 
 class LetteredChoice(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from hero_rl.verifiers.math.rules.matching import PASS, ZERO, Comparison, renamed
-from hero_rl.verifiers.math.tree.formulas import Node, Number, Product, Sequence, Sum, Symbol, symbols
+from hero_rl.verifiers.math.tree.formulas import Node, Number, Product, Sequence, Sum, Symbol, rewrite, symbols
 from hero_rl.verifiers.math.values.equality import same_formula
 
 __all__ = ["numerals", "vectors"]
@@ -21,6 +21,7 @@ def vectors(reference: Node, answer: Node, by: Comparison) -> object:
     Safe: the formula must be linear in the three, without a constant, so that its coefficients are its components; an
     arrow says nothing where the other side has the very letter and no letter stands in both ways.
     """
+    reference, answer = _with_axes(reference, answer), _with_axes(answer, reference)
     ours, theirs = _axes(reference), _axes(answer)
     if ours or theirs:
         size = next((len(node.items) for node in (reference, answer) if isinstance(node, Sequence)), None)
@@ -32,6 +33,19 @@ def vectors(reference: Node, answer: Node, by: Comparison) -> object:
     if plain is not None:
         return by.compare(plain, answer)
     return PASS if bare is None else by.compare(reference, bare)
+
+
+def _with_axes(node: Node, other: Node) -> Node:
+    """The plain letters i, j, k as unit vectors beside a tuple of numbers; any other node as it is."""
+    is_beside = isinstance(other, Sequence) and other.kind == "tuple" and not isinstance(node, Sequence)
+    letters = symbols(node) if is_beside else set()
+    if not letters or not letters <= {"j", "k"} or symbols(other):
+        return node
+
+    def change(part: Node) -> Node | None:
+        return Symbol(f"vec {part.name}") if isinstance(part, Symbol) and part.name in _AXES else None
+
+    return rewrite(node, change)
 
 
 def _axes(node: Node) -> dict[str, str]:

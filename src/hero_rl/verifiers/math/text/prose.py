@@ -28,7 +28,7 @@ _DISPLAY = re.compile(
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _COPULA = re.compile(r"(?:\b(?:is|are|equals|becomes|be|it's)|=|:)\s+", re.IGNORECASE)
 _ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)?[。！？।]")
-_NUMBER = re.compile(r"(?<![\w.,])(?<!\d[:/])[-$€£]?\d(?:[\d.,/:]*\d)?\s*(?:%|°|[aApP]\.?\s?[mM]\b\.?)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.,])(?<!\d[:/])[-−$€£]?\d(?:[\d.,/:]*\d)?\s*(?:%|°|[aApP]\.?\s?[mM]\b\.?)?(?![\w])")
 _IS_UNIT = re.compile(r"%|\\%|[A-Za-z]{2,12}")
 _IS_FORMULA = re.compile(r"[\\\w{}^_./*+()\[\]|,$€£%°²³ -]+")
 _IS_RELATION = re.compile(_IS_FORMULA.pattern[:-2] + "=<>≤≥]+")
@@ -38,6 +38,7 @@ _LONGEST_TAIL = 40
 _LONGEST_STATEMENT = 2000
 _STOPS = ".!。！। "
 _COPULA_BEHIND = re.compile(r"(?<=[\w$)}\]])\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)$")
+_BECAUSE = re.compile(r",?\s+(?:because|since)\s")
 _QUOTED = re.compile(r"\\?[\"“']([^\"”'\n]+?)\\?[\"”'][.!]?$")
 _TICKED = re.compile(r"(`{1,3})([^`\n]+)\1")
 
@@ -53,7 +54,8 @@ _CHANGES = re.compile(
     r"|times|or)s?\b",
     re.IGNORECASE,
 )
-_OPENING_WORD = re.compile(r"^(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*", re.IGNORECASE)
+_WE_GET = r"(?:(?:we|I)\s+(?:get|obtain|have|find)\s+)?"
+_OPENING_WORD = re.compile(rf"^(?:(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*)?{_WE_GET}", re.IGNORECASE)
 _JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
 
 
@@ -164,12 +166,13 @@ def statement(text: str) -> str | None:
         line = text.split("\n", 1)[0]
         if quoted := _QUOTED.match(line):
             return quoted[1].strip(" .")
+        line = _BECAUSE.split(line, maxsplit=1)[0]
         end = _ENDS_SENTENCE.search(line)
         return _value(line[: end.end()] if end else line)
     # A unit, or more of a list, may follow the formula in its sentence.
     line = text[formula.end() :].split("\n", 1)[0]
     end = _ENDS_SENTENCE.search(line)
-    tail = line[: end.start()] if end else line
+    tail = _BECAUSE.split(line[: end.start()] if end else line, maxsplit=1)[0]
     tail = tail if tail.isascii() else _COPULA_BEHIND.sub("", "$" + tail)[1:]
     if (end and end.group() == "?") or _TAKES_BACK.search(tail):
         return None
@@ -221,7 +224,7 @@ def _value(sentence: str) -> str | None:
 
 
 _CONCLUDES = re.compile(
-    r"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?(?:(?:it|that)['’]s\s+(?=[\d\\$-]))?", re.IGNORECASE
+    rf"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?{_WE_GET}(?:(?:it|that)['’]s\s+(?=[\d\\$-]))?", re.IGNORECASE
 )
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[\d\\$])", re.IGNORECASE)
 # A subject that is a share or a multiple of what is asked for; said of the double, a value is another answer.

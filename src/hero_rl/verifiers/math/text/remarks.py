@@ -12,8 +12,9 @@ _ROUNDED = (
     r"|(?:correct\s+)?to\s+(?:the\s+nearest\s+\w+|\d+\s+(?:d\.?p\.?|s\.?f\.?|decimal\s+places?|significant\s+(?:figures|digits)))"
     r"|nearest\s+\w+|\d+\s+(?:d\.?p\.?|s\.?f\.?)|units?"
 )
+_MULTIPLE = r"(?:a\s+)?(?:double|repeated|triple)\s+root|multiplicity\s+\d"
 _REMARK = re.compile(
-    rf"{_OPENS}(?:\((?:{_ROUNDED})\)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed)|in\s+(?:total|all)|altogether|(?<=years)\s+old)\s*\}}?\s*$",
+    rf"{_OPENS}(?:\((?:{_ROUNDED}|{_MULTIPLE})\)|with\s+multiplicity\s+(?:\d|two|three)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed)|in\s+(?:total|all)|altogether|(?<=years)\s+old)\s*\}}?\s*$",
     re.IGNORECASE,
 )
 _REASON = re.compile(rf"{_OPENS}\((?:since|because)\b[^()]*(?:\([^()]*\)[^()]*){{0,5}}\)\s*\}}?\s*$", re.IGNORECASE)

@@ -77,6 +77,11 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _RINGED = re.compile(r"\\mathring\s*(?:\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([CF])\s*\}{1,2}|([CF]))")
 _BLACKBOARD = re.compile(r"\\mathbb\s+([A-Z])(?![A-Za-z])")
 _FONT_OF_CAPITAL = re.compile(r"\\math(?:bf|cal|frak|scr|it)\s*\{\s*([A-Z])\s*\}")
+_CODE = {
+    "abs": r"\operatorname{abs}(", "cbrt": r"\sqrt[3](", "log2": r"\log_{2}(", "log10": r"\log_{10}(",
+    "Matrix": "(", "sympy.Matrix": "(", "np.array": "(", "math.sqrt": r"\sqrt(",
+}  # fmt: skip
+_IN_CODE = re.compile(r"(?<![A-Za-z\\{.])(abs|cbrt|log2|log10|(?:sympy\.)?Matrix|np\.array|math\.sqrt)\(")
 _TAG = re.compile(r"\\tag\*?\s*\{[^{}]*\}")
 _GLUED_SPACE = re.compile(r"\\(q?quad)(?=[A-Za-z])")
 _THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
@@ -124,6 +129,7 @@ def respell(text: str) -> str:
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
     text = _TAG.sub("", joined_rows(text)) if "\\" in text else text
+    text = _IN_CODE.sub(lambda call: _CODE[call[1]], text) if "(" in text else text
     text = _unit_vectors(text if text.isascii() else with_units(text))
     if not text.isascii() or _MAY_BE_PRICED.search(text):
         text = _PRICED.sub(_priced, text)

@@ -283,6 +283,8 @@ class Arithmetic(Measures):
     def unit(self, node: Node) -> Node:
         """A number with the unit, or the counted thing, behind it."""
         words: list[str] = []
+        if isinstance(node, Percent) and self.here.text.lower() == "points":
+            raise Unreadable("percentage points")
         if isinstance(node, Percent) and self.here.text.lower() in CHANGES:
             return Quantity(node, self.take().text.lower())
         if self.here.text.lower() in _SPELLED_SCALE:

@@ -9,6 +9,15 @@ from hero_rl.verifiers.math.tree.tokens import Unreadable
 
 __all__ = ["Brackets"]
 
+
+def _are_points(content: Sequence) -> bool:
+    """Whether all items are tuples of two or more in round brackets."""
+    return all(
+        isinstance(item, Sequence) and item.kind == "tuple" and (item.opening, item.closing) == ("(", ")")
+        for item in content.items
+    )
+
+
 _CLOSING = {"(": ")", "[": "]"}
 
 
@@ -54,7 +63,9 @@ class Brackets(Cursor):
         closing = self.take().text
         if isinstance(content, Sequence) and content.kind == "list":
             # (p and q) or r: how the letters are joined must be kept, and they are no coordinates.
-            return content if is_proposition(content) else Sequence("tuple", content.items, opening, closing)
+            if is_proposition(content) or (opening == "[" and closing == "]" and _are_points(content)):
+                return content  # a list of points in the brackets of Python
+            return Sequence("tuple", content.items, opening, closing)
         if closing != _CLOSING[opening]:
             raise Unreadable("brackets that do not match")
         if self.at("_") and is_whole(content):

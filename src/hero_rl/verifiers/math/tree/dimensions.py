@@ -41,7 +41,27 @@ _SIZES: dict[str, tuple[Fraction, _Dimension]] = {
     )
 }  # fmt: skip
 _STEPS = frozenset(
-    {"week", "day", "h", "min", "s", "mi", "yd", "ft", "in", "km", "m", "cm", "mm", "kg", "g", "lb", "oz"}
+    {
+        "week",
+        "day",
+        "h",
+        "min",
+        "s",
+        "mi",
+        "yd",
+        "ft",
+        "in",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "kg",
+        "g",
+        "lb",
+        "oz",
+        "dollar",
+        "cent",
+    }
 )
 
 

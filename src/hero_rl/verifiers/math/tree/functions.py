@@ -10,7 +10,7 @@ _HYPERBOLIC = frozenset(
     {"sinh", "cosh", "tanh", "coth", "sech", "csch", "arsinh", "arcosh", "artanh", "arcsinh", "arccosh", "arctanh"}
 )
 LOGARITHMS = frozenset({"log", "ln", "lg"})
-_OTHERS = frozenset({"cis", "exp", "max", "min", "gcd", "lcm", "sgn"})
+_OTHERS = frozenset({"abs", "cis", "exp", "max", "min", "gcd", "lcm", "sgn"})
 
 SYNONYMS = {
     "tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "sh": "sinh", "ch": "cosh", "th": "tanh", "cth": "coth",

@@ -82,7 +82,7 @@ class Lists(Arithmetic):
                 break
         if mixed and all(map(is_proposition, items)):
             raise Unreadable("letters joined by and, then by or")
-        items = _cases_of_or(items, connectors)
+        items = _cases_of_or(_named_by_colons(items), connectors)
         items, apart = _conditions_apart(items, joint)
         if not items or items == [_ELLIPSIS]:
             raise Unreadable("no item")
@@ -559,6 +559,20 @@ def _permuted(items: list[Node], kind: str) -> list[Node]:
             if one not in found:
                 found.append(one)
     return found
+
+
+def _named_by_colons(items: list[Node]) -> list[Node]:
+    """`x: 1, y: 2` as `x = 1, y = 2`; other lists as they are.
+
+    Safe: each item is a letter, another one each time, and one value without letters, as no list of ratios is.
+    """
+    named = [
+        Relation(item.terms, ("=",))
+        for item in items
+        if isinstance(item, Ratio) and len(item.terms) == 2 and isinstance(item.terms[0], Symbol)
+    ]
+    labels = {item.members[0] for item in named if symbols(item.members[0]) and not symbols(item.members[1])}
+    return list(named) if len(labels) == len(items) > 1 else items
 
 
 def _cases_of_or(items: list[Node], connectors: list[str]) -> list[Node]:

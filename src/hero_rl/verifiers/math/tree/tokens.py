@@ -181,7 +181,9 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
 def _prose(text: str, tokens: list[Token]) -> None:
     for match in _PROSE_PATTERN.finditer(text):
         kind, found = match.lastgroup or "", match.group()
-        if kind == "letters":
+        if kind == "letters" and found == "choose":
+            tokens.append(Token("command", found, spaced=True))
+        elif kind == "letters":
             tokens.append(Token("word", found, prose=True, spaced=True))
         elif kind == "command":
             tokens.append(Token("command", found[1:], prose=True, spaced=True))
@@ -190,7 +192,7 @@ def _prose(text: str, tokens: list[Token]) -> None:
 
 
 def _letters(run: str, spaced: bool) -> list[Token]:
-    if run in FUNCTIONS or run in ("sqrt", "pi", "infty", "inf", "infinity", "oo"):
+    if run in FUNCTIONS or run in ("choose", "sqrt", "pi", "infty", "inf", "infinity", "oo"):
         return [Token("command", {"inf": "infty", "infinity": "infty", "oo": "infty"}.get(run, run), spaced=spaced)]
     connected = _GLUED_CONNECTOR.fullmatch(run)
     if connected:

@@ -115,6 +115,8 @@ def is_plain_noun(word: str) -> bool:
     lower = word.lower()
     is_known = word in _NAMES or _singular(lower) in _NAMES or lower in _PLURALS or lower in _BETWEEN_UNITS
     is_known = is_known or word in _IN_WORDS_ONLY or word in _WITH_PREFIX or has_prefix(word)
+    if lower == "points":  # a score's; one point parts a number's digits
+        return True
     if _NUMBER_STEM.search(lower):
         return False
     if not is_known and (len(lower) < 4 or not lower.endswith("s")):
