@@ -266,3 +266,60 @@ def test_a_closing_sentence_keeps_what_changes_its_value(reference, completion):
 
 def test_json_escapes_a_character():
     assert verify_math("5", '{"answer": "\\uff15"}') is True
+
+
+IN_CHINESE = [
+    ("C", "综上所述，故选C。"),
+    ("C", "因此选择 **C**"),
+    ("36", "答：一共有36个。"),
+    ("36", "所以面积为 $36$ 平方厘米。"),
+    ("36", "结果不是63，而是36。"),
+]
+NOT_IN_CHINESE = [
+    ("C", "因此不选C。"),
+    ("36", "所以面积不是36平方厘米。"),
+    ("36", "所以面积大于36。"),
+    ("36", "所以面积的一半是36。"),
+    ("36", "结果可能是36。"),
+    ("36", "所以答案是36或63。"),
+]
+
+
+@pytest.mark.parametrize(("reference", "completion"), IN_CHINESE)
+def test_a_closing_sentence_in_chinese(reference, completion):
+    assert verify_math(reference, completion) is True
+
+
+@pytest.mark.parametrize(("reference", "completion"), NOT_IN_CHINESE)
+def test_a_closing_sentence_in_chinese_that_takes_it_back(reference, completion):
+    assert verify_math(reference, completion) is False
+
+
+SENTENCES = [
+    ("3:45 p.m.", "The train arrives at **3:45 PM**."),
+    ("3:45 p.m.", "They meet at 3:45 p.m."),
+    ("3:5", "So the sides are in the ratio 3:5."),
+    (r"6\sqrt{2}", r"Thus, **$6\sqrt2$**."),
+    ("2x", "So we get $2x$."),
+    (r"20\% \text{ increase}", "Therefore it is a **20% increase**."),
+    (r"\text{loss of } \$50", "In the end there was a loss of $50."),
+    ("21", "Half of 42 is 21."),
+]
+OTHER_SENTENCES = [
+    ("3:45 p.m.", "The train arrives at **3:45 AM**."),
+    ("42", "So half the area is 42."),
+    ("42", "Therefore twice the number is **42**."),
+    (r"20\% \text{ increase}", "Therefore it is a **20% loss**."),
+    (r"20\% \text{ increase}", "In the end there was a decrease of 20%."),
+    (r"\text{loss of } \$50", "In the end there was a profit of $50."),
+]
+
+
+@pytest.mark.parametrize(("reference", "completion"), SENTENCES)
+def test_what_a_closing_sentence_states(reference, completion):
+    assert verify_math(reference, completion) is True
+
+
+@pytest.mark.parametrize(("reference", "completion"), OTHER_SENTENCES)
+def test_what_a_closing_sentence_does_not_state(reference, completion):
+    assert verify_math(reference, completion) is False

@@ -577,6 +577,7 @@ TABLES = {
     ),
     "times of day": (
         [
+            ("3:30 p.m.", r"3:30 \text{ in the afternoon}"),
             ("3:30 p.m.", "15:30"),
             ("3:30 p.m.", "3:30 PM"),
             ("15:30", r"3:30 \text{ p.m.}"),
@@ -1062,6 +1063,135 @@ TABLES = {
             (r"2\operatorname{cis}\frac{\pi}{3}", r"1-i\sqrt3"),
             ("no real solutions", "no integer solutions"),
         ],
+    ),
+    "parts under their marks": (
+        [
+            ("(a) 5, (b) 12", "(a) 5 (b) 12"),
+            ("(a) 5, (b) 12", r"(a)\ 5 \quad (b)\ 12"),
+            ("(a) 5, (b) 12", r"\text{(a) } 5, \text{ (b) } 12"),
+            ("(a) 5, (b) 12", "5, 12"),
+            ("(i) x > 2; (ii) 7", "1. x > 2, 2. 7"),
+            ("1. 3/4; 2. 1/4", r"\frac34, \frac14"),
+        ],
+        [
+            ("(a) 5, (b) 12", "(a) 12 (b) 5"),
+            ("(a) 5, (b) 12", "12, 5"),
+            ("(a) 5, (b) 12", "(a) 5"),
+            ("(a) 5, (b) 12", "5"),
+            ("5, 12", "(a) 12, (b) 5"),
+            ("1. 3/4; 2. 1/4", "1/4, 3/4"),
+        ],
+    ),
+    "permutations in cycles": (
+        [
+            (r"(1\ 3\ 2)", "(3 2 1)"),
+            (r"(1\ 3\ 2)", r"(1\,3\,2)(4)"),
+            ("(1 2)(3 4)", "(4 3)(2 1)"),
+            ("(1 2)(3 4)", "(12)(34)"),
+            ("(1 10 3)", "(10 3 1)"),
+        ],
+        [
+            (r"(1\ 3\ 2)", "(1 2 3)"),
+            (r"(1\ 3\ 2)", "(1 3)"),
+            ("(1 2)(3 4)", "(1 3)(2 4)"),
+            ("(1 2)(3 4)", "(1 2)"),
+            ("(1 2)(3 4)", r"12 \cdot 34"),
+            ("(1 2)(3 4)", "(1 2)(2 1)(3 4)"),
+        ],
+    ),
+    "which way a change goes": (
+        [
+            (r"20\% \text{ increase}", "an increase of 20%"),
+            (r"\text{loss of } \$50", r"\$50 \text{ loss}"),
+            (r"\$50 \text{ profit}", r"\text{a profit of 50 dollars}"),
+            (r"20\%", r"20\% \text{ increase}"),
+        ],
+        [
+            (r"20\% \text{ increase}", "a decrease of 20%"),
+            (r"20\% \text{ increase}", r"20\% \text{ loss}"),
+            (r"\text{loss of } \$50", r"\$50 \text{ profit}"),
+            (r"\text{loss of } \$50", r"\text{loss of } \$500"),
+            (r"20\%", r"2\% \text{ increase}"),
+        ],
+    ),
+    "minus in words": (
+        [
+            ("-5", "negative 5"),
+            ("-5", "minus five"),
+            (r"-\infty", r"\text{negative infinity}"),
+            (r"-\frac{1}{2}", r"\text{negative } \frac12"),
+        ],
+        [("5", "negative 5"), (r"\infty", r"\text{negative infinity}"), ("-5", "five"), ("2", "5 minus 2")],
+    ),
+    "remarks beside an irrational value": (
+        [
+            (r"\sqrt{2}", r"\sqrt2 \approx 1.4"),
+            (r"5\sqrt{3}", r"5\sqrt3 \approx 8.66"),
+            (r"5\sqrt{3}", r"5\sqrt3 \approx 9"),
+            (r"\pi", r"\pi \approx 3.14159265"),
+            (r"\frac{22}{7} \approx 3.14", r"\frac{22}{7} \approx 3.143"),
+        ],
+        [
+            (r"\sqrt{2}", r"\sqrt2 \approx 1.5"),
+            (r"5\sqrt{3}", r"5\sqrt3 \approx 7.07"),
+            (r"\pi", r"\pi \approx 3.2"),
+            (r"\frac{22}{7} \approx 3.14", r"\frac{22}{7} \approx 3.41"),
+        ],
+    ),
+    "periods and decimals that go on": (
+        [
+            (r"1.\overline{27}", r"\frac{14}{11}"),
+            (r"\pi", "3.14159..."),
+            (r"\frac{22}{7}", "3.142857..."),
+            (r"\sqrt{3}", "1.7320..."),
+        ],
+        [
+            (r"1.\overline{27}", "1.27"),
+            (r"1.\overline{27}", "1.2727"),
+            (r"\pi", "3.14158..."),
+            ("3.14159", "3.1416..."),
+            (r"\pi", "3.1..."),
+        ],
+    ),
+    "names for several roots and constants": (
+        [
+            (r"\lambda = 1 \pm 2i", r"\lambda_{1,2} = 1 \pm 2i"),
+            ("y = C_1 e^x + C_2 e^{-x}", "y = C_1 e^{-x} + C_2 e^x"),
+            (r"\mathbb{Z}_2 \times \mathbb{Z}_4", r"\mathbb Z_4 \times \mathbf{Z}_2"),
+        ],
+        [
+            (r"\lambda = 1 \pm 2i", r"\mu_{1,2} = 1 \pm 2i"),
+            (r"\lambda = 1 \pm 2i", r"\lambda_{1} = 1 \pm 2i, \lambda_2 = 3"),
+            ("y = C_1 e^x + C_2 e^{-x}", "y = C_1 e^x + C_2 x e^x"),
+            ("y = Ax + B", "y = Bx + A"),
+            (r"\mathbb{Z}_2 \times \mathbb{Z}_4", r"\mathbb{Z}_8"),
+        ],
+    ),
+    "letters and units of one spelling": (
+        [
+            ("60 km/h", r"60 \frac{\text{km}}{\text{h}}"),
+            ("9.8 m/s^2", r"9.8\,\frac{\text{m}}{\text{s}^2}"),
+            (r"\frac{mg}{k}", r"\frac{m g}{k}"),
+            (r"\frac{2mg}{k}", r"\frac{2 g m}{k}"),
+            (r"2mg\sin\theta", r"2 m g \sin\theta"),
+        ],
+        [
+            ("60 km/h", r"60 \frac{\text{m}}{\text{h}}"),
+            ("60 km/h", r"60 \frac{\text{h}}{\text{km}}"),
+            (r"\frac{mg}{k}", r"\frac{m g}{2k}"),
+            (r"2mg\sin\theta", r"2 m g \cos\theta"),
+            (r"5\text{ mg}", "5 m"),
+        ],
+    ),
+    "units in Chinese": (
+        [
+            ("36", "36元"),
+            ("36平方厘米", r"36\text{ cm}^2"),
+            ("0.5", "50%"),
+            ("3600", "3600 克"),
+            ("3.6千克", "3600 克"),
+        ],
+        [("36平方厘米", "36厘米"), ("36", "63元"), ("36平方厘米", r"36\text{ m}^2"), ("3.6千克", "3600 千克")],
     ),
 }  # fmt: skip
 

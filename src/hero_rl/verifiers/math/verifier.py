@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,6 +26,7 @@ from hero_rl.verifiers.math.readings import is_computable, plain_number, reading
 from hero_rl.verifiers.math.references import MAX_READ, alternatives, states_about
 from hero_rl.verifiers.math.rules.chemistry import is_ion, same_substance
 from hero_rl.verifiers.math.rules.comparison import compare, unframed
+from hero_rl.verifiers.math.rules.cycles import is_permutation, same_permutation
 from hero_rl.verifiers.math.rules.dates import is_date, same_date
 from hero_rl.verifiers.math.rules.matching import Strictness
 from hero_rl.verifiers.math.rules.texts import (
@@ -191,7 +193,9 @@ class MathVerifier(BaseModel):
         quick = self._quickly(expected, said)
         if quick is not None:
             return quick
-        how = Strictness(self.rounding_digits, self.order, self.units)
+        # A reference that shows its period asks for all of its digits.
+        digits = None if _SHOWS_PERIOD.search(expected) else self.rounding_digits
+        how = Strictness(digits, self.order, self.units)
         if (
             same_choices(expected, said)
             or same_prose(expected, said)
@@ -201,9 +205,12 @@ class MathVerifier(BaseModel):
             or same_time(expected, said)
             or same_date(expected, said)
             or same_substance(expected, said)
+            or same_permutation(expected, said)
         ):
             return Reason.MATCHED_EXACTLY
         if is_time(expected) or is_date(expected) or is_ion(expected) or denies_another(expected, said):
+            return Reason.MISMATCH
+        if is_permutation(expected):
             return Reason.MISMATCH
         try:
             return self._compared(expected, said, how)
@@ -226,6 +233,9 @@ class MathVerifier(BaseModel):
         if refused:
             return Reason.TOO_LARGE
         return Reason.MISMATCH if readable else Reason.UNREADABLE_ANSWER
+
+
+_SHOWS_PERIOD = re.compile(r"\.\d*\s*\\(?:overline|bar|dot)\s*\{?\s*\d")
 
 
 def _best(reasons: Iterable[Reason]) -> Reason:

@@ -15,7 +15,7 @@ from hero_rl.verifiers.math.rules.pieces import pieces
 from hero_rl.verifiers.math.rules.progressions import progressions
 from hero_rl.verifiers.math.rules.proportions import matrices, ratios
 from hero_rl.verifiers.math.rules.qualified import constants, qualified
-from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, units
+from hero_rl.verifiers.math.rules.quantities import angles, based, percentages, unit_letters, units
 from hero_rl.verifiers.math.rules.runs import ellipses
 from hero_rl.verifiers.math.rules.sequences import sequences
 from hero_rl.verifiers.math.rules.signs import plus_minus
@@ -78,6 +78,7 @@ _RULES = (
     vectors,
     sequences,
     equations,
+    unit_letters,
     units,
     percentages,
     angles,

@@ -174,7 +174,7 @@ def constants(reference: Node, answer: Node, by: Comparison) -> object:
     """A function with arbitrary constants, f(x) = cx or y = Ae^x + Be^{-x}, whatever these are called.
 
     Safe: only behind a label that is a function, only letters that are customary for constants on both sides and
-    none in common, and each stands for one; f(x) = 2x and f(x) = x are no f(x) = cx.
+    none in common but C_1, C_2 in another order, and each stands for one; f(x) = 2x and f(x) = x are no f(x) = cx.
     """
     if not is_equation(reference) or not isinstance(reference, Relation) or len(reference.members) != 2:
         return PASS
@@ -186,7 +186,9 @@ def constants(reference: Node, answer: Node, by: Comparison) -> object:
     if isinstance(answer, Relation) and (answer is said or _arguments(answer.members[0]) is None):
         return PASS
     ours, theirs = symbols(value) - arguments, symbols(said) - arguments
-    if ours == theirs or len(ours) != len(theirs) or not 1 <= len(ours) <= _MOST_CONSTANTS:
+    if len(ours) != len(theirs) or not 1 <= len(ours) <= _MOST_CONSTANTS:
+        return PASS
+    if ours == theirs and not all(name.lower().startswith("c_") for name in ours):
         return PASS
     if not _are_customary(ours) or not _are_customary(theirs):
         return PASS

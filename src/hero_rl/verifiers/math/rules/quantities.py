@@ -22,15 +22,16 @@ from hero_rl.verifiers.math.tree.formulas import (
     Symbol,
     Words,
     contains,
+    rewrite,
     symbols,
     walk,
 )
 from hero_rl.verifiers.math.tree.numerals import is_whole
-from hero_rl.verifiers.math.tree.units import UNIT_LETTERS, same_unit
+from hero_rl.verifiers.math.tree.units import CHANGES, UNIT_LETTERS, is_unit, same_unit
 from hero_rl.verifiers.math.values.equality import constant_value, same_formula
 from hero_rl.verifiers.math.values.evaluation import as_fraction
 
-__all__ = ["angles", "based", "percentages", "units"]
+__all__ = ["angles", "based", "percentages", "unit_letters", "units"]
 
 
 def units(reference: Node, answer: Node, by: Comparison) -> object:
@@ -65,11 +66,37 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
         return None if unlike else by.compare(reference.value, answer)
     if isinstance(reference, Degrees) and isinstance(answer, Quantity) and answer.unit == "rad":
         return Reason.MATCHED_SYMBOLICALLY if same_formula(reference, answer.value) else None
+    if isinstance(reference, Percent) and isinstance(answer, Quantity) and answer.unit in CHANGES:
+        return by.compare(reference, answer.value)
     if isinstance(reference, (Percent, Degrees, Words, Based)) or not isinstance(answer, Quantity):
         return None
     if answer.unit == "rad" and Symbol("pi") not in walk(reference):
         return None  # a bare 30 may be meant in degrees
     return by.compare(reference, answer.value)
+
+
+def unit_letters(reference: Node, answer: Node, by: Comparison) -> object:
+    """Two letters that also spell a unit, mg, as factors where the other side has them as variables: m g.
+
+    Safe: the letters stand for the same on both sides, and are compared as such.
+    """
+    ours, theirs = _letters_apart(reference, symbols(answer)), _letters_apart(answer, symbols(reference))
+    return PASS if ours is reference and theirs is answer else by.compare(ours, theirs)
+
+
+def _letters_apart(node: Node, letters: set[str]) -> Node:
+    if len(letters) < 2 or not contains(node, (Words, Quantity)):
+        return node
+
+    def change(part: Node) -> Node | None:
+        name = part.text if isinstance(part, Words) else part.unit if isinstance(part, Quantity) else ""
+        if len(name) != 2 or not set(name) <= letters or not is_unit(name):
+            return None
+        factors = tuple(map(Symbol, name))
+        return Product((rewrite(part.value, change), *factors) if isinstance(part, Quantity) else factors)
+
+    found = rewrite(node, change)
+    return node if found == node else found
 
 
 def _with_unit_letter(node: Node) -> Node:

@@ -90,11 +90,10 @@ def _kinds(sequence: Sequence) -> set[type[Node]]:
 
 
 def _has_formal_names(sequence: Sequence) -> bool:
-    """Whether the names are letters, x = 1, y = 2; words explain values that the reference lists for their own sake."""
-    relations = [item for item in sequence.items if isinstance(item, Relation)]
-    return (
-        bool(_names(sequence)) and bool(relations) and not any(isinstance(item.members[0], Words) for item in relations)
-    )
+    """Whether the names are letters, x = 1, y = 2, or parts; words explain values listed for their own sake."""
+    labels = [item.members[0] for item in sequence.items if isinstance(item, Relation)]
+    in_words = [label for label in labels if isinstance(label, Words) and not label.text.startswith("part ")]
+    return bool(_names(sequence)) and bool(labels) and not in_words
 
 
 # Letters that stand for what is looked for, so that x_1 and x_2 are two roots; S_1 and S_2 are two things.

@@ -35,7 +35,7 @@ from hero_rl.verifiers.math.tree.formulas import (
 )
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 from hero_rl.verifiers.math.values.equality import constant_ratio, same_formula
-from hero_rl.verifiers.math.values.rounding import as_decimal
+from hero_rl.verifiers.math.values.rounding import as_decimal, is_longer, is_near
 
 __all__ = ["Statement", "equations", "is_equation", "is_label", "labelled_value", "read_statement"]
 
@@ -124,8 +124,8 @@ def read_statement(node: Node, trusted: bool) -> Statement | None:
 
 
 def _is_remark(exact: Node, about: list[Node]) -> bool:
-    """Whether what stands behind "about" is a decimal beside an exact value: a remark, and no second answer."""
-    return as_decimal(exact) is None and all(as_decimal(part) is not None for part in about)
+    """Whether what stands behind "about" is a decimal near an exact value: a remark, and no second answer."""
+    return as_decimal(exact) is None and all(is_near(exact, part) for part in about)
 
 
 def is_label(node: Node) -> bool:
@@ -172,6 +172,8 @@ def _equation_with_equation(reference: Node, answer: Node, by: Comparison) -> Ou
             if renaming and not symbols(said.value) & renaming.keys() and not _speaks_of_all(expected, said):
                 return None  # P(A) = 1/2 is not P(B) = 1/2
             return by.compare(expected.value, renamed(said.value, renaming))
+    if expected.value is not reference and said.value is not answer and not expected.labels and not said.labels:
+        return by.compare(expected.value, said.value)
     return _same_equation(reference, answer)
 
 
@@ -199,7 +201,8 @@ def _same_remarks(reference: Node, answer: Node, by: Comparison) -> bool:
     assert isinstance(reference, Relation) and isinstance(answer, Relation)
     if "~" not in reference.operators or "~" not in answer.operators:
         return True
-    return by.same(reference.members[-1], answer.members[-1])
+    one, other = reference.members[-1], answer.members[-1]
+    return by.same(one, other) or is_longer(one, other) or is_longer(other, one)
 
 
 def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
@@ -207,7 +210,7 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
 
     Safe: the variable of f(x) is bound, so f(n) = 2n and f(m) = 2m are one function; f and g, x and z stay two things.
     """
-    if one == other:
+    if one == other or _all_roots(one) == _all_roots(other):
         return {}
     if isinstance(one, Words) and isinstance(other, Words):
         return {} if _title(one) == _title(other) else None
@@ -232,6 +235,12 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
         label.arguments[0] if isinstance(label, Call) and label.name == "abs" else label for label in (one, other)
     ]
     return {} if lengths[0] == lengths[1] and isinstance(lengths[0], Product) else None
+
+
+def _all_roots(label: Node) -> Node:
+    """`x_{1,2}`, which names all that x is, as x; anything else as it is."""
+    name = label.name if isinstance(label, Symbol) else ""
+    return Symbol(name.removesuffix("_1,2")) if name.endswith("_1,2") else label
 
 
 _EXTREMES = frozenset({"maximum", "minimum"})

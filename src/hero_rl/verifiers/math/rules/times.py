@@ -21,11 +21,13 @@ class _Time(NamedTuple):
 _MARKS_OF_TEXT = re.compile(r"\\(?:text|math)[a-z]*\s*\{|[{}]")
 _TIME = re.compile(r"\s*(\d{1,2})(?:\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?)?\s*(?:([aApP])\.?\s?[mM]\.?)?\s*")
 
+_IN_WORDS = re.compile(r"\b(?:in|at)\s+the\s+(?:(morning)|afternoon|evening)\s*$", re.IGNORECASE)
 _NAMED = re.compile(r"\s*(?:at\s+)?(?:12(?::00)?\s*)?(noon|midnight)\s*", re.IGNORECASE)
 
 
 def _read(text: str) -> _Time | None:
     text = _MARKS_OF_TEXT.sub(" ", text)
+    text = _IN_WORDS.sub(lambda half: " am" if half[1] else " pm", text)
     if named := _NAMED.fullmatch(text):
         return _Time(12, 0, 0, "p" if named[1].lower() == "noon" else "a")
     match = _TIME.fullmatch(text)

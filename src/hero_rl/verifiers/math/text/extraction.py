@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from hero_rl.verifiers.math.text.announcements import Announcement, last_announcement
 from hero_rl.verifiers.math.text.boxes import Frame, find_boxes, find_frames, is_empty
+from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
 from hero_rl.verifiers.math.text.marks import unmarked
 from hero_rl.verifiers.math.text.prose import closing_answer, is_prose, statement
 from hero_rl.verifiers.math.text.series import list_of_frames, series_start
@@ -106,6 +107,8 @@ def _announced_over(text: str, depth: int) -> str | None:
 def _whole(text: str) -> str | None:
     """All of a text that holds an answer, or the value in which its words end."""
     bare = unmarked(text)
+    if is_chinese(bare) and (said := stated_in_chinese(bare)):
+        return said
     found = closing_answer(bare) if is_prose(bare) else None
     return found or bare.rstrip(".。").strip().removeprefix("=") or None
 

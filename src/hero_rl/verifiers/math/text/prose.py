@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
+from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
 from hero_rl.verifiers.math.text.marks import unemphasised, unmarked
 from hero_rl.verifiers.math.text.touching import unit_behind
+from hero_rl.verifiers.math.tree.units import CHANGES
 
 __all__ = ["closing_answer", "is_prose", "statement"]
 
@@ -25,7 +27,7 @@ _LAST_ROW = re.compile(r".*\\\\", re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _COPULA = re.compile(r"(?:\b(?:is|are|equals|becomes|be|it's)|=|:)\s+", re.IGNORECASE)
 _ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)?[。！？।]")
-_NUMBER = re.compile(r"(?<![\w.,])[-$€£]?\d(?:[\d.,/]*\d)?\s*(?:%|°)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.,])(?<!\d[:/])[-$€£]?\d(?:[\d.,/:]*\d)?\s*(?:%|°|[aApP]\.?\s?[mM]\b\.?)?(?![\w])")
 _IS_UNIT = re.compile(r"%|\\%|[A-Za-z]{2,12}")
 _IS_FORMULA = re.compile(r"[\\\w{}^_./*+()\[\]|,$€£%°²³ -]+")
 _IS_RELATION = re.compile(_IS_FORMULA.pattern[:-2] + "=<>≤≥]+")
@@ -57,6 +59,8 @@ def closing_answer(text: str) -> str | None:
     """The value in the last sentence; a short text by itself."""
     text = _without_farewell(text[-_LONGEST_ENDING:]).strip()
     last = unmarked(_PARAGRAPH.split(text)[-1].strip())
+    if is_chinese(last) and (said := stated_in_chinese(last)):
+        return said
     if _is_bare(last):
         prose = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}\s*:", last)
         return (_only_number(last) if prose else None) or _OPENING_WORD.sub("", last).rstrip(_STOPS) or None
@@ -141,21 +145,27 @@ def statement(text: str) -> str | None:
 
 def _value(sentence: str) -> str | None:
     """The value that a sentence states; the whole sentence if it is short."""
+    if is_chinese(sentence):
+        return stated_in_chinese(sentence)
     said = sentence.strip().rstrip(_STOPS).strip("*_ ")
+    said = _ARTICLE.sub("", _CONCLUDES.sub("", said) or said)
     if not said.isascii():
         said = _COPULA_BEHIND.sub("", said)
     if said.endswith("?"):
         return None
     if whole := _FORMULA.fullmatch(said):
         return _content(whole)
-    if len(said.split()) <= 3 and "=" not in said and _VERBS.isdisjoint(said.split()):
+    is_short = len(said.split()) <= 3 and "=" not in said and _VERBS.isdisjoint(said.split())
+    if is_short and not (_PLAIN_WORD.search(said) and _FORMULA.search(said)):
         return said if not _TAKES_BACK.search(said) and (_is_value(said) or len(said.split()) == 1) else None
     if not _PLAIN_WORD.search(said) and _IS_RELATION.fullmatch(said):
         return said
     copula, formulas = _last(_COPULA, said), list(_FORMULA.finditer(said))
     if copula and (not formulas or copula.start() >= formulas[-1].end()):
-        value = said[copula.end() :].strip()
+        value = _ARTICLE.sub("", said[copula.end() :].strip())
         if _is_value(value):
+            if _SHARE.match(said, 0, copula.start()):
+                return None
             label = _LABEL.search(said, 0, copula.start()) if copula.group().startswith("=") else None
             label = label or _EXTREME.match(said, 0, copula.start())
             value = f"{label[1]} = {value}" if label else value
@@ -170,7 +180,22 @@ def _value(sentence: str) -> str | None:
     around = _clause(said, start) + " " + behind
     if _TAKES_BACK.search(around) or _CHANGES.search(around) or _is_part(said[:start], behind):
         return None
-    return number + unit_behind(behind)
+    if change := _CHANGE.match(behind):
+        return f"{number} {change[1]}"
+    change = _CHANGE_OF.search(said, 0, start)
+    return (change[0] if change else "") + number + unit_behind(behind)
+
+
+_CONCLUDES = re.compile(r"^(?:so|thus|hence|therefore|then)\b[\s,:]*", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[\d\\$])", re.IGNORECASE)
+# A subject that is a share or a multiple of what is asked for; said of the double, a value is another answer.
+_SHARE = re.compile(
+    r"(?:the\s+)?(?:half|twice|double|triple|thrice|(?:a|one|two)[\s-](?:third|quarter|fourth)s?)"
+    r"\s+(?:of\s+)?(?:the|its|this|that|these|his|her|their|our)\b",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(rf"\s*({'|'.join(sorted(CHANGES))})\b", re.IGNORECASE)
+_CHANGE_OF = re.compile(rf"\b(?:{'|'.join(sorted(CHANGES))})\s+of\s+\\?$", re.IGNORECASE)
 
 
 # What a label is: a letter with an index, or two or three points; a word before "=" is none.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from hero_rl.verifiers.math.text.chinese import with_units
 from hero_rl.verifiers.math.text.remarks import without_remarks
 
 __all__ = ["gist", "key", "respell", "without_outer_braces", "words_only"]
@@ -59,7 +60,7 @@ _SIZES = {
     "middle",
     "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "rm", "bf", "it", "boldsymbol", "bold",
     "mathbf", "mathit",
-    "mathcal", "underline", "nonumber",
+    "mathcal", "mathfrak", "mathscr", "underline", "nonumber",
     "boxed", "fbox", "ensuremath", "large", "Large", "LARGE", "huge", "Huge", "small", "tiny", "normalsize", "bm",
 }  # fmt: skip
 _KEEP_AS_MARK = {"overline", "bar", "hat", "widehat", "tilde", "overrightarrow", "vec"}
@@ -72,6 +73,8 @@ _ESCAPED_TWICE = re.compile(
 )
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _RINGED = re.compile(r"\\mathring\s*(?:\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([CF])\s*\}{1,2}|([CF]))")
+_BLACKBOARD = re.compile(r"\\mathbb\s+([A-Z])(?![A-Za-z])")
+_FONT_OF_CAPITAL = re.compile(r"\\math(?:bf|cal|frak|scr|it)\s*\{\s*([A-Z])\s*\}")
 _GLUED_SPACE = re.compile(r"\\(q?quad)(?=[A-Za-z])")
 _THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
 _EXPLICIT_THOUSANDS = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!|\\!,|\\,|\\!)\s*(?=\d{3}(?!\d))")
@@ -117,7 +120,7 @@ def respell(text: str) -> str:
     """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
-    text = _unit_vectors(text)
+    text = _unit_vectors(text if text.isascii() else with_units(text))
     if not text.isascii() or _MAY_BE_PRICED.search(text):
         text = _PRICED.sub(_priced, text)
     text = _prefixed_units(_CHOICES.sub(_choices, text) if "{}" in text else text)
@@ -130,7 +133,8 @@ def respell(text: str) -> str:
     text = _TIMES_TEN.sub(r" \\times ", _ORDINAL.sub(" ", _money(text)))
     text = _RINGED.sub(r"^\\circ \1\2", text)  # a ring above C or F is the sign of degrees
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
-    text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, text))
+    text = _FONT_OF_CAPITAL.sub(r" \1", text) if "\\math" in text else text
+    text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, _BLACKBOARD.sub(r"\\mathbb{\1}", text)))
     text = _END_OF_PROOF.sub("", _LEADING.sub("", _SPACE_RUN.sub(" ", text).strip()))
     text = _TRAILING.sub("", without_remarks(text))
     if "[" in text or "]" in text:

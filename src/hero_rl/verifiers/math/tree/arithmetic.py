@@ -20,14 +20,16 @@ from hero_rl.verifiers.math.tree.formulas import (
     Sequence,
     Sum,
     Symbol,
+    Words,
     symbols,
+    walk,
 )
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 from hero_rl.verifiers.math.tree.measures import Measures
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
 from hero_rl.verifiers.math.tree.products import times, total
 from hero_rl.verifiers.math.tree.tokens import Unreadable
-from hero_rl.verifiers.math.tree.units import CHANGES_OF_PERCENT, UNIT_LETTERS, is_plain_noun, is_unit, unit_name
+from hero_rl.verifiers.math.tree.units import CHANGES, UNIT_LETTERS, is_plain_noun, is_unit, unit_name
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
 __all__ = ["Arithmetic"]
@@ -124,7 +126,9 @@ class Arithmetic(Measures):
             elif self.starts_factor():
                 node = self.adjacent(node)
             elif self.at_unit(node):
-                return self.unit(node)
+                node = self.unit(node)
+                if not self.starts_function():
+                    return node
             else:
                 return node
 
@@ -169,6 +173,8 @@ class Arithmetic(Measures):
             if not isinstance(last, (Symbol, Call, Power)) and self.ahead(-1).text != ")" and not is_power:
                 raise Unreadable("two numbers side by side")
         right = self.factor()
+        if isinstance(right, Quotient) and not symbols(left) and (unit := _unit_fraction(right)):
+            return Quantity(left, unit)
         if isinstance(left, Number) and isinstance(right, Quotient):
             return self.mixed(left, right)
         if isinstance(left, Number) and isinstance(right, Degrees) and isinstance(right.value, Quotient):
@@ -274,7 +280,7 @@ class Arithmetic(Measures):
     def unit(self, node: Node) -> Node:
         """A number with the unit, or the counted thing, behind it."""
         words: list[str] = []
-        if isinstance(node, Percent) and self.here.text.lower() in CHANGES_OF_PERCENT:
+        if isinstance(node, Percent) and self.here.text.lower() in CHANGES:
             return Quantity(node, self.take().text.lower())
         if self.here.text.lower() in _SPELLED_SCALE:
             node = times(node, Number(Fraction(10 ** _SPELLED_SCALE[self.take().text.lower()])))
@@ -285,6 +291,8 @@ class Arithmetic(Measures):
             and self.here.text.lower() not in CONNECTORS
             and self.here.text.lower() not in QUALIFIERS
         ) or (words and _is_measure(words[-1]) and self.at_unit_letter()):
+            if words and self.here.text.lower() in CHANGES:
+                break
             word = self.take().text
             modifies = word.lower() in ("per", "squared", "cubed") and words
             following = self.here.text
@@ -308,7 +316,8 @@ class Arithmetic(Measures):
         name = unit_name(words)
         if name == "degree":
             return Degrees(node)
-        return Quantity(node, name)
+        change = self.here.text.lower()
+        return Quantity(Quantity(node, name), self.take().text.lower()) if change in CHANGES else Quantity(node, name)
 
 
 # They say of what is counted that it is counted once, or belongs to the question.
@@ -336,6 +345,24 @@ def _counted(base: Node, exponent: Node) -> Node | None:
     else:
         return None
     return Call(_COUNTS[base.name[0]], (above, exponent))
+
+
+def _unit_fraction(quotient: Quotient) -> str:
+    r"""The unit that is a fraction behind a number, `60 \frac{\text{km}}{\text{h}}`; nothing where it is none.
+
+    Safe: above and below stands one unit each, and one of them at least is a word.
+    """
+    names: list[str] = []
+    for part in quotient.parts():
+        unit, power = (part.base, part.exponent) if isinstance(part, Power) else (part, None)
+        name = unit.text if isinstance(unit, Words) else unit.name if isinstance(unit, Symbol) else ""
+        is_known = is_plain_noun(name) if isinstance(unit, Words) else name in UNIT_LETTERS
+        if not is_known or not (power is None or is_whole(power)):
+            return ""
+        names += [name, f"^{power.value}"] if isinstance(power, Number) else [name]
+        names.append("/")
+    has_word = any(isinstance(part, Words) for side in quotient.parts() for part in walk(side))
+    return unit_name(names[:-1]) if has_word else ""
 
 
 def _transposed(node: Matrix | Sequence) -> Node:

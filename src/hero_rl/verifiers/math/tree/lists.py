@@ -29,6 +29,7 @@ from hero_rl.verifiers.math.tree.formulas import (
 from hero_rl.verifiers.math.tree.numerals import is_whole
 from hero_rl.verifiers.math.tree.spelled_sets import class_of, is_multiples_of, spelled_set
 from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
+from hero_rl.verifiers.math.tree.units import CHANGES
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, GREEK, NUMBER_SETS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
 __all__ = ["Lists"]
@@ -257,6 +258,8 @@ class Lists(Arithmetic):
         spoken = self.spoken_set()
         if spoken is not None:
             return spoken
+        if (change := self.change_before()) is not None:
+            return Quantity(self.sum(), change)
         if (end := self.extreme_before()) is not None:
             return Relation((end, self.relation()), ("=",))
         words = self.words_before(":", "=")
@@ -384,6 +387,20 @@ class Lists(Arithmetic):
                 self.position += len(words)
                 return found.of(letter)
         return None
+
+    def change_before(self) -> str | None:
+        """Pass over "a loss of" or "increase of" before an amount; the word that says which way it goes.
+
+        Safe: that word stays part of the answer.
+        """
+        letters = [self.here.text.lower(), self.ahead().text]
+        count = 2 if letters == ["a", "n"] else 1 if letters[0] in ("a", "an") else 0
+        change = self.ahead(count).text.lower()
+        is_said = change in CHANGES and self.ahead(count + 1).text.lower() == "of"
+        if not is_said or self.ahead(count + 2).kind != "number":
+            return None
+        self.position += count + 2
+        return change
 
     def extreme_before(self) -> Words | None:
         """Pass over "maximum value", "min" or "least value is" before a number; the words of the end that they name.

@@ -185,7 +185,20 @@ class Names(Brackets):
         if self.accept("^"):
             sign = self.script_sign()
             return Symbol(f"{name}{sign}")
-        return Symbol(name + self.part_of_set()) if self.accept("_") else Symbol(name)
+        if not self.accept("_"):
+            return Symbol(name)
+        if name == "integers" and (modulus := self.modulus_of_group()):
+            return Symbol(f"Z_{modulus}")
+        return Symbol(name + self.part_of_set())
+
+    def modulus_of_group(self) -> str:
+        r"""Pass over the number of `\mathbb{Z}_4`, the whole numbers by their remainders; nothing where none stands."""
+        braced = self.at("{")
+        number = self.ahead() if braced else self.here
+        if number.kind != "number" or (braced and self.ahead(2).text != "}"):
+            return ""
+        self.position += 3 if braced else 1
+        return number.text
 
     def part_of_set(self) -> str:
         """The sign of the positive, negative, non-negative or non-zero numbers of a set: `_{>0}`, `_{+}`."""

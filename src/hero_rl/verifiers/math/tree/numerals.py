@@ -14,9 +14,11 @@ MAX_NUMBER_CHARACTERS = 1000
 
 
 def read_number(text: str) -> Number:
-    """A numeral: an integer, a decimal, a repeating decimal `0.1(6)`, or any with an exponent `2.5e-6`."""
+    """An integer, a decimal, one that repeats, 0.1(6), or goes on, 3.14..., or any of them with an exponent, 2.5e-6."""
     if len(text) > MAX_NUMBER_CHARACTERS:
         raise Unreadable("a numeral too long")
+    if text.endswith("..."):
+        return _cut_off(read_number(text.removesuffix("...")))
     mantissa, _, exponent = text.lower().partition("e")
     shift = int(exponent or 0)
     if abs(shift) > MAX_NUMBER_CHARACTERS:
@@ -31,6 +33,16 @@ def read_number(text: str) -> Number:
     if point and fixed:
         return Number(value, digits=len((whole + fixed).lstrip("0")), places=len(fixed) - shift)
     return Number(value)
+
+
+def _cut_off(number: Number) -> Number:
+    """A decimal that goes on behind its dots: the middle of all that it may be, so that it rounds to each of them.
+
+    It is moved by nothing that shows, lest it be equal to a decimal that ends there.
+    """
+    assert number.places is not None
+    step = Fraction(10) ** -number.places
+    return Number(number.value + step * (Fraction(1, 2) - Fraction(1, 10**40)), number.digits, number.places)
 
 
 def is_whole(node: Node) -> TypeGuard[Number]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from hero_rl.verifiers.math.tree.number_words import COUNTING
 from hero_rl.verifiers.math.tree.tokens import Token
 
 __all__ = ["with_spoken_signs"]
@@ -22,6 +23,10 @@ _LONGEST = 8
 _WORDS = frozenset({"is", "are", "be", "being", "strictly", "at", "no", "not", "exceeding", "equals", "equal"})
 _COMPARED = frozenset({*_MORE.split("|"), *_LESS.split("|")})
 _OPENING = frozenset({"that", "which"})
+_MINUS = frozenset({"negative", "minus"})
+_NUMBER_WORDS = COUNTING | {"infinity"}
+_SPEAKING = _WORDS | _COMPARED | _MINUS
+_OPENS_NUMBER = frozenset({"infty", "frac", "sqrt", "pi"})
 
 
 def with_spoken_signs(tokens: list[Token]) -> list[Token]:
@@ -29,7 +34,7 @@ def with_spoken_signs(tokens: list[Token]) -> list[Token]:
 
     Safe: the words are the sign's name and nothing else, and what they stand between is read as with the sign itself.
     """
-    if not any(token.kind == "word" and token.text.lower() in _WORDS | _COMPARED for token in tokens):
+    if not any(token.kind == "word" and token.text.lower() in _SPEAKING for token in tokens):
         return tokens
     found: list[Token] = []
     place = 0
@@ -46,8 +51,15 @@ def with_spoken_signs(tokens: list[Token]) -> list[Token]:
     return found
 
 
+def _is_number(token: Token) -> bool:
+    known = _OPENS_NUMBER if token.kind == "command" else _NUMBER_WORDS
+    return token.kind == "number" or token.text.lower() in known
+
+
 def _spoken(tokens: list[Token], place: int) -> tuple[str, int]:
     """The sign that is spoken at a place, and in how many words."""
+    if tokens[place].text.lower() in _MINUS and place + 1 < len(tokens) and _is_number(tokens[place + 1]):
+        return "-", 1
     if tokens[place].kind != "word" or tokens[place].text.lower() not in _WORDS | _COMPARED:
         return "", 0
     words: list[str] = []

@@ -122,9 +122,7 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
             tokens.append(Token("number", f"{fixed}({first}{middle}{last})", spaced=spaced))
         elif kind == "unending":
             digits = re.match(r"[\d.]*\d", found).group()  # pyright: ignore[reportOptionalMemberAccess]
-            tokens.append(Token("number", _recurring(digits) or digits, spaced=spaced))
-            if _recurring(digits) is None:
-                tokens.append(Token("command", "ldots"))
+            tokens.append(Token("number", _recurring(digits) or digits + "...", spaced=spaced))
         elif kind == "repeating":
             tokens.append(Token("number", re.sub(r"\\\w+\s*\{?(\d+)\}?", r"(\1)", found), spaced=spaced))
         elif kind == "command":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 __all__ = [
-    "CHANGES_OF_PERCENT",
+    "CHANGES",
     "PREFIXES",
     "UNIT_LETTERS",
     "has_prefix",
@@ -47,6 +47,7 @@ _SPELLINGS = {
     "euro": ["eur"],
     "rupee": ["inr"],
     "yen": ["jpy"],
+    "yuan": ["rmb", "cny"],
     "degree": ["deg"],
     "rad": ["radian"],
     "unit": [],
@@ -93,8 +94,8 @@ without by divided multiplied power exponent inverse reciprocal opposite
 """
 _CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
 _PLURALS = frozenset({"people", "children", "men", "women", "mice", "sheep", "fish", "person", "way", "time", "units"})
-CHANGES_OF_PERCENT = frozenset({"increase", "decrease", "profit", "loss", "discount", "gain"})
-"""What is counted in per cent alone."""
+CHANGES = frozenset({"increase", "decrease", "profit", "loss", "discount", "gain"})
+"""Which way a share or an amount of money goes."""
 _BETWEEN_UNITS = frozenset({"square", "cubic", "sq", "per", "cu"})
 _MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
 _NUMBER_STEM = re.compile(r"(?:(?<!mon)ths?|illions?|gross|googols?|myriads?|scores?)$")

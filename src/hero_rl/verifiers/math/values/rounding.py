@@ -9,7 +9,7 @@ from hero_rl.verifiers.math.tree.formulas import Negative, Node, Number, Percent
 from hero_rl.verifiers.math.values.equality import constant_value
 from hero_rl.verifiers.math.values.evaluation import as_fraction
 
-__all__ = ["Decimal", "as_decimal", "is_rounding"]
+__all__ = ["Decimal", "as_decimal", "is_longer", "is_near", "is_rounding"]
 
 _MORE_DIGITS_FOR_IRRATIONALS = 1
 
@@ -52,6 +52,43 @@ def _power_of_ten(node: Node) -> int | None:
         if shift.denominator == 1 and abs(shift) <= 1000:
             return int(shift)
     return None
+
+
+_NEAR = Fraction(1, 100)
+
+
+def is_near(exact: Node, about: Node) -> bool:
+    """Whether a decimal says about what an exact value is: rounded or cut off at any place, or within a hundredth.
+
+    A fraction is a number as it stands, and a slip in what it is about leaves it so; an irrational value is mostly read
+    by its decimal. One that is not known here may be about anything.
+    """
+    decimal = _plain_decimal(about)
+    if decimal is None:
+        return False
+    value = constant_value(exact)
+    place = None if value is None else as_fraction(value)
+    if place is None or isinstance(value, Fraction):
+        return True
+    distance = abs(place - decimal.value)
+    is_cut = abs(decimal.value) <= abs(place) and distance < Fraction(10) ** -decimal.places
+    return is_cut or 2 * distance <= Fraction(10) ** -decimal.places or distance <= _NEAR * abs(place)
+
+
+def is_longer(one: Node, other: Node) -> bool:
+    """Whether a decimal, rounded to the places of a shorter one, is that one."""
+    longer, shorter = _plain_decimal(one), _plain_decimal(other)
+    if longer is None or shorter is None or longer.places <= shorter.places:
+        return False
+    return 2 * abs(longer.value - shorter.value) <= Fraction(10) ** -shorter.places
+
+
+def _plain_decimal(node: Node) -> Decimal | None:
+    whole = node.value if isinstance(node, Negative) else node
+    if isinstance(whole, Number) and whole.places is None and whole.value.denominator == 1:
+        value = -whole.value if whole is not node else whole.value
+        return Decimal(value, len(str(abs(value))), 0)
+    return as_decimal(node)
 
 
 def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
