@@ -43,12 +43,16 @@ class GatedHero(Banded):
     rank code. What is bounded by it, and what is not: docs/science/method.md.
 
     Attributes:
+        w_min, w_max: of the weight w_u. Both are 1, so that every prompt weighs the same: the weight earned nothing in
+            any run of the study (docs/guides/choosing.md). The paper's are 0.4 and 3.
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
     """
 
     earns_trust: ClassVar[bool] = True
 
     type: Literal["gated_hero"] = "gated_hero"
+    w_min: Annotated[float, Field(ge=0)] = 1.0
+    w_max: Annotated[float, Field(gt=0)] = 1.0
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.95
 
     def init(self) -> GatedState:
