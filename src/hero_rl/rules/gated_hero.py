@@ -43,8 +43,9 @@ class GatedHero(Banded):
     rank code. What is bounded by it, and what is not: docs/science/method.md.
 
     Attributes:
-        w_min, w_max: of the weight w_u. Both are 1, so that every prompt weighs the same: the weight earned nothing in
-            any run of the study (docs/guides/choosing.md). The paper's are 0.4 and 3.
+        w_min: weight of a prompt whose scores hardly differ (the paper: 0.4). With both at 1 every prompt weighs the
+            same, since the weight earned nothing in any run of the study (docs/guides/choosing.md).
+        w_max: weight of a prompt whose scores differ most (the paper: 3).
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
     """
 

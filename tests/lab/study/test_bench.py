@@ -125,8 +125,8 @@ def test_what_the_guide_says_of_the_weight_is_what_the_tables_say(tmp_path):
     found = re.findall(r"^\| (?:HERO|gated HERO) \| (?:hard|mixed) \| (.*) \|$", page.read_text(), re.M)
     guide = (DOCS.parent / "guides/choosing.md").read_text()
     (section,) = re.findall(r"## The weight: .*?\n(.*?)(?=\n## )", guide, re.S)
-    said = re.findall(r"^\| .* \| (?:HERO|gated HERO) \| ([+-].*) \|$", section, re.M)
-    assert len(found) == 4 and said[1:] == found  # the first is the study's
+    said = re.findall(r"^\|.*\| (?:HERO|gated HERO) \| ([+-].*) \|$", section, re.M)
+    assert len(found) == 4 and sorted(said[1:]) == sorted(found)  # the first is the study's
 
 
 @pytest.mark.parametrize("what", ["report", "bench", "alarms"])
