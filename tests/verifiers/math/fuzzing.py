@@ -246,7 +246,13 @@ class Writer:
 
     def based(self) -> Part:
         if self.draw.random() < 0.5:
-            stated = (r"21 \text{ in base } 5", r"21 \text{ (base 5)}", r"21_{\text{five}}", r"\0 (about 2.5 cards)")
+            stated = (
+                r"21 \text{ in base } 5",
+                r"21 \text{ (base 5)}",
+                r"21_{\text{five}}",
+                r"\0 (about 2.5 cards)",
+                "3 (three)",
+            )
             return self.of(self.draw.choice(stated))
         return self.of(self.draw.choice((r"\0_{\0}", r"12_\0", r"(\0)_{\0}", r"1\0_{36}")))
 

@@ -204,6 +204,29 @@ RIGHT = [
 
 # Completions that do not state that the answer is 7.
 NOT_SEVEN = [
+    "Answer: not equal to 7",
+    "The wrong answer would be 7.",
+    "A common mistake gives 7.",
+    "So the number that we must exclude is **7**.",
+    "I cannot solve this. The answer might be 7.",
+    r"\boxed{7} would be wrong.",
+    r"If the answer were \boxed{7}, we would have a contradiction.",
+    r"Assume \boxed{7}. Contradiction.",
+    r"The answer is \boxed{7} plus one.",
+    "~~7~~",
+    "The answer is ~~7~~ 8.",
+    "Half of the area is 7.",
+    r"The final answer is \boxed{8}, rather than \boxed{7}.",
+    r"The final answer is \boxed{8} instead of \boxed{7}.",
+    r"The final answer is \boxed{8}, not \boxed{7}.",
+    r"It is 8 (previously \boxed{7}).",
+    r"I first got \boxed{7}; after correction it is 8.",
+    r"\boxed{7} ... wait, no: 8.",
+    r"\boxed{7} if n is even.",
+    '{"answer": 8, "wrong_answer": 7}',
+    '{"wrong_answer": 7}',
+    "They say the answer is 7. I disagree.",
+    "The answer is 7 odds",
     r"\boxed{6} or \boxed{7}",
     r"\boxed{7}, or $\boxed{8}$",
     r"I do not think the answer is \boxed{7}.",
@@ -258,6 +281,13 @@ NOT_SEVEN = [
 
 # Completions that do.
 SEVEN = [
+    r"The final answer is \boxed{7}, not \boxed{8}.",
+    r"The final answer is \boxed{7}, rather than \boxed{8}.",
+    r"It is not \boxed{8}, but \boxed{7}.",
+    r"I first got 8, but it is \boxed{7}.",
+    r"\boxed{7}. Wait, let me double-check: 3 + 4 = 7. Yes.",
+    '{"wrong_answer": 8, "answer": 7}',
+    '{"answer": 7, "wrong_answer": 8}',
     r"$d = \boxed{\frac{14}{2}},$ or $\boxed{7}$ inches",
     "<|im_start|>assistant\nThe answer is 7.<|im_end|>",
     r"Since x cannot be negative, the answer is \boxed{7}.",

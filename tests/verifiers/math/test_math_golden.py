@@ -1193,6 +1193,47 @@ TABLES = {
         ],
         [("36平方厘米", "36厘米"), ("36", "63元"), ("36平方厘米", r"36\text{ m}^2"), ("3.6千克", "3600 千克")],
     ),
+    "rows and cases": (
+        [
+            ("x = 1, y = 2", r"\begin{aligned} x&=1 \\ y&=2 \end{aligned}"),
+            ("4", r"\begin{aligned} x &= 2+2 \\ &= 4 \end{aligned}"),
+            ("(1,2),(2,1)", r"x=1, y=2 \text{ or } x=2, y=1"),
+            ("3", r"3\tag{1}"),
+            ("23", "23 (twenty-three)"),
+            ("f(x) = 0", r"f(x) = 0 \quad \forall x \in \mathbb{R}"),
+        ],
+        [
+            ("x = 1, y = 2", r"\begin{aligned} x&=2 \\ y&=1 \end{aligned}"),
+            ("4", r"\begin{aligned} x &= 2+3 \\ &= 4 \end{aligned}"),
+            ("(1,2),(2,1)", r"x=1, y=2 \text{ or } x=2, y=3"),
+            ("(1,2),(2,1)", r"x=1, y=2"),
+            ("9", "3 (three)"),
+            ("3", "3 (four)"),
+        ],
+    ),
+    "operators as names": (
+        [
+            ("5", r"\det(A) = 5"),
+            ("5", r"\lim_{x\to 0} f(x) = 5"),
+            (r"\frac{1}{3}", r"\int_0^1 x^2\,dx = \frac13"),
+            ("5", r"\#S = 5"),
+            ("y' = 2x", r"\frac{dy}{dx} = 2x"),
+            (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=1}^{\infty}\frac{1}{k^2}"),
+            ("n = 5", r"n = 5, \text{ since } 5 \text{ is prime}"),
+        ],
+        [
+            ("5", "5_2"),
+            ("5", r"2\det(A) = 5"),
+            ("5", r"\det(A) + 1 = 5"),
+            ("5", r"\int_0^1 f(x)\,dx - 3 = 5"),
+            ("5", r"\lim_{x\to 0} f(x) = 5 \text{ or } 6"),
+            ("5", r"\det A = 5, \det B = 6"),
+            ("y' = 2x", r"\frac{dx}{dy} = 2x"),
+            (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=2}^{\infty}\frac{1}{k^2}"),
+            (r"\sum_{n=1}^\infty \frac{k}{n^2}", r"\sum_{k=1}^{\infty}\frac{k}{k^2}"),
+            ("5", r"n = 6, \text{ since } 5 \text{ is prime}"),
+        ],
+    ),
 }  # fmt: skip
 
 RIGHT = [(kind, *pair) for kind, (right, _) in TABLES.items() for pair in right]

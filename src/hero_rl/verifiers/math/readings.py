@@ -53,6 +53,8 @@ def readings(expected: str, said: str) -> list[tuple[Node, Node]]:
     """Both texts read; twice where a comma between digits may part thousands or items."""
     if _reading(expected, True) is None:
         expected = _last_statement(expected)
+    if _reading(said, True) is None:
+        said = _named_by_operator(said)
     found = []
     # A reference that is one number with its thousands parted is no list.
     ambiguous = ("," in expected or "," in said) and not _PLAIN_NUMBER.fullmatch(expected)
@@ -77,6 +79,27 @@ def _last_statement(reference: str) -> str:
         return match["statement"]
     named = _NAMED_VALUE.fullmatch(reference)
     return named["value"] if named and not _SEVERAL.search(reference) else reference
+
+
+_OPERATOR = re.compile(
+    r"(?:\\(?:int|iint|oint|lim|sum|prod|det|dim|deg|ker)(?![A-Za-z])|\\?#"
+    r"|\\(?:operatorname|mathrm|text) ?\{ ?(?:det|rank|dim|tr|Var|E) ?\})"
+    r"(?P<of>[^=<>+]{0,200})=(?P<value>[^=<>]+)"
+)
+_LESS_OUTSIDE = re.compile(r"\{[^{}]*\}|\([^()]*\)")
+
+
+def _named_by_operator(said: str) -> str:
+    r"""The value of `\det A = 5` or `\int_0^1 f(x)\,dx = 5`, whose left side cannot be read; else the text as it is.
+
+    Safe: the left side is one integral, limit or the like and nothing beside it, so that it names what is asked; of two
+    terms or a multiple the value would be another one's.
+    """
+    match = _OPERATOR.fullmatch(said)
+    if match is None:
+        return said
+    outside = _LESS_OUTSIDE.sub("", _LESS_OUTSIDE.sub("", match["of"])).replace("-\\infty", "").replace("^-", "")
+    return said if "-" in outside or _SEVERAL.search(match["value"]) else match["value"].strip()
 
 
 _NAMED_VALUE = re.compile(r"[^=<>,;]{1,200}=\s*(?P<value>[^=<>]+)")

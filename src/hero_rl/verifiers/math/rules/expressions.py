@@ -14,10 +14,12 @@ from hero_rl.verifiers.math.tree.formulas import (
     Product,
     Quantity,
     Relation,
+    Repeated,
     Sum,
     Symbol,
     Words,
     contains,
+    rewrite,
     symbols,
     walk,
 )
@@ -42,12 +44,34 @@ def formulas(reference: Node, answer: Node, by: Comparison) -> object:
         return Reason.MATCHED_BY_VALUE if constant else Reason.MATCHED_SYMBOLICALLY
     if by.how.rounding_digits is not None and is_rounding(reference, answer, by.how.rounding_digits):
         return Reason.MATCHED_BY_ROUNDING
+    if contains(reference, Repeated) and _with_one_name(reference) == _with_one_name(answer):
+        return Reason.MATCHED_SYMBOLICALLY
     in_our_letters = _parameter_renamed(reference, answer)
     if in_our_letters is not None and same_formula(reference, in_our_letters):
         return Reason.MATCHED_SYMBOLICALLY
     if _differ_by_constant(reference, answer):
         return Reason.MATCHED_SYMBOLICALLY
     return None
+
+
+def _with_one_name(node: Node) -> Node:
+    """The formula with the variable of each sum called alike, since its name says nothing outside."""
+
+    def change(part: Node) -> Node | None:
+        if not isinstance(part, Repeated) or part.variable == _BOUND:
+            return None
+        body = renamed(part.body, {part.variable.name: _BOUND})
+        return Repeated(part.kind, _BOUND, part.low, part.high, _with_one_name(body))
+
+    return node if _is_nested(node) else rewrite(node, change)
+
+
+_BOUND = Symbol("k'")
+
+
+def _is_nested(node: Node) -> bool:
+    """Whether a sum stands in another, where one name would not do for both."""
+    return any(contains(part.body, Repeated) for part in walk(node) if isinstance(part, Repeated))
 
 
 _VARIABLES = frozenset({*"xtuvyz", "theta"})

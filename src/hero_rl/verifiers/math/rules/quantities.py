@@ -80,6 +80,8 @@ def unit_letters(reference: Node, answer: Node, by: Comparison) -> object:
 
     Safe: the letters stand for the same on both sides, and are compared as such.
     """
+    if not contains(reference, (Words, Quantity)) and not contains(answer, (Words, Quantity)):
+        return PASS
     ours, theirs = _letters_apart(reference, symbols(answer)), _letters_apart(answer, symbols(reference))
     return PASS if ours is reference and theirs is answer else by.compare(ours, theirs)
 

@@ -156,6 +156,18 @@ def _is_derivative(node: Quotient) -> bool:
     )
 
 
+def _derivative_of(label: Node) -> str:
+    """The letter whose derivative y' or dy/dx is; nothing for any other label."""
+    if isinstance(label, Symbol):
+        return label.name[0] if label.name[1:] == "'" else ""
+    if isinstance(label, Quotient) and _is_derivative(label):
+        below = label.bottom
+        letter = label.top.factors[1] if isinstance(label.top, Product) else None
+        by_x = isinstance(below, Product) and below.factors[1] == Symbol("x")
+        return letter.name if by_x and isinstance(letter, Symbol) else ""
+    return ""
+
+
 _OPERATIONS = frozenset({"root", "factorial", "binomial", "floor", "ceil", "abs"})
 
 
@@ -214,6 +226,8 @@ def _same_label(one: Node, other: Node) -> dict[str, Node] | None:
         return {}
     if isinstance(one, Words) and isinstance(other, Words):
         return {} if _title(one) == _title(other) else None
+    if _derivative_of(one) and _derivative_of(one) == _derivative_of(other):
+        return {}
     if isinstance(other, Words) and _title(other) in _EXTREMES:
         return {}  # which end it is the reference does not say
     if isinstance(one, Words) or isinstance(other, Words):

@@ -81,6 +81,7 @@ _NEXT_HEADING = re.compile(r"\n#{1,6}\s|\n-{3,}\s*(?:\n|$)|\n\*{3,}\s*(?:\n|$)")
 
 _KEY_BEFORE = re.compile(r"[\"'](?:[A-Za-z]{1,10}[_ -]?){0,2}$")
 _KEY_AFTER = re.compile(r"[\w -]{0,12}[\"']\s{0,20}:\s{0,20}")
+_OTHER_KEY = re.compile(r"[\"'](?:wrong|incorrect|false|previous|old|other|alternative|bad)[_ -]?$", re.IGNORECASE)
 _JSON_TEXT = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _JSON_LIST = re.compile(r"\[([^\[\]]*)\]")
 _JSON_OTHER = re.compile(r"[^,{}\n\"']+")
@@ -92,7 +93,12 @@ _ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|[。！？।]")
 _SUPPOSES = re.compile(
     r"\b(?:suppose|supposing|assume|assuming|not|cannot|never|guess|maybe|perhaps)\b|n't\b", re.IGNORECASE
 )
+_WRONG_BEFORE = re.compile(r"\b(?:wrong|incorrect|false|mistaken)\s{1,4}$", re.IGNORECASE)
 _IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
+_DISAGREES = re.compile(
+    r"[^\n.]{0,60}[.;,]\s{1,4}(?:but\s|however,?\s)?(?:I\s{1,4}disagree|(?:that|this|it|which)(?:\s{1,4}(?:is|was)|'s)\s{1,4}(?:wrong|incorrect|false))\b",
+    re.IGNORECASE,
+)
 _TAKES_BACK = re.compile(r"\b(?:no|not|wait|wrong|incorrect|actually|oops|sorry)\b", re.IGNORECASE)
 _BEFORE = 400
 _MOST_CANDIDATES = 50
@@ -101,6 +107,8 @@ _MOST_CANDIDATES = 50
 def last_announcement(text: str) -> Announcement | None:
     """The last announcement in a text; None where there is none."""
     for start, noun in _nouns_backwards(text):
+        if _OTHER_KEY.search(text, max(0, start - 30), start):
+            continue
         found = _json(text, start, noun) or _cell(text, start, noun) or _sentence(text, start, noun)
         found = found or _heading(text, start, noun)
         if found is not None:
@@ -199,7 +207,8 @@ def _sentence(text: str, start: int, noun: str) -> Announcement | None:
     before = text[max(0, start - _BEFORE) : start]
     ends = [match.end() for match in _ENDS_SENTENCE.finditer(before)]
     clause = before[ends[-1] if ends else 0 :].rpartition("\n")[2]
-    if _SUPPOSES.search(clause) or _IF_BEFORE.search(before):
+    is_refused = _WRONG_BEFORE.search(before) or _DISAGREES.match(text, end)
+    if _SUPPOSES.search(clause) or _IF_BEFORE.search(before) or is_refused:
         return Announcement(None, is_said=True, is_final=is_final)
     if again := _ONCE_MORE.match(text, _behind_marks(text, end)):
         end, label = again.end(), label or again.group().rstrip().endswith(":")
@@ -251,9 +260,16 @@ _DISPLAYED = re.compile(
 )
 
 
+_BULLET = re.compile(r"^[ \t]*[-*•][ \t]+(?=[^\s\d])")
+_BULLETS = re.compile(r"(?:[ \t]*[-*•][ \t]+[^\s\d][^\n]*(?:\n|$)){2,20}")
+
+
 def _block(content: str) -> str:
     """What a label labels: a block of code, a displayed formula, or the rest of its line."""
     block = _FENCED.match(content) or _DISPLAYED.match(content)
+    if block is None and (bullets := _BULLETS.match(content)):
+        lines = (_BULLET.sub("", line).strip().rstrip(".;,") for line in bullets.group().splitlines())
+        return ", ".join(line for line in lines if line)
     return block.group() if block else content.split("\n", 1)[0]
 
 

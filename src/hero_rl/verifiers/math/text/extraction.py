@@ -19,7 +19,7 @@ from hero_rl.verifiers.math.text.marks import unmarked
 from hero_rl.verifiers.math.text.prose import closing_answer, is_prose, statement
 from hero_rl.verifiers.math.text.series import list_of_frames, series_start
 from hero_rl.verifiers.math.text.thinking import after_thinking, own_turn
-from hero_rl.verifiers.math.text.touching import AROUND, is_denied, sign_behind, touched
+from hero_rl.verifiers.math.text.touching import AROUND, is_contrast, is_denied, sign_behind, touched
 
 __all__ = ["extract_answer", "stated_answer"]
 
@@ -27,6 +27,9 @@ MAX_CHARACTERS = 20_000
 """Only this many characters at the end of a completion, or of its turn, are looked at."""
 
 _ESCAPED_BOX = "\\\\boxed"
+_STRUCK = re.compile(r"(?:(?<=[\s*(])|^)~~(?=[^\s~])[^~\n\\]{1,200}(?<=[^\s~])~~(?=[\s.,;:!?)*]|$)")
+"""What markdown strikes through is taken back; a tie of LaTeX is written beside a command."""
+
 _DEEPEST = 4
 _SHORTEST_ANNOUNCEMENT = len("answer: 7")
 _MARKS_A_VALUE = re.compile(r"\d|\\|\$")
@@ -44,12 +47,15 @@ def extract_answer(completion: str) -> str | None:
     if said is None:
         return None
     text = own_turn(said)[-MAX_CHARACTERS:].strip()
+    text = _STRUCK.sub(" ", text) if "~~" in text else text
     return _final_answer(text.replace(_ESCAPED_BOX, r"\boxed"))
 
 
 def _final_answer(text: str, holds_answer: bool = False, depth: int = 0) -> str | None:
     """The final answer in a text; all of it where it is known to hold an answer and no part of it says more."""
     frames, is_cut_off = find_frames(text)
+    while len(frames) > 1 and is_contrast(text[frames[-2].end : frames[-1].start]):
+        frames.pop()  # \boxed{9}, not \boxed{8}
     if frames and depth < _DEEPEST:
         return _announced_over(text[frames[-1].end :], depth) or _framed(text, frames, depth)
     if is_cut_off:

@@ -10,7 +10,9 @@ import re
 
 from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
 from hero_rl.verifiers.math.text.marks import unemphasised, unmarked
+from hero_rl.verifiers.math.text.rows import stated_by_rows
 from hero_rl.verifiers.math.text.touching import unit_behind
+from hero_rl.verifiers.math.tree.number_words import number_in_words
 from hero_rl.verifiers.math.tree.units import CHANGES
 
 __all__ = ["closing_answer", "is_prose", "statement"]
@@ -23,7 +25,6 @@ _DISPLAY = re.compile(
     r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]"
     r"|\\begin\{(?:equation|align|gather|multline)\*?\}(?P<c>(?:[^\\]|\\(?!(?:begin|end)\b))+)\\end\{(?:equation|align|gather|multline)\*?\}"
 )
-_LAST_ROW = re.compile(r".*\\\\", re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _COPULA = re.compile(r"(?:\b(?:is|are|equals|becomes|be|it's)|=|:)\s+", re.IGNORECASE)
 _ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)?[。！？।]")
@@ -42,7 +43,8 @@ _TICKED = re.compile(r"(`{1,3})([^`\n]+)\1")
 
 _TAKES_BACK = re.compile(
     r"\b(?:not|never|cannot|neither|nor|no|except|but|impossible|false|wrong|incorrect|suppose|supposing|assume|assuming"
-    r"|unless|contradiction|guess|maybe|perhaps)\b|n't\b",
+    r"|unless|contradiction|guess|maybe|perhaps|might|mistake|mistakes|exclude[sd]?|excluding|eliminate[sd]?|reject(?:s|ed)?"
+    r"|rule[sd]? out)\b|n't\b|\bcould be(?=\s+\S+$)",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
@@ -57,22 +59,54 @@ _JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
 
 def closing_answer(text: str) -> str | None:
     """The value in the last sentence; a short text by itself."""
-    text = _without_farewell(text[-_LONGEST_ENDING:]).strip()
-    last = unmarked(_PARAGRAPH.split(text)[-1].strip())
+    text = _END_OF_PROOF.sub("", _without_farewell(text[-_LONGEST_ENDING:]).strip())
+    written = _PARAGRAPH.split(text)[-1].strip()
+    last = unmarked(written)
     if is_chinese(last) and (said := stated_in_chinese(last)):
         return said
+    if verdict := _VERDICT.fullmatch(last):
+        return verdict[1]
+    if chosen := _CHOSEN.search(last[-_SHORT:]):
+        return chosen["a"] or chosen["b"]
     if _is_bare(last):
+        if "\n" in last and all("=" in line for line in last.splitlines()):
+            return ", ".join(line.strip(" .,;") for line in last.splitlines())
         prose = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}\s*:", last)
         return (_only_number(last) if prose else None) or _OPENING_WORD.sub("", last).rstrip(_STOPS) or None
     display = _last(_DISPLAY, last)
     if display and last[display.end() :].strip(" ."):
         last = last[display.end() :].strip()
     elif display:
-        return _LAST_ROW.sub("", _content(display)).replace("&", "").strip().removeprefix("=").strip()
+        return stated_by_rows(_content(display))
     hidden = _FORMULA.sub(lambda formula: "x" * len(formula.group()), last)  # a factorial ends no sentence
     ends = [match.end() for match in _ENDS_SENTENCE.finditer(hidden)]
     sentence = last[[0, *(end for end in ends if last[end:].strip())][-1] :].strip()
-    return _value(sentence)
+    return _value(sentence) or _bold_words(written, sentence)
+
+
+# A short text that opens with its verdict, or says it of the statement; what else it says is for the rules to judge.
+_VERDICT = re.compile(
+    r"(?:(?:so|thus|hence|therefore)\b,?\s*)?((?:yes|no|true|false)\b[\s*]*[,.:;–—-]\s*\S[^\n]{0,300}"
+    r"|(?:the|this|that|given)\s+(?:given\s+)?(?:statement|claim|assertion|proposition|conjecture)\s+is\s+(?:true|false)\.?)",
+    re.IGNORECASE,
+)
+_CHOSEN = re.compile(
+    r"\b(?:[Oo]ption|[Cc]hoice|[Aa]lternative)\s+(?P<a>\(?[A-J]\)?)\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:one|answer|option|choice))?\.?$"
+    r"|\b(?:correct|right)\s+(?:option|choice|alternative)\s+is:?\s+(?P<b>\(?[A-J]\)?(?:[.:)]?\s[^\n]{1,60}?)?)\.?$"
+)
+_END_OF_PROOF = re.compile(r"(?:(?<=\s)|(?<=[.!$\]]))\$?(?:\\(?:blacksquare|square|Box|qed)|∎|■|□|Q\.?E\.?D\.?)\$?$")
+_BOLD_WORDS = re.compile(
+    r"\b(?:is|are|be|was)\s+(?:an?\s+|the\s+|on\s+)?\*\*([A-Za-z]+(?:[ -][A-Za-z]+){0,3})[.!]?\*\*[.!]?$"
+)
+
+
+def _bold_words(written: str, sentence: str) -> str | None:
+    """The words in bold behind the last "is" of a text: "the function is **even**".
+
+    Safe: nothing in their sentence may take them back, and words are compared as they stand.
+    """
+    found = _BOLD_WORDS.search(written[-_SHORT:])
+    return found[1] if found and not _TAKES_BACK.search(sentence) else None
 
 
 def is_prose(text: str) -> bool:
@@ -186,7 +220,9 @@ def _value(sentence: str) -> str | None:
     return (change[0] if change else "") + number + unit_behind(behind)
 
 
-_CONCLUDES = re.compile(r"^(?:so|thus|hence|therefore|then)\b[\s,:]*", re.IGNORECASE)
+_CONCLUDES = re.compile(
+    r"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?(?:(?:it|that)['’]s\s+(?=[\d\\$-]))?", re.IGNORECASE
+)
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[\d\\$])", re.IGNORECASE)
 # A subject that is a share or a multiple of what is asked for; said of the double, a value is another answer.
 _SHARE = re.compile(
@@ -256,6 +292,8 @@ _LISTED = re.compile(r",\d*,(?!\d{3}(?!\d))|^[^,]*,(?!\d{3}(?!\d))\d*,")  # two 
 
 def _is_value(text: str) -> bool:
     """Whether a text can be a value: a formula, a number with a unit; no more than two words."""
+    if text.replace("-", " ").replace(" ", "").isalpha():
+        return number_in_words(text.lower().replace("-", " ").split()) is not None or len(text) == 1
     return (
         bool(_IS_FORMULA.fullmatch(text))
         and len(words := _PLAIN_WORD.findall(text)) <= 2

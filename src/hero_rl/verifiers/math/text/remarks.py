@@ -17,6 +17,11 @@ _REMARK = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(rf"{_OPENS}\((?:since|because)\b[^()]*(?:\([^()]*\)[^()]*){{0,5}}\)\s*\}}?\s*$", re.IGNORECASE)
+_SINCE = re.compile(
+    r",\s*(?:\\text\w*\s*\{\s*)?(?:since|because)\b(?!.*\b(?:or|if|unless|but|maybe|not|if|wrong)\b).{1,140}$",
+    re.IGNORECASE,
+)
+_HAS_VALUE = re.compile(r"\d|\\")
 _LONGEST = 160
 _MAY_BE_ONE = re.compile(r"[)}]\s*$|[a-z]\s*\}?\s*$")
 
@@ -33,4 +38,6 @@ def without_remarks(text: str) -> str:
     for remark in (_REMARK, _REASON):
         if (found := remark.search(ending)) and (head or found.start()):
             ending = ending[: found.start()]
+    if (since := _SINCE.search(ending)) and _HAS_VALUE.search(head + ending[: since.start()]):
+        ending = ending[: since.start()]
     return head + ending

@@ -10,6 +10,7 @@ import unicodedata
 
 from hero_rl.verifiers.math.text.chinese import with_units
 from hero_rl.verifiers.math.text.remarks import without_remarks
+from hero_rl.verifiers.math.text.rows import joined_rows
 
 __all__ = ["gist", "key", "respell", "without_outer_braces", "words_only"]
 
@@ -18,6 +19,7 @@ _SIGNS = {
     "∙": r" \cdot ",
     "÷": r" \div ", "∕": "/", "⁄": "/", "≤": r" \le ", "⩽": r" \le ", "≥": r" \ge ", "⩾": r" \ge ", "≠": r" \ne ",
     "≈": r" \approx ",
+    "∀": r" \forall ",
     "≡": r" \equiv ", "∈": r" \in ", "∪": r" \cup ", "∩": r" \cap ", "∖": r" \setminus ", "∅": r" \emptyset ",
     "∞": r" \infty ",
     "±": r" \pm ", "∓": r" \mp ", "√": r"\sqrt ", "∛": r"\sqrt[3]", "°": r"^\circ ", "º": r"^\circ ", "′": "'",
@@ -75,6 +77,7 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _RINGED = re.compile(r"\\mathring\s*(?:\{\s*(?:\\(?:text|mathrm)\s*\{)?\s*([CF])\s*\}{1,2}|([CF]))")
 _BLACKBOARD = re.compile(r"\\mathbb\s+([A-Z])(?![A-Za-z])")
 _FONT_OF_CAPITAL = re.compile(r"\\math(?:bf|cal|frak|scr|it)\s*\{\s*([A-Z])\s*\}")
+_TAG = re.compile(r"\\tag\*?\s*\{[^{}]*\}")
 _GLUED_SPACE = re.compile(r"\\(q?quad)(?=[A-Za-z])")
 _THIN_SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|$)|~")
 _EXPLICIT_THOUSANDS = re.compile(r"(?<=\d)\s*(?:\{\s*,\s*\}|,\s*\\!|\\!,|\\,|\\!)\s*(?=\d{3}(?!\d))")
@@ -120,6 +123,7 @@ def respell(text: str) -> str:
     """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
+    text = _TAG.sub("", joined_rows(text)) if "\\" in text else text
     text = _unit_vectors(text if text.isascii() else with_units(text))
     if not text.isascii() or _MAY_BE_PRICED.search(text):
         text = _PRICED.sub(_priced, text)

@@ -15,18 +15,34 @@ import re
 from hero_rl.verifiers.math.text.boxes import Frame
 from hero_rl.verifiers.math.tree.units import has_prefix, is_unit
 
-__all__ = ["AROUND", "is_denied", "is_in_formula", "sign_behind", "touched", "unit_behind"]
+__all__ = ["AROUND", "is_contrast", "is_denied", "is_in_formula", "sign_behind", "touched", "unit_behind"]
 
 AROUND = 80
 """Characters on each side of a frame that are looked at."""
 
 _DENIED_BEFORE = re.compile(
     r"(?:(?:not|n't)\s+(?:think|believe|true|claim)\b[^.\n]*$)"
-    r"|(?:\b(?:not|never|neither|cannot)|n't)\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$",
+    r"|(?:\b(?:not|never|neither|cannot|rather\s+than|instead\s+of|previously|formerly|as\s+opposed\s+to)|n't)"
+    r"\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$"
+    r"|\b(?:first|initially|originally)\s+(?:I\s+|we\s+)?(?:got|thought|guessed|tried|had)(?:\s+that)?(?:\s+it\s+(?:is|was))?[\s$:\\(\[]*$",
     re.IGNORECASE,
 )
+_SUPPOSED_BEFORE = re.compile(
+    r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|result|value|it)\s+(?:is|was|were)\s*[\s$:\\(\[]*$"
+    r"|\b(?:suppose|supposing|assume|assuming)(?:\s+that)?(?:\s+(?:the\s+)?(?:answer|result|it)\s+(?:is|was|were))?[\s$:\\(\[]*$",
+    re.IGNORECASE,
+)
+_SUPPOSES = ("if", "If", "ppos", "ssum")
 _DENIED_AFTER = re.compile(
-    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
+    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
+    re.IGNORECASE,
+)
+
+_CALLED_BACK = re.compile(
+    r"\W{0,8}(?:(?:hmm+|wait|oh|oops|sorry|actually)\W{1,4}){1,3}(?:no|nope|that's\s+wrong)\b", re.IGNORECASE
+)
+_CONTRASTS = re.compile(
+    r"[\s$)\\\].,;*]{0,8}(?:\(|and\s+|but\s+)?(?:not|rather\s+than|instead\s+of|as\s+opposed\s+to)\s+(?:the\s+)?[\s$(\\\[*]{0,6}",
     re.IGNORECASE,
 )
 
@@ -70,7 +86,7 @@ _IDLE = frozenset(_IDLE_COMMANDS.split())
 # Behind a frame.
 _SPACING = re.compile(r"\\q?quad(?![A-Za-z])|\\[,;:! ]|~")
 _SCALE = re.compile(
-    r"[\s$,]*(?:\\text\s*\{\s*)?(?:or|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
+    r"[\s$,]*(?:\\text\s*\{\s*)?(?:or|if|unless|plus|minus|divided|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
 )
 _OPERATOR_AFTER = re.compile(
     r"[^\S\n]*=\s*\S|\^(?!\s*\{?\s*\\circ)|-\d|\.\d|,\d{3}|:\d|[/+]\d|[√²³π]|[^\S\n]+[-+*/×÷^]\s*\$?\d"
@@ -95,7 +111,14 @@ _PLAIN_VALUE = re.compile(r"(?:[\s\d.,+\-*/^(){}$π√]|\\(?:[dt]?frac|sqrt|pi|c
 def is_denied(text: str, start: int, end: int) -> bool:
     """Whether the text says of what stands there that it is not the answer."""
     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    return bool(_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(after))
+    if any(word in before for word in _SUPPOSES) and _SUPPOSED_BEFORE.search(before):
+        return True
+    return bool(_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(after) or _CALLED_BACK.match(after))
+
+
+def is_contrast(between: str) -> bool:
+    """Whether the words between two frames set the second against the first: ", not", "rather than"."""
+    return _CONTRASTS.fullmatch(between) is not None
 
 
 def touched(text: str, frame: Frame) -> str | None:

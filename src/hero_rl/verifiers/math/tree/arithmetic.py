@@ -26,6 +26,7 @@ from hero_rl.verifiers.math.tree.formulas import (
 )
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS
 from hero_rl.verifiers.math.tree.measures import Measures
+from hero_rl.verifiers.math.tree.number_words import COUNTING
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
 from hero_rl.verifiers.math.tree.products import times, total
 from hero_rl.verifiers.math.tree.tokens import Unreadable
@@ -150,7 +151,9 @@ class Arithmetic(Measures):
             return True
         if token.kind == "word":
             return token.prose and token.text in ("e", "i")
-        if token.text == "(" and (self.ahead().text in _OPENING_REMARKS or self.holds_condition()):
+        if token.text == "(" and (
+            self.ahead().text in _OPENING_REMARKS or self.ahead().text.lower() in COUNTING or self.holds_condition()
+        ):
             return False
         if token.kind == "sign":
             return token.text in ("(", "[", "{") or (token.text == "|" and not self.bars)

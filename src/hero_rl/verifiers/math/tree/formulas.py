@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeVar
 
 __all__ = [
@@ -49,8 +50,13 @@ class Node:
 
     def parts(self) -> Iterator[Node]:
         """The nodes directly below this one, from left to right."""
-        for field in fields(self):
-            yield from _nodes(getattr(self, field.name))
+        for name in _fields(type(self)):
+            yield from _nodes(getattr(self, name))
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -300,7 +306,7 @@ def rewrite(node: Node, change: Callable[[Node], Node | None]) -> Node:
     changed = change(node)
     if changed is not None:
         return changed
-    return replace(node, **{field.name: _rewritten(getattr(node, field.name), change) for field in fields(node)})
+    return replace(node, **{name: _rewritten(getattr(node, name), change) for name in _fields(type(node))})
 
 
 def _rewritten(value: object, change: Callable[[Node], Node | None]) -> object:

@@ -26,6 +26,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     is_proposition,
     symbols,
 )
+from hero_rl.verifiers.math.tree.number_words import COUNTING
 from hero_rl.verifiers.math.tree.numerals import is_whole
 from hero_rl.verifiers.math.tree.spelled_sets import class_of, is_multiples_of, spelled_set
 from hero_rl.verifiers.math.tree.tokens import Token, Unreadable
@@ -64,6 +65,7 @@ class Lists(Arithmetic):
     def listing(self) -> Node:
         """Items parted by commas, "and" or "or", under the conditions that stand behind them."""
         items, conditions, joint, start, mixed = [], [], "", self.position, False
+        connectors: list[str] = []
         while True:
             kind = self.at_permutations() if items else ""
             item = self.item(conditions) if not kind else None
@@ -74,11 +76,13 @@ class Lists(Arithmetic):
             if connector is None:
                 break
             joint = joint or connector
+            connectors.append(connector)
             mixed = mixed or {joint, connector} == {"and", "or"}
             if self.here is END or self.at(")", "]", "}", "rbrace", ";"):
                 break
         if mixed and all(map(is_proposition, items)):
             raise Unreadable("letters joined by and, then by or")
+        items = _cases_of_or(items, connectors)
         items, apart = _conditions_apart(items, joint)
         if not items or items == [_ELLIPSIS]:
             raise Unreadable("no item")
@@ -138,6 +142,8 @@ class Lists(Arithmetic):
                 self.expect(")")
             elif self.at("(") and self.ahead().text.lower() in _ABOUT:
                 node = Relation((node, self.about()), ("~",))
+            elif self.at("(") and self.ahead().text.lower() in COUNTING:
+                self.restated(node)
             elif is_whole(node) and self.states_base():
                 node = self.in_base(str(node.value))
             elif self.at_qualifier() and not isinstance(node, Words):
@@ -159,6 +165,14 @@ class Lists(Arithmetic):
         node = self.product()
         self.expect(")")
         return node.value if isinstance(node, Quantity) else node
+
+    def restated(self, node: Node) -> None:
+        """Pass over the same number in words in a bracket: "23 (twenty-three)"."""
+        self.take()
+        said = self.listing()
+        self.expect(")")
+        if said != node:
+            raise Unreadable("two numbers")
 
     def states_base(self) -> bool:
         """Whether "base 5", "in base 5" or "(base 5)" follows."""
@@ -424,7 +438,13 @@ class Lists(Arithmetic):
             words.append(self.tokens[place].text.lower())
             place += 1
         end = self.tokens[place] if place < len(self.tokens) else END
-        if words and not words[0][0].isdigit() and end.kind == "sign" and end.text in ends:
+        if (
+            words
+            and not words[0][0].isdigit()
+            and _DENYING.isdisjoint(words)
+            and end.kind == "sign"
+            and end.text in ends
+        ):
             self.position = place
             return " ".join(words)
         return None
@@ -541,6 +561,34 @@ def _permuted(items: list[Node], kind: str) -> list[Node]:
     return found
 
 
+def _cases_of_or(items: list[Node], connectors: list[str]) -> list[Node]:
+    """`x = 1, y = 2 or x = 2, y = 1` as the two points that it names; other lists as they are.
+
+    Safe: each of the cases names the same letters, each of them once, so that "or" can part nothing else.
+    """
+    if "or" not in connectors or set(connectors) == {"or"} or len(items) - len(connectors) not in (0, 1):
+        return items
+    cases: list[list[Node]] = [[]]
+    for index, item in enumerate(items):
+        cases[-1].append(item)
+        if index < len(connectors) and connectors[index] == "or":
+            cases.append([])
+    points: list[Node] = []
+    for case in cases:
+        named = {
+            item.members[0].name: item.members[1]
+            for item in case
+            if isinstance(item, Relation) and item.operators == ("=",) and isinstance(item.members[0], Symbol)
+        }
+        if len(named) < max(2, len(case)):
+            return items
+        labels = tuple(map(Symbol, sorted(named)))
+        values = tuple(named[label.name] for label in labels)
+        points.append(Relation((Sequence("tuple", labels, "(", ")"), Sequence("tuple", values, "(", ")")), ("=",)))
+    same = len({point.members[0] for point in points if isinstance(point, Relation)}) == 1
+    return points if same else items
+
+
 def _as_tuple(group: Node) -> Node:
     if isinstance(group, Sequence) and group.kind == "list":
         return Sequence("tuple", group.items, "(", ")")
@@ -556,6 +604,7 @@ _ANNOUNCEMENTS = frozenset(
     for opening in ("", "the ", "final ", "the final ", "correct ", "the correct ")
     for noun in _NEUTRAL_NOUNS.split()
 )
+_DENYING = frozenset({"not", "no", "never", "cannot", "except", "without", "but", "neither", "nor"})
 _ENDS = ("max", "min", "maximum", "minimum", "greatest", "least", "largest", "smallest")
 _EXTREMES = frozenset({*_ENDS[:4], *(f"{end} value" for end in _ENDS)})
 _OF_EXTREMES = frozenset({*_ENDS, "value", "the", "is", "of", ":", "="})

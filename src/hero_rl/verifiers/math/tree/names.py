@@ -40,6 +40,8 @@ class Names(Brackets):
         base = self.base()
         if not isinstance(base, Number) or not is_whole(base) or not 2 <= base.value <= 36:
             raise Unreadable("no base")
+        if any(int(digit, 36) >= base.value for digit in digits):
+            raise Unreadable("a digit that its base does not have")
         return Based(digits.lstrip("0") or "0", int(base.value))
 
     def base(self) -> Node:

@@ -16,7 +16,7 @@ _SIGNS = (
     (re.compile(rf"{_BE}(?:(?:{_LESS}) than or equal to|at most|(?:no|not) (?:{_MORE}) than|not exceeding)"), "<="),
     (re.compile(rf"{_BE}(?:(?:{_MORE}) than|exceeding)"), ">"),
     (re.compile(rf"{_BE}(?:{_LESS}) than"), "<"),
-    (re.compile(r"(?:is|are|be) (?:not equal to|different from)"), "!="),
+    (re.compile(r"(?:(?:is|are|be) )?(?:not equal to|different from)"), "!="),
     (re.compile(r"(?:is )?equal to|equals"), "="),
 )
 _LONGEST = 8

@@ -161,6 +161,9 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
             raise Unreadable("unknown set")
         tokens.append(Token("command", _BLACKBOARD[match[1]], spaced=spaced))
         return match.end()
+    if name == "forall":
+        tokens += [Token("word", "for", spaced=True), Token("word", "all", spaced=True)]
+        return position
     if name in _PROSE_COMMANDS:
         match = _BRACED.match(text, position)
         if match is None:

@@ -89,7 +89,7 @@ point choose approximately approx probably possibly ish roughly circa around nea
 isnt arent never and or nor if else when where is are was were be than more least most over under above below about
 between except other but plus times squared cubed factorial negative percent percentage pct half double twice triple
 third quarter hundred thousand million billion trillion dozen score pair base mod modulo infinity infinite pi e i
-root square cube sqrt wrong false incorrect maybe either neither both to too from up down off per of the th with
+odds root square cube sqrt wrong false incorrect maybe either neither both to too from up down off per of the th with
 without by divided multiplied power exponent inverse reciprocal opposite
 """
 _CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
