@@ -130,7 +130,7 @@ def test_a_run_keeps_its_whole_record(config, tmp_path):
     assert f"model      {run / 'model'}" in done.stdout
     assert "step 3/3" in done.stderr and "Warning" not in done.stderr
     resolved = yaml.safe_load((run / "config.yaml").read_text())
-    assert resolved["rule"]["type"] == "gated_hero" and resolved["rule"]["w_max"] == 3.0
+    assert resolved["rule"]["type"] == "gated_hero" and resolved["rule"]["w_max"] == 1.0
     environment = json.loads((run / "environment.json").read_text())
     assert environment["seed"] == 0 and environment["versions"]["trl"]
     logs = [row for row in rows(run / "metrics.jsonl") if "reward" in row]

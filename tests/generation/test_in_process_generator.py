@@ -67,6 +67,18 @@ def test_a_thought_that_the_template_opens_begins_the_text(policy):
     assert not any("<think>" in text for ending in ("", "<think>\n\n</think>\n") for text in texts_of[ending])
 
 
+def test_the_template_is_told_what_the_settings_tell_it(policy):
+    template = "{{ messages[-1]['content'] }}<think>\n{% if enable_thinking is false %}\n</think>\n{% endif %}"
+    opened = {}
+    for kwargs in ({}, {"enable_thinking": False}, {"enable_thinking": True}):
+        config = TransformersGeneratorConfig(path=policy, chat_template=template, chat_template_kwargs=kwargs)
+        with config.build(Sampling(max_tokens=4)) as generator:
+            opened[str(kwargs)] = [one.text.startswith("<think>") for one in generator.generate(asked(2))]
+    assert list(opened.values()) == [[True, True], [False, False], [True, True]]
+    with pytest.raises(ValueError, match="tokenize: set by the generator itself"):
+        TransformersGeneratorConfig(path=policy, chat_template_kwargs={"tokenize": True})
+
+
 def test_the_global_random_state_is_left_alone(policy):
     torch.manual_seed(7)
     first = texts(made(policy, asked(4)))

@@ -6,7 +6,7 @@ write_bench(read_table(Path("docs/science/bench.parquet")), Path("docs/science")
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -31,30 +31,33 @@ _NO_WEIGHT = ", no weight"
 
 def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
     """Write `bench.md` and `bench.svg` into a folder; the notes are put before the tables."""
-    return _write(frame, folder, notes, "bench", "The bench")
-
-
-def write_headroom(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
-    """The same of a table whose policies were fine-tuned less, as `headroom.md` and `headroom.svg`."""
-    return _write(frame, folder, notes, "headroom", "With room to learn")
-
-
-def _write(frame: pandas.DataFrame, folder: Path, notes: str, name: str, title: str) -> list[Path]:
-    page, figure = folder / f"{name}.md", folder / f"{name}.svg"
-    write_whole(page, bench_page(frame, notes, name, title))
+    page, figure = folder / "bench.md", folder / "bench.svg"
+    write_whole(page, bench_page(frame, notes))
     draw_gains(_gains(_on(frame, "report")), figure)
     return [page, figure]
 
 
-def bench_page(frame: pandas.DataFrame, notes: str = "", name: str = "bench", title: str = "The bench") -> str:
+def write_headroom(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
+    """Write `headroom.md`: the same of policies that were fine-tuned less, and what the prompt weight adds."""
+    page = folder / "headroom.md"
+    final = _on(frame, "report")
+    parts = ["# With room to learn", _what_ran(frame, "headroom"), notes.strip(), "## The rules", _table(final)]
+    write_whole(page, _joined([*parts, _weight(final)]))
+    return [page]
+
+
+def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
     """The page as Markdown: cells on the prompts that are kept for the end, then those that choices were made on."""
     final, tried = _on(frame, "report"), _on(frame, "development")
-    figure = f"![Points that each rule adds to the verifier alone, by reward model]({name}.svg)"
-    parts = [f"# {title}", _what_ran(frame, name), notes.strip(), figure]
-    parts += ["## On prompts that no choice was made on", _table(final), _weight(final)]
+    parts = ["# The bench", _what_ran(frame, "bench"), notes.strip()]
+    parts += ["![Points that each rule adds to the verifier alone, by reward model](bench.svg)"]
+    parts += ["## On prompts that no choice was made on", _table(final)]
     if len(tried):
         parts += ["## On development prompts", _table(tried)]
-    parts += [_alarms(frame)]
+    return _joined([*parts, _alarms(frame)])
+
+
+def _joined(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

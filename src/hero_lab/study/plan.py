@@ -45,6 +45,8 @@ START = "start"
 # A band may not have width 0; one this narrow moves no advantage by as much as rounding does.
 _NO_BAND = 1e-9
 
+# All rules of the tables have the paper's weight, but for those that are named without it.
+_WEIGHT: dict[str, Any] = {"w_min": 0.4, "w_max": 3.0}
 RULES: MappingProxyType[str, AuditableRule] = MappingProxyType(
     {
         "verifier only": VerifierOnly(),
@@ -70,13 +72,13 @@ RULES: MappingProxyType[str, AuditableRule] = MappingProxyType(
         "HERO, alpha 0.2": Hero(alpha=0.2),
         "HERO, no weight": Hero(w_min=1.0, w_max=1.0),
         "HERO, relative weight": Hero(sigma="relative"),
-        "gated HERO": GatedHero(),
-        "gated HERO, no weight": GatedHero(w_min=1.0, w_max=1.0),
-        "gated HERO, std": GatedHero(scale="group"),
-        "gated HERO, by type": GatedHero(),
-        "audited HERO": AuditedHero(),
-        "audited HERO, judge errs": AuditedHero(),
-        "audited HERO, one trust": AuditedHero(),
+        "gated HERO": GatedHero(**_WEIGHT),
+        "gated HERO, no weight": GatedHero(),
+        "gated HERO, std": GatedHero(scale="group", **_WEIGHT),
+        "gated HERO, by type": GatedHero(**_WEIGHT),
+        "audited HERO": AuditedHero(**_WEIGHT),
+        "audited HERO, judge errs": AuditedHero(**_WEIGHT),
+        "audited HERO, one trust": AuditedHero(**_WEIGHT),
     }
 )
 """Every rule of the study with its settings, under the name that its tables use."""

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hero_rl.checkpoints import Checkpoint
 from hero_rl.errors import ConfigError
@@ -28,6 +29,8 @@ from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thou
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
 
+_OURS = {"conversation", "chat_template", "tokenize", "add_generation_prompt", "continue_final_message"}
+
 
 class TransformersGeneratorConfig(Checkpoint):
     """Where a model comes from and how it runs.
@@ -37,12 +40,22 @@ class TransformersGeneratorConfig(Checkpoint):
         batch_size: completions that are written at one time; halved for good where memory runs out.
         chat: put the prompt through the model's chat template, a text as a user's message; else the text as it stands.
         chat_template: a Jinja template in the place of the tokenizer's own.
+        chat_template_kwargs: what the template is told beside the messages, by the name of TRL's setting, such as
+            `{"enable_thinking": false}` for Qwen3.
     """
 
     type: Literal["transformers"] = "transformers"
     batch_size: Annotated[int, Field(gt=0)] = 16
     chat: bool = True
     chat_template: str | None = None
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _not_ours(cls, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if ours := sorted(_OURS & kwargs.keys()):
+            raise ValueError(f"{', '.join(ours)}: set by the generator itself")
+        return kwargs
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -60,7 +73,9 @@ class TransformersGeneratorConfig(Checkpoint):
         model, tokenizer = self._load(AutoModelForCausalLM, "causal language model", "generator.")
         if self.chat_template is not None:
             tokenizer.chat_template = self.chat_template
-        return TransformersGenerator(model, tokenizer, sampling, self.path, self.batch_size, self.chat)
+        return TransformersGenerator(
+            model, tokenizer, sampling, self.path, self.batch_size, self.chat, self.chat_template_kwargs
+        )
 
 
 class TransformersGenerator:
@@ -75,13 +90,21 @@ class TransformersGenerator:
         sampling: how tokens are drawn.
         batch_size: completions at one time.
         chat: whether prompts go through the chat template.
+        chat_template_kwargs: what the template is told beside the messages.
 
     Raises:
         ConfigError: no chat template, where `chat` is on.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, sampling: Sampling, name: str, batch_size: int = 16, chat: bool = True
+        self,
+        model: Any,
+        tokenizer: Any,
+        sampling: Sampling,
+        name: str,
+        batch_size: int = 16,
+        chat: bool = True,
+        chat_template_kwargs: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         if chat and not tokenizer.chat_template:
             raise ConfigError(
@@ -91,6 +114,7 @@ class TransformersGenerator:
         self.sampling = sampling
         self.batch_size = batch_size
         self.chat = chat
+        self.chat_template_kwargs = dict(chat_template_kwargs)
         self._model: Any = model.eval()
         self._tokenizer = tokenizer
         self._eos = _ends_of(model, tokenizer)
@@ -168,7 +192,7 @@ class TransformersGenerator:
 
     def _rendered(self, messages: list[Any]) -> str:
         with loading("generator.chat_template: it fails on a prompt"):
-            return rendered(self._tokenizer, messages, add_generation_prompt=True)
+            return rendered(self._tokenizer, messages, add_generation_prompt=True, **self.chat_template_kwargs)
 
     def _template_opens_thought(self) -> bool:
         """Whether the template ends its prompts with a thought's opening, which then begins what the model wrote."""

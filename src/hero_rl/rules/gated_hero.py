@@ -43,12 +43,17 @@ class GatedHero(Banded):
     rank code. What is bounded by it, and what is not: docs/science/method.md.
 
     Attributes:
+        w_min: weight of a prompt whose scores hardly differ (the paper: 0.4). With both at 1 every prompt weighs the
+            same, since the weight earned nothing in any run of the study (docs/guides/choosing.md).
+        w_max: weight of a prompt whose scores differ most (the paper: 3).
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
     """
 
     earns_trust: ClassVar[bool] = True
 
     type: Literal["gated_hero"] = "gated_hero"
+    w_min: Annotated[float, Field(ge=0)] = 1.0
+    w_max: Annotated[float, Field(gt=0)] = 1.0
     memory: Annotated[float, Field(ge=0, lt=1)] = 0.95
 
     def init(self) -> GatedState:

@@ -67,8 +67,7 @@ def test_what_the_weight_adds_is_the_rule_less_itself_without(tmp_path):
     cells = cells_of(["headroom"], seeds=2, arm=ArmSettings(split="report"))
     assert {cell.arena.policy.steps for cell in cells} == {350}
     write_table([finished(c, 0.5 - 0.02 * c.name.endswith("no weight")) for c in cells], tmp_path / "t.parquet")
-    page, figure = write_headroom(read_table(tmp_path / "t.parquet"), tmp_path)
-    assert (page.name, figure.name) == ("headroom.md", "headroom.svg")
+    (page,) = write_headroom(read_table(tmp_path / "t.parquet"), tmp_path)
     for rule, regime in (("HERO", "hard"), ("HERO", "mixed"), ("gated HERO", "mixed")):
         assert f"| {rule} | {regime} | +2.0 ± 0.0 (2/2) | +2.0 ± 0.0 (2/2) |" in page.read_text()
 
@@ -102,10 +101,11 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
     assert first == [path.read_bytes() for path in write_bench(frame, tmp_path)]
 
 
-def test_the_committed_page_is_what_its_command_makes_of_the_committed_table(tmp_path):
-    notes = ["--notes", str(DOCS / "bench_notes.md")]
-    assert main(["study", "bench", str(DOCS / "bench.parquet"), "--out", str(tmp_path), *notes]) == 0
-    for name in ("bench.md", "bench.parquet"):
+@pytest.mark.parametrize("what", ["bench", "headroom"])
+def test_the_committed_page_is_what_its_command_makes_of_the_committed_table(what, tmp_path):
+    notes = ["--notes", str(DOCS / f"{what}_notes.md")]
+    assert main(["study", what, str(DOCS / f"{what}.parquet"), "--out", str(tmp_path), *notes]) == 0
+    for name in (f"{what}.md", f"{what}.parquet"):
         assert (tmp_path / name).read_bytes() == (DOCS / name).read_bytes()
 
 
@@ -118,6 +118,15 @@ def test_what_the_guide_says_of_the_bench_is_what_the_table_says():
     assert said
     for quality, rule, hard, easy in said:
         assert row_of(final, quality, rule)[7:9] == [hard, easy]
+
+
+def test_what_the_guide_says_of_the_weight_is_what_the_tables_say(tmp_path):
+    (page,) = write_headroom(read_table(DOCS / "headroom.parquet"), tmp_path)
+    found = re.findall(r"^\| (?:HERO|gated HERO) \| (?:hard|mixed) \| (.*) \|$", page.read_text(), re.M)
+    guide = (DOCS.parent / "guides/choosing.md").read_text()
+    (section,) = re.findall(r"## The weight: .*?\n(.*?)(?=\n## )", guide, re.S)
+    said = re.findall(r"^\|.*\| (?:HERO|gated HERO) \| ([+-].*) \|$", section, re.M)
+    assert len(found) == 4 and sorted(said[1:]) == sorted(found)  # the first is the study's
 
 
 @pytest.mark.parametrize("what", ["report", "bench", "alarms"])

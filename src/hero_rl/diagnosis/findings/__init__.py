@@ -98,7 +98,9 @@ def suggested(diagnosis: Diagnosis) -> dict[str, Any]:
     first: dict[str, Any] = {}
     for finding in diagnosis.findings:
         first = {**finding.settings, **first}
-    return blocks_of({f"rule.{name}": value for name, value in diagnosis.rule.model_dump().items()} | first)
+    rule = diagnosis.rule
+    other = first.get("rule.type", rule.type) != rule.type  # has defaults of its own
+    return blocks_of({f"rule.{name}": value for name, value in rule.model_dump(exclude_defaults=other).items()} | first)
 
 
 def _nothing() -> Finding:

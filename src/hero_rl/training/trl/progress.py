@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +46,8 @@ class ProgressLine(TrainerCallback):
     """
 
     def __init__(self, shown: Mapping[str, str] = _SHOWN) -> None:
-        self.console = Console(stderr=True)
+        # Where colours are forced onto a log (FORCE_COLOR), a live line would leave a copy at every refresh.
+        self.console = Console(stderr=True, force_terminal=sys.stderr.isatty())
         self.shown = shown
         self._progress: Progress | None = None
         self._printed = 0.0
