@@ -221,7 +221,7 @@ class Writer:
         return self.of(self.draw.choice((r"\0^{\0}", r"\0^\0", r"\0**\0", r"(\0)^{-\0}", r"\0^{\0^{\0}}")))
 
     def negative(self) -> Part:
-        return self.of(self.draw.choice((r"-\0", r"-(\0)", r"--\0", r"+-\0")))
+        return self.of(self.draw.choice((r"-\0", r"-(\0)", r"--\0", r"+-\0", r"\neg \0")))
 
     def plusminus(self) -> Part:
         return self.of(self.draw.choice((r"\0 \pm \0", r"\pm \0", r"\mp \0", r"\0 \mp \0")))
