@@ -277,6 +277,8 @@ IN_CHINESE = [
 ]
 NOT_IN_CHINESE = [
     ("C", "因此不选C。"),
+    ("C", "所以应排除选项C。"),
+    ("36", "答案不是36。"),
     ("36", "所以面积不是36平方厘米。"),
     ("36", "所以面积大于36。"),
     ("36", "所以面积的一半是36。"),
@@ -317,6 +319,7 @@ SENTENCES = [
     ("-4", "So the temperature is −4°C."),
     ("4.5", "So the average is 4.5 points."),
     ("Yes", "**Yes**, it converges."),
+    ("5", "Yes, there are 5."),
     ("Yes", "Yes, because the series is dominated by a geometric one."),
     ("False", "**False.** The function is not continuous."),
     ("True", "So the statement is true."),
@@ -330,9 +333,11 @@ OTHER_SENTENCES = [
     ("42", "So half the area is 42."),
     ("4", "Hence\n$$\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}$$"),
     ("even", "So the function is not **even**."),
+    ("even", "It is hard to say that it is **even**."),
     ("4", "So the temperature is −4°C."),
     ("4", "The answer is 5 because 4 is even."),
     ("Yes", "Yes, but only if n is even."),
+    ("B", "It is not true that option B is correct."),
     ("Yes", "No, because it diverges."),
     ("True", "The statement is not true."),
     ("B", "Therefore, option B is not correct."),

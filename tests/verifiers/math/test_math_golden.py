@@ -1179,6 +1179,7 @@ TABLES = {
             ("60 km/h", r"60 \frac{\text{m}}{\text{h}}"),
             ("60 km/h", r"60 \frac{\text{h}}{\text{km}}"),
             (r"\frac{mg}{k}", r"\frac{m g}{2k}"),
+            (r"\frac{mg}{k}", r"\frac{Mg}{k}"),
             (r"2mg\sin\theta", r"2 m g \cos\theta"),
             (r"5\text{ mg}", "5 m"),
         ],

@@ -94,6 +94,7 @@ _SUPPOSES = re.compile(
     r"\b(?:suppose|supposing|assume|assuming|not|cannot|never|guess|maybe|perhaps)\b|n't\b", re.IGNORECASE
 )
 _WRONG_BEFORE = re.compile(r"\b(?:wrong|incorrect|false|mistaken)\s{1,4}$", re.IGNORECASE)
+_DENIED = re.compile("[不非没未]")
 _IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
 _DISAGREES = re.compile(
     r"[^\n.]{0,60}[.;,]\s{1,4}(?:but\s|however,?\s)?(?:I\s{1,4}disagree|(?:that|this|it|which)(?:\s{1,4}(?:is|was)|'s)\s{1,4}(?:wrong|incorrect|false))\b",
@@ -199,6 +200,8 @@ def _sentence(text: str, start: int, noun: str) -> Announcement | None:
         announces = _ANNOUNCES.match(text, end)
         if announces is None or (noun in _ENGLISH and announces["suffix"] not in ("", "s")):
             return None
+        if _DENIED.search(announces["suffix"]):
+            return Announcement(None, is_said=True)
         end = announces.end()
         label = bool(_ENDS_IN_LABEL.search(announces["sign"]))
     is_final = noun == _HASHES or bool(_FINAL_BEFORE.search(text, max(0, start - 20), start))

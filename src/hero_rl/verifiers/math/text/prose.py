@@ -68,7 +68,8 @@ def closing_answer(text: str) -> str | None:
         return said
     if verdict := _VERDICT.fullmatch(last):
         return verdict[1]
-    if chosen := _CHOSEN.search(last[-_SHORT:]):
+    chosen = _CHOSEN.search(last[-_SHORT:])
+    if chosen and not _TAKES_BACK.search(last[-_SHORT:], 0, chosen.start()):
         return chosen["a"] or chosen["b"]
     if _is_bare(last):
         if "\n" in last and all("=" in line for line in last.splitlines()):
@@ -88,7 +89,7 @@ def closing_answer(text: str) -> str | None:
 
 # A short text that opens with its verdict, or says it of the statement; what else it says is for the rules to judge.
 _VERDICT = re.compile(
-    r"(?:(?:so|thus|hence|therefore)\b,?\s*)?((?:yes|no|true|false)\b[\s*]*[,.:;–—-]\s*\S[^\n]{0,300}"
+    r"(?:(?:so|thus|hence|therefore)\b,?\s*)?((?:yes|no|true|false)\b[\s*]*[,.:;–—-]\s*[^\s\d$\\][^\n\d$\\]{0,300}"
     r"|(?:the|this|that|given)\s+(?:given\s+)?(?:statement|claim|assertion|proposition|conjecture)\s+is\s+(?:true|false)\.?)",
     re.IGNORECASE,
 )
@@ -108,7 +109,10 @@ def _bold_words(written: str, sentence: str) -> str | None:
     Safe: nothing in their sentence may take them back, and words are compared as they stand.
     """
     found = _BOLD_WORDS.search(written[-_SHORT:])
-    return found[1] if found and not _TAKES_BACK.search(sentence) else None
+    return found[1] if found and not (_TAKES_BACK.search(sentence) or _DOUBTS.search(sentence)) else None
+
+
+_DOUBTS = re.compile(r"\b(?:if|whether|unclear|hard|depends|could|may)\b", re.IGNORECASE)
 
 
 def is_prose(text: str) -> bool:

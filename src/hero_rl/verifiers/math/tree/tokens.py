@@ -132,7 +132,14 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
         elif kind == "bound":
             tokens.append(Token("word", found, spaced=spaced))
         elif kind == "letters":
-            tokens += _letters(found, spaced)
+            before = tokens[-1] if tokens else None
+            is_behind = before is not None and (before.kind == "number" or before.text in (")", "}"))
+            # Mg behind a number is a sloppy mg; elsewhere it is two factors.
+            is_product = len(found) == 2 and found[0].isupper() and found[1].islower() and not is_behind
+            if is_product and is_unit(found):
+                tokens += [Token("letter", found[0], spaced=spaced), Token("letter", found[1])]
+            else:
+                tokens += _letters(found, spaced)
         elif found == "!=" and not spaced and tokens and (tokens[-1].kind == "number" or tokens[-1].text == ")"):
             tokens += [Token("sign", "!"), Token("sign", "=")]  # 10!=3628800, where "x != 3" has its spaces
         else:
