@@ -50,8 +50,8 @@ class Node:
 
     def parts(self) -> Iterator[Node]:
         """The nodes directly below this one, from left to right."""
-        for name in _fields(type(self)):
-            yield from _nodes(getattr(self, name))
+        for field in _fields(type(self)):
+            yield from _nodes(getattr(self, field))
 
 
 @lru_cache(maxsize=64)
@@ -306,7 +306,7 @@ def rewrite(node: Node, change: Callable[[Node], Node | None]) -> Node:
     changed = change(node)
     if changed is not None:
         return changed
-    return replace(node, **{name: _rewritten(getattr(node, name), change) for name in _fields(type(node))})
+    return replace(node, **{field: _rewritten(getattr(node, field), change) for field in _fields(type(node))})
 
 
 def _rewritten(value: object, change: Callable[[Node], Node | None]) -> object:
