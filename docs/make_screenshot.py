@@ -1,4 +1,4 @@
-"""Draw docs/guides/diagnose.png, the top of the report on examples/logged_rollouts.jsonl. Needs Chromium.
+"""Draw docs/guides/diagnose.png, the top of the report on examples/smollm2_rollouts.jsonl. Needs Chromium.
 
 python docs/make_screenshot.py
 """
@@ -21,7 +21,7 @@ def draw(target: Path) -> None:
     """Write the report, photograph its top and keep it in few colours."""
     with tempfile.TemporaryDirectory() as folder:
         report, photograph = Path(folder, "report.html"), Path(folder, "report.png")
-        if main(["diagnose", "examples/logged_rollouts.jsonl", "-o", str(report), "--json"]):
+        if main(["diagnose", "examples/smollm2_rollouts.jsonl", "-o", str(report), "--json"]):
             raise SystemExit(1)
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         options += [f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={photograph}"]

@@ -116,6 +116,7 @@ CASES = {
     ),
     "wrong_verdicts": ({"labels": labels(missed=11)}, {"labels": labels(missed=5, accepted=5)}),
     "tied_scores": ({"bands__tied": 0.11}, {"bands__tied": 0.1}),
+    "repeated_completions": ({"source__repeated": 145}, {"source__repeated": 144}),
     "without_verifier": ({"source__unverified": 5}, {"source__unverified": 4}),
     "abstentions": ({"source__abstained": 5, "reasons": TIMED_OUT}, {"source__abstained": 4}),
     "missing_scores": ({"source__missing_scores": 5}, {"source__missing_scores": 4}),

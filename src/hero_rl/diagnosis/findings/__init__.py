@@ -26,7 +26,14 @@ from hero_rl.diagnosis.findings.ranking import (
     ranks_doubtfully,
     ranks_well,
 )
-from hero_rl.diagnosis.findings.shaping import flat_weight, lone_strata, saturated_weight, squashed_scores, tied_scores
+from hero_rl.diagnosis.findings.shaping import (
+    flat_weight,
+    lone_strata,
+    repeated_completions,
+    saturated_weight,
+    squashed_scores,
+    tied_scores,
+)
 from hero_rl.diagnosis.findings.verdicts import (
     abstentions,
     missing_scores,
@@ -70,6 +77,7 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     length_bias,
     lone_strata,
     tied_scores,
+    repeated_completions,
     abstentions,
     without_verifier,
     missing_scores,

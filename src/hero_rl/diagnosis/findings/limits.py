@@ -25,7 +25,8 @@ LIMITS = {
     "saturated": 0.5,  # share of groups
     "flat": 0.05,  # of the range from w_min to w_max, between the 10th and the 90th percentile
     "singletons": 0.25,  # share of strata of mixed groups
-    "tied": 0.1,  # share of scored rollouts
+    "tied": 0.1,  # share of scored rollouts, less those that repeat a text
+    "repeated": 0.3,  # share of rollouts
     "length": 0.3,  # rank correlation
     "lost": 0.01,  # share of rollouts
     "lost_badly": 0.1,

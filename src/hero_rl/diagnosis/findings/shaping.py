@@ -6,7 +6,7 @@ from hero_rl.diagnosis.findings.limits import LIMITS
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.wording import number, of, percent
 
-__all__ = ["flat_weight", "lone_strata", "saturated_weight", "squashed_scores", "tied_scores"]
+__all__ = ["flat_weight", "lone_strata", "repeated_completions", "saturated_weight", "squashed_scores", "tied_scores"]
 
 
 def saturated_weight(d: Diagnosis) -> Finding | None:
@@ -88,17 +88,35 @@ def lone_strata(d: Diagnosis) -> Finding | None:
 
 
 def tied_scores(d: Diagnosis) -> Finding | None:
-    """Many rollouts of a stratum share a score."""
-    if d.bands.tied is None or d.bands.tied <= LIMITS["tied"]:
+    """Many rollouts of a stratum share a score, and not because they are the same text."""
+    # Texts that repeat each other share verdict and score: what is left over is the reward model's doing.
+    beyond = (d.bands.tied or 0.0) - d.source.repeated / d.source.rows
+    if beyond <= LIMITS["tied"]:
         return None
     return Finding(
         name="tied_scores",
         level="look",
         title=f"{percent(d.bands.tied)} of the scores are tied within their stratum",
-        evidence="Another rollout of the same prompt and verdict has the same score. "
+        evidence="Another rollout of the same prompt and verdict has the same score. Only "
         f"{of(d.source.repeated, d.source.rows)} rollouts repeat another completion of their group word for word.",
         advice="Where completions differ and scores do not, the reward model answers in too few digits: bfloat16 has "
         "two to three.",
         settings={"reward_model.dtype": "float32"},
+        section="bands",
+    )
+
+
+def repeated_completions(d: Diagnosis) -> Finding | None:
+    """Many rollouts are the same text as another of their group, which nothing can rank above it."""
+    share = d.source.repeated / d.source.rows
+    if share <= LIMITS["repeated"]:
+        return None
+    return Finding(
+        name="repeated_completions",
+        level="look",
+        title=f"{percent(share)} of the rollouts repeat another one of their group",
+        evidence=f"{of(d.source.repeated, d.source.rows)} completions are word for word that of another rollout of the "
+        "same prompt: same verdict, same score, same advantage.",
+        advice="Sample at a higher temperature, or ask for the reasoning before the answer.",
         section="bands",
     )
