@@ -218,7 +218,7 @@ def _value(sentence: str) -> str | None:
         return None
     start = said.index(number)
     behind = said[start + len(number) :]
-    around = _clause(said, start) + " " + behind
+    around = _clause(said, start) + " " + _COUNTED.sub("", behind, count=1)
     if _TAKES_BACK.search(around) or _CHANGES.search(around) or _is_part(said[:start], behind):
         return None
     if change := _CHANGE.match(behind):
@@ -229,6 +229,10 @@ def _value(sentence: str) -> str | None:
 
 _CONCLUDES = re.compile(
     rf"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?{_WE_GET}(?:(?:it|that)['’]s\s+(?=[\d\\$-]))?", re.IGNORECASE
+)
+# "4 more apples" and "4 times a day" count as they stand; "4 more than" and "4 times as many" do not.
+_COUNTED = re.compile(
+    r"^\s*(?:(?:more|fewer)\b(?!.*\bthan\b)|times(?=\s*$|\s+(?:in|per|a|each|every)\b))", re.IGNORECASE
 )
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[\d\\$])", re.IGNORECASE)
 # A subject that is a share or a multiple of what is asked for; said of the double, a value is another answer.
