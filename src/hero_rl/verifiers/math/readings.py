@@ -93,7 +93,8 @@ _ARGUMENT = re.compile(
 )
 _LESS_OUTSIDE = re.compile(r"\{[^{}]*\}|\([^()]*\)")
 _GOES_FURTHER = re.compile(
-    r"[-/*!]|\\(?:cdot|times|div|int|iint|oint|lim|sum|prod|det|dim|deg|ker|operatorname)(?![A-Za-z])|d ?[a-z] ?(?!d ?[a-z])[^\s]"
+    r"[-/*!]|\\(?:cdot|times|div|int|iint|oint|lim|sum|prod|det|dim|deg|ker|operatorname)(?![A-Za-z])"
+    r"|d ?[a-z] ?(?!d ?[a-z])\S"
 )
 
 
