@@ -226,7 +226,6 @@ NOT_SEVEN = [
     '{"answer": 8, "wrong_answer": 7}',
     '{"wrong_answer": 7}',
     "They say the answer is 7. I disagree.",
-    "The answer is 7 odds",
     r"\boxed{6} or \boxed{7}",
     r"\boxed{7}, or $\boxed{8}$",
     r"I do not think the answer is \boxed{7}.",

@@ -1198,6 +1198,8 @@ TABLES = {
         [
             ("x = 1, y = 2", r"\begin{aligned} x&=1 \\ y&=2 \end{aligned}"),
             ("4", r"\begin{aligned} x &= 2+2 \\ &= 4 \end{aligned}"),
+            ("x^2+3", r"\begin{split} f(x) &= x^2 \\ &\quad + 3 \end{split}"),
+            ("x^2-3", r"\begin{aligned} f(x) &= x^2 \\ &\quad - 3 \end{aligned}"),
             ("(1,2),(2,1)", r"x=1, y=2 \text{ or } x=2, y=1"),
             ("3", r"3\tag{1}"),
             ("23", "23 (twenty-three)"),
@@ -1206,6 +1208,8 @@ TABLES = {
         [
             ("x = 1, y = 2", r"\begin{aligned} x&=2 \\ y&=1 \end{aligned}"),
             ("4", r"\begin{aligned} x &= 2+3 \\ &= 4 \end{aligned}"),
+            ("2", r"\begin{aligned} x&=1 \\ y&=2 \end{aligned}"),
+            ("3", r"\begin{aligned} f(x) &= x^2 \\ &\quad + 3 \end{aligned}"),
             ("(1,2),(2,1)", r"x=1, y=2 \text{ or } x=2, y=3"),
             ("(1,2),(2,1)", r"x=1, y=2"),
             ("9", "3 (three)"),
@@ -1240,6 +1244,7 @@ TABLES = {
             ("y' = 2x", r"\frac{dx}{dy} = 2x"),
             (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=2}^{\infty}\frac{1}{k^2}"),
             (r"\sum_{n=1}^\infty \frac{k}{n^2}", r"\sum_{k=1}^{\infty}\frac{k}{k^2}"),
+            (r"\sum_{n=1}^\infty \frac{k'}{n^2}", r"\sum_{k'=1}^{\infty}\frac{k'}{k'^2}"),
             ("5", r"n = 6, \text{ since } 5 \text{ is prime}"),
         ],
     ),
@@ -1266,6 +1271,7 @@ TABLES = {
     "idle words around a value": (
         [
             ("2", r"x = 2 \text{ (double root)}"),
+            (r"x = 2 \text{ (double root)}", r"x = 2 \text{ with multiplicity two}"),
             (r"\text{I and III}", r"\text{I, III}"),
             (r"\text{I and III}", r"\text{I and III only}"),
             ("I and III", "(I), (III)"),
@@ -1275,6 +1281,7 @@ TABLES = {
         ],
         [
             ("2", r"x = 3 \text{ (double root)}"),
+            (r"x = 2 \text{ (double root)}", r"x = 2 \text{ (triple root)}"),
             (r"\text{I and III}", r"\text{I or III}"),
             (r"\text{I and III}", r"\text{I, II and III}"),
             ("(I, V)", "(V, I)"),

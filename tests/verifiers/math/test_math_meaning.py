@@ -310,6 +310,8 @@ def test_a_share_is_its_quotient(part, whole):
 def test_a_change_in_per_cent_keeps_its_direction(change):
     reference = rf"15\%\text{{ {change}}}"
     assert accepts(reference, r"15\%")
+    assert accepts(r"15\%", reference) is (change in ("increase", "profit"))
+    assert accepts("15", rf"\text{{{change} of }} \$15") is (change in ("increase", "profit"))
     assert not accepts(reference, r"16\%")
     for other in {"increase", "decrease", "profit", "loss"} - {change}:
         assert not accepts(reference, rf"15\%\text{{ {other}}}")

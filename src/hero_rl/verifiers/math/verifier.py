@@ -40,6 +40,8 @@ from hero_rl.verifiers.math.rules.texts import (
 )
 from hero_rl.verifiers.math.rules.times import is_time, same_time
 from hero_rl.verifiers.math.text.extraction import extract_answer
+from hero_rl.verifiers.math.text.remarks import differ_in_multiplicity
+from hero_rl.verifiers.math.text.rows import asked_rows
 from hero_rl.verifiers.math.text.spelling import key, without_outer_braces
 from hero_rl.verifiers.math.tree.formulas import Number
 from hero_rl.verifiers.math.values.budget import TooSlow, within
@@ -160,6 +162,8 @@ class MathVerifier(BaseModel):
         said = respelled(answer)
         if not said:
             return Reason.NO_ANSWER
+        if differ_in_multiplicity(reference, answer):
+            return Reason.MISMATCH
         found = [self._quickly(text, said) for text in expected]
         matched = [reason for reason in found if reason is not None and reason.value_of_verdict == 1]
         return matched[0] if matched else None if None in found else found[0]
@@ -179,6 +183,7 @@ class MathVerifier(BaseModel):
 
     def _reason(self, expected: str, said: str) -> Reason:
         """The reason for one alternative of the reference."""
+        said = asked_rows(said, expected)
         choice = read_choice(expected)
         if choice is None or not choice.text:
             return self._reason_of_text(expected, said)

@@ -58,15 +58,15 @@ def _with_one_name(node: Node) -> Node:
     """The formula with the variable of each sum called alike, since its name says nothing outside."""
 
     def change(part: Node) -> Node | None:
-        if not isinstance(part, Repeated) or part.variable == _BOUND:
+        if not isinstance(part, Repeated):
             return None
         body = renamed(part.body, {part.variable.name: _BOUND})
-        return Repeated(part.kind, _BOUND, part.low, part.high, _with_one_name(body))
+        return Repeated(part.kind, _BOUND, part.low, part.high, body)
 
     return node if _is_nested(node) else rewrite(node, change)
 
 
-_BOUND = Symbol("k'")
+_BOUND = Symbol("the bound variable")  # no text has a letter of this name
 
 
 def _is_nested(node: Node) -> bool:

@@ -27,7 +27,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     walk,
 )
 from hero_rl.verifiers.math.tree.numerals import is_whole
-from hero_rl.verifiers.math.tree.units import CHANGES, UNIT_LETTERS, is_unit, same_unit
+from hero_rl.verifiers.math.tree.units import CHANGES, GAINS, UNIT_LETTERS, is_unit, same_unit
 from hero_rl.verifiers.math.values.equality import constant_value, same_formula
 from hero_rl.verifiers.math.values.evaluation import as_fraction
 
@@ -66,7 +66,9 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
         return None if unlike else by.compare(reference.value, answer)
     if isinstance(reference, Degrees) and isinstance(answer, Quantity) and answer.unit == "rad":
         return Reason.MATCHED_SYMBOLICALLY if same_formula(reference, answer.value) else None
-    if isinstance(reference, Percent) and isinstance(answer, Quantity) and answer.unit in CHANGES:
+    if isinstance(answer, Quantity) and answer.unit in CHANGES - GAINS:
+        return None  # a number that goes down, where the reference says no direction
+    if isinstance(reference, Percent) and isinstance(answer, Quantity) and answer.unit in GAINS:
         return by.compare(reference, answer.value)
     if isinstance(reference, (Percent, Degrees, Words, Based)) or not isinstance(answer, Quantity):
         return None

@@ -97,7 +97,7 @@ _WRONG_BEFORE = re.compile(r"\b(?:wrong|incorrect|false|mistaken)\s{1,4}$", re.I
 _DENIED = re.compile("[不非没未]")
 _IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
 _DISAGREES = re.compile(
-    r"[^\n.]{0,60}[.;,]\s{1,4}(?:but\s|however,?\s)?(?:I\s{1,4}disagree|(?:that|this|it|which)(?:\s{1,4}(?:is|was)|'s)\s{1,4}(?:wrong|incorrect|false))\b",
+    r"(?:[^\n.]|\.(?=\d)){0,60}[.;,]\s{1,4}(?:but\s|however,?\s)?(?:I\s{1,4}disagree|(?:that|this|it|which)(?:\s{1,4}(?:is|was)|'s)\s{1,4}(?:wrong|incorrect|false))\b",
     re.IGNORECASE,
 )
 _TAKES_BACK = re.compile(r"\b(?:no|not|wait|wrong|incorrect|actually|oops|sorry)\b", re.IGNORECASE)
@@ -265,14 +265,17 @@ _DISPLAYED = re.compile(
 
 _BULLET = re.compile(r"^[ \t]*[-*•][ \t]+(?=[^\s\d])")
 _BULLETS = re.compile(r"(?:[ \t]*[-*•][ \t]+[^\s\d][^\n]*(?:\n|$)){2,20}")
+# What is no statement is a remark below the answer.
+_NAMES_VALUE = re.compile(r"[\s*$\\(]*(?:\\[a-z]+|[A-Z]{2,3}|[A-Za-z])(?:_\{?\w+\}?)?(?:\([a-z]\))?\s*=\s*[^=\s]")
 
 
 def _block(content: str) -> str:
     """What a label labels: a block of code, a displayed formula, or the rest of its line."""
     block = _FENCED.match(content) or _DISPLAYED.match(content)
     if block is None and (bullets := _BULLETS.match(content)):
-        lines = (_BULLET.sub("", line).strip().rstrip(".;,") for line in bullets.group().splitlines())
-        return ", ".join(line for line in lines if line)
+        lines = [_BULLET.sub("", line).strip().rstrip(".;,") for line in bullets.group().splitlines()]
+        if all(map(_NAMES_VALUE.match, lines)):
+            return ", ".join(lines)
     return block.group() if block else content.split("\n", 1)[0]
 
 

@@ -55,7 +55,7 @@ _CHANGES = re.compile(
     r"|times|or)s?\b",
     re.IGNORECASE,
 )
-_WE_GET = r"(?:(?:we|I)\s+(?:get|obtain|have|find)\s+)?"
+_WE_GET = r"(?:(?:we|I)\s+(?:get|obtain|have|find)\s+(?:that\s+)?)?"
 _OPENING_WORD = re.compile(rf"^(?:(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*)?{_WE_GET}", re.IGNORECASE)
 _JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
 
@@ -73,7 +73,7 @@ def closing_answer(text: str) -> str | None:
         return chosen["a"] or chosen["b"]
     if _is_bare(last):
         if "\n" in last and all("=" in line for line in last.splitlines()):
-            return ", ".join(line.strip(" .,;") for line in last.splitlines())
+            return stated_by_rows(r"\\".join(last.splitlines()))
         prose = re.search(r"(?<![\\A-Za-z])[A-Za-z]{4,}\s*:", last)
         return (_only_number(last) if prose else None) or _OPENING_WORD.sub("", last).rstrip(_STOPS) or None
     display = _last(_DISPLAY, last)
@@ -239,7 +239,8 @@ _COUNTED = re.compile(
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[\d\\$])", re.IGNORECASE)
 # A subject that is a share or a multiple of what is asked for; said of the double, a value is another answer.
 _SHARE = re.compile(
-    r"(?:the\s+)?(?:half|twice|double|triple|thrice|(?:a|one|two)[\s-](?:third|quarter|fourth)s?)"
+    r"(?:the\s+)?(?:half|twice|double|triple|thrice|(?:a|one|two)[\s-](?:third|quarter|fourth)s?"
+    r"|(?:\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten)\s+times)"
     r"\s+(?:of\s+)?(?:the|its|this|that|these|his|her|their|our)\b",
     re.IGNORECASE,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["without_remarks"]
+__all__ = ["differ_in_multiplicity", "without_remarks"]
 
 _OPENS = r"[\s,;]*(?:\\(?:text\w*|mathrm)\s*\{\s*)?"
 _ROUNDED = (
@@ -22,9 +22,18 @@ _SINCE = re.compile(
     r",\s*(?:\\text\w*\s*\{\s*)?(?:since|because)\b(?!.*\b(?:or|if|unless|but|maybe|not|if|wrong)\b).{1,140}$",
     re.IGNORECASE,
 )
+_TIMES = re.compile(r"\b(?P<root>double|triple)\s+root|\bmultiplicity\s+(?P<number>\d|two|three)", re.IGNORECASE)
+_NUMBERS = {"double": "2", "two": "2", "triple": "3", "three": "3"}
 _HAS_VALUE = re.compile(r"\d|\\")
 _LONGEST = 160
 _MAY_BE_ONE = re.compile(r"[)}]\s*$|[a-z]\s*\}?\s*$")
+
+
+def differ_in_multiplicity(one: str, other: str) -> bool:
+    """Whether both say how often a root counts, and say it differently: a double root is no triple one."""
+    times = [[(each["root"] or each["number"]).lower() for each in _TIMES.finditer(text)][-1:] for text in (one, other)]
+    said = [_NUMBERS.get(found[0], found[0]) for found in times if found]
+    return len(set(said)) == 2
 
 
 def without_remarks(text: str) -> str:

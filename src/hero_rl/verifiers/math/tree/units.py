@@ -6,6 +6,7 @@ import re
 
 __all__ = [
     "CHANGES",
+    "GAINS",
     "PREFIXES",
     "UNIT_LETTERS",
     "has_prefix",
@@ -89,12 +90,13 @@ point choose approximately approx probably possibly ish roughly circa around nea
 isnt arent never and or nor if else when where is are was were be than more least most over under above below about
 between except other but plus times squared cubed factorial negative percent percentage pct half double twice triple
 third quarter hundred thousand million billion trillion dozen score pair base mod modulo infinity infinite pi e i
-odds root square cube sqrt wrong false incorrect maybe either neither both to too from up down off per of the th with
+root square cube sqrt wrong false incorrect maybe either neither both to too from up down off per of the th with
 without by divided multiplied power exponent inverse reciprocal opposite
 """
 _CHANGES_THE_NUMBER = frozenset(_CHANGING.split())
 _PLURALS = frozenset({"people", "children", "men", "women", "mice", "sheep", "fish", "person", "way", "time", "units"})
-CHANGES = frozenset({"increase", "decrease", "profit", "loss", "discount", "gain"})
+GAINS = frozenset({"increase", "profit", "gain"})
+CHANGES = GAINS | {"decrease", "loss", "discount"}
 """Which way a share or an amount of money goes."""
 _BETWEEN_UNITS = frozenset({"square", "cubic", "sq", "per", "cu"})
 _MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
