@@ -274,6 +274,10 @@ IN_CHINESE = [
     ("36", "答：一共有36个。"),
     ("36", "所以面积为 $36$ 平方厘米。"),
     ("36", "结果不是63，而是36。"),
+    ("36", "所以结果是**36**个。"),
+    ("3", "所以x = 3。"),
+    (r"x \ge 3", "所以x的取值范围是x≥3。"),
+    ("y=x+36", "所以函数为 y=x+36"),
 ]
 NOT_IN_CHINESE = [
     ("C", "因此不选C。"),
@@ -284,6 +288,12 @@ NOT_IN_CHINESE = [
     ("36", "所以面积的一半是36。"),
     ("36", "结果可能是36。"),
     ("36", "所以答案是36或63。"),
+    ("36", "所以它的三分之一是36。"),
+    ("36", "所以 a>36"),
+    ("36", "所以函数为 y=x+36"),
+    ("30", "所以结果是sin30"),
+    ("23", "所以结果是2**3"),
+    ("C", "没有人选C。"),
 ]
 
 
@@ -328,6 +338,11 @@ SENTENCES = [
     ("B", "Therefore, option B is correct."),
     ("B", "So the correct choice is B: 12."),
     ("3", "Hence the required number is three."),
+    ("3", "So Tom made 3 mistakes."),
+    ("3", "So 3 items were rejected."),
+    ("45", "So the cost excluding tax is 45 dollars."),
+    ("3", "Therefore, Sam might need 3 buckets."),
+    ("-x", "Therefore the derivative is -x."),
     ("3", r"We conclude that $x=3$. $\blacksquare$"),
 ]
 OTHER_SENTENCES = [
@@ -345,6 +360,13 @@ OTHER_SENTENCES = [
     ("Yes", "No, because it diverges."),
     ("True", "The statement is not true."),
     ("B", "Therefore, option B is not correct."),
+    ("B", "Either option A or option B is correct."),
+    ("B", "It is unclear whether option B is correct."),
+    ("B", "If x is even, option B is correct."),
+    ("B", "Bob claims option B is correct."),
+    ("3", "So we must reject 3."),
+    ("3", "The answer might be 3."),
+    ("2", "So the domain is all real numbers excluding 2."),
     ("B", "So the correct choice is B or C."),
     ("x = 1", "**Final Answer:**\n- $x = 1$\n- $y = 2$"),
     ("42", "Therefore twice the number is **42**."),

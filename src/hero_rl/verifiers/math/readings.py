@@ -82,24 +82,37 @@ def _last_statement(reference: str) -> str:
 
 
 _OPERATOR = re.compile(
-    r"(?:\\(?:int|iint|oint|lim|sum|prod|det|dim|deg|ker)(?![A-Za-z])|\\?#"
+    r"(?:(?P<long>\\(?:int|iint|oint|lim|sum|prod)(?![A-Za-z]))|\\(?:det|dim|deg|ker)(?![A-Za-z])|\\?#"
     r"|\\(?:operatorname|mathrm|text) ?\{ ?(?:det|rank|dim|tr|Var|E) ?\})"
     r"(?P<of>[^=<>+]{0,200})=(?P<value>[^=<>]+)"
 )
+# One thing: a name, maybe with an index and what is in brackets behind it, or brackets by themselves.
+_ARGUMENT = re.compile(
+    r" ?(?:_ ?\{?\w+\}? ?)?(?:\\ker ?)?(?:\\?[A-Za-z]+(?: ?\{[^{}]*\})?'*(?: ?_ ?\{?\w+\}?)?)?"
+    r" ?(?:\([^()]*(?:\([^()]*\)[^()]*){0,5}\)|\[[^\[\]]*\]|\\?\{[^{}]*\})? ?"
+)
 _LESS_OUTSIDE = re.compile(r"\{[^{}]*\}|\([^()]*\)")
+_GOES_FURTHER = re.compile(
+    r"[-/*!]|\\(?:cdot|times|div|int|iint|oint|lim|sum|prod|det|dim|deg|ker|operatorname)(?![A-Za-z])"
+    r"|d ?[a-z] ?(?!d ?[a-z])\S"
+)
 
 
 def _named_by_operator(said: str) -> str:
     r"""The value of `\det A = 5` or `\int_0^1 f(x)\,dx = 5`, whose left side cannot be read; else the text as it is.
 
     Safe: the left side is one integral, limit or the like and nothing beside it, so that it names what is asked; of two
-    terms or a multiple the value would be another one's.
+    terms, a multiple or a power the value would be another one's.
     """
     match = _OPERATOR.fullmatch(said)
-    if match is None:
+    if match is None or _SEVERAL.search(match["value"]):
         return said
-    outside = _LESS_OUTSIDE.sub("", _LESS_OUTSIDE.sub("", match["of"])).replace("-\\infty", "").replace("^-", "")
-    return said if "-" in outside or _SEVERAL.search(match["value"]) else match["value"].strip()
+    if match["long"]:
+        outside = _LESS_OUTSIDE.sub("", _LESS_OUTSIDE.sub("", match["of"])).replace("-\\infty", "").replace("^-", "")
+        is_one = not _GOES_FURTHER.search(outside)
+    else:
+        is_one = _ARGUMENT.fullmatch(match["of"]) is not None
+    return match["value"].strip() if is_one else said
 
 
 _NAMED_VALUE = re.compile(r"[^=<>,;]{1,200}=\s*(?P<value>[^=<>]+)")

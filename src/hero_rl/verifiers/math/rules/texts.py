@@ -150,13 +150,19 @@ def same_choices(expected: str, said: str) -> bool:
     return plain and sorted(one) == sorted(other) and len(set(one)) == len(one)
 
 
-_ROMAN_LIST = re.compile(r"(?:only )?((?:i{1,3}|iv|v|vi{0,3})(?: (?:i{1,3}|iv|v|vi{0,3})){1,5})(?: only)?")
+_IN_TEXT = re.compile(r"\\(?:text\w*|mathrm)\s*\{([^{}]*)\}")
+_SMALL = r"(?:i{1,3}|iv|vi{0,3})"
+_NUMERAL = rf"(?:{_SMALL.upper()}|\((?:{_SMALL.upper()}|{_SMALL})\))"
+_ROMAN_LIST = re.compile(rf"(?:only )?(?P<list>{_NUMERAL}(?:(?: ?, ?(?:and )?| and ){_NUMERAL}){{1,5}})(?: only)?")
 
 
 def _romans(text: str) -> tuple[str, ...]:
-    """The numerals of `I and III only` in order; nothing where a text is no list of them, or leaves a choice."""
-    match = _ROMAN_LIST.fullmatch(words_only(text).replace(" and ", " "))
-    return tuple(sorted(match[1].split())) if match else ()
+    """The numerals of `I and III only` in order; nothing where a text is no list of them, or leaves a choice.
+
+    Safe: they are capitals, or each has brackets of its own, so that no interval and no pair of letters is such a list.
+    """
+    match = _ROMAN_LIST.fullmatch(" ".join(_IN_TEXT.sub(r"\1", text).split()))
+    return tuple(sorted(re.findall("[iv]+", match["list"].lower()))) if match else ()
 
 
 class LetteredChoice(NamedTuple):

@@ -27,13 +27,16 @@ _UNIT = re.compile(rf"(?<=[\d}})$%])\s*(?P<unit>{'|'.join(sorted(_UNITS, key=len
 _CHINESE = re.compile(f"[{_HAN}]")
 _CHOICE = re.compile(r"(?<!不)(?:选择?|选项)(?:项|选项)?(?:是|为|[:：])?[(（]?([A-J])[)）]?(?:项|选项)?$")
 _TAKES_BACK = re.compile(
-    "不是|不为|不等于|不选|不应|不能选|不对|不正确|有误|排除|不可能|并非|错误|可能|也许|大概|或|假设|如果|除了|以外|[?？吗]"
+    "不是|不为|不等于|不选|不应|不能选|不对|不正确|有误|排除|不可能|并非|错误|可能|也许|大概|或|假设|如果|除了|以外|[?？吗]|没(?=[^，；。！]*$)"
 )
 _CHANGES = re.compile(
-    "一半|倍|平方根|立方根|大于|小于|至少|至多|最少|最多|以上|以下|不到|超过|多于|少于|的平方|倒数|之间"
+    "一半|倍|平方根|立方根|大于|小于|至少|至多|最少|最多|以上|以下|不到|超过|多于|少于|的平方|倒数|之间|分之"
 )
 _CONCLUDES = re.compile(r"\s*(?:所以|因此|因而|故|则|即|答|得|一?共|总共|综上)")
 _VALUE = re.compile(r"\$[^$\n]+\$|\\\([^\n]+?\\\)|-?\d[\d,]*(?:\.\d+)?(?:/\d+)?\s*%?")
+_OPENS_VALUE = re.compile(rf"(?:^|[{_HAN}:：]|(?:^|[{_HAN}\s:：])[A-Za-z]\s*=)\s*$")
+_FORMULA = re.compile(rf"(?:是|为|等于|所以|[:：])\s*(?P<formula>[^{_HAN}:：]+)$")
+_BOLD = re.compile(r"(?<![A-Za-z\d*)}\]])\*\*(?=[^\s*])([^*\n]+)(?<!\s)\*\*(?![A-Za-z\d*({\\])")
 _LONGEST = 400
 
 
@@ -51,9 +54,10 @@ def stated_in_chinese(sentence: str) -> str | None:
     """The choice, or the only value of the last clause, with its unit; None where none is stated.
 
     Safe: a clause that denies, doubts or compares states none, nor does one of two values, or one that goes on from
-    others without a word that concludes.
+    others without a word that concludes. A value that is a part of a formula is that formula.
     """
-    said = sentence[-_LONGEST:].rpartition("而是")[2].rstrip("。. ").replace("**", "")
+    said = sentence[-_LONGEST:].rpartition("而是")[2].rstrip("。. ")
+    said = _BOLD.sub(r"\1", said)
     clause = re.split("[，；。！]", said)[-1]
     if _TAKES_BACK.search(said if clause == said else said[-len(clause) - 20 :]):
         return None
@@ -65,6 +69,9 @@ def stated_in_chinese(sentence: str) -> str | None:
     value = _VALUE.search(clause)
     if value is None:
         return None
+    if not _OPENS_VALUE.search(clause, 0, value.start()):
+        formula = _FORMULA.search(clause)
+        return formula["formula"].strip() if formula else None
     unit = _UNIT.match(clause, value.end())
     behind = clause[unit.end() if unit else value.end() :].strip()
     return clause[value.start() : unit.end() if unit else value.end()].strip() if not behind else None

@@ -44,8 +44,9 @@ _TICKED = re.compile(r"(`{1,3})([^`\n]+)\1")
 
 _TAKES_BACK = re.compile(
     r"\b(?:not|never|cannot|neither|nor|no|except|but|impossible|false|wrong|incorrect|suppose|supposing|assume|assuming"
-    r"|unless|contradiction|guess|maybe|perhaps|might|mistake|mistakes|exclude[sd]?|excluding|eliminate[sd]?|reject(?:s|ed)?"
-    r"|rule[sd]? out)\b|n't\b|\bcould be(?=\s+\S+$)",
+    r"|unless|contradiction|guess|maybe|perhaps|(?:answer|value|result|it)\s+might|mistake\s+(?:gives|is|would)"
+    r"|(?:must|should|can|we)\s+(?:exclude|eliminate|reject|rule\s+out)|is\s+(?:excluded|eliminated|rejected|ruled\s+out)"
+    r"|(?:reals?|numbers?|values?|integers?)\s+excluding)\b|n't\b|\bcould be(?=\s+\S+$)",
     re.IGNORECASE,
 )
 _CHANGES = re.compile(
@@ -68,8 +69,7 @@ def closing_answer(text: str) -> str | None:
         return said
     if verdict := _VERDICT.fullmatch(last):
         return verdict[1]
-    chosen = _CHOSEN.search(last[-_SHORT:])
-    if chosen and not _TAKES_BACK.search(last[-_SHORT:], 0, chosen.start()):
+    if chosen := _CHOSEN.search(last):
         return chosen["a"] or chosen["b"]
     if _is_bare(last):
         if "\n" in last and all("=" in line for line in last.splitlines()):
@@ -93,9 +93,11 @@ _VERDICT = re.compile(
     r"|(?:the|this|that|given)\s+(?:given\s+)?(?:statement|claim|assertion|proposition|conjecture)\s+is\s+(?:true|false)\.?)",
     re.IGNORECASE,
 )
+# The whole of the last sentence: what stands before it may deny it, doubt it or set a condition.
 _CHOSEN = re.compile(
-    r"\b(?:[Oo]ption|[Cc]hoice|[Aa]lternative)\s+(?P<a>\(?[A-J]\)?)\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:one|answer|option|choice))?\.?$"
-    r"|\b(?:correct|right)\s+(?:option|choice|alternative)\s+is:?\s+(?P<b>\(?[A-J]\)?(?:[.:)]?\s[^\n]{1,60}?)?)\.?$"
+    r"(?:^|(?<=[.!?]\s)|(?<=\n))(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore)\b,?\s*)?(?:[Tt]he\s+)?(?:"
+    r"(?:[Oo]ption|[Cc]hoice|[Aa]lternative)\s+(?P<a>\(?[A-J]\)?)\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:one|answer|option|choice))?"
+    r"|(?:correct|right)\s+(?:option|choice|alternative)\s+is:?\s+(?P<b>\(?[A-J]\)?(?:[.:)]?\s[^\n]{1,60}?)?))\.?$"
 )
 _END_OF_PROOF = re.compile(r"(?:(?<=\s)|(?<=[.!$\]]))\$?(?:\\(?:blacksquare|square|Box|qed)|∎|■|□|Q\.?E\.?D\.?)\$?$")
 _BOLD_WORDS = re.compile(
@@ -304,7 +306,7 @@ _LISTED = re.compile(r",\d*,(?!\d{3}(?!\d))|^[^,]*,(?!\d{3}(?!\d))\d*,")  # two 
 def _is_value(text: str) -> bool:
     """Whether a text can be a value: a formula, a number with a unit; no more than two words."""
     if text.replace("-", " ").replace(" ", "").isalpha():
-        return number_in_words(text.lower().replace("-", " ").split()) is not None or len(text) == 1
+        return number_in_words(text.lower().replace("-", " ").split()) is not None or len(text.strip(" -")) == 1
     return (
         bool(_IS_FORMULA.fullmatch(text))
         and len(words := _PLAIN_WORD.findall(text)) <= 2

@@ -22,9 +22,10 @@ AROUND = 80
 
 _DENIED_BEFORE = re.compile(
     r"(?:(?:not|n't)\s+(?:think|believe|true|claim)\b[^.\n]*$)"
-    r"|(?:\b(?:not|never|neither|cannot|rather\s+than|instead\s+of|previously|formerly|as\s+opposed\s+to)|n't)"
+    r"|(?:\b(?:not|never|neither|cannot|rather\s+than|instead\s+of|as\s+opposed\s+to)|n't|[(,]\s*(?:previously|formerly))"
     r"\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$"
-    r"|\b(?:first|initially|originally)\s+(?:I\s+|we\s+)?(?:got|thought|guessed|tried|had)(?:\s+that)?(?:\s+it\s+(?:is|was))?[\s$:\\(\[]*$",
+    r"|\b(?:(?:first|initially|originally),?\s+(?:I|we)|(?:I|we)\s+(?:first|initially|originally))\s+(?:got|thought|guessed|tried)"
+    r"(?:\s+that)?(?:\s+it\s+(?:is|was))?[\s$:\\(\[]*$",
     re.IGNORECASE,
 )
 _SUPPOSED_BEFORE = re.compile(
@@ -39,7 +40,8 @@ _DENIED_AFTER = re.compile(
 )
 
 _CALLED_BACK = re.compile(
-    r"\W{0,8}(?:(?:hmm+|wait|oh|oops|sorry|actually)\W{1,4}){1,3}(?:no|nope|that's\s+wrong)\b", re.IGNORECASE
+    r"\W{0,8}(?:(?:hmm+|wait|oh|oops|sorry|actually)\W{1,4}){1,3}(?:(?:no|nope)(?=\s*[,.:;!—-]|\s*$)|that's\s+wrong\b)",
+    re.IGNORECASE,
 )
 _CONTRASTS = re.compile(
     r"[\s$)\\\].,;*]{0,8}(?:\(|and\s+|but\s+)?(?:not|rather\s+than|instead\s+of|as\s+opposed\s+to)\s+(?:the\s+)?[\s$(\\\[*]{0,6}",
