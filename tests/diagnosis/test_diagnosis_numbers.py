@@ -23,7 +23,7 @@ from hero_rl.diagnosis.groups import counts
 from hero_rl.diagnosis.intervals import bootstrap_interval, histogram
 from hero_rl.diagnosis.labels import label_check
 from hero_rl.diagnosis.ranking import overlap, ranking, weighted_auroc
-from hero_rl.diagnosis.replay import mass_shares, replay
+from hero_rl.diagnosis.replay import gated, mass_shares, replay
 from hero_rl.diagnosis.sweep import sign_agreement
 from hero_rl.diagnosis.table import GroupTable
 from hero_rl.diagnosis.trends import by_step, length_bias, spearman
@@ -377,3 +377,8 @@ def test_domains_are_told_apart():
     assert (code.trust, maths.trust > 0.9) == (0.0, True)
     assert "misranks_in_a_domain" in {finding.name for finding in found.findings}
     assert diagnosed(quiet()).domains == []
+
+
+def test_the_gated_rule_keeps_its_own_defaults_and_takes_what_is_set():
+    assert gated(Hero()) == GatedHero()
+    assert gated(Hero(alpha=0.2, w_max=2.0)) == GatedHero(alpha=0.2, w_max=2.0)

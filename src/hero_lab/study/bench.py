@@ -14,7 +14,7 @@ from hero_lab.arena.task import Regime
 from hero_lab.study.alarms import runs_table, watched
 from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
-from hero_lab.study.plan import RULES
+from hero_lab.study.plan import RULES, START
 from hero_lab.study.qualities import QUALITIES, Quality
 from hero_rl.evaluation.statistics import holm
 from hero_rl.files.whole import write_whole
@@ -26,6 +26,7 @@ __all__ = ["bench_page", "difference", "percent", "write_bench", "write_headroom
 
 _ALONE = "verifier only"
 _LEVEL = 0.05
+_NAMES = {START: "before RL"}
 _NO_WEIGHT = ", no weight"
 
 
@@ -117,8 +118,8 @@ def _what_ran(frame: pandas.DataFrame, name: str) -> str:
 def _selected(frame: pandas.DataFrame) -> Iterator[tuple[Quality, str, Selection]]:
     """What ran, reward model by reward model; the verifier alone stands under each whose prompts it was trained on."""
     for quality in QUALITIES:
-        chosen = [(rule, selection) for rule in RULES if _ran(frame, selection := _of(rule, quality))]
-        if any(rule != _ALONE for rule, _ in chosen):
+        chosen = [(rule, selection) for rule in (START, *RULES) if _ran(frame, selection := _of(rule, quality))]
+        if any(rule not in (START, _ALONE) for rule, _ in chosen):
             for rule, selection in chosen:
                 yield quality, rule, selection
 
@@ -128,22 +129,23 @@ def _ran(frame: pandas.DataFrame, selection: Selection) -> bool:
 
 
 def _of(rule: str, quality: Quality) -> Selection:
-    """The verifier alone is the same with every reward model, and was run with the strong one."""
-    return Selection.of(rule, "strong" if rule == _ALONE and quality != "two-faced" else quality)
+    """What no reward model takes part in is the same with every one, and was run with the strong one."""
+    return Selection.of(rule, "strong" if rule in (START, _ALONE) and quality != "two-faced" else quality)
 
 
 def _table(frame: pandas.DataFrame) -> str:
     rows, gaps = [], []
     for quality, rule, selection in _selected(frame):
         alone = _of(_ALONE, quality)
-        own = [
-            None if rule == _ALONE else gap_of(frame, selection, alone, "sampled", kind) for kind in ("hard", "easy")
-        ]
+        compared = ("hard", "easy") if rule not in (START, _ALONE) else ()
+        own = [gap_of(frame, selection, alone, "sampled", kind) for kind in compared] or [None, None]
         gaps += [gap for gap in own if gap]
-        texts = ["" if rule == _ALONE else difference(frame, selection, alone, kind) for kind in ("hard", "easy")]
+        texts = [difference(frame, selection, alone, kind) for kind in compared] or ["", ""]
         accuracies = [percent(frame, selection, kind, m) for kind in ("hard", "easy") for m in ("sampled", "greedy")]
         seeds = len(selection.values(frame, "sampled", "hard"))
-        rows.append((own, [quality, rule, str(seeds), *accuracies, *texts, _judged(frame, selection)]))
+        rows.append(
+            (own, [quality, _NAMES.get(rule, rule), str(seeds), *accuracies, *texts, _judged(frame, selection)])
+        )
     marks = iter(holm([gap.p for gap in gaps]))
     lines = []
     for own, cells in rows:
@@ -185,7 +187,7 @@ def _gains(frame: pandas.DataFrame) -> Gains:
     """Points over the verifier alone on hard prompts, sampled: one for each pipeline, by rule and reward model."""
     gains: Gains = {}
     for quality, rule, selection in _selected(frame):
-        if rule != _ALONE:
+        if rule not in (START, _ALONE):
             found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
             gains[rule, quality] = [100 * value for value in found.dropna()]
     return gains

@@ -169,7 +169,7 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
             Part(rules=_PAPERS, qualities=("two-faced",), blind_types=("S",), seeds=3),
         ),
         "headroom": (
-            Part(rules=("verifier only", *_BENCH), policy=_ROOM, seeds=3),
+            Part(rules=(START, "verifier only", *_BENCH), policy=_ROOM, seeds=3),
             Part(rules=("weighted sum 0.5", *_WEIGHED), regimes=("hard", "mixed"), policy=_ROOM, seeds=3),
         ),
     }

@@ -476,3 +476,13 @@ class Diagnosis(_Numbers):
     telling: list[Telling]
     sweep: list[SweepRow]
     findings: list[Finding] = []
+
+    @property
+    def judged_groups(self) -> int:
+        """Groups that have a verdict."""
+        return self.groups.total - self.groups.unjudged
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any rollout has a score."""
+        return self.source.missing_scores < self.source.rows

@@ -71,8 +71,8 @@ def rules_by_scale(hero: Hero) -> list[tuple[str, str | None, Rule]]:
 
 
 def gated(hero: Hero) -> GatedHero:
-    """The gated rule with a HERO's settings."""
-    return GatedHero(**hero.model_dump(exclude={"type"}))
+    """The gated rule with what a HERO has set; the rest are its own defaults."""
+    return GatedHero(**hero.model_dump(exclude={"type"}, exclude_defaults=True))
 
 
 def mass_shares(advantage: Float[Tensor, " B"], table: GroupTable) -> dict[str, float | None]:

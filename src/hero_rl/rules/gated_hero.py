@@ -44,7 +44,7 @@ class GatedHero(Banded):
 
     Attributes:
         w_min: weight of a prompt whose scores hardly differ (the paper: 0.4). With both at 1 every prompt weighs the
-            same, since the weight earned nothing in any run of the study (docs/guides/choosing.md).
+            same, since the weight earned nothing where it was tried (docs/guides/choosing.md).
         w_max: weight of a prompt whose scores differ most (the paper: 3).
         memory: share of the evidence that survives a batch; 0.95 looks back over the last 20 or so.
     """

@@ -10,7 +10,8 @@ import hero_lab
 from hero_lab.arena.arms import ArmSettings
 from hero_lab.cli import main
 from hero_lab.study import RULES, cells_of
-from hero_lab.study.bench import bench_page, write_bench, write_headroom
+from hero_lab.study.bench import bench_page, difference, write_bench, write_headroom
+from hero_lab.study.estimates import Selection
 from hero_lab.study.plan import AUDITORS, BY_TYPE
 from hero_lab.study.table import read_table, write_table
 from hero_rl.rules import AuditedHero
@@ -68,6 +69,7 @@ def test_what_the_weight_adds_is_the_rule_less_itself_without(tmp_path):
     assert {cell.arena.policy.steps for cell in cells} == {350}
     write_table([finished(c, 0.5 - 0.02 * c.name.endswith("no weight")) for c in cells], tmp_path / "t.parquet")
     (page,) = write_headroom(read_table(tmp_path / "t.parquet"), tmp_path)
+    assert "| strong | before RL | 2 | 50.0 ± 0.0 |" in page.read_text()
     for rule, regime in (("HERO", "hard"), ("HERO", "mixed"), ("gated HERO", "mixed")):
         assert f"| {rule} | {regime} | +2.0 ± 0.0 (2/2) | +2.0 ± 0.0 (2/2) |" in page.read_text()
 
@@ -126,7 +128,10 @@ def test_what_the_guide_says_of_the_weight_is_what_the_tables_say(tmp_path):
     guide = (DOCS.parent / "guides/choosing.md").read_text()
     (section,) = re.findall(r"## The weight: .*?\n(.*?)(?=\n## )", guide, re.S)
     said = re.findall(r"^\|.*\| (?:HERO|gated HERO) \| ([+-].*) \|$", section, re.M)
-    assert len(found) == 4 and sorted(said[1:]) == sorted(found)  # the first is the study's
+    assert len(found) == 4 and sorted(said[1:]) == sorted(found)
+    study = read_table(DOCS / "study.parquet")
+    pair = Selection("HERO", "hard"), Selection("HERO, no weight", "hard")
+    assert said[0] == " | ".join(difference(study, *pair, kind) for kind in ("hard", "easy"))
 
 
 @pytest.mark.parametrize("what", ["report", "bench", "alarms"])

@@ -136,31 +136,31 @@ from hero_rl.verifiers import MathVerifier
 verifier = MathVerifier()
 verifier.warm_up()
 for name, reference, completion, boxed in json.load(open(sys.argv[1], encoding="utf-8")):
-    start = time.perf_counter()
+    start = time.process_time()
     if boxed:
         verdicts = [verifier.judge(reference, completion), verifier.judge(completion, reference)]
         verdicts.append(verifier.judge(completion, completion + "+1"))
     else:
         verdicts = [verifier.verify(reference, completion), verifier.verify(completion, reference)]
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     print(json.dumps([name, reference, took, [verdict.value for verdict in verdicts]]), flush=True)
 """
 
 
-def run_bounded(code, *arguments, seconds=20, folder=None):
+def run_bounded(code, *arguments, folder=None):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=300,
         env=environment,
         cwd=folder,
     )
 
 
 def test_hostile_texts_take_little_time_and_memory(tmp_path):
-    """In a process with 1 GiB of address space and twenty seconds for all of them."""
+    """In a process with 1 GiB of address space, and in seconds of the processor, which no other process takes."""
     work = [[name, reference, text, True] for name, text in HOSTILE.items() for reference in REFERENCES[:3]]
     work += [["references", reference, HOSTILE["power tower"], True] for reference in REFERENCES]
     work += [[name, "5", text, False] for name, text in OUTSIDE_OF_BOXES.items()]
@@ -171,7 +171,7 @@ def test_hostile_texts_take_little_time_and_memory(tmp_path):
     assert done.returncode == 0, (done.stderr[-2000:], work[len(rows)][:2])
     assert len(rows) == len(work)
     slow = [(name, reference, took) for name, reference, took, _ in rows if took > 2]
-    assert not slow
+    assert not slow and sum(took for _, _, took, _ in rows) < 20
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hero_rl.diagnosis.findings.limits import LIMITS, narrower
+from hero_rl.diagnosis.findings.limits import LIMITS
+from hero_rl.diagnosis.findings.suggestions import narrower
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.wording import change, number
 

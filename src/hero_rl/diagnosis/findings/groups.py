@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hero_rl.diagnosis.findings.limits import LIMITS, judged_groups
+from hero_rl.diagnosis.findings.limits import LIMITS
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.wording import percent
 
@@ -28,7 +28,7 @@ def lonely_groups(d: Diagnosis) -> Finding | None:
 
 def few_groups(d: Diagnosis) -> Finding | None:
     """So few groups that no share of them means much: said before anything that rests on them."""
-    judged = judged_groups(d)
+    judged = d.judged_groups
     if judged >= LIMITS["few_groups"]:
         return None
     return Finding(
@@ -53,7 +53,7 @@ def too_hard(d: Diagnosis) -> Finding | None:
 
 
 def _one_kind(d: Diagnosis, count: int, kind: str, name: str, what: str, wanted: str) -> Finding | None:
-    judged = judged_groups(d)
+    judged = d.judged_groups
     if not judged or count / judged < LIMITS["one_kind"]:
         return None
     return Finding(

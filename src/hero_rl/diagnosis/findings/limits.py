@@ -1,12 +1,8 @@
-"""Where a finding begins to speak, the settings that several suggest, and what several ask of a diagnosis."""
+"""Where a finding begins to speak."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from hero_rl.diagnosis.numbers import Diagnosis
-
-__all__ = ["AUDITED", "CASCADE", "GATED", "LIMITS", "base_rule", "has_scores", "judged_groups", "narrower"]
+__all__ = ["LIMITS"]
 
 LIMITS = {
     "few_groups": 30,  # judged groups
@@ -33,38 +29,4 @@ LIMITS = {
     "drift": 0.5,  # standard deviations within a group
     "fall": 0.05,  # share of correct rollouts
 }
-"""Where a finding begins to speak."""
-
-CASCADE = {
-    "verifier.type": "cascade",
-    "verifier.rule": {"type": "math"},
-    "verifier.judge": {"type": "judge", "url": "http://localhost:8000"},
-}
-AUDITED = {
-    "rule.type": "audited_hero",
-    "auditor.type": "judge",
-    "auditor.url": "http://localhost:8000",
-}
-GATED = {"rule.type": "gated_hero"}
-_NARROW = 0.05  # the paper's narrower alpha and beta; the study's cells below it lose HERO's gain
-
-
-def judged_groups(d: Diagnosis) -> int:
-    """Groups that have a verdict."""
-    return d.groups.total - d.groups.unjudged
-
-
-def has_scores(d: Diagnosis) -> bool:
-    """Whether any rollout has a score."""
-    return d.source.missing_scores < d.source.rows
-
-
-def narrower(d: Diagnosis) -> dict[str, Any]:
-    """The bands that can be narrowed, as settings."""
-    bands = {"rule.alpha": d.rule.alpha, "rule.beta": d.rule.beta}
-    return {name: _NARROW for name, value in bands.items() if value > _NARROW}
-
-
-def base_rule(d: Diagnosis) -> str:
-    """The rule that is replayed, in words."""
-    return f"HERO with alpha {d.rule.alpha:g}, beta {d.rule.beta:g}, scale {d.rule.scale}"
+"""Name -> limit; docs/guides/diagnose.md has them in words."""

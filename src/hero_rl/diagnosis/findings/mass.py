@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hero_rl.diagnosis.findings.limits import GATED, LIMITS, base_rule, has_scores, judged_groups, narrower
+from hero_rl.diagnosis.findings.limits import LIMITS
 from hero_rl.diagnosis.findings.ranking import ranks_well
+from hero_rl.diagnosis.findings.suggestions import GATED, base_rule, narrower
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.replay import uniform_share
 from hero_rl.diagnosis.wording import of, percent
@@ -13,13 +14,13 @@ __all__ = ["not_rescued", "reward_model_dominates", "scale_unbounds", "starved_g
 
 def starved_groups(d: Diagnosis) -> Finding | None:
     """A large share of groups gives no gradient under the verifier alone."""
-    starved, judged = d.starvation.starved, judged_groups(d)
+    starved, judged = d.starvation.starved, d.judged_groups
     if not judged or starved / judged < LIMITS["starved"]:
         return None
     partial = f", {d.groups.all_partial:,} all of one grade between" if d.groups.all_partial else ""
     said = f"{d.groups.all_correct:,} are all correct, {d.groups.all_incorrect:,} all incorrect{partial}."
     advice, settings = "A reward model can rank their rollouts; HERO keeps it inside the verifier's gate.", {}
-    if has_scores(d):
+    if d.has_scores:
         said += (
             f" {base_rule(d)}, gives {of(d.starvation.rescued, starved)} of them a gradient; together they carry "
             f"{percent(d.starvation.mass)} of the advantage mass."
@@ -40,7 +41,7 @@ def starved_groups(d: Diagnosis) -> Finding | None:
 def not_rescued(d: Diagnosis) -> Finding | None:
     """Uniform groups that stay starved although there is a reward model."""
     lost = d.starvation.starved - d.starvation.rescued
-    if not has_scores(d) or not lost or lost / max(judged_groups(d), 1) < LIMITS["starved"] / 2:
+    if not d.has_scores or not lost or lost / max(d.judged_groups, 1) < LIMITS["starved"] / 2:
         return None
     return Finding(
         name="not_rescued",

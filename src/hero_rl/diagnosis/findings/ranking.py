@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hero_rl.diagnosis.findings.limits import AUDITED, GATED, LIMITS, has_scores, narrower
+from hero_rl.diagnosis.findings.limits import LIMITS
+from hero_rl.diagnosis.findings.suggestions import AUDITED, GATED, narrower
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.wording import percent, within
 
@@ -20,7 +21,7 @@ __all__ = [
 
 def no_scores(d: Diagnosis) -> Finding | None:
     """There is no reward model in the file."""
-    if has_scores(d):
+    if d.has_scores:
         return None
     return Finding(
         name="no_scores",
@@ -123,7 +124,7 @@ def ranks_well(d: Diagnosis) -> Finding | None:
 def few_mixed(d: Diagnosis) -> Finding | None:
     """Too few mixed groups to know how well the reward model ranks."""
     r = d.ranking
-    if not has_scores(d) or r.groups >= LIMITS["mixed_groups"]:
+    if not d.has_scores or r.groups >= LIMITS["mixed_groups"]:
         return None
     said = f"AUROC rests on them alone: {within(r.mean)}." if r.groups else "There is nothing to measure AUROC on."
     return Finding(

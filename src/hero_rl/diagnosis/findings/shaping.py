@@ -8,22 +8,24 @@ from hero_rl.diagnosis.wording import number, of, percent
 
 __all__ = ["flat_weight", "lone_strata", "repeated_completions", "saturated_weight", "squashed_scores", "tied_scores"]
 
+_EQUAL_WEIGHTS = {"rule.w_min": 1.0, "rule.w_max": 1.0}
+_WITHOUT_WEIGHT = "Leave the weight out: in the study it earned nothing."
+
 
 def saturated_weight(d: Diagnosis) -> Finding | None:
     """Most weights lie at an end of their range: the sigmoid is a switch."""
-    here, other = d.weights[d.rule.sigma], d.weights["relative"]
+    here = d.weights[d.rule.sigma]
     share = (here.at_min or 0) + (here.at_max or 0)
     if here.groups < 2 or d.rule.w_max == d.rule.w_min or share <= LIMITS["saturated"]:
         return None
-    helps = d.rule.sigma == "raw" and (other.at_min or 0) + (other.at_max or 0) < share
     return Finding(
         name="saturated_weight",
         level="look",
         title="The prompt weight is a switch, not a scale",
         evidence=f"{percent(here.at_min)} of the groups sit within 5% of w_min, {percent(here.at_max)} within 5% of "
         f"w_max: the spread of a group's scores is {number(here.sigma_mean)} in the mean, and k is {d.rule.k:g}.",
-        advice="Measure the spread relative to its running mean." if helps else "A smaller k makes the step gentler.",
-        settings={"rule.sigma": "relative"} if helps else {"rule.k": round(d.rule.k / 2, 6)},
+        advice=_WITHOUT_WEIGHT,
+        settings=_EQUAL_WEIGHTS,
         section="weights",
     )
 
@@ -43,8 +45,8 @@ def flat_weight(d: Diagnosis) -> Finding | None:
         title="The prompt weight is the same for nearly all prompts",
         evidence=f"Four fifths of the weights lie between {number(w.p10)} and {number(w.p90)}: the scores of a group "
         f"spread by {number(w.sigma_mean)}, too little for k {d.rule.k:g} in raw units.",
-        advice="Measure the spread relative to its running mean.",
-        settings={"rule.sigma": "relative"},
+        advice=_WITHOUT_WEIGHT,
+        settings=_EQUAL_WEIGHTS,
         section="weights",
     )
 
@@ -90,15 +92,16 @@ def lone_strata(d: Diagnosis) -> Finding | None:
 def tied_scores(d: Diagnosis) -> Finding | None:
     """Many rollouts of a stratum share a score, and not because they are the same text."""
     # Texts that repeat each other share verdict and score: what is left over is the reward model's doing.
-    beyond = (d.bands.tied or 0.0) - d.source.repeated / d.source.rows
+    scored = d.source.rows - d.source.missing_scores
+    beyond = ((d.bands.tied or 0.0) * scored - d.source.repeated) / d.source.rows
     if beyond <= LIMITS["tied"]:
         return None
     return Finding(
         name="tied_scores",
         level="look",
-        title=f"{percent(d.bands.tied)} of the scores are tied within their stratum",
-        evidence="Another rollout of the same prompt and verdict has the same score. Only "
-        f"{of(d.source.repeated, d.source.rows)} rollouts repeat another completion of their group word for word.",
+        title=f"{percent(beyond)} of the rollouts share their score with other texts of their stratum",
+        evidence=f"{percent(d.bands.tied)} of the scores are those of another rollout with the same prompt and "
+        f"verdict; {of(d.source.repeated, d.source.rows)} rollouts repeat a completion of their group word for word.",
         advice="Where completions differ and scores do not, the reward model answers in too few digits: bfloat16 has "
         "two to three.",
         settings={"reward_model.dtype": "float32"},

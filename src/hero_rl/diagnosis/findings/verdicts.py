@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hero_rl.diagnosis.findings.limits import CASCADE, GATED, LIMITS, has_scores
+from hero_rl.diagnosis.findings.limits import LIMITS
+from hero_rl.diagnosis.findings.suggestions import CASCADE, GATED
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.wording import of, percent
 
@@ -118,7 +119,7 @@ def without_verifier(d: Diagnosis) -> Finding | None:
 def missing_scores(d: Diagnosis) -> Finding | None:
     """The reward model gave no score for a noticeable share."""
     lost = d.source.missing_scores
-    if not has_scores(d) or lost / d.source.rows <= LIMITS["lost"]:
+    if not d.has_scores or lost / d.source.rows <= LIMITS["lost"]:
         return None
     return Finding(
         name="missing_scores",
