@@ -9,7 +9,7 @@ from functools import lru_cache
 from hero_rl.verifiers.math.references import repaired
 from hero_rl.verifiers.math.rules.comparison import compare
 from hero_rl.verifiers.math.rules.matching import Strictness
-from hero_rl.verifiers.math.text.parts import parts_of
+from hero_rl.verifiers.math.text.parts import PART_LABELS, parts_of
 from hero_rl.verifiers.math.text.spelling import respell
 from hero_rl.verifiers.math.tree.formulas import Node, Number, Relation, Sequence, Words
 from hero_rl.verifiers.math.tree.parser import parse
@@ -38,8 +38,8 @@ def _read(text: str, thousands: bool) -> Node | None:
         text = text.replace(" ", "")  # as `plain_number` has it, or 12 345 would be a number beside some answers only
     try:
         if parts := parts_of(text):
-            names = (Words(f"part {number}") for number in range(1, len(parts) + 1))
-            items = (Relation((name, parse(part, thousands)), ("=",)) for name, part in zip(names, parts, strict=True))
+            labelled = zip(PART_LABELS, parts, strict=False)
+            items = (Relation((Words(label), parse(part, thousands)), ("=",)) for label, part in labelled)
             return Sequence("list", tuple(items))
         return parse(text, thousands)
     except (Unreadable, RecursionError):

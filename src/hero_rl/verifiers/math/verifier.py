@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -198,9 +197,7 @@ class MathVerifier(BaseModel):
         quick = self._quickly(expected, said)
         if quick is not None:
             return quick
-        # A reference that shows its period asks for all of its digits.
-        digits = None if _SHOWS_PERIOD.search(expected) else self.rounding_digits
-        how = Strictness(digits, self.order, self.units)
+        how = Strictness(self.rounding_digits, self.order, self.units)
         if (
             same_choices(expected, said)
             or same_prose(expected, said)
@@ -238,9 +235,6 @@ class MathVerifier(BaseModel):
         if refused:
             return Reason.TOO_LARGE
         return Reason.MISMATCH if readable else Reason.UNREADABLE_ANSWER
-
-
-_SHOWS_PERIOD = re.compile(r"\.\d*\s*\\(?:overline|bar|dot)\s*\{?\s*\d")
 
 
 def _best(reasons: Iterable[Reason]) -> Reason:

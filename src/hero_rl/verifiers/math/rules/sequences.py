@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hero_rl.verifiers.math.rules.matching import MAX_ITEMS, PASS, Comparison, Outcome, equal_value, weakest
 from hero_rl.verifiers.math.rules.statements import is_label, labelled_value
+from hero_rl.verifiers.math.text.parts import PART_LABELS
 from hero_rl.verifiers.math.tree.formulas import (
     Matrix,
     Node,
@@ -92,7 +93,7 @@ def _kinds(sequence: Sequence) -> set[type[Node]]:
 def _has_formal_names(sequence: Sequence) -> bool:
     """Whether the names are letters, x = 1, y = 2, or parts; words explain values listed for their own sake."""
     labels = [item.members[0] for item in sequence.items if isinstance(item, Relation)]
-    in_words = [label for label in labels if isinstance(label, Words) and not label.text.startswith("part ")]
+    in_words = [label for label in labels if isinstance(label, Words) and label.text not in PART_LABELS]
     return bool(_names(sequence)) and bool(labels) and not in_words
 
 

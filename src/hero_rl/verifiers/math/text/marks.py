@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["unemphasised", "unmarked"]
+__all__ = ["unemphasised", "unmarked", "without_end_of_proof"]
 
 # A star that touches a letter, a digit or a bracket on its outer side multiplies.
 _STARS = re.compile(r"(?<![\w*\\)}^])(\*{1,3})(?=[^\s*])([^*]+)(?<![\s*])\1(?![\w*])")
@@ -25,6 +25,18 @@ _LINE_MARK = re.compile(
 )
 _TAG = re.compile(r"</?(?:[A-Za-z][A-Za-z_-]+|[biups])(?:\s[^<>]{0,100})?/?>")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "『": "』", "【": "】"}
+# Q.E.D. and its kin.
+_END_OF_PROOF = re.compile(
+    r"\$?(?:\\(?:checkmark|square|blacksquare|Box|qed|hfill)(?![A-Za-z])|[∎■□]|(?<![A-Za-z.])Q\.?E\.?D\.?)\$?$"
+)
+_LONGEST_END = 16
+
+
+def without_end_of_proof(text: str) -> str:
+    """Without the signs that end a proof: a square, a tick, Q.E.D."""
+    while found := _END_OF_PROOF.search(text, max(0, len(text) - _LONGEST_END)):
+        text = text[: found.start()].rstrip()
+    return text
 
 
 def unemphasised(text: str) -> str:

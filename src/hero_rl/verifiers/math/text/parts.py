@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["parts_of"]
+__all__ = ["PART_LABELS", "parts_of"]
 
 _LETTERS = tuple("abcdefgh")
 _ROMANS = ("i", "ii", "iii", "iv", "v")
 _DIGITS = tuple("12345678")
+PART_LABELS = tuple(f"part {number}" for number in _DIGITS)
+"""What the parts are called once they are read, whichever their marks are."""
 _NAMES = rf"[a-h1-8]|{'|'.join(reversed(_ROMANS))}"
 _MARK = re.compile(
     rf"(?:^|(?<=[\s,;}}]))(?:\\text\s*\{{\s*)?(?:part\s*)?"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
-from hero_rl.verifiers.math.text.marks import unemphasised, unmarked
+from hero_rl.verifiers.math.text.marks import unemphasised, unmarked, without_end_of_proof
 from hero_rl.verifiers.math.text.rows import stated_by_rows
 from hero_rl.verifiers.math.text.touching import unit_behind
 from hero_rl.verifiers.math.tree.number_words import number_in_words
@@ -62,7 +62,7 @@ _JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
 
 def closing_answer(text: str) -> str | None:
     """The value in the last sentence; a short text by itself."""
-    text = _END_OF_PROOF.sub("", _without_farewell(text[-_LONGEST_ENDING:]).strip())
+    text = without_end_of_proof(_without_farewell(text[-_LONGEST_ENDING:]).strip())
     written = _PARAGRAPH.split(text)[-1].strip()
     last = unmarked(written)
     if is_chinese(last) and (said := stated_in_chinese(last)):
@@ -99,7 +99,6 @@ _CHOSEN = re.compile(
     r"(?:[Oo]ption|[Cc]hoice|[Aa]lternative)\s+(?P<a>\(?[A-J]\)?)\s+is\s+(?:the\s+)?(?:correct|right)(?:\s+(?:one|answer|option|choice))?"
     r"|(?:correct|right)\s+(?:option|choice|alternative)\s+is:?\s+(?P<b>\(?[A-J]\)?(?:[.:)]?\s[^\n]{1,60}?)?))\.?$"
 )
-_END_OF_PROOF = re.compile(r"(?:(?<=\s)|(?<=[.!$\]]))\$?(?:\\(?:blacksquare|square|Box|qed)|∎|■|□|Q\.?E\.?D\.?)\$?$")
 _BOLD_WORDS = re.compile(
     r"\b(?:is|are|be|was)\s+(?:an?\s+|the\s+|on\s+)?\*\*([A-Za-z]+(?:[ -][A-Za-z]+){0,3})[.!]?\*\*[.!]?$"
 )

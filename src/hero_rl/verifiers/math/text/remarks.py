@@ -19,7 +19,7 @@ _REMARK = re.compile(
 )
 _REASON = re.compile(rf"{_OPENS}\((?:since|because)\b[^()]*(?:\([^()]*\)[^()]*){{0,5}}\)\s*\}}?\s*$", re.IGNORECASE)
 _SINCE = re.compile(
-    r",\s*(?:\\text\w*\s*\{\s*)?(?:since|because)\b(?!.*\b(?:or|if|unless|but|maybe|not|if|wrong)\b).{1,140}$",
+    r",\s*(?:\\text\w*\s*\{\s*)?(?:since|because)\b(?!.*\b(?:or|if|unless|but|maybe|not|wrong)\b).{1,140}$",
     re.IGNORECASE,
 )
 _TIMES = re.compile(r"\b(?P<root>double|triple)\s+root|\bmultiplicity\s+(?P<number>\d|two|three)", re.IGNORECASE)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from hero_rl.verifiers.math.text.chinese import with_units
+from hero_rl.verifiers.math.text.marks import without_end_of_proof
 from hero_rl.verifiers.math.text.remarks import without_remarks
 from hero_rl.verifiers.math.text.rows import joined_rows
 
@@ -94,7 +95,6 @@ _DOLLARS = re.compile(r"(?<!\\)(?:\$|\\[()\[\]])")
 _COLOUR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
 _EMPTY_BASE = re.compile(r"(?:(?<=[\s\d.])|^)\{\s*\}(?=\s*[\^_])")
 _LEADING = re.compile(r"^(?:(?:\\(?:therefore|because|implies|Rightarrow|Longrightarrow)(?![A-Za-z])|=(?![=>]))\s*)+")
-_END_OF_PROOF = re.compile(r"(?:\s*\\(?:checkmark|square|blacksquare|Box|qed|hfill)(?![A-Za-z]))+\s*$")
 _ABBREVIATION = re.compile(
     r"\b(sq|cu|ft|in|yd|mi|hr|hrs|min|mins|sec|secs|lb|lbs|oz|gal|approx)\.(?!\w)", re.IGNORECASE
 )
@@ -145,7 +145,7 @@ def respell(text: str) -> str:
     text = _THIN_SPACES.sub(" ", _DOLLARS.sub(" ", _GLUED_SPACE.sub(r"\\\1 ", text)))
     text = _FONT_OF_CAPITAL.sub(r" \1", text) if "\\math" in text else text
     text = _STRAY_POINT.sub(r"\1", _COMMAND.sub(_synonym, _BLACKBOARD.sub(r"\\mathbb{\1}", text)))
-    text = _END_OF_PROOF.sub("", _LEADING.sub("", _SPACE_RUN.sub(" ", text).strip()))
+    text = without_end_of_proof(_LEADING.sub("", _SPACE_RUN.sub(" ", text).strip()))
     text = _TRAILING.sub("", without_remarks(text))
     if "[" in text or "]" in text:
         text = _FRENCH_INTERVAL.sub(_english_interval, text)

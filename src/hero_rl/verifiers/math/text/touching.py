@@ -33,7 +33,6 @@ _SUPPOSED_BEFORE = re.compile(
     r"|\b(?:suppose|supposing|assume|assuming)(?:\s+that)?(?:\s+(?:the\s+)?(?:answer|result|it)\s+(?:is|was|were))?[\s$:\\(\[]*$",
     re.IGNORECASE,
 )
-_SUPPOSES = ("if", "If", "ppos", "ssum")
 _DENIED_AFTER = re.compile(
     r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
     re.IGNORECASE,
@@ -113,9 +112,12 @@ _PLAIN_VALUE = re.compile(r"(?:[\s\d.,+\-*/^(){}$π√]|\\(?:[dt]?frac|sqrt|pi|c
 def is_denied(text: str, start: int, end: int) -> bool:
     """Whether the text says of what stands there that it is not the answer."""
     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    if any(word in before for word in _SUPPOSES) and _SUPPOSED_BEFORE.search(before):
-        return True
-    return bool(_DENIED_BEFORE.search(before) or _DENIED_AFTER.match(after) or _CALLED_BACK.match(after))
+    return bool(
+        _SUPPOSED_BEFORE.search(before)
+        or _DENIED_BEFORE.search(before)
+        or _DENIED_AFTER.match(after)
+        or _CALLED_BACK.match(after)
+    )
 
 
 def is_contrast(between: str) -> bool:

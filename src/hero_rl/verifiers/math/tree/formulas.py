@@ -5,6 +5,7 @@ Every node is immutable and compares by its parts, so that equal readings are eq
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
@@ -75,11 +76,13 @@ class Number(Node):
         value: exact.
         digits: significant digits.
         places: digits after the point; 1.20 has 2.
+        recurs: whether it was written with its period, 1.(27); says nothing of the value.
     """
 
     value: Fraction
     digits: int | None = None
     places: int | None = None
+    recurs: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

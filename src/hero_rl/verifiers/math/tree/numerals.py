@@ -28,7 +28,8 @@ def read_number(text: str) -> Number:
     scale = Fraction(10) ** shift
     if repeating:
         period = 10 ** len(fixed) * (10 ** len(repeating) - 1)
-        return Number((Fraction(int(whole + fixed or 0), 10 ** len(fixed)) + Fraction(int(repeating), period)) * scale)
+        value = Fraction(int(whole + fixed or 0), 10 ** len(fixed)) + Fraction(int(repeating), period)
+        return Number(value * scale, recurs=True)
     value = Fraction(int((whole + fixed) or 0), 10 ** len(fixed)) * scale
     if point and fixed:
         return Number(value, digits=len((whole + fixed).lstrip("0")), places=len(fixed) - shift)
@@ -36,9 +37,10 @@ def read_number(text: str) -> Number:
 
 
 def _cut_off(number: Number) -> Number:
-    """A decimal that goes on behind its dots: the middle of all that it may be, so that it rounds to each of them.
+    """A decimal that goes on behind its dots.
 
-    It is moved by nothing that shows, lest it be equal to a decimal that ends there.
+    The middle of the interval that the digits leave open, less 10^-40 of a step, so that it equals no decimal that ends
+    there.
     """
     assert number.places is not None
     step = Fraction(10) ** -number.places
@@ -53,7 +55,7 @@ def is_whole(node: Node) -> TypeGuard[Number]:
 def negative(node: Node) -> Node:
     """Minus a node; a number and a quantity take the sign in."""
     if isinstance(node, Number):
-        return Number(-node.value, node.digits, node.places)
+        return Number(-node.value, node.digits, node.places, node.recurs)
     if isinstance(node, (Quantity, Percent, Degrees)):
         changed = negative(node.value)
         return Quantity(changed, node.unit) if isinstance(node, Quantity) else type(node)(changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hero_rl.verifiers.math.tree.formulas import Negative, Node, Number, Percent, Power, Product, symbols
+from hero_rl.verifiers.math.tree.formulas import Negative, Node, Number, Percent, Power, Product, symbols, walk
 from hero_rl.verifiers.math.values.equality import constant_value
 from hero_rl.verifiers.math.values.evaluation import as_fraction
 
@@ -58,7 +58,7 @@ _NEAR = Fraction(1, 100)
 
 
 def is_near(exact: Node, about: Node) -> bool:
-    """Whether a decimal says about what an exact value is: rounded or cut off at any place, or within a hundredth.
+    """Whether a decimal says about what an exact value is: rounded or cut off at any place, or within one per cent.
 
     A fraction is a number as it stands, and a slip in what it is about leaves it so; an irrational value is mostly read
     by its decimal. One that is not known here may be about anything.
@@ -67,12 +67,12 @@ def is_near(exact: Node, about: Node) -> bool:
     if decimal is None:
         return False
     value = constant_value(exact)
-    place = None if value is None else as_fraction(value)
-    if place is None or isinstance(value, Fraction):
+    exact_value = None if value is None else as_fraction(value)
+    if exact_value is None or isinstance(value, Fraction):
         return True
-    distance = abs(place - decimal.value)
-    is_cut = abs(decimal.value) <= abs(place) and distance < Fraction(10) ** -decimal.places
-    return is_cut or 2 * distance <= Fraction(10) ** -decimal.places or distance <= _NEAR * abs(place)
+    distance = abs(exact_value - decimal.value)
+    is_cut = abs(decimal.value) <= abs(exact_value) and distance < Fraction(10) ** -decimal.places
+    return is_cut or 2 * distance <= Fraction(10) ** -decimal.places or distance <= _NEAR * abs(exact_value)
 
 
 def is_longer(one: Node, other: Node) -> bool:
@@ -96,11 +96,13 @@ def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
 
     Safe: the decimal must be what rounding gives, to the last of its digits, and show at least `digits` significant
     ones; one more where the other is irrational, as 3.14 is a remark on pi, not its value. A decimal reference is the
-    rounding of an exact answer, never of a longer decimal.
+    rounding of an exact answer, never of a longer decimal. One that shows its period has no rounding.
     """
     if symbols(reference) or symbols(answer):
         return False
     one, other = as_decimal(reference), as_decimal(answer)
+    if other and _recurs(reference) and not _recurs(answer):
+        return False
     if one and other:
         if one.places < other.places:
             return False  # nothing says that the reference was rounded, so further digits make another number
@@ -113,8 +115,8 @@ def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
     value = constant_value(exact)
     if value is None:
         return False
-    place = as_fraction(value)
-    if place is None:
+    exact_value = as_fraction(value)
+    if exact_value is None:
         return False
     if not isinstance(value, Fraction):
         digits += _MORE_DIGITS_FOR_IRRATIONALS
@@ -122,6 +124,10 @@ def is_rounding(reference: Node, answer: Node, digits: int) -> bool:
     if rounded.digits < digits or (isinstance(value, Fraction) and value.denominator == 1):
         return False
     half = Fraction(1, 2) * Fraction(10) ** -rounded.places
-    distance = abs(place - rounded.value)
+    distance = abs(exact_value - rounded.value)
     # A tie goes away from zero, as it is taught; else 5/16 would have two roundings.
-    return distance < half or (distance == half and abs(rounded.value) > abs(place))
+    return distance < half or (distance == half and abs(rounded.value) > abs(exact_value))
+
+
+def _recurs(node: Node) -> bool:
+    return any(isinstance(part, Number) and part.recurs for part in walk(node))
