@@ -1229,6 +1229,7 @@ TABLES = {
             (r"\frac{1}{3}", r"\int_0^1 x^2\,dx = \frac13"),
             ("5", r"\#S = 5"),
             ("5", r"\dim \ker(T) = 5"),
+            ("5", r"\det\begin{pmatrix} a & b \\ c & d \end{pmatrix} = 5"),
             ("5", r"\int_{-1}^1 f(x)\,dx = 5"),
             ("y' = 2x", r"\frac{dy}{dx} = 2x"),
             (r"\sum_{n=1}^\infty \frac{1}{n^2}", r"\sum_{k=1}^{\infty}\frac{1}{k^2}"),

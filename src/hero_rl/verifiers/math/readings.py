@@ -86,10 +86,11 @@ _OPERATOR = re.compile(
     r"|\\(?:operatorname|mathrm|text) ?\{ ?(?:det|rank|dim|tr|Var|E) ?\})"
     r"(?P<of>[^=<>+]{0,200})=(?P<value>[^=<>]+)"
 )
-# One thing: a name, maybe with an index and what is in brackets behind it, or brackets by themselves.
+# One thing: a name, maybe with an index and what is in brackets behind it, or brackets or a matrix by themselves.
 _ARGUMENT = re.compile(
     r" ?(?:_ ?\{?\w+\}? ?)?(?:\\ker ?)?(?:\\?[A-Za-z]+(?: ?\{[^{}]*\})?'*(?: ?_ ?\{?\w+\}?)?)?"
     r" ?(?:\([^()]*(?:\([^()]*\)[^()]*){0,5}\)|\[[^\[\]]*\]|\\?\{[^{}]*\})? ?"
+    r"| ?\\begin ?\{(?P<name>\w+)\}(?:[^\\]|\\(?!(?:begin|end)\b))*\\end ?\{(?P=name)\} ?"
 )
 _LESS_OUTSIDE = re.compile(r"\{[^{}]*\}|\([^()]*\)")
 _GOES_FURTHER = re.compile(
