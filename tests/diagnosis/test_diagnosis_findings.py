@@ -99,8 +99,8 @@ CASES = {
         {"weights__raw__at_min": 0.2, "weights__raw__at_max": 0.3},
     ),
     "flat_weight": (
-        {"weights__raw__p10": 1.69, "weights__raw__p90": 1.71, "weights__relative__p10": 1.0},
-        {"weights__raw__p10": 1.5, "weights__raw__p90": 1.71, "weights__relative__p10": 1.0},
+        {"weights__raw__p10": 1.69, "weights__raw__p90": 1.71},
+        {"weights__raw__p10": 1.5, "weights__raw__p90": 1.71},
     ),
     "squashed_scores": (
         {"source__score_min": 0.001, "source__score_max": 0.999},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["bench_page", "difference", "percent", "write_bench", "write_headroom"]
 
 _ALONE = "verifier only"
+_WITHOUT_SCORES = (START, _ALONE)
 _LEVEL = 0.05
 _NAMES = {START: "before RL"}
 _NO_WEIGHT = ", no weight"
@@ -119,7 +120,7 @@ def _selected(frame: pandas.DataFrame) -> Iterator[tuple[Quality, str, Selection
     """What ran, reward model by reward model; the verifier alone stands under each whose prompts it was trained on."""
     for quality in QUALITIES:
         chosen = [(rule, selection) for rule in (START, *RULES) if _ran(frame, selection := _of(rule, quality))]
-        if any(rule not in (START, _ALONE) for rule, _ in chosen):
+        if any(rule not in _WITHOUT_SCORES for rule, _ in chosen):
             for rule, selection in chosen:
                 yield quality, rule, selection
 
@@ -130,14 +131,14 @@ def _ran(frame: pandas.DataFrame, selection: Selection) -> bool:
 
 def _of(rule: str, quality: Quality) -> Selection:
     """What no reward model takes part in is the same with every one, and was run with the strong one."""
-    return Selection.of(rule, "strong" if rule in (START, _ALONE) and quality != "two-faced" else quality)
+    return Selection.of(rule, "strong" if rule in _WITHOUT_SCORES and quality != "two-faced" else quality)
 
 
 def _table(frame: pandas.DataFrame) -> str:
     rows, gaps = [], []
     for quality, rule, selection in _selected(frame):
         alone = _of(_ALONE, quality)
-        compared = ("hard", "easy") if rule not in (START, _ALONE) else ()
+        compared = ("hard", "easy") if rule not in _WITHOUT_SCORES else ()
         own = [gap_of(frame, selection, alone, "sampled", kind) for kind in compared] or [None, None]
         gaps += [gap for gap in own if gap]
         texts = [difference(frame, selection, alone, kind) for kind in compared] or ["", ""]
@@ -187,7 +188,7 @@ def _gains(frame: pandas.DataFrame) -> Gains:
     """Points over the verifier alone on hard prompts, sampled: one for each pipeline, by rule and reward model."""
     gains: Gains = {}
     for quality, rule, selection in _selected(frame):
-        if rule not in (START, _ALONE):
+        if rule not in _WITHOUT_SCORES:
             found = selection.values(frame, "sampled", "hard") - _of(_ALONE, quality).values(frame, "sampled", "hard")
             gains[rule, quality] = [100 * value for value in found.dropna()]
     return gains

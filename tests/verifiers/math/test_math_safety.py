@@ -360,7 +360,7 @@ LIBRARIES = {
     "code",
 }
 # Attributes by a name that is no literal: parts of our own nodes, and functions of a closed table.
-DYNAMIC = {("formulas.py", "getattr(self, field)"), ("formulas.py", "getattr(node, field)")}
+DYNAMIC = {("formulas.py", "getattr(self, name)"), ("formulas.py", "getattr(node, name)")}
 DYNAMIC |= {("evaluation.py", "getattr(_mp(), name)")}
 
 

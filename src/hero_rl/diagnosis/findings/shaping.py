@@ -31,20 +31,16 @@ def saturated_weight(d: Diagnosis) -> Finding | None:
 
 
 def flat_weight(d: Diagnosis) -> Finding | None:
-    """All weights are about the same: the scores' unit is too small for the sigmoid."""
-    spread = {sigma: w.p90 - w.p10 for sigma, w in d.weights.items() if w.p10 is not None and w.p90 is not None}
-    reach = LIMITS["flat"] * (d.rule.w_max - d.rule.w_min)
-    if d.rule.sigma != "raw" or not reach or len(spread) < 2 or d.weights["raw"].groups < 2:
+    """All weights are about the same: they do nothing but scale the step."""
+    w, reach = d.weights[d.rule.sigma], LIMITS["flat"] * (d.rule.w_max - d.rule.w_min)
+    if w.groups < 2 or w.p10 is None or w.p90 is None or w.p90 - w.p10 >= reach:
         return None
-    if spread["raw"] >= reach or spread["relative"] < 2 * spread["raw"]:
-        return None
-    w = d.weights["raw"]
     return Finding(
         name="flat_weight",
         level="look",
         title="The prompt weight is the same for nearly all prompts",
         evidence=f"Four fifths of the weights lie between {number(w.p10)} and {number(w.p90)}: the scores of a group "
-        f"spread by {number(w.sigma_mean)}, too little for k {d.rule.k:g} in raw units.",
+        f"spread by {number(w.sigma_mean)} in the mean, and k is {d.rule.k:g}.",
         advice=_WITHOUT_WEIGHT,
         settings=_EQUAL_WEIGHTS,
         section="weights",

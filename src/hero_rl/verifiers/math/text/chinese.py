@@ -38,6 +38,7 @@ _OPENS_VALUE = re.compile(rf"(?:^|[{_HAN}:：]|(?:^|[{_HAN}\s:：])[A-Za-z]\s*=)
 _FORMULA = re.compile(rf"(?:是|为|等于|所以|[:：])\s*(?P<formula>[^{_HAN}:：]+)$")
 _BOLD = re.compile(r"(?<![A-Za-z\d*)}\]])\*\*(?=[^\s*])([^*\n]+)(?<!\s)\*\*(?![A-Za-z\d*({\\])")
 _LONGEST = 400
+_JUST_BEFORE = 20  # characters before the last clause that may take it back
 
 
 def is_chinese(text: str) -> bool:
@@ -59,7 +60,7 @@ def stated_in_chinese(sentence: str) -> str | None:
     said = sentence[-_LONGEST:].rpartition("而是")[2].rstrip("。. ")
     said = _BOLD.sub(r"\1", said)
     clause = re.split("[，；。！]", said)[-1]
-    if _TAKES_BACK.search(said if clause == said else said[-len(clause) - 20 :]):
+    if _TAKES_BACK.search(said if clause == said else said[-len(clause) - _JUST_BEFORE :]):
         return None
     if choice := _CHOICE.search("".join(clause.split())):
         return choice[1]

@@ -41,7 +41,7 @@ _SIZES: dict[str, tuple[Fraction, _Dimension]] = {
     )
 }  # fmt: skip
 _STEPS = frozenset(
-    {
+    [
         "week",
         "day",
         "h",
@@ -61,7 +61,7 @@ _STEPS = frozenset(
         "oz",
         "dollar",
         "cent",
-    }
+    ]
 )
 
 

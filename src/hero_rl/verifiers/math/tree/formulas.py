@@ -5,9 +5,8 @@ Every node is immutable and compares by its parts, so that equal readings are eq
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeVar
@@ -51,13 +50,13 @@ class Node:
 
     def parts(self) -> Iterator[Node]:
         """The nodes directly below this one, from left to right."""
-        for field in _fields(type(self)):
-            yield from _nodes(getattr(self, field))
+        for name in _fields(type(self)):
+            yield from _nodes(getattr(self, name))
 
 
 @lru_cache(maxsize=64)
 def _fields(kind: type[Node]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    return tuple(each.name for each in fields(kind))
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -82,7 +81,7 @@ class Number(Node):
     value: Fraction
     digits: int | None = None
     places: int | None = None
-    recurs: bool = dataclasses.field(default=False, compare=False)
+    recurs: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -309,7 +308,7 @@ def rewrite(node: Node, change: Callable[[Node], Node | None]) -> Node:
     changed = change(node)
     if changed is not None:
         return changed
-    return replace(node, **{field: _rewritten(getattr(node, field), change) for field in _fields(type(node))})
+    return replace(node, **{name: _rewritten(getattr(node, name), change) for name in _fields(type(node))})
 
 
 def _rewritten(value: object, change: Callable[[Node], Node | None]) -> object:
