@@ -63,12 +63,33 @@ class DemoSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Arm:
-    """One finished arm: its name, seed, run folder and accuracy by kind of prompt."""
+    """One finished arm.
+
+    Attributes:
+        name: of its rule.
+        seed: of its run.
+        folder: of its run.
+        accuracy: of the trained policy, by kind of prompt.
+        curve: accuracy by kind while it trained, a line a look with its `step`.
+        steps: the metrics of its steps, a line each.
+    """
 
     name: str
     seed: int
     folder: Path
     accuracy: dict[str, PromptAccuracy]
+    curve: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, name: str, seed: int, folder: Path, accuracy: dict[str, PromptAccuracy]) -> Arm:
+        """With the course of the run that lies in its folder."""
+        curve, metrics = (
+            [json.loads(line) for line in (folder / file).read_text().splitlines()]
+            for file in ("curve.jsonl", "metrics.jsonl")
+        )
+        # The last line is of the whole run, and has no rewards.
+        return cls(name, seed, folder, accuracy, curve, [line for line in metrics if "rewards/verifier/mean" in line])
 
 
 @dataclass(frozen=True)
@@ -206,7 +227,7 @@ def _train(
         for name, seed, config in jobs:
             accuracy = read_result(Path(config.output_dir), config, settings.arm)
             assert accuracy is not None
-            arms.append(Arm(name, seed, Path(config.output_dir), accuracy))
+            arms.append(Arm.read(name, seed, Path(config.output_dir), accuracy))
         return start.result(), arms
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from hero_lab.arena.demo import REGIMES
 from hero_lab.arena.results import LABELS, Difference, differences, rows
-from hero_rl.files.whole import write_whole
+from hero_rl.files.whole import replacing, write_whole
 from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
 
 if TYPE_CHECKING:
@@ -69,9 +69,13 @@ def sentence(difference: Difference) -> str:
 
 
 def write_image(result: DemoResult, path: Path) -> None:
-    """Learning curves and group composition as a PNG."""
-    figure = _figure(result, ink="#202124", background="white")
-    figure.savefig(path, dpi=130)
+    """Learning curves and group composition, as PNG or SVG by the file's name; the same result gives the same bytes."""
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": path.name}), replacing(path) as file:
+        form = path.suffix.removeprefix(".")
+        drawing = _figure(result, ink="#202124", background="white")
+        drawing.savefig(file, format=form, dpi=130, metadata={"Date": None} if form == "svg" else None)
 
 
 def write_page(result: DemoResult, path: Path) -> None:
@@ -123,7 +127,7 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
 
 def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
     for name in result.settings.arms:
-        runs = [_lines(arm.folder / "curve.jsonl") for arm in result.arms if arm.name == name]
+        runs = [arm.curve for arm in result.arms if arm.name == name]
         steps = [row["step"] for row in runs[0]]
         for run in runs if len(runs) > 1 else []:
             axes.plot(steps, [100 * row[kind] for row in run], color=_COLOURS[name], alpha=0.25, linewidth=0.8)
@@ -139,7 +143,7 @@ def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
 
 def _draw_composition(axes: Axes, result: DemoResult, name: str, ink: str) -> None:
     runs = [
-        [row for row in _lines(arm.folder / "metrics.jsonl") if row.get("hero/frac_groups_mixed") is not None]
+        [row for row in arm.steps if row.get("hero/frac_groups_mixed") is not None]
         for arm in result.arms
         if arm.name == name
     ]
@@ -170,7 +174,3 @@ def _plain(axes: Axes, ink: str) -> None:
 def _smooth(values: list[float], window: int = 10) -> list[float]:
     """Trailing mean; the first values average what there is."""
     return [sum(values[max(0, i + 1 - window) : i + 1]) / min(i + 1, window) for i in range(len(values))]
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]

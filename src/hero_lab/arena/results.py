@@ -12,7 +12,7 @@ from hero_lab.arena.evaluation import KINDS, Kind, Measured, PromptAccuracy
 if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
 
-__all__ = ["LABELS", "Difference", "MethodRow", "differences", "rows"]
+__all__ = ["LABELS", "Difference", "MethodRow", "difference", "differences", "rows"]
 
 LABELS = {
     "hero": "HERO",
@@ -68,17 +68,12 @@ def rows(result: DemoResult) -> list[MethodRow]:
 def differences(result: DemoResult) -> list[Difference]:
     """The first arm against each other one, hard prompts before easy ones."""
     first, *others = result.settings.arms
-    return [_difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
+    return [difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
 
 
-def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> MethodRow:
-    def mean(field: str) -> dict[Kind, Measured]:
-        return {kind: _estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
+def difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference:
+    """One arm against another, over the seeds that both have."""
 
-    return MethodRow(name, label, mean("sampled"), mean("greedy"))
-
-
-def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference:
     def values(name: str) -> dict[int, list[float]]:
         return {arm.seed: arm.accuracy[kind].sampled for arm in result.arms if arm.name == name}
 
@@ -86,6 +81,13 @@ def _difference(result: DemoResult, first: str, second: str, kind: Kind) -> Diff
     both = sorted(ours.keys() & theirs.keys())  # a comparison that is under way has arms of some seeds only
     gaps = [[a - b for a, b in zip(ours[seed], theirs[seed], strict=True)] for seed in both]
     return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
+
+
+def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> MethodRow:
+    def mean(field: str) -> dict[Kind, Measured]:
+        return {kind: _estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
+
+    return MethodRow(name, label, mean("sampled"), mean("greedy"))
 
 
 def _estimate(seeds: list[list[float]]) -> Measured:

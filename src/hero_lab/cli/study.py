@@ -35,6 +35,7 @@ examples:
   hero study run --parts domains --seeds 3 --first_seed 200 --final --out runs/domains
   hero study domains runs/domains/study.parquet --out docs/science
   hero study alarms docs/science/bench.parquet
+  hero study words runs/words/words.parquet --out docs/science
 """
 
 
@@ -42,9 +43,9 @@ examples:
 class _Arguments:
     """Rules x regimes x reward models x seeds in the arena: run them, and report."""
 
-    what: Annotated[Literal["run", "report", "bench", "headroom", "domains", "alarms"], tyro.conf.Positional]
-    """Run cells, make a page of a study's table (the study's own, the bench's, that of policies with headroom or that
-    of trust by domain), or print what its alarms are worth."""
+    what: Annotated[Literal["run", "report", "bench", "headroom", "domains", "alarms", "words"], tyro.conf.Positional]
+    """Run cells, make a page of a study's table (the study's own, the bench's, that of policies with headroom, that of
+    trust by domain, or that of hero demo --policy), or print what its alarms are worth."""
 
     table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
     """For all but run: the parquet file."""
@@ -119,15 +120,23 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     from hero_lab.study.domains import write_domains
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
+    from hero_lab.words.report import write_words
+    from hero_lab.words.table import read_words_table
     from hero_rl.files.whole import replacing
 
     notes = _text(arguments.notes) if arguments.notes else ""
     out = arguments.out or table.parent
-    frame = read_table(table)
+    kinds: dict[str, tuple[Any, Any]] = {
+        "report": (read_table, write_page),
+        "bench": (read_table, write_bench),
+        "headroom": (read_table, write_headroom),
+        "domains": (read_table, write_domains),
+        "words": (read_words_table, write_words),
+    }
+    read, write = kinds[arguments.what]
+    found, name = read(table), "study" if arguments.what == "report" else arguments.what
     out.mkdir(parents=True, exist_ok=True)
-    kinds = {"report": write_page, "bench": write_bench, "headroom": write_headroom, "domains": write_domains}
-    write, name = kinds[arguments.what], "study" if arguments.what == "report" else arguments.what
-    page, *figures = write(frame, out, notes)
+    page, *figures = write(found, out, notes)
     beside = out / f"{name}.parquet"  # the page says that it is there
     if beside.resolve() != table.resolve():
         with replacing(beside) as file:

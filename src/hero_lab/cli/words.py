@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.extras import require
+
+if TYPE_CHECKING:
+    from hero_lab.words.demo import WordsResult
 
 __all__ = ["run_words_demo"]
 
@@ -23,14 +26,13 @@ def run_words_demo(arguments: Any, rest: list[str]) -> int:
     """
     from rich.console import Console
 
-    from hero_lab.cli.demo import show
     from hero_lab.words.demo import gather, run_words
 
     settings = _settings(arguments, rest)
-    require("trl", "matplotlib")  # needed once the models are made
+    require("trl", "matplotlib", "pandas", "pyarrow")  # needed once the models are made
     folder = arguments.out or Path("runs/words-quick" if arguments.quick else "runs/words")
     if arguments.gather:
-        return show(gather(settings, folder), folder, arguments.json)
+        return _show(gather(settings, folder), folder, arguments.json)
     if arguments.quick and not arguments.json:
         print(
             "--quick shows that every stage works; so few steps and problems say nothing of the rules", file=sys.stderr
@@ -41,7 +43,16 @@ def run_words_demo(arguments: Any, rest: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nwhat is done is kept in {folder}; the same command goes on", file=sys.stderr)
         raise
-    return show(result, folder, arguments.json)
+    return _show(result, folder, arguments.json)
+
+
+def _show(result: WordsResult, folder: Path, as_json: bool) -> int:
+    """As in the arena, and a table for `hero study words` beside the page."""
+    from hero_lab.cli.demo import show
+    from hero_lab.words.table import write_words_table
+
+    write_words_table(result, folder / "words.parquet")
+    return show(result, folder, as_json)
 
 
 def _settings(arguments: Any, rest: list[str]) -> Any:

@@ -8,9 +8,12 @@ name: a longer run goes on where a shorter one ended.
 from __future__ import annotations
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from hero_lab.arena.arms import arm_rule, send_output_to
 from hero_lab.arena.evaluation import KINDS, PromptAccuracy
@@ -19,11 +22,11 @@ from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import CPU, Models, Stages, resumable
 from hero_rl.files.whole import write_json, write_whole
 from hero_rl.reward_models import LocalRewardModelConfig
-from hero_rl.rules import AuditedHero
+from hero_rl.rules import AuditedHero, Groups, group_auroc
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import AnyVerifier, ExactVerifier, MathVerifier
 
-__all__ = ["arm_config", "measure", "read_accuracy", "run_arm"]
+__all__ = ["answers_of", "arm_config", "measure", "rank", "read_accuracy", "read_aurocs", "run_arm"]
 
 
 def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> TrainConfig:
@@ -76,11 +79,13 @@ def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: 
 
     place.mkdir(parents=True, exist_ok=True)
     send_output_to(place / "log.txt")
-    stages = Stages(settings, seed, folder)
+    stages, answers = Stages(settings, seed, folder), answers_of(place, settings)
+    if read_accuracy(place, settings) is not None:
+        return rank(stages, answers)
     config = arm_config(stages, stages.models, name, place)
     callbacks = [_curve(place / "curve.jsonl", stages)]
     model = resumable(lambda config, **how: train(config, callbacks=callbacks, **how), config)
-    accuracy = measure(stages, model, place / f"answers-{settings.arm.steps}")
+    accuracy = measure(stages, model, answers)
     write_json(
         place / "result.json",
         {
@@ -89,15 +94,23 @@ def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: 
             "accuracy": {kind: value.to_dict() for kind, value in accuracy.items()},
         },
     )
+    rank(stages, answers)
+
+
+def answers_of(place: Path, settings: WordsSettings) -> Path:
+    """What the files of an arm's responses to the held-out problems begin with."""
+    return place / f"answers-{settings.arm.steps}"
 
 
 def measure(stages: Stages, policy: Path, place: Path) -> dict[str, PromptAccuracy]:
     """Accuracy of a policy on held-out problems, by the oracle; its responses are kept.
 
-    They lie in `place-sampled` and `place-greedy`. All arms and seeds are asked the same problems.
+    They lie in `place-sampled` and `place-greedy`. All arms and seeds are asked the same problems, by their length,
+    since a batch is padded to its longest prompt.
     """
     arm = stages.settings.arm
-    asked = {kind: chosen(stages.problems, arm.split, kind)[: arm.prompts] for kind in KINDS}
+    held = {kind: chosen(stages.problems, arm.split, kind)[: arm.prompts] for kind in KINDS}
+    asked = {kind: sorted(problems, key=lambda problem: len(problem.question)) for kind, problems in held.items()}
     verdicts: dict[str, dict[str, list[float]]] = {kind: {} for kind in KINDS}
     for how, samples, temperature in (("sampled", arm.samples, 1.0), ("greedy", 1, 0.0)):
         folder = place.with_name(f"{place.name}-{how}")
@@ -106,6 +119,41 @@ def measure(stages: Stages, policy: Path, place: Path) -> dict[str, PromptAccura
             rows = map(json.loads, (folder / "problems" / f"{kind}.jsonl").read_text().splitlines())
             verdicts[kind][how] = [sum(row["samples"]) / len(row["samples"]) for row in rows]
     return {kind: PromptAccuracy(**values) for kind, values in verdicts.items()}
+
+
+def rank(stages: Stages, place: Path) -> None:
+    """Write how well the seed's reward model ranks the sampled responses that `measure` kept, by kind.
+
+    The figure is its AUROC against the oracle, mean over the problems with right and wrong responses; null without.
+    """
+    model = LocalRewardModelConfig(path=str(stages.models.reward_model), device="cpu").load()
+    aurocs = {}
+    for kind in KINDS:
+        file = place.with_name(f"{place.name}-sampled") / "rollouts" / f"{kind}.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        score = model.score([_conversation(row) for row in rows])
+        truth = torch.tensor([math.nan if row["verdict"] is None else row["verdict"] for row in rows])
+        number = {group: at for at, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
+        groups = Groups.of(torch.tensor([number[row["group"]] for row in rows]))
+        found = group_auroc(score, truth, groups).nanmean().item()
+        aurocs[kind] = None if math.isnan(found) else found
+    write_json(_auroc_file(place), aurocs)
+
+
+def _conversation(row: dict[str, Any]) -> list[dict[str, str]]:
+    return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
+
+
+def read_aurocs(place: Path) -> dict[str, float | None] | None:
+    """What `rank` wrote, by kind; None where it did not."""
+    try:
+        return json.loads(_auroc_file(place).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _auroc_file(place: Path) -> Path:
+    return place.with_name(f"{place.name}-auroc.json")
 
 
 def read_accuracy(place: Path, settings: WordsSettings) -> dict[str, PromptAccuracy] | None:

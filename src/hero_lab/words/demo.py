@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,13 +19,18 @@ from hero_lab.arena.demo import REGIMES, Arm, DemoResult, check_rules
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.watch import watch_arms
 from hero_lab.arena.workers import worker_pool
-from hero_lab.words.arms import measure, read_accuracy, run_arm
+from hero_lab.words.arms import answers_of, measure, rank, read_accuracy, read_aurocs, run_arm
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import Stages
 from hero_rl.errors import HeroError
 from hero_rl.files.whole import write_json
 
-__all__ = ["WordsResult", "gather", "run_words"]
+__all__ = ["START", "WordsResult", "gather", "run_words"]
+
+START = "start"
+"""What the policy before RL is called."""
+
+_BEFORE = "answers-start"
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,12 @@ class WordsResult(DemoResult):
 
     Attributes:
         missing: arms that are not finished, by rule and seed.
+        aurocs: of the reward model over each policy's responses to held-out problems, by kind; by rule and seed, where
+            `start` is the policy before RL.
     """
 
     missing: tuple[str, ...] = ()
+    aurocs: dict[tuple[str, int], dict[str, float | None]] = field(default_factory=dict)
 
     title: ClassVar[str] = "Word problems: who wins?"
     curve: ClassVar[str] = "of greedy answers"
@@ -87,7 +95,7 @@ def run_words(
         _prepare(settings, folder, pool, console)
         running: dict[Path, Future[None]] = {}
         for seed, name, place in _arms(settings, folder):
-            if read_accuracy(place, settings) is None:
+            if read_accuracy(place, settings) is None or read_aurocs(answers_of(place, settings)) is None:
                 running[place] = pool.submit(run_arm, settings, seed, seed_folder(folder, seed), name, place)
         watch_arms(running, settings.arm.steps, console)
         for place, future in running.items():
@@ -103,20 +111,23 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
     Raises:
         HeroError: no seed's policy has been measured.
     """
-    starts = [_read_start(seed_folder(folder, seed), settings) for seed in _seeds(settings)]
+    places = {seed: seed_folder(folder, seed) for seed in _seeds(settings)}
+    starts = [_read_start(place, settings) for place in places.values()]
+    aurocs = {(START, seed): read_aurocs(place / _BEFORE) for seed, place in places.items()}
     finished, missing = [], []
     for seed, name, place in _arms(settings, folder):
         accuracy = read_accuracy(place, settings)
         if accuracy is None:
             missing.append(f"{name} (seed {seed})")
         else:
-            finished.append(Arm(name, seed, place, accuracy))
+            finished.append(Arm.read(name, seed, place, accuracy))
+            aurocs[name, seed] = read_aurocs(answers_of(place, settings))
     if not finished or None in starts:
         raise HeroError(f"{folder}: no arm is finished; the same command without --gather goes on")
     arms = [name for name in settings.arms if any(arm.name == name for arm in finished)]
-    return WordsResult(
-        settings.model_copy(update={"arms": arms}), [s for s in starts if s], finished, seconds, tuple(missing)
-    )
+    known = {key: value for key, value in aurocs.items() if value is not None}
+    settings = settings.model_copy(update={"arms": arms})
+    return WordsResult(settings, [s for s in starts if s], finished, seconds, tuple(missing), known)
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
@@ -168,8 +179,9 @@ def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:
     models = stages.prepare()
     if _read_start(folder, settings) is None:
         say("accuracy before RL")
-        accuracy = measure(stages, models.policy, folder / "answers-start")
+        accuracy = measure(stages, models.policy, folder / _BEFORE)
         values = {kind: value.to_dict() for kind, value in accuracy.items()}
+        rank(stages, folder / _BEFORE)
         write_json(folder / "start.json", {"looked": _looked(settings), "accuracy": values})
     say("ready")
 

@@ -148,7 +148,8 @@ class Stages:
         }
         config = EvalConfig(
             benchmarks={kind: Benchmark(dataset=str(file)) for kind, file in files.items()},
-            generator=TransformersGeneratorConfig(path=str(policy), batch_size=64, device="cpu"),
+            # bfloat16, as the rollouts of training: half of the time, most of which goes into reading the prompts
+            generator=TransformersGeneratorConfig(path=str(policy), dtype="bfloat16", batch_size=64, device="cpu"),
             sampling=Sampling(
                 temperature=temperature,
                 top_p=1.0,

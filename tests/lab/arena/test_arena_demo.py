@@ -34,14 +34,11 @@ def result(tmp_path):
     arms = []
     for name, hard in (("hero", [0.5, 0.75, 1.0, 0.75]), ("verifier_only", [0.25, 0.5, 0.75, 0.5])):
         for seed in (0, 1):
-            folder = tmp_path / f"{name}-seed{seed}"
-            folder.mkdir()
             curve = [{"step": s, "hard": 0.1 * s, "easy": 0.2} for s in (0, 1, 2)]
             groups = {"hero/frac_groups_mixed": 0.2, "hero/frac_groups_all_correct": 0.1}
             logs = [{"step": s, "hero/frac_groups_all_incorrect": 0.7, **groups} for s in (1, 2)]
-            (folder / "curve.jsonl").write_text("".join(json.dumps(row) + "\n" for row in curve))
-            (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in logs))
-            arms.append(Arm(name, seed, folder, accuracy(hard, [0.5, 0.25 * seed, 0.5, 0.5])))
+            folder = tmp_path / f"{name}-seed{seed}"
+            arms.append(Arm(name, seed, folder, accuracy(hard, [0.5, 0.25 * seed, 0.5, 0.5]), curve, logs))
     settings = DemoSettings(arms=["hero", "verifier_only"], seeds=2, arm=ArmSettings(prompts=4))
     return DemoResult(settings, [accuracy([0.0] * 4, [0.25] * 4)], arms, 12.0)
 

@@ -10,7 +10,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from hero_lab.cli import main
 from hero_lab.words.demo import gather, run_words
+from hero_lab.words.report import words_page
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
+from hero_lab.words.table import read_words_table, write_words_table
 from hero_rl.errors import ConfigError, HeroError
 
 TEMPLATE = (
@@ -80,6 +82,7 @@ def test_every_stage_and_every_arm_is_there(finished, settings):
         for kind in ("easy", "hard"):
             assert len(arm.accuracy[kind].sampled) == 8
             assert set(arm.accuracy[kind].greedy) <= {0.0, 1.0}
+    assert set(result.aurocs) == {("start", 1), ("hero", 1), ("verifier_only", 1)}
     pairs = json.loads((folder / "seed1" / "reward_model" / "pairs.json").read_text())
     assert pairs["train"] > 0
 
@@ -122,6 +125,23 @@ def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, cap
     assert "not finished: gated_hero (seed 1)" in page
     assert "Word problems" in page
     assert "accuracy of greedy answers" in page
+
+
+@pytest.mark.slow
+def test_the_table_gives_back_what_the_page_says(finished, tmp_path):
+    _, result = finished
+    write_words_table(result, tmp_path / "words.parquet")
+    again = read_words_table(tmp_path / "words.parquet")
+    assert again.start == result.start
+    assert again.aurocs == result.aurocs
+    for ours, theirs in zip(again.arms, result.arms, strict=True):
+        assert (ours.name, ours.seed, ours.accuracy, ours.curve) == (
+            *(theirs.name, theirs.seed, theirs.accuracy),
+            *([{"step": look["step"], "easy": look["easy"], "hard": look["hard"]} for look in theirs.curve],),
+        )
+        assert [line["entropy"] for line in ours.steps] == [line["entropy"] for line in theirs.steps]
+    assert words_page(again) == words_page(result)
+    assert str(again.settings.problems) == "problems.jsonl"
 
 
 def test_settings_of_the_arena_are_refused_with_a_policy(capsys):

@@ -1,0 +1,150 @@
+"""A comparison with a real model as one tidy table, from which its page is made without the runs.
+
+write_words_table(result, Path("words.parquet"))
+result = read_words_table(Path("words.parquet"))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hero_lab.arena.demo import Arm
+from hero_lab.arena.evaluation import KINDS, PromptAccuracy
+from hero_lab.words.demo import START, WordsResult
+from hero_lab.words.settings import WordsSettings
+from hero_rl.errors import DataError
+from hero_rl.files.whole import replacing
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["COLUMNS", "read_words_table", "write_words_table"]
+
+COLUMNS = ("rule", "seed", "folder", "measure", "kind", "step", "problem", "value")
+"""Columns of the table: a row is one number of one arm, or of the policy before RL (`start`).
+
+`measure` is `sampled` or `greedy` (accuracy by the oracle on a held-out problem, which `problem` numbers), `auroc` (of
+the reward model, on the sampled responses to those), `curve` (greedy accuracy on development problems) or the name of a
+metric of training; `problem` is -1 and `kind` empty where there is none. The settings lie in the file's own metadata.
+"""
+
+_HEAD = b"hero_words"
+_METRICS = (
+    "entropy",
+    "step_time",
+    "reward_model/seconds",
+    "completions/mean_length",
+    "completions/clipped_ratio",
+    "frac_reward_zero_std",
+    "hero/frac_groups_mixed",
+    "hero/frac_groups_all_correct",
+    "hero/frac_groups_all_incorrect",
+    "hero/advantage_mass_uniform",
+    "hero/rm_auroc",
+    "hero/trust",
+    "rewards/verifier/mean",
+    "rewards/reward_model/mean",
+)
+"""What of each step is kept."""
+
+
+def write_words_table(result: WordsResult, path: Path) -> None:
+    """Write a result as parquet, whole or not at all."""
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = list(_rows(result))
+    table = pyarrow.table({name: [row[at] for row in rows] for at, name in enumerate(COLUMNS)})
+    settings = result.settings.model_copy(
+        update={name: _named(result.settings, name) for name in ("model", "problems")}
+    )
+    head = {"settings": settings.model_dump(mode="json"), "missing": result.missing}
+    table = table.replace_schema_metadata({_HEAD: json.dumps(head)})
+    with replacing(path) as file:
+        pyarrow.parquet.write_table(table, file, compression="zstd")
+
+
+def _named(settings: WordsSettings, name: str) -> str:
+    """A place on this machine says nothing elsewhere: of an absolute path the last part."""
+    place = Path(getattr(settings, name))
+    return place.name if place.is_absolute() else getattr(settings, name)
+
+
+def _rows(result: WordsResult) -> Iterator[tuple[Any, ...]]:
+    seeds = range(result.settings.first_seed, result.settings.first_seed + result.settings.seeds)
+    for seed, accuracy in zip(seeds, result.start, strict=True):
+        yield from ((START, seed, "", *row) for row in _measured(result, START, seed, accuracy, 0))
+    for arm in result.arms:
+        head = arm.name, arm.seed, arm.folder.name
+        for row in _measured(result, arm.name, arm.seed, arm.accuracy, result.settings.arm.steps):
+            yield *head, *row
+        for look in arm.curve:
+            yield from ((*head, "curve", kind, look["step"], -1, look[kind]) for kind in KINDS)
+        for line in arm.steps:
+            kept = [name for name in _METRICS if line.get(name) is not None]
+            yield from ((*head, name, "", line["step"], -1, float(line[name])) for name in kept)
+
+
+def _measured(
+    result: WordsResult, name: str, seed: int, accuracy: dict[str, PromptAccuracy], step: int
+) -> Iterator[tuple[Any, ...]]:
+    for kind in KINDS:
+        for measure, values in accuracy[kind].to_dict().items():
+            yield from ((measure, kind, step, problem, value) for problem, value in enumerate(values))
+        auroc = result.aurocs.get((name, seed), {}).get(kind)
+        if auroc is not None:
+            yield "auroc", kind, step, -1, auroc
+
+
+def read_words_table(path: Path) -> WordsResult:
+    """The result that a table was written from; an arm has the metrics that the table keeps.
+
+    Raises:
+        DataError: the file is missing, is no parquet file, or no table of such a comparison; names the file.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise DataError(f"{path}: {error}") from None
+    written = (table.schema.metadata or {}).get(_HEAD)
+    if written is None or not set(COLUMNS) <= set(table.column_names):
+        raise DataError(f"{path}: a table that hero demo --policy wrote is expected")
+    head = json.loads(written)
+    starts: list[dict[str, PromptAccuracy]] = []
+    arms: list[Arm] = []
+    aurocs: dict[tuple[str, int], dict[str, float | None]] = {}
+    for (rule, seed, folder), own in table.to_pandas().groupby(["rule", "seed", "folder"], sort=False):
+        accuracy = {
+            kind: PromptAccuracy(_by_problem(own, "sampled", kind), _by_problem(own, "greedy", kind)) for kind in KINDS
+        }
+        ranked = own[own["measure"] == "auroc"]
+        if len(ranked):
+            aurocs[rule, seed] = dict.fromkeys(KINDS) | dict(zip(ranked["kind"], ranked["value"], strict=True))
+        if rule == START:
+            starts.append(accuracy)
+        else:
+            curve = _lines(own[own["measure"] == "curve"], "kind")
+            steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
+            arms.append(Arm(rule, seed, Path(folder), accuracy, curve, steps))
+    settings = WordsSettings.model_validate(head["settings"])
+    return WordsResult(settings, starts, arms, 0.0, tuple(head["missing"]), aurocs)
+
+
+def _by_problem(own: pandas.DataFrame, measure: str, kind: str) -> list[float]:
+    found = own[(own["measure"] == measure) & (own["kind"] == kind)]
+    return found.sort_values("problem")["value"].tolist()
+
+
+def _lines(found: pandas.DataFrame, names: str) -> list[dict[str, Any]]:
+    """A line for each step, with the values by that column's names; what a step does not define is left out."""
+    lines = found.pivot(index="step", columns=names, values="value").sort_index()
+    return [
+        {"step": step} | {name: value for name, value in row.items() if value == value}
+        for step, row in zip(lines.index.tolist(), lines.to_dict("records"), strict=True)
+    ]
