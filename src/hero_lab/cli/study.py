@@ -22,7 +22,7 @@ that has its result is not run again, so a study that was stopped goes on with t
 hours: 1 to 2 minutes a cell on one core. Results go into one parquet file, OUT/study.parquet, with the configuration
 of every cell; `report` makes a page of tables and figures of it.
 
-parts: main, quality, ablations, two-faced, domains, bench
+parts: main, quality, ablations, two-faced, domains, bench, papers (rules of other papers), headroom
 
 examples:
   hero study run --parts main --seeds 5 --first_seed 200 --final

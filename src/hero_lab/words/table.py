@@ -138,7 +138,7 @@ def read_words_table(path: Path) -> WordsResult:
 
 def _by_problem(own: pandas.DataFrame, measure: str, kind: str) -> list[float]:
     found = own[(own["measure"] == measure) & (own["kind"] == kind)]
-    return found.sort_values("problem")["value"].tolist()
+    return found.set_index("problem")["value"].sort_index().tolist()
 
 
 def _lines(found: pandas.DataFrame, names: str) -> list[dict[str, Any]]:
