@@ -14,6 +14,7 @@ from hero_lab.words.report import words_page
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
 from hero_lab.words.table import read_words_table, write_words_table
 from hero_rl.errors import ConfigError, HeroError
+from hero_rl.reward_models import LocalRewardModelConfig
 
 TEMPLATE = (
     "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{{ eos_token }}{% endfor %}"
@@ -85,6 +86,25 @@ def test_every_stage_and_every_arm_is_there(finished, settings):
     assert set(result.aurocs) == {("start", 1), ("hero", 1), ("verifier_only", 1)}
     pairs = json.loads((folder / "seed1" / "reward_model" / "pairs.json").read_text())
     assert pairs["train"] > 0
+
+
+@pytest.mark.slow
+def test_the_reward_model_s_ranking_is_counted_pair_by_pair(finished):
+    folder, result = finished
+    model = LocalRewardModelConfig(path=str(folder / "seed1/reward_model/model"), device="cpu").load()
+    for kind in ("easy", "hard"):
+        file = folder / f"seed1/answers-start-sampled/rollouts/{kind}.jsonl"
+        groups = {}
+        for row in map(json.loads, file.read_text().splitlines()):
+            said = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
+            groups.setdefault(row["group"], []).append((row["verdict"], model.score([said]).item()))
+        shares = []
+        for group in groups.values():
+            right, wrong = ([score for verdict, score in group if verdict == of] for of in (1.0, 0.0))
+            wins = [(a > b) + (a == b) / 2 for a in right for b in wrong]
+            shares += [sum(wins) / len(wins)] if wins else []
+        found = result.aurocs["start", 1][kind]
+        assert found == (pytest.approx(sum(shares) / len(shares), abs=1e-6) if shares else None)
 
 
 @pytest.mark.slow
