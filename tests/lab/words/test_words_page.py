@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import hero_lab
 from hero_lab.arena.demo import Arm
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.cli import main
@@ -92,6 +93,6 @@ def test_a_file_that_is_no_table_is_named(content, tmp_path, capsys):
 
 
 def test_the_table_of_another_study_is_refused(tmp_path, capsys):
-    other = Path(__file__).parents[3] / "docs/science/headroom.parquet"
+    other = Path(hero_lab.__file__).parents[2] / "docs/science/headroom.parquet"
     assert main(["study", "words", str(other), "--out", str(tmp_path)]) == 2
     assert "a table that hero demo --policy wrote is expected" in capsys.readouterr().err
