@@ -82,10 +82,10 @@ class Arm:
     steps: list[dict[str, Any]]
 
     @classmethod
-    def read(cls, name: str, seed: int, folder: Path, accuracy: dict[str, PromptAccuracy]) -> Arm:
-        """With the course of the run that lies in its folder."""
+    def read(cls, name: str, seed: int, folder: Path, accuracy: dict[str, PromptAccuracy], steps: int) -> Arm:
+        """With the course of the run that lies in its folder, up to that step: it may have gone on since."""
         curve, metrics = (
-            [json.loads(line) for line in (folder / file).read_text().splitlines()]
+            [line for line in map(json.loads, (folder / file).read_text().splitlines()) if line["step"] <= steps]
             for file in ("curve.jsonl", "metrics.jsonl")
         )
         # The last line is of the whole run, and has no rewards.
@@ -227,7 +227,7 @@ def _train(
         for name, seed, config in jobs:
             accuracy = read_result(Path(config.output_dir), config, settings.arm)
             assert accuracy is not None
-            arms.append(Arm.read(name, seed, Path(config.output_dir), accuracy))
+            arms.append(Arm.read(name, seed, Path(config.output_dir), accuracy, settings.arm.steps))
         return start.result(), arms
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
     from hero_lab.arena.evaluation import Measured
 
-__all__ = ["print_table", "sentence", "write_image", "write_page"]
+__all__ = ["pm", "print_table", "sentence", "write_image", "write_page"]
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = {
@@ -48,7 +48,7 @@ def print_table(result: DemoResult, console: Console) -> None:
     for head in ("hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"):
         table.add_column(head, justify="right")
     for row in rows(result):
-        cells = [_pm(e) for kind in ("hard", "easy") for e in (row.sampled[kind], row.greedy[kind])]
+        cells = [pm(e) for kind in ("hard", "easy") for e in (row.sampled[kind], row.greedy[kind])]
         table.add_row(row.label, *cells, style="bold" if row.name == result.settings.arms[0] else None)
     console.print(table)
     for difference in differences(result):
@@ -72,9 +72,9 @@ def write_image(result: DemoResult, path: Path) -> None:
     """Learning curves and group composition, as PNG or SVG by the file's name; the same result gives the same bytes."""
     import matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": path.name}), replacing(path) as file:
-        form = path.suffix.removeprefix(".")
-        drawing = _figure(result, ink="#202124", background="white")
+    ink, form = "#202124", path.suffix.removeprefix(".")
+    drawing = _figure(result, ink, background="white")
+    with drawing_style(ink), matplotlib.rc_context({"svg.hashsalt": path.name}), replacing(path) as file:
         drawing.savefig(file, format=form, dpi=130, metadata={"Date": None} if form == "svg" else None)
 
 
@@ -92,12 +92,13 @@ def write_page(result: DemoResult, path: Path) -> None:
         caveat=result.caveat,
         drawing=_svg(result),
         settings=json.dumps(json.loads(result.settings.model_dump_json()), indent=2),
-        pm=_pm,
+        pm=pm,
     )
     write_whole(path, page)
 
 
-def _pm(estimate: Measured) -> str:
+def pm(estimate: Measured) -> str:
+    """In percent, with the half-width of the interval."""
     return f"{100 * estimate.mean:.1f} ± {100 * estimate.half_width:.1f}"
 
 
@@ -127,11 +128,13 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
 
 def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
     for name in result.settings.arms:
-        runs = [arm.curve for arm in result.arms if arm.name == name]
-        steps = [row["step"] for row in runs[0]]
+        runs = [{row["step"]: row for row in arm.curve} for arm in result.arms if arm.name == name]
+        steps = sorted(set.intersection(*map(set, runs)))  # a run that was made longer has a look more
         for run in runs if len(runs) > 1 else []:
-            axes.plot(steps, [100 * row[kind] for row in run], color=_COLOURS[name], alpha=0.25, linewidth=0.8)
-        mean = [100 * sum(run[i][kind] for run in runs) / len(runs) for i in range(len(steps))]
+            axes.plot(
+                list(run), [100 * row[kind] for row in run.values()], color=_COLOURS[name], alpha=0.25, linewidth=0.8
+            )
+        mean = [100 * sum(run[step][kind] for run in runs) / len(runs) for step in steps]
         axes.plot(steps, mean, color=_COLOURS[name], linewidth=2, label=LABELS[name])
     axes.set_title(f"accuracy on {kind}-to-verify prompts, %", loc="left")
     axes.set_xlabel("step")

@@ -66,19 +66,22 @@ def rows(result: DemoResult) -> list[MethodRow]:
 
 
 def differences(result: DemoResult) -> list[Difference]:
-    """The first arm against each other one, hard prompts before easy ones."""
+    """The first arm against each other one that shares a seed with it, hard prompts before easy ones."""
     first, *others = result.settings.arms
-    return [difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
+    found = [difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
+    return [one for one in found if one]
 
 
-def difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference:
-    """One arm against another, over the seeds that both have."""
+def difference(result: DemoResult, first: str, second: str, kind: Kind) -> Difference | None:
+    """One arm against another, over the seeds that both have; None without one."""
 
     def values(name: str) -> dict[int, list[float]]:
         return {arm.seed: arm.accuracy[kind].sampled for arm in result.arms if arm.name == name}
 
     ours, theirs = values(first), values(second)
     both = sorted(ours.keys() & theirs.keys())  # a comparison that is under way has arms of some seeds only
+    if not both:
+        return None
     gaps = [[a - b for a, b in zip(ours[seed], theirs[seed], strict=True)] for seed in both]
     return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
 

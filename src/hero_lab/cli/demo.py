@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from hero_rl.cli.arguments import parse
@@ -120,21 +122,22 @@ def run(argv: list[str]) -> int:
     return show(result, folder, arguments.json)
 
 
-def show(result: DemoResult, folder: Path, as_json: bool) -> int:
-    """Write image and page, and print the table or everything as JSON; returns the exit code."""
+def show(result: DemoResult, folder: Path, as_json: bool, written: Mapping[str, Path] = MappingProxyType({})) -> int:
+    """Write image and page, and print the table or everything as JSON, with what else was written; the exit code."""
     from rich.console import Console
 
     from hero_lab.arena.demo import summary
     from hero_lab.arena.page import print_table, write_image, write_page
 
     image, page = folder / "curves.png", folder / "index.html"
+    files = {"image": image, "page": page, **written}
     write_image(result, image)
     write_page(result, page)
     if as_json:
-        print(json.dumps(summary(result) | {"image": str(image), "page": str(page)}))
+        print(json.dumps(summary(result) | {name: str(path) for name, path in files.items()}))
         return 0
     print_table(result, Console())
-    print(f"\nimage  {image.resolve()}\npage   {page.resolve()}\nruns   {folder.resolve()}")
+    print("", *(f"{name:<6} {path.resolve()}" for name, path in (files | {"runs": folder}).items()), sep="\n")
     print(f"{result.seconds:.0f} s", file=sys.stderr)
     return 0
 

@@ -110,7 +110,9 @@ def _print_alarms(arguments: _Arguments) -> int:
 
 def _table_of(arguments: _Arguments) -> Path:
     if arguments.table is None:
-        raise ConfigError(f"{arguments.what}: which table? hero study run writes runs/study/study.parquet")
+        words = arguments.what == "words"
+        made = "hero demo --policy writes runs/words/words" if words else "hero study run writes runs/study/study"
+        raise ConfigError(f"{arguments.what}: which table? {made}.parquet")
     return arguments.table
 
 

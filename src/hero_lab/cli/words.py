@@ -51,8 +51,9 @@ def _show(result: WordsResult, folder: Path, as_json: bool) -> int:
     from hero_lab.cli.demo import show
     from hero_lab.words.table import write_words_table
 
-    write_words_table(result, folder / "words.parquet")
-    return show(result, folder, as_json)
+    table = folder / "words.parquet"
+    write_words_table(result, table)
+    return show(result, folder, as_json, {"table": table})
 
 
 def _settings(arguments: Any, rest: list[str]) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from hero_lab.words.problems import MARKER, WordProblem, chosen
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import CPU, Models, Stages, resumable
 from hero_rl.files.whole import write_json, write_whole
-from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.reward_models import LocalRewardModel, LocalRewardModelConfig
 from hero_rl.rules import AuditedHero, Groups, group_auroc
+from hero_rl.scoring import says_nothing
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import AnyVerifier, ExactVerifier, MathVerifier
 
-__all__ = ["answers_of", "arm_config", "measure", "rank", "read_accuracy", "read_aurocs", "run_arm"]
+__all__ = ["Looked", "arm_config", "measure", "read_looked", "run_arm"]
 
 
 def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> TrainConfig:
@@ -79,34 +81,49 @@ def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: 
 
     place.mkdir(parents=True, exist_ok=True)
     send_output_to(place / "log.txt")
-    stages, answers = Stages(settings, seed, folder), answers_of(place, settings)
-    if read_accuracy(place, settings) is not None:
-        return rank(stages, answers)
+    stages = Stages(settings, seed, folder)
     config = arm_config(stages, stages.models, name, place)
     callbacks = [_curve(place / "curve.jsonl", stages)]
     model = resumable(lambda config, **how: train(config, callbacks=callbacks, **how), config)
-    accuracy = measure(stages, model, answers)
+    looked = measure(stages, model, place / f"answers-{settings.arm.steps}")
     write_json(
         place / "result.json",
         {
             "settings": settings.model_dump(mode="json"),
             "config": config.model_dump(mode="json"),
-            "accuracy": {kind: value.to_dict() for kind, value in accuracy.items()},
-        },
+        }
+        | looked.to_dict(),
     )
-    rank(stages, answers)
 
 
-def answers_of(place: Path, settings: WordsSettings) -> Path:
-    """What the files of an arm's responses to the held-out problems begin with."""
-    return place / f"answers-{settings.arm.steps}"
+@dataclass(frozen=True)
+class Looked:
+    """What held-out problems say of a policy, by their kind.
+
+    Attributes:
+        accuracy: by the oracle.
+        aurocs: of the seed's reward model over the sampled responses, against the oracle: one for each problem that
+            has right and wrong ones.
+    """
+
+    accuracy: dict[str, PromptAccuracy]
+    aurocs: dict[str, list[float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"accuracy": {kind: own.to_dict() for kind, own in self.accuracy.items()}, "aurocs": self.aurocs}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Looked:
+        """The opposite of `to_dict`, whatever else is there."""
+        accuracy = {kind: PromptAccuracy.from_dict(own) for kind, own in values["accuracy"].items()}
+        return cls(accuracy, values["aurocs"])
 
 
-def measure(stages: Stages, policy: Path, place: Path) -> dict[str, PromptAccuracy]:
-    """Accuracy of a policy on held-out problems, by the oracle; its responses are kept.
+def measure(stages: Stages, policy: Path, place: Path) -> Looked:
+    """Have a policy answer held-out problems; its responses are kept in `place-sampled` and `place-greedy`.
 
-    They lie in `place-sampled` and `place-greedy`. All arms and seeds are asked the same problems, by their length,
-    since a batch is padded to its longest prompt.
+    All arms and seeds are asked the same problems, by their length, since a batch is padded to its longest prompt.
     """
     arm = stages.settings.arm
     held = {kind: chosen(stages.problems, arm.split, kind)[: arm.prompts] for kind in KINDS}
@@ -116,55 +133,41 @@ def measure(stages: Stages, policy: Path, place: Path) -> dict[str, PromptAccura
         folder = place.with_name(f"{place.name}-{how}")
         stages.answers(policy, folder, asked, samples=samples, temperature=temperature)
         for kind in KINDS:
-            rows = map(json.loads, (folder / "problems" / f"{kind}.jsonl").read_text().splitlines())
+            rows = _rows(folder / "problems" / f"{kind}.jsonl")
             verdicts[kind][how] = [sum(row["samples"]) / len(row["samples"]) for row in rows]
-    return {kind: PromptAccuracy(**values) for kind, values in verdicts.items()}
-
-
-def rank(stages: Stages, place: Path) -> None:
-    """Write how well the seed's reward model ranks the sampled responses that `measure` kept, by kind.
-
-    The figure is its AUROC against the oracle, mean over the problems with right and wrong responses; null without.
-    """
+    rollouts = place.with_name(f"{place.name}-sampled") / "rollouts"
     model = LocalRewardModelConfig(path=str(stages.models.reward_model), device="cpu").load()
-    aurocs = {}
-    for kind in KINDS:
-        file = place.with_name(f"{place.name}-sampled") / "rollouts" / f"{kind}.jsonl"
-        rows = [json.loads(line) for line in file.read_text().splitlines()]
-        score = model.score([_conversation(row) for row in rows])
-        truth = torch.tensor([math.nan if row["verdict"] is None else row["verdict"] for row in rows])
-        number = {group: at for at, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
-        groups = Groups.of(torch.tensor([number[row["group"]] for row in rows]))
-        found = group_auroc(score, truth, groups).nanmean().item()
-        aurocs[kind] = None if math.isnan(found) else found
-    write_json(_auroc_file(place), aurocs)
+    aurocs = {kind: _aurocs(model, _rows(rollouts / f"{kind}.jsonl")) for kind in KINDS}
+    return Looked({kind: PromptAccuracy(**values) for kind, values in verdicts.items()}, aurocs)
+
+
+def _aurocs(model: LocalRewardModel, rows: list[dict[str, Any]]) -> list[float]:
+    """AUROC of the scores against the oracle's verdicts, for each problem with right and wrong responses."""
+    score = model.score([_conversation(row) for row in rows])
+    score[[says_nothing(row["completion"]) for row in rows]] = -math.inf  # as in training
+    number = {group: at for at, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
+    groups = Groups.of(torch.tensor([number[row["group"]] for row in rows]))
+    found = group_auroc(score, torch.tensor([row["verdict"] for row in rows]), groups)
+    return found[~found.isnan()].tolist()
 
 
 def _conversation(row: dict[str, Any]) -> list[dict[str, str]]:
     return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
 
 
-def read_aurocs(place: Path) -> dict[str, float | None] | None:
-    """What `rank` wrote, by kind; None where it did not."""
-    try:
-        return json.loads(_auroc_file(place).read_text())
-    except (OSError, ValueError):
-        return None
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _auroc_file(place: Path) -> Path:
-    return place.with_name(f"{place.name}-auroc.json")
-
-
-def read_accuracy(place: Path, settings: WordsSettings) -> dict[str, PromptAccuracy] | None:
-    """The accuracies of an arm that is finished by these settings; None where there is none."""
+def read_looked(place: Path, settings: WordsSettings) -> Looked | None:
+    """What was made of an arm that is finished by these settings; None where there is none."""
     try:
         result = json.loads((place / "result.json").read_text())
     except (OSError, ValueError):
         return None
-    if result["settings"]["arm"] != settings.arm.model_dump(mode="json"):
-        return None
-    return {kind: PromptAccuracy.from_dict(value) for kind, value in result["accuracy"].items()}
+    if result["settings"]["arm"] != settings.arm.model_dump(mode="json") or "aurocs" not in result:
+        return None  # of other settings, or of a version that did not look at the reward model
+    return Looked.from_dict(result)
 
 
 def _curve(path: Path, stages: Stages) -> Any:

@@ -16,10 +16,9 @@ from rich.console import Console
 
 from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
 from hero_lab.arena.demo import REGIMES, Arm, DemoResult, check_rules
-from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.watch import watch_arms
 from hero_lab.arena.workers import worker_pool
-from hero_lab.words.arms import answers_of, measure, rank, read_accuracy, read_aurocs, run_arm
+from hero_lab.words.arms import Looked, measure, read_looked, run_arm
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import Stages
 from hero_rl.errors import HeroError
@@ -30,7 +29,8 @@ __all__ = ["START", "WordsResult", "gather", "run_words"]
 START = "start"
 """What the policy before RL is called."""
 
-_BEFORE = "answers-start"
+_ANSWERS = "answers-start"
+_GO_ON = "the same command without --gather goes on"
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,11 @@ class WordsResult(DemoResult):
 
     Attributes:
         missing: arms that are not finished, by rule and seed.
-        aurocs: of the reward model over each policy's responses to held-out problems, by kind; by rule and seed, where
-            `start` is the policy before RL.
+        aurocs: as in `Looked`, by rule and seed, where `start` is the policy before RL.
     """
 
     missing: tuple[str, ...] = ()
-    aurocs: dict[tuple[str, int], dict[str, float | None]] = field(default_factory=dict)
+    aurocs: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
 
     title: ClassVar[str] = "Word problems: who wins?"
     curve: ClassVar[str] = "of greedy answers"
@@ -95,7 +94,7 @@ def run_words(
         _prepare(settings, folder, pool, console)
         running: dict[Path, Future[None]] = {}
         for seed, name, place in _arms(settings, folder):
-            if read_accuracy(place, settings) is None or read_aurocs(answers_of(place, settings)) is None:
+            if read_looked(place, settings) is None:
                 running[place] = pool.submit(run_arm, settings, seed, seed_folder(folder, seed), name, place)
         watch_arms(running, settings.arm.steps, console)
         for place, future in running.items():
@@ -109,25 +108,28 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
     """The results that are there; nothing is trained.
 
     Raises:
-        HeroError: no seed's policy has been measured.
+        HeroError: a seed's policy has not been measured before RL, or no arm is finished.
     """
-    places = {seed: seed_folder(folder, seed) for seed in _seeds(settings)}
-    starts = [_read_start(place, settings) for place in places.values()]
-    aurocs = {(START, seed): read_aurocs(place / _BEFORE) for seed, place in places.items()}
+    starts, aurocs = [], {}
+    for seed in _seeds(settings):
+        start = _read_start(seed_folder(folder, seed), settings)
+        if start is None:
+            raise HeroError(f"{seed_folder(folder, seed)}: the policy before RL is not measured yet; {_GO_ON}")
+        starts.append(start.accuracy)
+        aurocs[START, seed] = start.aurocs
     finished, missing = [], []
     for seed, name, place in _arms(settings, folder):
-        accuracy = read_accuracy(place, settings)
-        if accuracy is None:
+        looked = read_looked(place, settings)
+        if looked is None:
             missing.append(f"{name} (seed {seed})")
         else:
-            finished.append(Arm.read(name, seed, place, accuracy))
-            aurocs[name, seed] = read_aurocs(answers_of(place, settings))
-    if not finished or None in starts:
-        raise HeroError(f"{folder}: no arm is finished; the same command without --gather goes on")
+            finished.append(Arm.read(name, seed, place, looked.accuracy, settings.arm.steps))
+            aurocs[name, seed] = looked.aurocs
+    if not finished:
+        raise HeroError(f"{folder}: no arm is finished; {_GO_ON}")
     arms = [name for name in settings.arms if any(arm.name == name for arm in finished)]
-    known = {key: value for key, value in aurocs.items() if value is not None}
     settings = settings.model_copy(update={"arms": arms})
-    return WordsResult(settings, [s for s in starts if s], finished, seconds, tuple(missing), known)
+    return WordsResult(settings, starts, finished, seconds, tuple(missing), aurocs)
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
@@ -179,10 +181,8 @@ def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:
     models = stages.prepare()
     if _read_start(folder, settings) is None:
         say("accuracy before RL")
-        accuracy = measure(stages, models.policy, folder / _BEFORE)
-        values = {kind: value.to_dict() for kind, value in accuracy.items()}
-        rank(stages, folder / _BEFORE)
-        write_json(folder / "start.json", {"looked": _looked(settings), "accuracy": values})
+        looked = measure(stages, models.policy, folder / _ANSWERS)
+        write_json(folder / "start.json", {"looked": _looked(settings)} | looked.to_dict())
     say("ready")
 
 
@@ -190,14 +190,14 @@ def _looked(settings: WordsSettings) -> dict[str, Any]:
     return {name: getattr(settings.arm, name) for name in ("prompts", "samples", "split")}
 
 
-def _read_start(folder: Path, settings: WordsSettings) -> dict[str, PromptAccuracy] | None:
+def _read_start(folder: Path, settings: WordsSettings) -> Looked | None:
     try:
         start = json.loads((folder / "start.json").read_text())
     except (OSError, ValueError):
         return None
-    if start["looked"] != _looked(settings):
+    if start["looked"] != _looked(settings) or "aurocs" not in start:
         return None
-    return {kind: PromptAccuracy.from_dict(value) for kind, value in start["accuracy"].items()}
+    return Looked.from_dict(start)
 
 
 def _raise_failure(job: Future[None], log: Path) -> None:

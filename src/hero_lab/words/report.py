@@ -5,12 +5,15 @@ write_words(read_words_table(Path("docs/science/words.parquet")), Path("docs/sci
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from hero_lab.arena.evaluation import Kind, Measured
-from hero_lab.arena.page import write_image
+from hero_lab.arena.page import pm, write_image
 from hero_lab.arena.results import LABELS, difference, rows
 from hero_lab.words.demo import START, WordsResult
 from hero_rl.files.whole import write_whole
@@ -19,17 +22,15 @@ __all__ = ["accuracy_table", "words_page", "write_words"]
 
 _ALONE = "verifier_only"
 _HARD_FIRST: tuple[Kind, Kind] = ("hard", "easy")
-_SPAN = 10  # steps at the beginning and at the end that are shown
-
-# (metric, its head in the table, in percent)
+# Metric, whether it is shown in percent, and its head in the table.
 _COURSE = (
-    ("hero/frac_groups_mixed", "mixed groups", True),
-    ("hero/frac_groups_all_correct", "all right", True),
-    ("frac_reward_zero_std", "silent groups", True),
-    ("hero/advantage_mass_uniform", "advantage in uniform groups", True),
-    ("hero/rm_auroc", "AUROC by the verifier", False),
-    ("hero/trust", "trust", False),
-    ("entropy", "entropy", False),
+    ("hero/frac_groups_mixed", True, "mixed groups"),
+    ("hero/frac_groups_all_correct", True, "all right"),
+    ("frac_reward_zero_std", True, "silent groups"),
+    ("hero/advantage_mass_uniform", True, "advantage in uniform groups"),
+    ("hero/rm_auroc", False, "AUROC against the verifier"),
+    ("hero/trust", False, "trust"),
+    ("entropy", False, "entropy"),
 )
 
 
@@ -44,107 +45,139 @@ def write_words(result: WordsResult, folder: Path, notes: str = "") -> list[Path
 def words_page(result: WordsResult, notes: str = "") -> str:
     """The page as Markdown."""
     parts = ["# A real language model", _what_ran(result), notes.strip()]
-    parts += ["![Accuracy while training, and the groups of each rule](words.svg)"]
+    parts += ["![Accuracy while training, and the groups of each rule](words.svg)", _caption(result)]
     parts += [_accuracies(result), _aurocs(result), _courses(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _what_ran(result: WordsResult) -> str:
-    settings, arm = result.settings, result.settings.arm
-    held = " and ".join(f"{len(result.start[0][kind].sampled)} {kind}" for kind in _HARD_FIRST)
-    times = [line["step_time"] for one in result.arms for line in one.steps if "step_time" in line]
-    scoring = [
-        line["reward_model/seconds"] for one in result.arms for line in one.steps if "reward_model/seconds" in line
-    ]
-    took = f"A step took {_mean(times):.0f} s of one core, of which the reward model {_mean(scoring):.1f} s. "
+def _caption(result: WordsResult) -> str:
+    arm = result.settings.arm
     return (
-        f"{result.introduction} A step is {arm.prompts_per_step} prompts x {arm.num_generations} rollouts, the rate "
-        f"{arm.learning_rate:g}, {settings.cold_start.epochs} epochs of at most {settings.cold_start.examples} "
-        f"demonstrations before it ([how it is made](arena.md#with-a-real-language-model)). {took if times else ''}"
-        f"Accuracy in % by the oracle on {held} held-out problems, {arm.samples} samples of each at temperature 1 and "
-        f"one greedy. In points: {result.caveat}. `words.parquet` beside this page has every number; `hero study "
-        "words` made the page of it."
+        f"*Above: greedy accuracy on {arm.curve_prompts} development problems of each kind, so few that a curve may "
+        f"move by {100 / arm.curve_prompts**0.5:.0f} points for nothing. Below: groups by the verifier, mean of ten "
+        "steps.*"
     )
+
+
+def _what_ran(result: WordsResult) -> str:
+    arm = result.settings.arm
+    held = " and ".join(f"{len(result.start[0][kind].sampled)} {kind}" for kind in _HARD_FIRST)
+    return (
+        f"{result.introduction} Each step takes {arm.prompts_per_step} prompts x {arm.num_generations} rollouts; the "
+        f"learning rate is {arm.learning_rate:g}. [How it is made](arena.md#with-a-real-language-model). "
+        f"{_times(result)}Accuracy in % by the oracle on {held} held-out problems ({arm.split} split): {arm.samples} "
+        "samples of each at temperature 1, and one greedy, from weights in bfloat16. Differences are from the verifier "
+        f"alone, in points of sampled accuracy; {result.caveat}. `words.parquet` beside this page has every number; "
+        "`hero study words` made the page of it."
+    )
+
+
+def _times(result: WordsResult) -> str:
+    """Seconds of a step, of which the reward model's; empty where they were not written down."""
+    steps, scoring = (
+        [line[name] for arm in result.arms for line in arm.steps if line.get(name) is not None]
+        for name in ("step_time", "reward_model/seconds")
+    )
+    if not (steps and scoring):
+        return ""
+    return f"A step took {_mean(steps):.0f} s of one core, of which the reward model {_mean(scoring):.1f} s. "
 
 
 def _accuracies(result: WordsResult) -> str:
     first, count = result.settings.first_seed, result.settings.seeds
-    if count == 1:
-        return f"## Accuracy\n\n{accuracy_table(result)}"
-    parts = [f"## Accuracy\n\nMean over {count} seeds.\n\n{accuracy_table(result)}"]
-    for at in range(count):
+    parts = [f"## Accuracy\n\n{accuracy_table(result)}"]
+    for at in range(count if count > 1 else 0):
         own = replace(
             result,
             settings=result.settings.model_copy(update={"seeds": 1, "first_seed": first + at}),
             start=[result.start[at]],
             arms=[arm for arm in result.arms if arm.seed == first + at],
         )
-        parts.append(f"### Seed {first + at}\n\n± is over problems.\n\n{accuracy_table(own)}")
+        lead = "± is over problems: luck in training is not covered."
+        parts.append(f"### Seed {first + at}\n\n{lead}\n\n{accuracy_table(own)}")
     return "\n\n".join(parts)
 
 
 def accuracy_table(result: WordsResult) -> str:
-    """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, sampled."""
-    head = ["rule", *(f"{kind}, {how}" for kind in _HARD_FIRST for how in ("sampled", "greedy"))]
-    head += [f"{kind}, less verifier only" for kind in _HARD_FIRST]
-    there = {arm.name for arm in result.arms}
+    """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, sampled.
+
+    With several seeds ± is over seeds, and an arm of one seed has none.
+    """
+    counts = Counter([START] * len(result.start) + [arm.name for arm in result.arms])
+    shown = [name for name in LABELS if counts[name]]
+    ordered = replace(result, settings=result.settings.model_copy(update={"arms": shown}))
     lines = []
-    for row in rows(replace(result, settings=_with_arms(result, there))):
-        cells = [_percent(measured[kind]) for kind in _HARD_FIRST for measured in (row.sampled, row.greedy)]
-        compared = row.name not in (START, _ALONE) and _ALONE in there
+    for row in rows(ordered):
+        bare = counts[row.name] == 1 < result.settings.seeds
+        cells = [_value(measured[kind], bare) for kind in _HARD_FIRST for measured in (row.sampled, row.greedy)]
+        compared = counts[_ALONE] and row.name not in (START, _ALONE)
         cells += [_points(result, row.name, kind) if compared else "" for kind in _HARD_FIRST]
-        lines.append([row.label, *cells])
-    return _table(head, lines)
+        lines.append([row.label, str(counts[row.name]), *cells])
+    head = ["rule", "seeds", *(f"{kind}, {how}" for kind in _HARD_FIRST for how in ("sampled", "greedy"))]
+    return _table([*head, *(f"{kind}, less verifier only" for kind in _HARD_FIRST)], lines)
 
 
-def _with_arms(result: WordsResult, names: set[str]):
-    return result.settings.model_copy(update={"arms": [name for name in LABELS if name in names]})
+def _value(measured: Measured, bare: bool) -> str:
+    return f"{100 * measured.mean:.1f}" if bare else pm(measured)
 
 
 def _points(result: WordsResult, name: str, kind: Kind) -> str:
     found = difference(result, name, _ALONE, kind)
+    if found is None:
+        return ""
+    if found.seeds == 1 < result.settings.seeds:
+        return f"{100 * found.gap.mean:+.1f}"
     won = f" ({found.seeds_won}/{found.seeds})" if found.seeds > 1 else ""
     return f"{100 * found.gap.mean:+.1f} ± {100 * found.gap.half_width:.1f}{won}"
 
 
-def _percent(measured: Measured) -> str:
-    return f"{100 * measured.mean:.1f} ± {100 * measured.half_width:.1f}"
-
-
 def _aurocs(result: WordsResult) -> str:
-    """How well the reward model ranks the responses of each policy; empty where it was not looked at."""
+    """How well the reward model ranks the responses of each policy."""
     lines = []
     for name in (START, *LABELS):
-        known = [own for (rule, _), own in result.aurocs.items() if rule == name]
-        if known:
-            means = [_mean([value for own in known if (value := own.get(kind)) is not None]) for kind in _HARD_FIRST]
-            lines.append([LABELS.get(name, "before RL"), *(f"{value:.2f}" for value in means)])
-    if not lines:
-        return ""
+        seeds = [own for (rule, _), own in result.aurocs.items() if rule == name]
+        if seeds:
+            lines.append(
+                [LABELS.get(name, "before RL"), *(_ranked([own[kind] for own in seeds]) for kind in _HARD_FIRST)]
+            )
     lead = (
-        "AUROC of the reward model over the sampled responses to the held-out problems, against the oracle: mean over "
-        "the problems that have right and wrong ones."
+        "AUROC of the reward model over the sampled responses to a held-out problem, against the oracle: mean over the "
+        "problems that have right and wrong ones, with a 95% interval over them and their number. These are not the "
+        "same problems for every policy."
     )
-    return f"## The reward model\n\n{lead}\n\n{_table(['policy after', *_HARD_FIRST], lines)}"
+    return f"## The reward model\n\n{lead}\n\n{_table(['policy', *_HARD_FIRST], lines)}"
+
+
+def _ranked(seeds: Sequence[Sequence[float]]) -> str:
+    values = [value for own in seeds for value in own]
+    if len(values) < 2:
+        return "-"
+    found = Measured.of(torch.tensor(values, dtype=torch.float64))
+    return f"{found.mean:.2f} ± {found.half_width:.2f} ({len(values)})"
 
 
 def _courses(result: WordsResult) -> str:
-    """What the groups of each rule were in the first and in the last steps."""
+    """What the groups of each rule were in the first and in the last quarter of its steps."""
+    span = result.settings.arm.steps // 4
+    if not span:
+        return ""
     lines = []
     for name in LABELS:
         runs = [arm.steps for arm in result.arms if arm.name == name]
         if runs:
-            lines.append([LABELS[name], *(_course(runs, metric, percent) for metric, _, percent in _COURSE)])
+            lines.append([LABELS[name], *(_course(runs, span, metric, percent) for metric, percent, _ in _COURSE)])
+    groups = span * result.settings.arm.prompts_per_step
     lead = (
-        f"By the verifier, mean over the first {_SPAN} steps and over the last. A silent group has no advantage. What "
-        "lies in uniform groups, as a part of the absolute advantage, the reward model decides alone."
+        f"By the verifier, in the first {span} steps and in the last ({groups} groups a seed). A silent group gives no "
+        "gradient. In a uniform group, all right or all wrong, only the reward model tells rollouts apart; the column "
+        "has the part of the absolute advantage that lies in such groups."
     )
-    return f"## Groups and advantages\n\n{lead}\n\n{_table(['rule', *(head for _, head, _ in _COURSE)], lines)}"
+    return f"## Groups and advantages\n\n{lead}\n\n{_table(['rule', *(head for *_, head in _COURSE)], lines)}"
 
 
-def _course(runs: Sequence[Sequence[dict[str, float]]], metric: str, percent: bool) -> str:
+def _course(runs: Sequence[Sequence[dict[str, float]]], span: int, metric: str, percent: bool) -> str:
     ends = []
-    for part in (slice(None, _SPAN), slice(-_SPAN, None)):
+    for part in (slice(None, span), slice(-span, None)):
         values = [line[metric] for run in runs for line in run[part] if line.get(metric) is not None]
         if not values:
             return ""
@@ -153,7 +186,7 @@ def _course(runs: Sequence[Sequence[dict[str, float]]], metric: str, percent: bo
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else float("nan")
+    return sum(values) / len(values)
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -148,7 +148,7 @@ class Stages:
         }
         config = EvalConfig(
             benchmarks={kind: Benchmark(dataset=str(file)) for kind, file in files.items()},
-            # bfloat16, as the rollouts of training: half of the time, most of which goes into reading the prompts
+            # Half of the time of float32; the rollouts of training are drawn from weights that are rounded likewise.
             generator=TransformersGeneratorConfig(path=str(policy), dtype="bfloat16", batch_size=64, device="cpu"),
             sampling=Sampling(
                 temperature=temperature,

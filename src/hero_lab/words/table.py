@@ -27,8 +27,9 @@ COLUMNS = ("rule", "seed", "folder", "measure", "kind", "step", "problem", "valu
 """Columns of the table: a row is one number of one arm, or of the policy before RL (`start`).
 
 `measure` is `sampled` or `greedy` (accuracy by the oracle on a held-out problem, which `problem` numbers), `auroc` (of
-the reward model, on the sampled responses to those), `curve` (greedy accuracy on development problems) or the name of a
-metric of training; `problem` is -1 and `kind` empty where there is none. The settings lie in the file's own metadata.
+the reward model, on the sampled responses to one that has right and wrong ones, which are numbered by themselves),
+`curve` (greedy accuracy on development problems) or the name of a metric of training; `problem` is -1 and `kind` empty
+where there is none. The settings lie in the file's own metadata.
 """
 
 _HEAD = b"hero_words"
@@ -94,9 +95,8 @@ def _measured(
     for kind in KINDS:
         for measure, values in accuracy[kind].to_dict().items():
             yield from ((measure, kind, step, problem, value) for problem, value in enumerate(values))
-        auroc = result.aurocs.get((name, seed), {}).get(kind)
-        if auroc is not None:
-            yield "auroc", kind, step, -1, auroc
+        ranked = result.aurocs.get((name, seed), {}).get(kind, [])
+        yield from (("auroc", kind, step, number, value) for number, value in enumerate(ranked))
 
 
 def read_words_table(path: Path) -> WordsResult:
@@ -112,28 +112,36 @@ def read_words_table(path: Path) -> WordsResult:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise DataError(f"{path}: {error}") from None
-    written = (table.schema.metadata or {}).get(_HEAD)
-    if written is None or not set(COLUMNS) <= set(table.column_names):
-        raise DataError(f"{path}: a table that hero demo --policy wrote is expected")
-    head = json.loads(written)
+    settings, missing = _read_head(path, (table.schema.metadata or {}).get(_HEAD))
+    lacking = [name for name in COLUMNS if name not in table.column_names]
+    if lacking:
+        raise DataError(f"{path}: no column {', '.join(map(repr, lacking))}")
     starts: list[dict[str, PromptAccuracy]] = []
     arms: list[Arm] = []
-    aurocs: dict[tuple[str, int], dict[str, float | None]] = {}
+    aurocs: dict[tuple[str, int], dict[str, list[float]]] = {}
     for (rule, seed, folder), own in table.to_pandas().groupby(["rule", "seed", "folder"], sort=False):
         accuracy = {
             kind: PromptAccuracy(_by_problem(own, "sampled", kind), _by_problem(own, "greedy", kind)) for kind in KINDS
         }
-        ranked = own[own["measure"] == "auroc"]
-        if len(ranked):
-            aurocs[rule, seed] = dict.fromkeys(KINDS) | dict(zip(ranked["kind"], ranked["value"], strict=True))
+        aurocs[rule, seed] = {kind: _by_problem(own, "auroc", kind) for kind in KINDS}
         if rule == START:
             starts.append(accuracy)
         else:
             curve = _lines(own[own["measure"] == "curve"], "kind")
             steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
             arms.append(Arm(rule, seed, Path(folder), accuracy, curve, steps))
-    settings = WordsSettings.model_validate(head["settings"])
-    return WordsResult(settings, starts, arms, 0.0, tuple(head["missing"]), aurocs)
+    return WordsResult(settings, starts, arms, 0.0, missing, aurocs)
+
+
+def _read_head(path: Path, written: bytes | None) -> tuple[WordsSettings, tuple[str, ...]]:
+    """What was compared, and the arms that were not finished."""
+    if written is None:
+        raise DataError(f"{path}: a table that hero demo --policy wrote is expected")
+    try:
+        head = json.loads(written)
+        return WordsSettings.model_validate(head["settings"]), tuple(head["missing"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: its metadata is not what this version writes: {error}") from None
 
 
 def _by_problem(own: pandas.DataFrame, measure: str, kind: str) -> list[float]:

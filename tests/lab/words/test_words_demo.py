@@ -103,8 +103,7 @@ def test_the_reward_model_s_ranking_is_counted_pair_by_pair(finished):
             right, wrong = ([score for verdict, score in group if verdict == of] for of in (1.0, 0.0))
             wins = [(a > b) + (a == b) / 2 for a in right for b in wrong]
             shares += [sum(wins) / len(wins)] if wins else []
-        found = result.aurocs["start", 1][kind]
-        assert found == (pytest.approx(sum(shares) / len(shares), abs=1e-6) if shares else None)
+        assert result.aurocs["start", 1][kind] == pytest.approx(shares, abs=1e-6)
 
 
 @pytest.mark.slow
@@ -145,6 +144,15 @@ def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, cap
     assert "not finished: gated_hero (seed 1)" in page
     assert "Word problems" in page
     assert "accuracy of greedy answers" in page
+    assert said["table"] == str(folder / "words.parquet")
+    assert read_words_table(folder / "words.parquet").missing == ("gated_hero (seed 1)",)
+
+
+@pytest.mark.slow
+def test_a_seed_that_is_not_measured_is_named(finished, settings):
+    folder, _ = finished
+    with pytest.raises(HeroError, match=r"seed2: the policy before RL is not measured yet"):
+        gather(settings.model_copy(update={"seeds": 2}), folder)
 
 
 @pytest.mark.slow

@@ -1,12 +1,17 @@
 """The page of a comparison with a real model says what its table says."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 import hero_lab
 from hero_lab.arena.demo import Arm
 from hero_lab.arena.evaluation import PromptAccuracy
+from hero_lab.arena.page import write_image
+from hero_lab.arena.results import differences
 from hero_lab.cli import main
 from hero_lab.words.demo import WordsResult
 from hero_lab.words.report import words_page
@@ -14,6 +19,7 @@ from hero_lab.words.settings import WordsSettings
 from hero_lab.words.table import read_words_table, write_words_table
 
 PROBLEMS = 8
+GROUPS = {f"hero/frac_groups_{kind}": 0.25 for kind in ("mixed", "all_correct", "all_incorrect")}
 
 
 def accuracy(hard, easy):
@@ -24,64 +30,100 @@ def accuracy(hard, easy):
 
 
 def arm(name, seed, hard):
-    # Both problems of a pair gain, or the mean would not move.
     own = {
-        "hard": PromptAccuracy([hard] * PROBLEMS, [1.0] * PROBLEMS),
+        "hard": PromptAccuracy([hard - 0.1, hard + 0.1] * (PROBLEMS // 2), [1.0] * PROBLEMS),
         "easy": PromptAccuracy([0.5] * PROBLEMS, [1.0] * PROBLEMS),
     }
     fixed = {"step_time": 20.0, "reward_model/seconds": 4.0, "hero/frac_groups_all_correct": 0.1}
     fixed |= {"hero/frac_groups_all_incorrect": 0.3}
-    steps = [{"step": s, "hero/frac_groups_mixed": 0.2 if s < 11 else 0.6} | fixed for s in range(1, 31)]
+    steps = [{"step": s, "hero/frac_groups_mixed": 0.2 if s <= 25 else 0.6} | fixed for s in range(1, 101)]
     return Arm(name, seed, Path(f"{name}-seed{seed}"), own, [{"step": 0, "easy": 0.1, "hard": 0.2}], steps)
 
 
-def result_of(seeds, missing=()):
-    settings = WordsSettings(arms=["hero", "verifier_only"], seeds=seeds, first_seed=1)
-    arms = [arm("hero", s, 0.5 + 0.1 * s) for s in range(1, seeds + 1)]
-    arms += [arm("verifier_only", s, 0.5) for s in range(1, seeds + 1)]
-    aurocs = {("start", 1): {"hard": 0.7, "easy": None}, ("hero", 1): {"hard": 0.6, "easy": 0.8}}
+def result_of(arms, missing=(), seeds=1):
+    names = list(dict.fromkeys(one.name for one in arms))
+    aurocs = {("start", seed): {"hard": [0.5, 1.0, 0.75], "easy": []} for seed in range(1, seeds + 1)}
+    aurocs |= {(one.name, one.seed): {"hard": [0.5], "easy": [1.0, 0.5]} for one in arms}
+    settings = WordsSettings(arms=names, seeds=seeds, first_seed=1)
     return WordsResult(settings, [accuracy(0.25, 0.5)] * seeds, arms, 1.0, tuple(missing), aurocs)
 
 
-def lines_of(page, rule):
-    return [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith(rule)
+def one_seed(missing=()):
+    return result_of([arm("hero", 1, 0.6), arm("verifier_only", 1, 0.5)], missing)
+
+
+def two_seeds(missing=()):
+    arms = [
+        arm(name, seed, 0.5 + gain * seed) for name, gain in (("hero", 0.1), ("verifier_only", 0)) for seed in (1, 2)
     ]
+    return result_of(arms, missing, 2)
+
+
+def lines_of(page, rule):
+    lines = [line for line in page.splitlines() if line.startswith(rule)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_differences_of_one_seed_are_over_problems():
-    page = words_page(result_of(1, ["gated_hero (seed 1)"]))
+    page = words_page(one_seed(["gated_hero (seed 1)"]))
     hero, ranks, course = lines_of(page, "| HERO |")
-    assert hero[1:3] == ["60.0 ± 0.0", "100.0 ± 0.0"]
-    assert hero[5:] == ["+10.0 ± 0.0", "+0.0 ± 0.0"]
-    assert ranks[1:] == ["0.60", "0.80"]
+    assert hero[1:4] == ["1", "60.0 ± 8.9", "100.0 ± 0.0"]
+    assert hero[6:] == ["+10.0 ± 0.0", "+0.0 ± 0.0"]
+    assert ranks[1:] == ["-", "0.75 ± 3.18 (2)"]
     assert course[1] == "20% to 60%"
-    assert lines_of(page, "| verifier only |")[0][5:] == ["", ""]
+    assert lines_of(page, "| verifier only |")[0][6:] == ["", ""]
+    assert lines_of(page, "| before RL |")[1][1:] == ["0.75 ± 0.62 (3)", "-"]
     assert "one seed, so luck in training is not covered" in page
     assert "not finished: gated_hero (seed 1)" in page
     assert "A step took 20 s of one core, of which the reward model 4.0 s." in page
 
 
 def test_several_seeds_have_a_mean_and_a_table_each():
-    page = words_page(result_of(2))
+    page = words_page(two_seeds())
     whole, first, second = lines_of(page, "| HERO |")[:3]
-    assert whole[5] == "+15.0 ± 63.5 (2/2)"
-    assert (first[5], second[5]) == ("+10.0 ± 0.0", "+20.0 ± 0.0")
-    assert [row[0] for row in lines_of(page, "| before RL |")] == ["before RL"] * 4
+    assert whole[1] == "2" and whole[6] == "+15.0 ± 63.5 (2/2)"
+    assert (first[6], second[6]) == ("+10.0 ± 0.0", "+20.0 ± 0.0")
+    assert lines_of(page, "| before RL |")[3][1] == "0.75 ± 0.23 (6)"
 
 
-def test_a_table_comes_back_as_it_was_and_makes_one_page(tmp_path, capsys):
-    result = result_of(2, ["gated_hero (seed 2)"])
+def test_an_arm_of_one_seed_of_several_has_no_interval_among_them():
+    one, two = arm("hero", 1, 0.6), arm("hero", 2, 0.7)
+    whole = lines_of(words_page(result_of([one, two, arm("verifier_only", 2, 0.5)], seeds=2)), "| HERO |")[0]
+    assert (whole[1], whole[2], whole[6]) == ("2", "65.0 ± 63.5", "+20.0")
+    page = words_page(result_of([one, arm("verifier_only", 2, 0.5)], seeds=2))
+    assert lines_of(page, "| HERO |")[0][1:3] == ["1", "60.0"]
+    assert [row[6] for row in lines_of(page, "| HERO |")[:2]] == ["", ""], "no seed has both"
+    assert [one.kind for one in differences(result_of([one, arm("verifier_only", 2, 0.5)], seeds=2))] == []
+
+
+def test_without_the_verifier_alone_nothing_is_compared():
+    assert lines_of(words_page(result_of([arm("hero", 1, 0.6)])), "| HERO |")[0][6:] == ["", ""]
+
+
+def test_a_table_comes_back_as_it_was_and_makes_one_page(tmp_path):
+    result = two_seeds(["gated_hero (seed 2)"])
     write_words_table(result, tmp_path / "words.parquet")
-    again = read_words_table(tmp_path / "words.parquet")
-    assert again == WordsResult(**vars(result) | {"seconds": 0.0, "arms": again.arms})
-    assert sorted(again.arms, key=lambda a: (a.name, a.seed)) == sorted(result.arms, key=lambda a: (a.name, a.seed))
+    assert read_words_table(tmp_path / "words.parquet") == replace(result, seconds=0.0)
     made = []
     for name in ("a", "b"):
         assert main(["study", "words", str(tmp_path / "words.parquet"), "--out", str(tmp_path / name)]) == 0
         made.append([(tmp_path / name / file).read_bytes() for file in ("words.md", "words.svg", "words.parquet")])
     assert made[0] == made[1]
     assert made[0][0].decode() == words_page(result)
+
+
+def test_a_run_that_went_on_is_shown_up_to_its_steps_and_seeds_where_both_were_looked_at(tmp_path):
+    for seed, looks in ((1, (0, 10, 20)), (2, (0, 20, 30))):
+        (tmp_path / f"{seed}").mkdir()
+        lines = [json.dumps({"step": step, "easy": 0.1, "hard": 0.2}) for step in looks]
+        (tmp_path / f"{seed}/curve.jsonl").write_text("\n".join(lines))
+        lines = [json.dumps({"step": step, "rewards/verifier/mean": 0.5} | GROUPS) for step in range(1, 31)]
+        (tmp_path / f"{seed}/metrics.jsonl").write_text("\n".join([*lines, json.dumps({"step": 30, "train_loss": 0})]))
+    arms = [Arm.read("hero", seed, tmp_path / f"{seed}", accuracy(0.5, 0.5), 20) for seed in (1, 2)]
+    assert [look["step"] for look in arms[1].curve] == [0, 20]
+    assert arms[0].steps[-1]["step"] == 20
+    write_image(result_of(arms, seeds=2), tmp_path / "words.svg")
+    assert b"groups under HERO" in (tmp_path / "words.svg").read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table"])
@@ -96,3 +138,18 @@ def test_the_table_of_another_study_is_refused(tmp_path, capsys):
     other = Path(hero_lab.__file__).parents[2] / "docs/science/headroom.parquet"
     assert main(["study", "words", str(other), "--out", str(tmp_path)]) == 2
     assert "a table that hero demo --policy wrote is expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("head", [b"{", b"{}", b'{"settings": {"colour": 1}, "missing": []}', b"[]"])
+def test_metadata_of_another_version_are_refused_by_the_file_s_name(head, tmp_path, capsys):
+    path = tmp_path / "words.parquet"
+    write_words_table(one_seed(), path)
+    table = pyarrow.parquet.read_table(path).replace_schema_metadata({b"hero_words": head})
+    pyarrow.parquet.write_table(table, path)
+    assert main(["study", "words", str(path)]) == 2
+    assert f"{path}: its metadata is not what this version writes" in capsys.readouterr().err
+
+
+def test_a_page_needs_a_table(capsys):
+    assert main(["study", "words"]) == 2
+    assert "hero demo --policy writes runs/words/words.parquet" in capsys.readouterr().err
