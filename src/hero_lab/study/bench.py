@@ -29,6 +29,21 @@ _WITHOUT_SCORES = (START, _ALONE)
 _LEVEL = 0.05
 _NAMES = {START: "before RL"}
 _NO_WEIGHT = ", no weight"
+_MEASURE = "Points over the verifier alone on hard prompts, sampled."
+_CAPTION = (
+    f"*{_MEASURE} The mean over pipelines, in brackets the worst; without a bracket there is one pipeline. Empty "
+    "fields did not run.*"
+)
+_MADE: dict[Quality, str] = {
+    "strong": "trained on right against wrong answers",
+    "medium": "the same, with a smaller backbone and a third of the steps",
+    "weak": "half that width, a tenth of the steps",
+    "biased": "taught to like answers with words too many",
+    "useless": "a random head",
+    "inverted": "the strong one, upside down",
+    "two-faced": "upside down on one of three types of hard problems, whose right answers the verifier never takes",
+    "drifting": "the strong one; each score is upside down with a chance that rises from 0 to 1 over the run",
+}
 
 
 def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
@@ -52,8 +67,8 @@ def bench_page(frame: pandas.DataFrame, notes: str = "") -> str:
     """The page as Markdown: cells on the prompts that are kept for the end, then those that choices were made on."""
     final, tried = _on(frame, "report"), _on(frame, "development")
     parts = ["# The bench", _what_ran(frame, "bench"), notes.strip()]
-    parts += ["![Points that each rule adds to the verifier alone, by reward model](bench.svg)"]
-    parts += ["## On prompts that no choice was made on", _table(final)]
+    parts += ["![Points that each rule adds to the verifier alone, by reward model](bench.svg)", _CAPTION]
+    parts += [_models(final), "## On prompts that no choice was made on", _table(final), _pipelines(final)]
     if len(tried):
         parts += ["## On development prompts", _table(tried)]
     return _joined([*parts, _alarms(frame)])
@@ -80,6 +95,23 @@ def _weight(frame: pandas.DataFrame) -> str:
 
 def _on(frame: pandas.DataFrame, split: str) -> pandas.DataFrame:
     return frame.loc[frame["split"] == split]
+
+
+def _models(frame: pandas.DataFrame) -> str:
+    """What each reward model is, and how well it ranks before RL; empty where nobody looked."""
+    lines = []
+    for quality in QUALITIES:
+        ranks = [_of("HERO", quality).values(frame, f"rank {where}", step=0) for where in ("mixed", "uniform")]
+        if all(len(values) for values in ranks):
+            lines.append(f"| {quality} | {_MADE[quality]} | {' | '.join(f'{v.mean():.2f}' for v in ranks)} |")
+    if not lines:
+        return ""
+    lead = (
+        "AUROC within groups against the oracle, on the policy before RL, mean over seeds: in groups that the verifier "
+        "finds mixed, and in those that it finds uniform, where it says nothing."
+    )
+    head = "| reward model | what it is | mixed groups | uniform groups |\n|---|---|---:|---:|"
+    return f"## The reward models\n\n{lead}\n\n{head}\n" + "\n".join(lines)
 
 
 def _alarms(frame: pandas.DataFrame) -> str:
@@ -174,6 +206,22 @@ def difference(frame: pandas.DataFrame, selection: Selection, alone: Selection, 
         return f"{100 * gap.estimate.mean:+.1f} ± {100 * gap.estimate.half_width:.1f} ({gap.won}/{gap.seeds})"
     found = (selection.values(frame, "sampled", kind) - alone.values(frame, "sampled", kind)).dropna()
     return f"{100 * found.iloc[0]:+.1f}" if len(found) == 1 else ""
+
+
+def _pipelines(frame: pandas.DataFrame) -> str:
+    """What each rule adds in each pipeline by itself: rules that ran in one of them are compared there."""
+    parts = [f"## Each pipeline\n\n{_MEASURE} Empty fields did not run."]
+    for seed in sorted(set(frame["seed"])):
+        gains = {field: points for field, points in _gains(frame.loc[frame["seed"] == seed]).items() if points}
+        qualities = [quality for quality in QUALITIES if any(quality == own for _, own in gains)]
+        lines = []
+        for rule in RULES:
+            cells = [f"{gains[rule, quality][0]:+.1f}" if (rule, quality) in gains else "" for quality in qualities]
+            if any(cells):
+                lines.append(f"| {rule} | {' | '.join(cells)} |")
+        head = f"| rule | {' | '.join(qualities)} |\n|---|{'---:|' * len(qualities)}"
+        parts.append(f"### Seed {seed}\n\n{head}\n" + "\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def _judged(frame: pandas.DataFrame, selection: Selection) -> str:

@@ -59,9 +59,9 @@ RULES: MappingProxyType[str, AuditableRule] = MappingProxyType(
         "GDPO": Gdpo(),
         "GD2PO": Gd2po(),
         "DVAO": Dvao(),
-        "SAW": Saw(),
+        "SAW": Saw(score_minimum=0.0),  # the arena's scores lie in (0, 1)
         "PAPO": Papo(),
-        "CoRPO": Corpo(),
+        "CoRPO": Corpo(squash="none"),
         "consistency filter": ConsistencyFilter(),
         "relative ranks": RelativeRanks(),
         "HERO": Hero(),

@@ -15,10 +15,10 @@ __all__ = ["Corpo"]
 class Corpo(Settings):
     """`A = R - max(threshold, mean of R in the group)` with `R = weight * verdict + (1 - weight) * score` (Eq. 11).
 
-    Under the threshold no rollout is raised, however much better than its group it is: with the default, the least
-    that a correct rollout can have, that is every incorrect one. Its score then says only how far it is pushed down. A
-    group that is all incorrect is so pushed down as a whole. A missing score is the mean of its group's, that of an
-    empty completion the lowest.
+    A rollout whose reward is below the threshold is never raised, however much better than its group it is. With the
+    default, the least that a correct rollout can have, that is every incorrect one: its score says only how far it is
+    pushed down, and a group that is all incorrect is pushed down as a whole. A missing score is the mean of its
+    group's, that of an empty completion the lowest.
 
     Attributes:
         weight: share of the verdict; above 1/2, so that a correct rollout is above an incorrect one.

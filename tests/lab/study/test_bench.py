@@ -64,6 +64,30 @@ def test_rules_of_other_papers_stand_beside_ours_on_the_same_prompts(tmp_path):
         assert row_of(page, quality, "PAPO")[7].startswith("-10.0 ± 0.0 (0/2)")
 
 
+def test_each_pipeline_is_compared_by_itself(tmp_path):
+    cells = cells_of(["bench"], seeds=2, arm=ArmSettings(split="report"))
+    cells += [cell for cell in cells_of(["papers"], seeds=1, arm=ArmSettings(split="report")) if cell.quality == "weak"]
+    results = [finished(c, 0.5 - 0.1 * (c.seed + 1) * (c.name in ("PAPO", "HERO"))) for c in cells]
+    write_table(results, tmp_path / "t.parquet")
+    page = bench_page(read_table(tmp_path / "t.parquet"))
+    first, second = page.split("### Seed ")[1:]
+    assert "| HERO | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 |" in first
+    assert "| HERO | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 |" in second
+    assert "| PAPO |  |  | -10.0 |  |  |  |  |  |" in first
+    assert "| PAPO |" not in second
+
+
+def test_each_reward_model_has_its_ranking_before_rl(tmp_path):
+    cells = cells_of(["bench"], seeds=2, arm=ArmSettings(split="report"))
+    before = {"verifier_mixed": 0.9, "mixed": 0.9, "uniform": 0.6, "share_uniform": 0.7}
+    after = dict.fromkeys(before, 0.1)
+    results = [finished(c, 0.5) | {"ranks": {"before": before, "after": after}} for c in cells]
+    write_table(results, tmp_path / "t.parquet")
+    page = bench_page(read_table(tmp_path / "t.parquet"))
+    assert len(re.findall(r"^\| [\w-]+ \| .* \| 0\.90 \| 0\.60 \|$", page, re.M)) == 8
+    assert "## The reward models" not in bench_page(table(1, tmp_path / "t.parquet"))
+
+
 def test_what_the_weight_adds_is_the_rule_less_itself_without(tmp_path):
     cells = cells_of(["headroom"], seeds=2, arm=ArmSettings(split="report"))
     assert {cell.arena.policy.steps for cell in cells} == {350}
