@@ -212,7 +212,7 @@ def _pipelines(frame: pandas.DataFrame) -> str:
     """What each rule adds in each pipeline by itself: rules that ran in one of them are compared there."""
     parts = [f"## Each pipeline\n\n{_MEASURE} Empty fields did not run."]
     for seed in sorted(set(frame["seed"])):
-        gains = {field: points for field, points in _gains(frame.loc[frame["seed"] == seed]).items() if points}
+        gains: Gains = {field: points for field, points in _gains(frame.loc[frame["seed"] == seed]).items() if points}
         qualities = [quality for quality in QUALITIES if any(quality == own for _, own in gains)]
         lines = []
         for rule in RULES:
