@@ -212,11 +212,13 @@ def _pipelines(frame: pandas.DataFrame) -> str:
     """What each rule adds in each pipeline by itself: rules that ran in one of them are compared there."""
     parts = [f"## Each pipeline\n\n{_MEASURE} Empty fields did not run."]
     for seed in sorted(set(frame["seed"])):
-        gains: Gains = {field: points for field, points in _gains(frame.loc[frame["seed"] == seed]).items() if points}
-        qualities = [quality for quality in QUALITIES if any(quality == own for _, own in gains)]
+        gains = {field: own for field, own in _gains(frame.loc[frame["seed"] == seed]).items() if own}
+        ran = {quality for _, quality in gains}
+        qualities: list[Quality] = [quality for quality in QUALITIES if quality in ran]
         lines = []
         for rule in RULES:
-            cells = [f"{gains[rule, quality][0]:+.1f}" if (rule, quality) in gains else "" for quality in qualities]
+            points = [gains.get((rule, quality)) for quality in qualities]
+            cells = [f"{own[0]:+.1f}" if own else "" for own in points]
             if any(cells):
                 lines.append(f"| {rule} | {' | '.join(cells)} |")
         head = f"| rule | {' | '.join(qualities)} |\n|---|{'---:|' * len(qualities)}"
