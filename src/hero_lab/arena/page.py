@@ -74,6 +74,7 @@ def write_image(result: DemoResult, path: Path) -> None:
 
     ink, form = "#202124", path.suffix.removeprefix(".")
     drawing = _figure(result, ink, background="white")
+    # The style says how letters are saved, too: as text, not as outlines.
     with drawing_style(ink), matplotlib.rc_context({"svg.hashsalt": path.name}), replacing(path) as file:
         drawing.savefig(file, format=form, dpi=130, metadata={"Date": None} if form == "svg" else None)
 

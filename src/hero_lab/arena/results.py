@@ -12,7 +12,10 @@ from hero_lab.arena.evaluation import KINDS, Kind, Measured, PromptAccuracy
 if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
 
-__all__ = ["LABELS", "Difference", "MethodRow", "difference", "differences", "rows"]
+__all__ = ["LABELS", "START", "Difference", "MethodRow", "difference", "differences", "rows"]
+
+START = "start"
+"""What the policy before RL is called, in the place of a rule."""
 
 LABELS = {
     "hero": "HERO",
@@ -59,7 +62,7 @@ class Difference:
 
 def rows(result: DemoResult) -> list[MethodRow]:
     """The table: the policy before RL, then each arm that is there."""
-    table = [_row("start", "before RL", result.start)]
+    table = [_row(START, "before RL", result.start)]
     for name in result.settings.arms:
         table.append(_row(name, LABELS[name], [arm.accuracy for arm in result.arms if arm.name == name]))
     return table

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from hero_lab.arena.results import START
 from hero_lab.arena.task import Regime
+from hero_lab.markdown import markdown_table
 from hero_lab.study.alarms import runs_table, watched
 from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
-from hero_lab.study.plan import RULES, START
-from hero_lab.study.qualities import QUALITIES, Quality
+from hero_lab.study.plan import RULES
+from hero_lab.study.qualities import DESCRIPTIONS, QUALITIES, Quality
 from hero_rl.evaluation.statistics import holm
 from hero_rl.files.whole import write_whole
 
@@ -34,16 +36,6 @@ _CAPTION = (
     f"*{_MEASURE} The mean over pipelines, in brackets the worst; without a bracket there is one pipeline. Empty "
     "fields did not run.*"
 )
-_MADE: dict[Quality, str] = {
-    "strong": "trained on right against wrong answers",
-    "medium": "the same, with a smaller backbone and a third of the steps",
-    "weak": "half that width, a tenth of the steps",
-    "biased": "taught to like answers with words too many",
-    "useless": "a random head",
-    "inverted": "the strong one, upside down",
-    "two-faced": "upside down on one of three types of hard problems, whose right answers the verifier never takes",
-    "drifting": "the strong one; each score is upside down with a chance that rises from 0 to 1 over the run",
-}
 
 
 def write_bench(frame: pandas.DataFrame, folder: Path, notes: str = "") -> list[Path]:
@@ -103,15 +95,15 @@ def _models(frame: pandas.DataFrame) -> str:
     for quality in QUALITIES:
         ranks = [_of("HERO", quality).values(frame, f"rank {where}", step=0) for where in ("mixed", "uniform")]
         if all(len(values) for values in ranks):
-            lines.append(f"| {quality} | {_MADE[quality]} | {' | '.join(f'{v.mean():.2f}' for v in ranks)} |")
+            lines.append([quality, DESCRIPTIONS[quality], *(f"{values.mean():.2f}" for values in ranks)])
     if not lines:
         return ""
     lead = (
         "AUROC within groups against the oracle, on the policy before RL, mean over seeds: in groups that the verifier "
         "finds mixed, and in those that it finds uniform, where it says nothing."
     )
-    head = "| reward model | what it is | mixed groups | uniform groups |\n|---|---|---:|---:|"
-    return f"## The reward models\n\n{lead}\n\n{head}\n" + "\n".join(lines)
+    head = ["reward model", "what it is", "mixed groups", "uniform groups"]
+    return f"## The reward models\n\n{lead}\n\n{markdown_table(head, lines, texts=2)}"
 
 
 def _alarms(frame: pandas.DataFrame) -> str:
@@ -220,9 +212,8 @@ def _pipelines(frame: pandas.DataFrame) -> str:
             points = [gains.get((rule, quality)) for quality in qualities]
             cells = [f"{own[0]:+.1f}" if own else "" for own in points]
             if any(cells):
-                lines.append(f"| {rule} | {' | '.join(cells)} |")
-        head = f"| rule | {' | '.join(qualities)} |\n|---|{'---:|' * len(qualities)}"
-        parts.append(f"### Seed {seed}\n\n{head}\n" + "\n".join(lines))
+                lines.append([rule, *cells])
+        parts.append(f"### Seed {seed}\n\n{markdown_table(['rule', *qualities], lines)}")
     return "\n\n".join(parts)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hero_lab.arena.results import START
 from hero_lab.study.estimates import Gap, Selection, gap_of
-from hero_lab.study.plan import PARTS, START
+from hero_lab.study.plan import PARTS
 from hero_lab.study.qualities import QUALITIES
 from hero_rl.files.whole import replacing
 from hero_rl.pages import drawing_style

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hero_lab.arena.evaluation import KINDS, Measured
+from hero_lab.arena.results import START
+from hero_lab.markdown import markdown_table
 from hero_lab.study.estimates import Gap, Selection, gap_of, mean_of
 from hero_lab.study.figures import CAPTIONS, write_figures
-from hero_lab.study.plan import PARTS, START, Part
+from hero_lab.study.plan import PARTS, Part
 from hero_lab.study.qualities import QUALITIES
 from hero_rl.evaluation.statistics import holm
 from hero_rl.files.whole import write_whole
@@ -307,6 +309,4 @@ def _rank_cell(values: pandas.Series, seeds: int) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    texts = sum(1 for name in head if name in ("rule", "reward model", "when"))
-    ruler = ["---"] * texts + ["---:"] * (len(head) - texts)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))
+    return markdown_table(head, rows, sum(1 for name in head if name in ("rule", "reward model", "when")))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hero_lab.arena.arms import ArmSettings
 from hero_lab.arena.oracle import Oracle
 from hero_lab.arena.pipeline import MODELS_VERSION
+from hero_lab.arena.results import START
 from hero_lab.arena.settings import ArenaSettings
 from hero_lab.arena.task import ProblemType, Regime
 from hero_lab.study.qualities import Quality, arena_of
@@ -37,10 +38,7 @@ from hero_rl.rules import (
     WeightedSum,
 )
 
-__all__ = ["AUDITORS", "BY_TYPE", "PARTS", "RULES", "START", "Cell", "Part", "cells_of"]
-
-START = "start"
-"""Name of the cell that is not trained: the policy before RL."""
+__all__ = ["AUDITORS", "BY_TYPE", "PARTS", "RULES", "Cell", "Part", "cells_of"]
 
 # A band may not have width 0; one this narrow moves no advantage by as much as rounding does.
 _NO_BAND = 1e-9

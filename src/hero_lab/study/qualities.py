@@ -17,7 +17,7 @@ from hero_lab.arena.settings import (
 )
 from hero_lab.arena.task import EASY_TYPES, HARD_TYPES
 
-__all__ = ["QUALITIES", "Quality", "arena_of", "tiny_arena"]
+__all__ = ["DESCRIPTIONS", "QUALITIES", "Quality", "arena_of", "tiny_arena"]
 
 _UNCHANGED: Mapping[str, Any] = {}
 
@@ -25,6 +25,18 @@ Quality = Literal["strong", "medium", "weak", "biased", "useless", "inverted", "
 """What a study calls its reward models."""
 
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
+
+DESCRIPTIONS: Mapping[Quality, str] = {
+    "strong": "trained on right against wrong answers",
+    "medium": "the same, with a smaller backbone and a third of the steps",
+    "weak": "half that width, a tenth of the steps",
+    "biased": "taught to like answers with words too many",
+    "useless": "a random head",
+    "inverted": "the strong one, upside down",
+    "two-faced": "upside down on one of three types of hard problems, whose right answers the verifier never takes",
+    "drifting": "the strong one; each score is upside down with a chance that rises from 0 to 1 over the run",
+}
+"""What each is, for people."""
 
 _FOND_OF_LENGTH = {"wrong_length": 0, "wrong_shape": 0, "longer": 8_000}
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
 from hero_lab.arena.demo import REGIMES, Arm, DemoResult, check_rules
+from hero_lab.arena.results import START
 from hero_lab.arena.watch import watch_arms
 from hero_lab.arena.workers import worker_pool
 from hero_lab.words.arms import Looked, measure, read_looked, run_arm
@@ -24,10 +25,7 @@ from hero_lab.words.stages import Stages
 from hero_rl.errors import HeroError
 from hero_rl.files.whole import write_json
 
-__all__ = ["START", "WordsResult", "gather", "run_words"]
-
-START = "start"
-"""What the policy before RL is called."""
+__all__ = ["WordsResult", "gather", "run_words"]
 
 _ANSWERS = "answers-start"
 _GO_ON = "the same command without --gather goes on"

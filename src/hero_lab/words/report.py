@@ -14,11 +14,12 @@ import torch
 
 from hero_lab.arena.evaluation import Kind, Measured
 from hero_lab.arena.page import pm, write_image
-from hero_lab.arena.results import LABELS, difference, rows
-from hero_lab.words.demo import START, WordsResult
+from hero_lab.arena.results import LABELS, START, difference, rows
+from hero_lab.markdown import markdown_table
+from hero_lab.words.demo import WordsResult
 from hero_rl.files.whole import write_whole
 
-__all__ = ["accuracy_table", "words_page", "write_words"]
+__all__ = ["words_page", "write_words"]
 
 _ALONE = "verifier_only"
 _HARD_FIRST: tuple[Kind, Kind] = ("hard", "easy")
@@ -85,7 +86,7 @@ def _times(result: WordsResult) -> str:
 
 def _accuracies(result: WordsResult) -> str:
     first, count = result.settings.first_seed, result.settings.seeds
-    parts = [f"## Accuracy\n\n{accuracy_table(result)}"]
+    parts = [f"## Accuracy\n\n{_accuracy_table(result)}"]
     for at in range(count if count > 1 else 0):
         own = replace(
             result,
@@ -94,11 +95,11 @@ def _accuracies(result: WordsResult) -> str:
             arms=[arm for arm in result.arms if arm.seed == first + at],
         )
         lead = "± is over problems: luck in training is not covered."
-        parts.append(f"### Seed {first + at}\n\n{lead}\n\n{accuracy_table(own)}")
+        parts.append(f"### Seed {first + at}\n\n{lead}\n\n{_accuracy_table(own)}")
     return "\n\n".join(parts)
 
 
-def accuracy_table(result: WordsResult) -> str:
+def _accuracy_table(result: WordsResult) -> str:
     """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, sampled.
 
     With several seeds ± is over seeds, and an arm of one seed has none.
@@ -114,7 +115,7 @@ def accuracy_table(result: WordsResult) -> str:
         cells += [_points(result, row.name, kind) if compared else "" for kind in _HARD_FIRST]
         lines.append([row.label, str(counts[row.name]), *cells])
     head = ["rule", "seeds", *(f"{kind}, {how}" for kind in _HARD_FIRST for how in ("sampled", "greedy"))]
-    return _table([*head, *(f"{kind}, less verifier only" for kind in _HARD_FIRST)], lines)
+    return markdown_table([*head, *(f"{kind}, less verifier only" for kind in _HARD_FIRST)], lines)
 
 
 def _value(measured: Measured, bare: bool) -> str:
@@ -145,7 +146,7 @@ def _aurocs(result: WordsResult) -> str:
         "problems that have right and wrong ones, with a 95% interval over them and their number. These are not the "
         "same problems for every policy."
     )
-    return f"## The reward model\n\n{lead}\n\n{_table(['policy', *_HARD_FIRST], lines)}"
+    return f"## The reward model\n\n{lead}\n\n{markdown_table(['policy', *_HARD_FIRST], lines)}"
 
 
 def _ranked(seeds: Sequence[Sequence[float]]) -> str:
@@ -172,7 +173,7 @@ def _courses(result: WordsResult) -> str:
         "gradient. In a uniform group, all right or all wrong, only the reward model tells rollouts apart; the column "
         "has the part of the absolute advantage that lies in such groups."
     )
-    return f"## Groups and advantages\n\n{lead}\n\n{_table(['rule', *(head for *_, head in _COURSE)], lines)}"
+    return f"## Groups and advantages\n\n{lead}\n\n{markdown_table(['rule', *(head for *_, head in _COURSE)], lines)}"
 
 
 def _course(runs: Sequence[Sequence[dict[str, float]]], span: int, metric: str, percent: bool) -> str:
@@ -187,8 +188,3 @@ def _course(runs: Sequence[Sequence[dict[str, float]]], span: int, metric: str, 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = f"|---|{'---:|' * (len(head) - 1)}"
-    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(line)} |" for line in lines)])

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from hero_lab.arena.demo import Arm
 from hero_lab.arena.evaluation import KINDS, PromptAccuracy
-from hero_lab.words.demo import START, WordsResult
+from hero_lab.arena.results import START
+from hero_lab.words.demo import WordsResult
 from hero_lab.words.settings import WordsSettings
 from hero_rl.errors import DataError
 from hero_rl.files.whole import replacing
