@@ -11,7 +11,7 @@ from transformers import LogitsProcessorList
 
 from hero_rl.errors import ConfigError
 from hero_rl.generation import GenerationRequest, Sampling, TransformersGeneratorConfig, seed_of
-from hero_rl.generation.drawing import SeededDraw
+from hero_rl.generation.drawing import SeededDraw, _drawn
 from hero_rl.generation.in_process import TransformersGenerator
 
 
@@ -262,6 +262,15 @@ def test_only_the_nucleus_is_drawn(logits, top_p):
     assert found <= kept
     likely = {t for t in kept if math.exp(logits[t]) / sum(math.exp(logits[k]) for k in kept) > 0.1}
     assert likely <= found
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.999999])
+def test_the_last_draw_below_1_is_never_a_token_that_cannot_come(top_p):
+    logits = torch.tensor([[0.1, 0.2, 0.3, -torch.inf], [-torch.inf, 2.0, -torch.inf, -torch.inf]])
+    last = torch.full((2, 1), 1 - 2**-53, dtype=torch.float64)
+    for draw in (last, torch.zeros_like(last)):
+        token = _drawn(logits, draw, 1.0, top_p)
+        assert (logits.gather(1, token) > -torch.inf).all()
 
 
 def test_a_row_of_its_own_whatever_the_company():

@@ -36,6 +36,7 @@ examples:
   hero study domains runs/domains/study.parquet --out docs/science
   hero study alarms docs/science/bench.parquet
   hero study words runs/words/words.parquet --out docs/science
+  hero study words seed1.parquet --also seed2.parquet --out docs/science
 """
 
 
@@ -49,6 +50,9 @@ class _Arguments:
 
     table: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")] = None
     """For all but run: the parquet file."""
+
+    also: tuple[Path, ...] = ()
+    """For words: tables of the seeds that come next, made elsewhere by the same settings. One is made of all."""
 
     parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
     """Which parts to run."""
@@ -123,7 +127,7 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     from hero_lab.study.page import write_page
     from hero_lab.study.table import read_table
     from hero_lab.words.report import write_words
-    from hero_lab.words.table import read_words_table
+    from hero_lab.words.table import joined, read_words_table, write_words_table
     from hero_rl.files.whole import replacing
 
     notes = _text(arguments.notes) if arguments.notes else ""
@@ -136,11 +140,17 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
         "words": (read_words_table, write_words),
     }
     read, write = kinds[arguments.what]
+    if arguments.also and arguments.what != "words":
+        raise ConfigError("--also is for words")
     found, name = read(table), "study" if arguments.what == "report" else arguments.what
+    if arguments.also:
+        found = joined([found, *map(read, arguments.also)])
     out.mkdir(parents=True, exist_ok=True)
     page, *figures = write(found, out, notes)
     beside = out / f"{name}.parquet"  # the page says that it is there
-    if beside.resolve() != table.resolve():
+    if arguments.also:
+        write_words_table(found, beside)
+    elif beside.resolve() != table.resolve():
         with replacing(beside) as file:
             file.write(table.read_bytes())
     return {"page": page} | {f"figure {number}": path for number, path in enumerate(figures, start=1)}

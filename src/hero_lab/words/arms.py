@@ -77,13 +77,14 @@ def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: 
         name: of the rule.
         place: of the arm.
     """
+    from hero_lab.words.cpu import Shortcuts
     from hero_rl.training.trl.policy import train
 
     place.mkdir(parents=True, exist_ok=True)
     send_output_to(place / "log.txt")
     stages = Stages(settings, seed, folder)
     config = arm_config(stages, stages.models, name, place)
-    callbacks = [_curve(place / "curve.jsonl", stages)]
+    callbacks = [Shortcuts(), _curve(place / "curve.jsonl", stages)]
     model = resumable(lambda config, **how: train(config, callbacks=callbacks, **how), config)
     looked = measure(stages, model, place / f"answers-{settings.arm.steps}")
     write_json(

@@ -24,6 +24,7 @@ from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import Stages
 from hero_rl.errors import HeroError
 from hero_rl.files.whole import write_json
+from hero_rl.verifiers.processes.cores import own_cores
 
 __all__ = ["WordsResult", "gather", "run_words"]
 
@@ -77,7 +78,7 @@ def run_words(
     Args:
         settings: what to compare.
         folder: where everything is kept; the same call goes on with what lies there, to the step.
-        workers: seeds, then arms, that run at the same time, each on one thread.
+        workers: seeds, then arms, that run at the same time; they share the cores.
         console: where progress is shown; none shows nothing.
 
     Raises:
@@ -87,7 +88,8 @@ def run_words(
     began = time.monotonic()
     check_rules(settings.arms, settings.rule)
     folder.mkdir(parents=True, exist_ok=True)
-    pool = worker_pool(workers, kernels=1024)  # a large model in bfloat16: the time counts more
+    threads = max(1, own_cores() // workers)
+    pool = worker_pool(workers, kernels=1024, threads=threads)  # a large model in bfloat16: the time counts more
     try:
         _prepare(settings, folder, pool, console)
         running: dict[Path, Future[None]] = {}
@@ -152,6 +154,13 @@ def _arms(settings: WordsSettings, folder: Path) -> list[tuple[int, str, Path]]:
 
 def _prepare(settings: WordsSettings, folder: Path, pool: ProcessPoolExecutor, console: Console | None) -> None:
     """The models of every seed, and how good they are before RL."""
+    if console is not None and not (folder / "backbone").is_dir():
+        console.print(f"the model as it comes: {settings.model}", highlight=False)
+    first = seed_folder(folder, settings.first_seed)
+    shared = pool.submit(_prepare_shared, settings, first)
+    _raise_failure(shared, first / "log.txt")
+    for seed in _seeds(settings):
+        (seed_folder(folder, seed) / "stages.txt").unlink(missing_ok=True)  # what an earlier call said
     jobs = {seed: pool.submit(_prepare_seed, settings, seed, seed_folder(folder, seed)) for seed in _seeds(settings)}
     for seed, job in jobs.items():
         log, said = seed_folder(folder, seed) / "stages.txt", 0
@@ -164,12 +173,18 @@ def _prepare(settings: WordsSettings, folder: Path, pool: ProcessPoolExecutor, c
         _raise_failure(job, seed_folder(folder, seed) / "log.txt")
 
 
+def _prepare_shared(settings: WordsSettings, first: Path) -> None:
+    """The model as it comes, before any seed begins with it."""
+    first.mkdir(parents=True, exist_ok=True)
+    send_output_to(first / "log.txt")
+    Stages(settings, settings.first_seed, first).backbone()
+
+
 def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:
     """All stages before RL of one seed, in this process; says in `stages.txt` which is under way."""
     folder.mkdir(parents=True, exist_ok=True)
     send_output_to(folder / "log.txt")
     log = folder / "stages.txt"
-    log.unlink(missing_ok=True)
 
     def say(text: str) -> None:
         with log.open("a", encoding="utf-8") as file:

@@ -7,7 +7,7 @@ result = read_words_table(Path("words.parquet"))
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from hero_rl.files.whole import replacing
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "read_words_table", "write_words_table"]
+__all__ = ["COLUMNS", "joined", "read_words_table", "write_words_table"]
 
 COLUMNS = ("rule", "seed", "folder", "measure", "kind", "step", "problem", "value")
 """Columns of the table: a row is one number of one arm, or of the policy before RL (`start`).
@@ -132,6 +132,33 @@ def read_words_table(path: Path) -> WordsResult:
             steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
             arms.append(Arm(rule, seed, Path(folder), accuracy, curve, steps))
     return WordsResult(settings, starts, arms, 0.0, missing, aurocs)
+
+
+def joined(results: Sequence[WordsResult]) -> WordsResult:
+    """Comparisons that differ in their seeds alone, such as those of several machines, as one.
+
+    Raises:
+        DataError: another setting differs, or the seeds do not follow each other.
+    """
+    results = sorted(results, key=lambda result: result.settings.first_seed)
+    first, seeds = results[0].settings, 0
+    for result in results:
+        own = result.settings
+        other = [name for name in type(own).model_fields if getattr(own, name) != getattr(first, name)]
+        if differ := sorted(set(other) - {"arms", "seeds", "first_seed"}):
+            raise DataError(f"the tables were made with another {differ[0]}, and only their seeds may differ")
+        if own.first_seed != first.first_seed + seeds:
+            raise DataError(f"seed {first.first_seed + seeds} is expected next, and a table begins at {own.first_seed}")
+        seeds += own.seeds
+    arms = dict.fromkeys(arm for result in results for arm in result.settings.arms)
+    return WordsResult(
+        first.model_copy(update={"seeds": seeds, "arms": list(arms)}),
+        [start for result in results for start in result.start],
+        [arm for result in results for arm in result.arms],
+        0.0,
+        tuple(name for result in results for name in result.missing),
+        {key: own for result in results for key, own in result.aurocs.items()},
+    )
 
 
 def _read_head(path: Path, written: bytes | None) -> tuple[WordsSettings, tuple[str, ...]]:

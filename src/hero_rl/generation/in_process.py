@@ -27,7 +27,7 @@ from hero_rl.foreign import loading, rendered
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
-__all__ = ["TransformersGenerator", "TransformersGeneratorConfig"]
+__all__ = ["TransformersGenerator", "TransformersGeneratorConfig", "dense_head"]
 
 _OURS = {"conversation", "chat_template", "tokenize", "add_generation_prompt", "continue_final_message"}
 
@@ -116,6 +116,7 @@ class TransformersGenerator:
         self.chat = chat
         self.chat_template_kwargs = dict(chat_template_kwargs)
         self._model: Any = model.eval()
+        dense_head(model)
         self._tokenizer = tokenizer
         self._eos = _ends_of(model, tokenizer)
         self._pad = _padding(tokenizer, self._eos)
@@ -258,6 +259,16 @@ class TransformersGenerator:
         """Whether a text that ends a completion is in it; it may be that of a special token."""
         text = self._tokenizer.decode(tokens) if self.sampling.stop else ""
         return any(stop in text for stop in self.sampling.stop)
+
+
+def dense_head(model: Any) -> None:
+    """Have a model's head read rows that lie side by side.
+
+    Of a prompt only the last position goes through the head, a slice with gaps between its rows. For such a slice
+    torch, where nothing is differentiated, copies the head's weights once for each row of the batch: with a vocabulary
+    of 49,152 and 64 rows, 3.6 GB on the CPU.
+    """
+    model.get_output_embeddings().register_forward_pre_hook(lambda head, given: (given[0].contiguous(), *given[1:]))
 
 
 def _ends_of(model: Any, tokenizer: Any) -> set[int]:

@@ -16,7 +16,8 @@ from hero_lab.cli import main
 from hero_lab.words.demo import WordsResult
 from hero_lab.words.report import words_page
 from hero_lab.words.settings import WordsSettings
-from hero_lab.words.table import read_words_table, write_words_table
+from hero_lab.words.table import joined, read_words_table, write_words_table
+from hero_rl.errors import DataError
 
 PROBLEMS = 8
 GROUPS = {f"hero/frac_groups_{kind}": 0.25 for kind in ("mixed", "all_correct", "all_incorrect")}
@@ -124,6 +125,37 @@ def test_a_run_that_went_on_is_shown_up_to_its_steps_and_seeds_where_both_were_l
     assert arms[0].steps[-1]["step"] == 20
     write_image(result_of(arms, seeds=2), tmp_path / "words.svg")
     assert b"groups under HERO" in (tmp_path / "words.svg").read_bytes()
+
+
+def one_of(result, seed):
+    """What a machine that made one seed alone would have."""
+    own = result.settings.model_copy(update={"seeds": 1, "first_seed": seed})
+    arms = [arm for arm in result.arms if arm.seed == seed]
+    aurocs = {key: ranked for key, ranked in result.aurocs.items() if key[1] == seed}
+    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), aurocs)
+
+
+def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
+    whole = two_seeds()
+    paths = [tmp_path / f"{seed}.parquet" for seed in (1, 2)]
+    for seed, path in enumerate(paths, start=1):
+        write_words_table(one_of(whole, seed), path)
+    out = tmp_path / "page"
+    assert main(["study", "words", str(paths[1]), "--also", str(paths[0]), "--out", str(out)]) == 0
+    assert (out / "words.md").read_text() == words_page(whole)
+    found = read_words_table(out / "words.parquet")
+    assert found.aurocs == whole.aurocs
+    assert sorted(found.arms, key=lambda arm: (arm.name, arm.seed)) == whole.arms
+
+
+def test_tables_that_do_not_belong_together_are_refused():
+    first, second = (one_of(two_seeds(), seed) for seed in (1, 2))
+    with pytest.raises(DataError, match="seed 2 is expected next, and a table begins at 1"):
+        joined([first, first])
+    arm = second.settings.arm.model_copy(update={"steps": 50})
+    longer = replace(second, settings=second.settings.model_copy(update={"arm": arm}))
+    with pytest.raises(DataError, match="another arm"):
+        joined([first, longer])
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table"])
