@@ -265,7 +265,7 @@ def test_only_the_nucleus_is_drawn(logits, top_p):
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.999999])
-def test_the_last_draw_below_1_is_never_a_token_that_cannot_come(top_p):
+def test_the_first_and_the_last_draw_are_never_a_token_that_cannot_come(top_p):
     logits = torch.tensor([[0.1, 0.2, 0.3, -torch.inf], [-torch.inf, 2.0, -torch.inf, -torch.inf]])
     last = torch.full((2, 1), 1 - 2**-53, dtype=torch.float64)
     for draw in (last, torch.zeros_like(last)):

@@ -87,7 +87,7 @@ class _Arguments:
     """Folder that keeps the policy and the reward model; ~/.cache/hero-rl/arena unless told otherwise."""
 
     workers: int = 2
-    """Arms that train at the same time, each on one thread."""
+    """Arms that train at the same time, each on one thread; with --policy they share the cores."""
 
     tiny: bool = False
     """Models and arms of a few steps that learn nothing: does everything work?"""

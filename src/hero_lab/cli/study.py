@@ -52,7 +52,8 @@ class _Arguments:
     """For all but run: the parquet file."""
 
     also: tuple[Path, ...] = ()
-    """For words: tables of the seeds that come next, made elsewhere by the same settings. One is made of all."""
+    """For words: tables of other seeds, made elsewhere by the same settings; one table and one page are made of all.
+    The seeds must follow one another."""
 
     parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
     """Which parts to run."""
@@ -93,6 +94,8 @@ def run(argv: list[str]) -> int:
     arguments, rest = parse(_Arguments, argv, "study", _EPILOG)
     if rest:
         raise ConfigError(f"{rest[0]}: unknown argument; see hero study --help")
+    if arguments.also and arguments.what != "words":
+        raise ConfigError("--also is for hero study words")
     if arguments.what == "alarms":
         return _print_alarms(arguments)
     written = _run(arguments) if arguments.what == "run" else _report(arguments)
@@ -140,14 +143,13 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
         "words": (read_words_table, write_words),
     }
     read, write = kinds[arguments.what]
-    if arguments.also and arguments.what != "words":
-        raise ConfigError("--also is for words")
-    found, name = read(table), "study" if arguments.what == "report" else arguments.what
-    if arguments.also:
-        found = joined([found, *map(read, arguments.also)])
+    name = "study" if arguments.what == "report" else arguments.what
+    beside = out / f"{name}.parquet"  # the page says that it is there
+    if arguments.also and beside.resolve() in {path.resolve() for path in (table, *arguments.also)}:
+        raise ConfigError(f"--out: {beside} is one of the tables; give another folder")
+    found = joined({path: read(path) for path in (table, *arguments.also)}) if arguments.also else read(table)
     out.mkdir(parents=True, exist_ok=True)
     page, *figures = write(found, out, notes)
-    beside = out / f"{name}.parquet"  # the page says that it is there
     if arguments.also:
         write_words_table(found, beside)
     elif beside.resolve() != table.resolve():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from rich.console import Console
 
 from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
@@ -24,7 +25,6 @@ from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import Stages
 from hero_rl.errors import HeroError
 from hero_rl.files.whole import write_json
-from hero_rl.verifiers.processes.cores import own_cores
 
 __all__ = ["WordsResult", "gather", "run_words"]
 
@@ -88,8 +88,8 @@ def run_words(
     began = time.monotonic()
     check_rules(settings.arms, settings.rule)
     folder.mkdir(parents=True, exist_ok=True)
-    threads = max(1, own_cores() // workers)
-    pool = worker_pool(workers, kernels=1024, threads=threads)  # a large model in bfloat16: the time counts more
+    threads = max(1, torch.get_num_threads() // workers)
+    pool = worker_pool(workers, kernels=1024, threads=threads)  # a large model in bfloat16: kernels are worth their MB
     try:
         _prepare(settings, folder, pool, console)
         running: dict[Path, Future[None]] = {}
@@ -154,30 +154,24 @@ def _arms(settings: WordsSettings, folder: Path) -> list[tuple[int, str, Path]]:
 
 def _prepare(settings: WordsSettings, folder: Path, pool: ProcessPoolExecutor, console: Console | None) -> None:
     """The models of every seed, and how good they are before RL."""
-    if console is not None and not (folder / "backbone").is_dir():
-        console.print(f"the model as it comes: {settings.model}", highlight=False)
-    first = seed_folder(folder, settings.first_seed)
-    shared = pool.submit(_prepare_shared, settings, first)
-    _raise_failure(shared, first / "log.txt")
-    for seed in _seeds(settings):
-        (seed_folder(folder, seed) / "stages.txt").unlink(missing_ok=True)  # what an earlier call said
-    jobs = {seed: pool.submit(_prepare_seed, settings, seed, seed_folder(folder, seed)) for seed in _seeds(settings)}
-    for seed, job in jobs.items():
-        log, said = seed_folder(folder, seed) / "stages.txt", 0
-        while console is not None and not job.done():
+    logs = {seed: seed_folder(folder, seed) / "stages.txt" for seed in _seeds(settings)}
+    for log in logs.values():
+        log.unlink(missing_ok=True)  # what an earlier call said
+    jobs = {seed: pool.submit(_prepare_seed, settings, seed, log.parent) for seed, log in logs.items()}
+    said = dict.fromkeys(logs, 0)
+    running = True
+    while running:
+        running = not all(job.done() for job in jobs.values())
+        for seed, log in logs.items():
             lines = log.read_text().splitlines() if log.exists() else []
-            for line in lines[said:]:
-                console.print(f"seed {seed}: {line}", highlight=False)
-            said = max(said, len(lines))
-            time.sleep(0.5)
-        _raise_failure(job, seed_folder(folder, seed) / "log.txt")
-
-
-def _prepare_shared(settings: WordsSettings, first: Path) -> None:
-    """The model as it comes, before any seed begins with it."""
-    first.mkdir(parents=True, exist_ok=True)
-    send_output_to(first / "log.txt")
-    Stages(settings, settings.first_seed, first).backbone()
+            if console is not None:
+                for line in lines[said[seed] :]:
+                    console.print(f"seed {seed}: {line}", highlight=False)
+            said[seed] = len(lines)
+        for seed, job in jobs.items():
+            if job.done():
+                _raise_failure(job, logs[seed].with_name("log.txt"))
+        time.sleep(0.5 if running else 0)
 
 
 def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:

@@ -19,7 +19,7 @@ from hero_lab.markdown import markdown_table
 from hero_lab.words.demo import WordsResult
 from hero_rl.files.whole import write_whole
 
-__all__ = ["words_page", "write_words"]
+__all__ = ["accuracy_table", "words_page", "write_words"]
 
 _ALONE = "verifier_only"
 _HARD_FIRST: tuple[Kind, Kind] = ("hard", "easy")
@@ -81,12 +81,12 @@ def _times(result: WordsResult) -> str:
     )
     if not (steps and scoring):
         return ""
-    return f"A step took {_mean(steps):.0f} s of one core, of which the reward model {_mean(scoring):.1f} s. "
+    return f"A step took {_mean(steps):.0f} s on average, of which the reward model {_mean(scoring):.1f} s. "
 
 
 def _accuracies(result: WordsResult) -> str:
     first, count = result.settings.first_seed, result.settings.seeds
-    parts = [f"## Accuracy\n\n{_accuracy_table(result)}"]
+    parts = [f"## Accuracy\n\n{accuracy_table(result)}"]
     for at in range(count if count > 1 else 0):
         own = replace(
             result,
@@ -95,12 +95,12 @@ def _accuracies(result: WordsResult) -> str:
             arms=[arm for arm in result.arms if arm.seed == first + at],
         )
         lead = "± is over problems: luck in training is not covered."
-        parts.append(f"### Seed {first + at}\n\n{lead}\n\n{_accuracy_table(own)}")
+        parts.append(f"### Seed {first + at}\n\n{lead}\n\n{accuracy_table(own)}")
     return "\n\n".join(parts)
 
 
-def _accuracy_table(result: WordsResult) -> str:
-    """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, sampled.
+def accuracy_table(result: WordsResult) -> str:
+    """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, in Markdown.
 
     With several seeds ± is over seeds, and an arm of one seed has none.
     """

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from hero_lab.words.backbone import write_backbone
 from hero_lab.words.problems import WordProblem, chosen, completion, read_word_problems
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsSettings
@@ -85,7 +87,9 @@ class Stages:
             write_backbone(self.settings.model, unfinished)
             unfinished.rename(place)
 
-        stage(place, {"model": self.settings.model}, False, make)
+        self.say("the model as it comes")
+        with FileLock(place.with_name(".backbone.lock")):  # seeds side by side begin with it
+            stage(place, {"model": self.settings.model}, False, make)
         return place
 
     def cold_start(self) -> Path:

@@ -7,7 +7,7 @@ result = read_words_table(Path("words.parquet"))
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,31 +134,47 @@ def read_words_table(path: Path) -> WordsResult:
     return WordsResult(settings, starts, arms, 0.0, missing, aurocs)
 
 
-def joined(results: Sequence[WordsResult]) -> WordsResult:
-    """Comparisons that differ in their seeds alone, such as those of several machines, as one.
+def joined(results: Mapping[Path, WordsResult]) -> WordsResult:
+    """Comparisons that differ in seeds and rules alone, such as those of several machines, as one.
+
+    Args:
+        results: by the file that each was read from.
 
     Raises:
-        DataError: another setting differs, or the seeds do not follow each other.
+        DataError: another setting differs, or the seeds do not follow one another; names the file.
     """
-    results = sorted(results, key=lambda result: result.settings.first_seed)
-    first, seeds = results[0].settings, 0
-    for result in results:
-        own = result.settings
-        other = [name for name in type(own).model_fields if getattr(own, name) != getattr(first, name)]
-        if differ := sorted(set(other) - {"arms", "seeds", "first_seed"}):
-            raise DataError(f"the tables were made with another {differ[0]}, and only their seeds may differ")
-        if own.first_seed != first.first_seed + seeds:
-            raise DataError(f"seed {first.first_seed + seeds} is expected next, and a table begins at {own.first_seed}")
-        seeds += own.seeds
-    arms = dict.fromkeys(arm for result in results for arm in result.settings.arms)
+    parts = sorted(results.items(), key=lambda part: part[1].settings.first_seed)
+    seeds = _check_parts(parts)
+    whole = [result for _, result in parts]
+    rules = list(dict.fromkeys(rule for result in whole for rule in result.settings.arms))
+    arms = [arm for result in whole for arm in result.arms]
+    finished = {(arm.name, arm.seed) for arm in arms}
+    unseen = [f"{rule} (seed {seed})" for seed in seeds for rule in rules if (rule, seed) not in finished]
     return WordsResult(
-        first.model_copy(update={"seeds": seeds, "arms": list(arms)}),
-        [start for result in results for start in result.start],
-        [arm for result in results for arm in result.arms],
+        whole[0].settings.model_copy(update={"seeds": len(seeds), "arms": rules}),
+        [start for result in whole for start in result.start],
+        arms,
         0.0,
-        tuple(name for result in results for name in result.missing),
-        {key: own for result in results for key, own in result.aurocs.items()},
+        tuple(dict.fromkeys([*(name for result in whole for name in result.missing), *unseen])),
+        {key: own for result in whole for key, own in result.aurocs.items()},
     )
+
+
+def _check_parts(parts: Sequence[tuple[Path, WordsResult]]) -> range:
+    """The seeds of parts that belong together."""
+    path_of_first, first = parts[0][0], parts[0][1].settings
+    own_to_each = {"arms", "seeds", "first_seed"}
+    shared = first.model_dump(exclude=own_to_each)
+    following = first.first_seed
+    for path, result in parts:
+        here = result.settings.model_dump(exclude=own_to_each)
+        differ = [name for name in shared if here[name] != shared[name]]
+        if differ:
+            raise DataError(f"{path}: differs from {path_of_first} in {differ[0]}, and only seeds and rules may")
+        if result.settings.first_seed != following:
+            raise DataError(f"{path}: seed {following} is expected, and it begins with {result.settings.first_seed}")
+        following += result.settings.seeds
+    return range(first.first_seed, following)
 
 
 def _read_head(path: Path, written: bytes | None) -> tuple[WordsSettings, tuple[str, ...]]:

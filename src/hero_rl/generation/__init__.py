@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from hero_rl.generation.base import Generated, GenerationRequest, Generator, Sampling, seed_of
 from hero_rl.generation.endpoint import OpenAIGenerator, OpenAIGeneratorConfig
-from hero_rl.generation.in_process import TransformersGenerator, TransformersGeneratorConfig, dense_head
+from hero_rl.generation.in_process import TransformersGenerator, TransformersGeneratorConfig
 
 __all__ = [
     "Generated",
@@ -19,7 +19,6 @@ __all__ = [
     "Sampling",
     "TransformersGenerator",
     "TransformersGeneratorConfig",
-    "dense_head",
     "seed_of",
 ]
 

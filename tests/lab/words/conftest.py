@@ -1,4 +1,4 @@
-"""A model of a few thousand weights for the second floor's tests."""
+"""A model of a few thousand weights for the tests of `hero demo --policy`."""
 
 import pytest
 import torch

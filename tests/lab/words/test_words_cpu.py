@@ -1,4 +1,4 @@
-"""The shortcuts of a step on the CPU: the same training, to last bits."""
+"""The shortcuts of a step on the CPU: the same training, but for last bits."""
 
 import pytest
 import torch
@@ -8,12 +8,15 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.trainer import utils
 
 from hero_lab.words.cpu import Shortcuts
-from hero_rl.generation import dense_head
+from hero_rl.generation import Sampling, TransformersGenerator
+from hero_rl.generation.in_process import contiguous_head
+
+FUSED = hasattr(utils, "_use_triton")
 
 
 def trained(backbone, folder, callbacks):
-    """(texts, losses and norms) of two steps, with rewards that differ in nearly every group."""
-    texts = []
+    """(texts, gradients' norms, whether heads read contiguous input in an open block) of two steps."""
+    texts, heads = [], []
 
     def reward(completions, **kwargs):
         texts.extend(completions)
@@ -32,34 +35,58 @@ def trained(backbone, folder, callbacks):
         processing_class=AutoTokenizer.from_pretrained(backbone, padding_side="left"),
         callbacks=callbacks,
     )  # fmt: skip
+    generate = trainer.model.generate
+
+    def seen(*args, **kwargs):
+        heads.append(torch.is_autocast_enabled("cpu"))
+        return generate(*args, **kwargs)
+
+    trainer.model.generate = seen
     trainer.train()
-    return texts, [(line["loss"], line["grad_norm"]) for line in trainer.state.log_history if "grad_norm" in line]
+    assert contiguous(trainer.model) == len(callbacks)
+    return texts, [line["grad_norm"] for line in trainer.state.log_history if "grad_norm" in line], heads
+
+
+def contiguous(model):
+    """Hooks of ours on a model's head."""
+    hooks = model.get_output_embeddings()._forward_pre_hooks.values()
+    return sum(hook.__name__ == "_contiguous" for hook in hooks)
 
 
 def test_a_training_with_shortcuts_is_the_same_training(backbone, tmp_path, monkeypatch):
-    monkeypatch.setattr(utils, "_use_triton", utils._use_triton)  # is put back afterwards
-    texts, plain = trained(backbone, tmp_path, [])
-    scored = []
-    head = utils._ChunkedLogProbFunction.apply
+    if FUSED:
+        monkeypatch.setattr(utils, "_use_triton", utils._use_triton)  # is put back afterwards
+    texts, plain, open_blocks = trained(backbone, tmp_path, [])
+    same, short, held = trained(backbone, tmp_path, [Shortcuts()])
+    assert same == texts
+    assert len(plain) == 2 and all(norm > 0 for norm in plain)
+    assert short == pytest.approx(plain, rel=0.02)  # bfloat16 has eight bits
+    assert not any(open_blocks) and all(held)
+
+
+@pytest.mark.skipif(not FUSED, reason="this TRL has no fused head")
+def test_prompts_do_not_go_through_the_head(backbone, tmp_path, monkeypatch):
+    monkeypatch.setattr(utils, "_use_triton", utils._use_triton)
+    head, scored = utils._ChunkedLogProbFunction.apply, []
     monkeypatch.setattr(
         utils._ChunkedLogProbFunction, "apply", lambda hidden, *rest: scored.append(len(hidden)) or head(hidden, *rest)
     )
-    same, short = trained(backbone, tmp_path, [Shortcuts()])
-    assert all(norm > 0 for _, norm in plain)
-    assert same == texts
-    for ours, theirs in zip(short, plain, strict=True):
-        assert ours == pytest.approx(theirs, rel=0.02, abs=1e-4)
-    assert max(scored) <= 8 * 6  # the tokens of completions, and nothing of prompts
+    trained(backbone, tmp_path, [Shortcuts()])
+    assert scored and max(scored) <= 8 * 6  # tokens of completions
 
 
-def test_a_head_reads_rows_that_lie_side_by_side(backbone):
+def test_a_head_reads_contiguous_input_once_for_all_generators_of_a_model(backbone):
     model = AutoModelForCausalLM.from_pretrained(backbone).eval()
     ids = torch.arange(3, 15).view(2, 6)
     with torch.inference_mode():
         plain = model(ids, logits_to_keep=1).logits
-    dense_head(model)
+    tokenizer = AutoTokenizer.from_pretrained(backbone)
+    for _ in range(2):
+        TransformersGenerator(model, tokenizer, Sampling(), "tiny")
+    contiguous_head(model)
+    assert contiguous(model) == 1
     seen = []
     model.get_output_embeddings().register_forward_pre_hook(lambda head, given: seen.append(given[0].is_contiguous()))
     with torch.inference_mode():
-        assert torch.equal(model(ids, logits_to_keep=1).logits, plain)
+        torch.testing.assert_close(model(ids, logits_to_keep=1).logits, plain)
     assert seen == [True]

@@ -2,6 +2,8 @@
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -9,6 +11,7 @@ from hero_lab.cli import main
 from hero_lab.words.demo import gather, run_words
 from hero_lab.words.report import words_page
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
+from hero_lab.words.stages import Stages
 from hero_lab.words.table import read_words_table, write_words_table
 from hero_rl.errors import ConfigError, HeroError
 from hero_rl.reward_models import LocalRewardModelConfig
@@ -99,6 +102,19 @@ def test_a_longer_run_goes_on_where_a_shorter_one_ended(finished, settings):
     assert steps_of(again.arms[0].folder) == [0, 1, 2, 3]
     assert metrics.read_text().splitlines()[:2] == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_seeds_side_by_side_begin_with_one_model(settings, tmp_path):
+    stages = [Stages(settings, seed, tmp_path / f"seed{seed}") for seed in (1, 2, 3, 4)]
+    together = Barrier(len(stages))
+
+    def make(own):
+        together.wait()
+        return own.backbone()
+
+    with ThreadPoolExecutor(len(stages)) as pool:
+        assert set(pool.map(make, stages)) == {tmp_path / "backbone"}
+    assert (tmp_path / "backbone/model.safetensors").is_file()
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_differences_of_one_seed_are_over_problems():
     assert lines_of(page, "| before RL |")[1][1:] == ["0.75 ± 0.62 (3)", "-"]
     assert "one seed, so luck in training is not covered" in page
     assert "not finished: gated_hero (seed 1)" in page
-    assert "A step took 20 s of one core, of which the reward model 4.0 s." in page
+    assert "A step took 20 s on average, of which the reward model 4.0 s." in page
 
 
 def test_several_seeds_have_a_mean_and_a_table_each():
@@ -150,12 +150,34 @@ def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
 
 def test_tables_that_do_not_belong_together_are_refused():
     first, second = (one_of(two_seeds(), seed) for seed in (1, 2))
-    with pytest.raises(DataError, match="seed 2 is expected next, and a table begins at 1"):
-        joined([first, first])
+    with pytest.raises(DataError, match=r"b: seed 2 is expected"):
+        joined({Path("a"): first, Path("b"): first})
     arm = second.settings.arm.model_copy(update={"steps": 50})
     longer = replace(second, settings=second.settings.model_copy(update={"arm": arm}))
-    with pytest.raises(DataError, match="another arm"):
-        joined([first, longer])
+    with pytest.raises(DataError, match="b: differs from a in arm"):
+        joined({Path("a"): first, Path("b"): longer})
+
+
+def test_a_rule_that_one_machine_did_not_run_is_named_as_missing():
+    first, second = (one_of(two_seeds(), seed) for seed in (1, 2))
+    alone = [arm for arm in second.arms if arm.name == "verifier_only"]
+    settings = second.settings.model_copy(update={"arms": ["verifier_only"]})
+    second = replace(second, arms=alone, settings=settings, missing=("gated_hero (seed 2)",))
+    found = joined({Path("a"): first, Path("b"): second})
+    assert found.missing == ("gated_hero (seed 2)", "hero (seed 2)")
+    assert found.settings.arms == ["hero", "verifier_only"]
+
+
+def test_a_table_is_never_written_over_by_what_is_made_of_it(tmp_path, capsys):
+    paths = [tmp_path / name for name in ("words.parquet", "other.parquet")]
+    for seed, path in enumerate(paths, start=1):
+        write_words_table(one_of(two_seeds(), seed), path)
+    before = paths[0].read_bytes()
+    assert main(["study", "words", str(paths[0]), "--also", str(paths[1])]) == 2
+    assert "words.parquet is one of the tables" in capsys.readouterr().err
+    assert paths[0].read_bytes() == before
+    assert main(["study", "alarms", str(paths[0]), "--also", str(paths[1])]) == 2
+    assert "--also is for hero study words" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table"])
