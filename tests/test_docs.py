@@ -108,7 +108,11 @@ def run_demo(command, tmp_path, cache):
 
 
 def run_study(command, tmp_path, cache):
-    """A study of the pages with its smallest part, or a page of such a study."""
+    """A study of the pages with its smallest part, or a page of such a study; a real model's from its own table."""
+    if command.startswith("hero study words"):
+        shell([*HERO, *shlex.split(command)[1:], "--out", str(tmp_path)], cwd=ROOT)
+        assert (tmp_path / "words.md").is_file()
+        return
     places = ["--tiny", "--parts", "two-faced", "--seeds", "1", "--out", str(cache / "study"), "--cache", str(cache)]
     shell([*HERO, "study", "run", *places])
     if command.startswith("hero study report"):
@@ -250,8 +254,19 @@ def test_the_study_is_that_of_its_table(tmp_path):
     assert {path.name for path in figures} == {path.name for path in SCIENCE.glob("study-*.svg")}
 
 
+def test_the_page_of_a_real_model_is_what_its_table_and_notes_make(tmp_path):
+    from hero_lab.words.report import write_words
+    from hero_lab.words.table import read_words_table
+
+    notes = (SCIENCE / "words_notes.md").read_text()
+    page, figure = write_words(read_words_table(SCIENCE / "words.parquet"), tmp_path, notes)
+    assert page.read_text() == (SCIENCE / "words.md").read_text()
+    assert figure.name == "words.svg"
+    assert (SCIENCE / figure.name).is_file()
+
+
 def test_figures_of_the_study_are_those_of_its_page():
-    """Every figure with an interval that another page says is one of the study's, the bench's or headroom's."""
+    """Every figure with an interval that another page says is one of the study's, the bench's, headroom's or words'."""
     from hero_lab.study.bench import difference
     from hero_lab.study.estimates import Selection
     from hero_lab.study.page import results_table
@@ -259,13 +274,16 @@ def test_figures_of_the_study_are_those_of_its_page():
 
     figure = re.compile(r"[+-]?\d+\.\d ± \d+\.\d(?: \(\d/\d\))?")
     known = {
-        said for name in ("study", "bench", "headroom") for said in figure.findall((SCIENCE / f"{name}.md").read_text())
+        said
+        for name in ("study", "bench", "headroom", "words")
+        for said in figure.findall((SCIENCE / f"{name}.md").read_text())
     }
     study = read_table(SCIENCE / "study.parquet")
     weight = Selection("HERO", "hard"), Selection("HERO, no weight", "hard")  # the page has it the other way round
     known |= {difference(study, *weight, kind) for kind in ("hard", "easy")}
     assert results_table(study) in (ROOT / "README.md").read_text()
-    pages = (ROOT / "README.md", DOCS / "guides" / "choosing.md", SCIENCE / "study_notes.md")
+    notes = (SCIENCE / f"{name}_notes.md" for name in ("study", "words"))
+    pages = (ROOT / "README.md", DOCS / "guides" / "choosing.md", *notes)
     found = {said for page in pages for said in figure.findall(page.read_text())}
     assert len(found) > 20
     assert found <= known
