@@ -40,7 +40,7 @@ model and RL take hours on two cores and lie in one folder; the same command goe
 --cold_start.NAME, --reward_model.NAME and --arm.NAME change the stages.
 
   hero demo --policy smollm2 --quick
-  hero demo --policy smollm2 --problems asdiv.jsonl --seeds 2 --arm.learning_rate 2e-5
+  hero demo --policy smollm2 --problems asdiv.jsonl --seeds 2 --arm.learning_rate 2e-6
 """
 
 

@@ -82,7 +82,7 @@ class WordsArm(_Settings):
     num_generations: Annotated[int, Field(ge=2)] = 8
     max_completion_length: Positive = 48
     micro_batch: Positive = 16
-    learning_rate: Rate = 2e-5
+    learning_rate: Rate = 5e-6
     curve_every: Positive = 10
     curve_prompts: Positive = 40
     prompts: Annotated[int, Field(ge=2)] = 200
