@@ -147,7 +147,7 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     beside = out / f"{name}.parquet"  # the page says that it is there
     if arguments.also and beside.resolve() in {path.resolve() for path in (table, *arguments.also)}:
         raise ConfigError(f"--out: {beside} is one of the tables; give another folder")
-    found = joined({path: read(path) for path in (table, *arguments.also)}) if arguments.also else read(table)
+    found = joined([(path, read(path)) for path in (table, *arguments.also)]) if arguments.also else read(table)
     out.mkdir(parents=True, exist_ok=True)
     page, *figures = write(found, out, notes)
     if arguments.also:

@@ -171,7 +171,8 @@ def _prepare(settings: WordsSettings, folder: Path, pool: ProcessPoolExecutor, c
         for seed, job in jobs.items():
             if job.done():
                 _raise_failure(job, logs[seed].with_name("log.txt"))
-        time.sleep(0.5 if running else 0)
+        if running:
+            time.sleep(0.5)
 
 
 def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:

@@ -7,7 +7,7 @@ result = read_words_table(Path("words.parquet"))
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,16 +134,16 @@ def read_words_table(path: Path) -> WordsResult:
     return WordsResult(settings, starts, arms, 0.0, missing, aurocs)
 
 
-def joined(results: Mapping[Path, WordsResult]) -> WordsResult:
+def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
     """Comparisons that differ in seeds and rules alone, such as those of several machines, as one.
 
     Args:
-        results: by the file that each was read from.
+        parts: each with the file that it was read from, in any order.
 
     Raises:
         DataError: another setting differs, or the seeds do not follow one another; names the file.
     """
-    parts = sorted(results.items(), key=lambda part: part[1].settings.first_seed)
+    parts = sorted(parts, key=lambda part: part[1].settings.first_seed)
     seeds = _check_parts(parts)
     whole = [result for _, result in parts]
     rules = list(dict.fromkeys(rule for result in whole for rule in result.settings.arms))

@@ -43,8 +43,8 @@ def _drawn(
 ) -> Int[Tensor, "B 1"]:
     """Tokens by the inverse of the cumulative distribution.
 
-    Below a `top_p` of 1 tokens stand in the order of their likelihood. At 1 they stand in the order of the vocabulary:
-    to sort it at every step takes a quarter of a small model's time.
+    Below a `top_p` of 1 tokens stand in the order of their likelihood. At 1 they stand in the order of the vocabulary,
+    which is large and need not be sorted then.
     """
     probability = torch.softmax(scores.double() / temperature, dim=-1)
     if top_p >= 1:

@@ -15,8 +15,8 @@ FUSED = hasattr(utils, "_use_triton")
 
 
 def trained(backbone, folder, callbacks):
-    """(texts, gradients' norms, whether heads read contiguous input in an open block) of two steps."""
-    texts, heads = [], []
+    """(texts, gradients' norms, whether autocast's block was open around each generation) of two steps."""
+    texts, open_blocks = [], []
 
     def reward(completions, **kwargs):
         texts.extend(completions)
@@ -38,13 +38,13 @@ def trained(backbone, folder, callbacks):
     generate = trainer.model.generate
 
     def seen(*args, **kwargs):
-        heads.append(torch.is_autocast_enabled("cpu"))
+        open_blocks.append(torch.is_autocast_enabled("cpu"))
         return generate(*args, **kwargs)
 
     trainer.model.generate = seen
     trainer.train()
     assert contiguous(trainer.model) == len(callbacks)
-    return texts, [line["grad_norm"] for line in trainer.state.log_history if "grad_norm" in line], heads
+    return texts, [line["grad_norm"] for line in trainer.state.log_history if "grad_norm" in line], open_blocks
 
 
 def contiguous(model):
@@ -56,12 +56,12 @@ def contiguous(model):
 def test_a_training_with_shortcuts_is_the_same_training(backbone, tmp_path, monkeypatch):
     if FUSED:
         monkeypatch.setattr(utils, "_use_triton", utils._use_triton)  # is put back afterwards
-    texts, plain, open_blocks = trained(backbone, tmp_path, [])
-    same, short, held = trained(backbone, tmp_path, [Shortcuts()])
+    texts, plain, without = trained(backbone, tmp_path, [])
+    same, short, within = trained(backbone, tmp_path, [Shortcuts()])
     assert same == texts
     assert len(plain) == 2 and all(norm > 0 for norm in plain)
     assert short == pytest.approx(plain, rel=0.02)  # bfloat16 has eight bits
-    assert not any(open_blocks) and all(held)
+    assert within and all(within) and not any(without)
 
 
 @pytest.mark.skipif(not FUSED, reason="this TRL has no fused head")

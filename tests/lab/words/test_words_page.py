@@ -151,11 +151,11 @@ def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
 def test_tables_that_do_not_belong_together_are_refused():
     first, second = (one_of(two_seeds(), seed) for seed in (1, 2))
     with pytest.raises(DataError, match=r"b: seed 2 is expected"):
-        joined({Path("a"): first, Path("b"): first})
+        joined([(Path("a"), first), (Path("b"), first)])
     arm = second.settings.arm.model_copy(update={"steps": 50})
     longer = replace(second, settings=second.settings.model_copy(update={"arm": arm}))
     with pytest.raises(DataError, match="b: differs from a in arm"):
-        joined({Path("a"): first, Path("b"): longer})
+        joined([(Path("a"), first), (Path("b"), longer)])
 
 
 def test_a_rule_that_one_machine_did_not_run_is_named_as_missing():
@@ -163,7 +163,7 @@ def test_a_rule_that_one_machine_did_not_run_is_named_as_missing():
     alone = [arm for arm in second.arms if arm.name == "verifier_only"]
     settings = second.settings.model_copy(update={"arms": ["verifier_only"]})
     second = replace(second, arms=alone, settings=settings, missing=("gated_hero (seed 2)",))
-    found = joined({Path("a"): first, Path("b"): second})
+    found = joined([(Path("b"), second), (Path("a"), first)])
     assert found.missing == ("gated_hero (seed 2)", "hero (seed 2)")
     assert found.settings.arms == ["hero", "verifier_only"]
 
