@@ -11,6 +11,7 @@ import torch
 from transformers import TrainerCallback
 from trl.trainer import utils
 
+from hero_rl.generation.common_starts import share_starts
 from hero_rl.generation.in_process import contiguous_head
 
 __all__ = ["Shortcuts"]
@@ -24,6 +25,7 @@ class Shortcuts(TrainerCallback):
         model = kwargs["model"]
         _score_completions_alone()
         contiguous_head(model)
+        share_starts(model)
         if args.bf16:
             model.generate = _cast_once(model.generate)
 

@@ -65,7 +65,8 @@ class WordsArm(_Settings):
         prompts_per_step: groups of one step.
         num_generations: rollouts of a group.
         max_completion_length: tokens of a rollout.
-        micro_batch: rollouts of one backward pass.
+        micro_batch: rollouts of one backward pass; TRL mixes groups before it cuts, and what is in one pass shares its
+            prompts.
         learning_rate: constant.
         curve_every: steps between two looks at development problems.
         curve_prompts: development problems of each kind for such a look.
@@ -81,7 +82,7 @@ class WordsArm(_Settings):
     prompts_per_step: Positive = 4
     num_generations: Annotated[int, Field(ge=2)] = 8
     max_completion_length: Positive = 48
-    micro_batch: Positive = 16
+    micro_batch: Positive = 64
     learning_rate: Rate = 5e-6
     curve_every: Positive = 10
     curve_prompts: Positive = 40

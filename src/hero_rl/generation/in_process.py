@@ -25,6 +25,7 @@ from hero_rl.errors import ConfigError
 from hero_rl.files.rows import Text
 from hero_rl.foreign import loading, rendered
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
+from hero_rl.generation.common_starts import share_starts
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig", "contiguous_head"]
@@ -117,6 +118,7 @@ class TransformersGenerator:
         self.chat_template_kwargs = dict(chat_template_kwargs)
         self._model: Any = model.eval()
         contiguous_head(model)
+        share_starts(model)
         self._tokenizer = tokenizer
         self._eos = _ends_of(model, tokenizer)
         self._pad = _padding(tokenizer, self._eos)

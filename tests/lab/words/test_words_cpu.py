@@ -44,6 +44,7 @@ def trained(backbone, folder, callbacks):
     trainer.model.generate = seen
     trainer.train()
     assert contiguous(trainer.model) == len(callbacks)
+    assert hasattr(trainer.model.base_model.forward, "whole") == bool(callbacks)  # starts are shared
     return texts, [line["grad_norm"] for line in trainer.state.log_history if "grad_norm" in line], open_blocks
 
 
