@@ -30,6 +30,7 @@ examples:
   hero study report runs/study/study.parquet --out docs/science
   hero study run --parts bench --seeds 3 --first_seed 200 --final --out runs/bench
   hero study bench runs/bench/study.parquet --out docs/science
+  hero study bench docs/science/bench.parquet --also runs/elsewhere/study.parquet --out runs/page
   hero study run --parts headroom --seeds 3 --first_seed 200 --final --out runs/headroom
   hero study headroom runs/headroom/study.parquet --out docs/science
   hero study run --parts domains --seeds 3 --first_seed 200 --final --out runs/domains
@@ -52,8 +53,9 @@ class _Arguments:
     """For all but run: the parquet file."""
 
     also: tuple[Path, ...] = ()
-    """For words: tables of other seeds, made elsewhere by the same settings; one table and one page are made of all.
-    The seeds must follow one another."""
+    """For words and bench: tables of other cells, made elsewhere by the same settings; one table and one page are made
+    of all. A seed of the bench that begins with another policy elsewhere becomes a pipeline of its own, 1201 for 201;
+    seeds of words must follow one another."""
 
     parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")
     """Which parts to run."""
@@ -94,8 +96,8 @@ def run(argv: list[str]) -> int:
     arguments, rest = parse(_Arguments, argv, "study", _EPILOG)
     if rest:
         raise ConfigError(f"{rest[0]}: unknown argument; see hero study --help")
-    if arguments.also and arguments.what != "words":
-        raise ConfigError("--also is for hero study words")
+    if arguments.also and arguments.what not in ("words", "bench"):
+        raise ConfigError("--also is for hero study words and hero study bench")
     if arguments.what == "alarms":
         return _print_alarms(arguments)
     written = _run(arguments) if arguments.what == "run" else _report(arguments)
@@ -128,34 +130,45 @@ def _report(arguments: _Arguments) -> dict[str, Path]:
     from hero_lab.study.bench import write_bench, write_headroom
     from hero_lab.study.domains import write_domains
     from hero_lab.study.page import write_page
-    from hero_lab.study.table import read_table
     from hero_lab.words.report import write_words
-    from hero_lab.words.table import joined, read_words_table, write_words_table
     from hero_rl.files.whole import replacing
 
     notes = _text(arguments.notes) if arguments.notes else ""
     out = arguments.out or table.parent
-    kinds: dict[str, tuple[Any, Any]] = {
-        "report": (read_table, write_page),
-        "bench": (read_table, write_bench),
-        "headroom": (read_table, write_headroom),
-        "domains": (read_table, write_domains),
-        "words": (read_words_table, write_words),
+    read, join, keep = _ways(arguments.what)
+    pages: dict[str, Any] = {
+        "report": write_page,
+        "bench": write_bench,
+        "headroom": write_headroom,
+        "domains": write_domains,
+        "words": write_words,
     }
-    read, write = kinds[arguments.what]
     name = "study" if arguments.what == "report" else arguments.what
     beside = out / f"{name}.parquet"  # the page says that it is there
     if arguments.also and beside.resolve() in {path.resolve() for path in (table, *arguments.also)}:
         raise ConfigError(f"--out: {beside} is one of the tables; give another folder")
-    found = joined([(path, read(path)) for path in (table, *arguments.also)]) if arguments.also else read(table)
-    out.mkdir(parents=True, exist_ok=True)
-    page, *figures = write(found, out, notes)
+    found = read(table)
     if arguments.also:
-        write_words_table(found, beside)
+        found = join([(table, found), *((path, read(path)) for path in arguments.also)])
+    out.mkdir(parents=True, exist_ok=True)
+    page, *figures = pages[arguments.what](found, out, notes)
+    if arguments.also:
+        keep(found, beside)
     elif beside.resolve() != table.resolve():
         with replacing(beside) as file:
             file.write(table.read_bytes())
     return {"page": page} | {f"figure {number}": path for number, path in enumerate(figures, start=1)}
+
+
+def _ways(what: str) -> tuple[Any, Any, Any]:
+    """How a table of this kind is read, joined with others, and written."""
+    from hero_lab.study.pipelines import join_tables
+    from hero_lab.study.table import read_table, write_frame
+    from hero_lab.words.table import joined, read_words_table, write_words_table
+
+    if what == "words":
+        return read_words_table, joined, write_words_table
+    return read_table, join_tables, write_frame
 
 
 def _text(path: Path) -> str:

@@ -16,6 +16,7 @@ from hero_lab.markdown import markdown_table
 from hero_lab.study.alarms import runs_table, watched
 from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
+from hero_lab.study.pipelines import STRIDE
 from hero_lab.study.plan import RULES
 from hero_lab.study.qualities import DESCRIPTIONS, QUALITIES, Quality
 from hero_rl.evaluation.statistics import holm
@@ -202,7 +203,7 @@ def difference(frame: pandas.DataFrame, selection: Selection, alone: Selection, 
 
 def _pipelines(frame: pandas.DataFrame) -> str:
     """What each rule adds in each pipeline by itself: rules that ran in one of them are compared there."""
-    parts = [f"## Each pipeline\n\n{_MEASURE} Empty fields did not run."]
+    parts = [f"## Each pipeline\n\n{_MEASURE} Empty fields did not run.{_elsewhere(frame)}"]
     for seed in sorted(set(frame["seed"])):
         gains = {field: own for field, own in _gains(frame.loc[frame["seed"] == seed]).items() if own}
         ran = {quality for _, quality in gains}
@@ -215,6 +216,18 @@ def _pipelines(frame: pandas.DataFrame) -> str:
                 lines.append([rule, *cells])
         parts.append(f"### Seed {seed}\n\n{markdown_table(['rule', *qualities], lines)}")
     return "\n\n".join(parts)
+
+
+def _elsewhere(frame: pandas.DataFrame) -> str:
+    """Which pipelines are seeds that made another policy on another machine."""
+    numbers = [number for number in sorted(set(frame["seed"])) if number >= STRIDE]
+    if not numbers:
+        return ""
+    named = ", ".join(f"{number} is seed {number % STRIDE}" for number in numbers)
+    return (
+        f" {named}, run again on another processor: sums there are taken in another order, so that the same seed makes "
+        "another policy and another reward model."
+    )
 
 
 def _judged(frame: pandas.DataFrame, selection: Selection) -> str:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from hero_lab.arena.evaluation import Kind, held_out_problems
 from hero_lab.arena.task import ProblemType, Split, types_of
+from hero_lab.study.pipelines import check_pipelines
 from hero_rl.errors import DataError
 from hero_rl.files.whole import replacing
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "read_table", "rows_of", "write_table"]
+__all__ = ["COLUMNS", "read_table", "rows_of", "write_frame", "write_table"]
 
 COLUMNS = (
     *("cell", "rule", "regime", "quality", "blind_types", "seed", "split", "measure", "kind", "step", "value"),
@@ -91,11 +92,19 @@ def _types_asked(kind: Kind, split: Split, prompts: int, seed: int) -> tuple[Pro
 
 def write_table(results: Sequence[dict[str, Any]], path: Path) -> None:
     """Write the results of finished cells as parquet, whole or not at all."""
+    rows = [row for result in results for row in rows_of(result)]
+    _write({name: [row[name] for row in rows] for name in COLUMNS}, path)
+
+
+def write_frame(frame: pandas.DataFrame, path: Path) -> None:
+    """The same for a table that was read."""
+    _write({name: frame[name].tolist() for name in COLUMNS}, path)
+
+
+def _write(columns: dict[str, list[Any]], path: Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    rows = [row for result in results for row in rows_of(result)]
-    columns = {name: [row[name] for row in rows] for name in COLUMNS}
     with replacing(path) as file:
         pyarrow.parquet.write_table(pyarrow.table(columns), file, compression="zstd")
 
@@ -104,7 +113,8 @@ def read_table(path: Path) -> pandas.DataFrame:
     """Read a study's table.
 
     Raises:
-        DataError: the file is missing, is no parquet file, or lacks a column; names the file.
+        DataError: the file is missing, is no parquet file, or lacks a column, or a seed's cells did not begin with one
+            policy; names the file.
     """
     import pandas
     import pyarrow
@@ -116,5 +126,6 @@ def read_table(path: Path) -> pandas.DataFrame:
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise DataError(f"{path}: no column {', '.join(map(repr, missing))}; a table that hero study wrote is expected")
+    check_pipelines(frame, path)
     texts = [name for name in COLUMNS if name not in ("seed", "step", "value", "seconds")]
     return frame.astype(dict.fromkeys(texts, "category"))  # a page makes thousands of selections

@@ -177,7 +177,7 @@ def test_a_table_is_never_written_over_by_what_is_made_of_it(tmp_path, capsys):
     assert "words.parquet is one of the tables" in capsys.readouterr().err
     assert paths[0].read_bytes() == before
     assert main(["study", "alarms", str(paths[0]), "--also", str(paths[1])]) == 2
-    assert "--also is for hero study words" in capsys.readouterr().err
+    assert "--also is for hero study words and hero study bench" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table"])
