@@ -5,23 +5,28 @@ train(config, callbacks=[Shortcuts()])
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from transformers import TrainerCallback
 from trl.trainer import utils
 
 from hero_rl.generation.common_starts import share_starts
 from hero_rl.generation.in_process import contiguous_head
 
-__all__ = ["Shortcuts"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["PlainHead", "Shortcuts"]
 
 
 class Shortcuts(TrainerCallback):
-    """For a training by TRL on the CPU, in a process of its own, whose fused head stays changed."""
+    """For a training by TRL on the CPU, in a process of its own, where TRL stays changed."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Change this run's model, and TRL's head in this process."""
+        """Change this run's model, and TRL's head."""
         model = kwargs["model"]
         _score_completions_alone()
         contiguous_head(model)
@@ -31,7 +36,7 @@ class Shortcuts(TrainerCallback):
 
 
 def _score_completions_alone() -> None:
-    """Have TRL's fused head project only the positions that have a label, as it does on a GPU.
+    """Have TRL's fused head project only the positions that have a label, as it does on a GPU, and without tiles.
 
     Elsewhere it takes every position of prompt and padding, which are most, through the whole vocabulary, for the sake
     of devices that compile for each shape (`add_fused_lm_head` in trl/trainer/utils.py, TRL 1.16). A TRL without that
@@ -39,6 +44,44 @@ def _score_completions_alone() -> None:
     """
     if hasattr(utils, "_use_triton"):
         utils._use_triton = lambda device: True
+        utils._ChunkedLogProbFunction = PlainHead
+
+
+class PlainHead:
+    """What TRL's fused head computes, from the logits of all positions at once.
+
+    It projects tile by tile, so as not to hold the logits, and once more on the way back, with sums in float32. Here
+    they are few enough to be kept: 4 bytes x positions x vocabulary.
+    """
+
+    @staticmethod
+    def apply(
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        labels: Tensor,
+        temperature: float,
+        tile: int,
+        softcap: float | None,
+        scale: float,
+        outputs: tuple[str, ...],
+    ) -> tuple[Tensor, Tensor | None, None, None, None]:
+        """Log-probabilities and entropies, [positions]; the fused head's further outputs are not asked for here.
+
+        Raises:
+            NotImplementedError: a further output, or a model whose logits are capped.
+        """
+        if softcap is not None or not {"log_probs", "entropy"}.issuperset(outputs):
+            raise NotImplementedError(f"{outputs} with logits capped at {softcap}")
+        logits = functional.linear(hidden, weight, bias).float() * (scale / temperature)
+        log_probs = logits.log_softmax(dim=-1)  # the one large tensor that is kept for the way back
+        own = log_probs.gather(1, labels[:, None]).squeeze(1)
+        entropy = checkpoint(_entropy, log_probs, use_reentrant=False) if "entropy" in outputs else None
+        return own, entropy, None, None, None
+
+
+def _entropy(log_probs: Tensor) -> Tensor:
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 
 def _cast_once(generate: Any) -> Any:

@@ -7,11 +7,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 from trl.trainer import utils
 
-from hero_lab.words.cpu import Shortcuts
+from hero_lab.words.cpu import PlainHead, Shortcuts
 from hero_rl.generation import Sampling, TransformersGenerator
 from hero_rl.generation.in_process import contiguous_head
 
 FUSED = hasattr(utils, "_use_triton")
+fused = pytest.mark.skipif(not FUSED, reason="this TRL has no fused head")
 
 
 def trained(backbone, folder, callbacks):
@@ -56,7 +57,8 @@ def contiguous(model):
 
 def test_a_training_with_shortcuts_is_the_same_training(backbone, tmp_path, monkeypatch):
     if FUSED:
-        monkeypatch.setattr(utils, "_use_triton", utils._use_triton)  # is put back afterwards
+        for name in ("_use_triton", "_ChunkedLogProbFunction"):
+            monkeypatch.setattr(utils, name, getattr(utils, name))  # is put back afterwards
     texts, plain, without = trained(backbone, tmp_path, [])
     same, short, within = trained(backbone, tmp_path, [Shortcuts()])
     assert same == texts
@@ -65,15 +67,40 @@ def test_a_training_with_shortcuts_is_the_same_training(backbone, tmp_path, monk
     assert within and all(within) and not any(without)
 
 
-@pytest.mark.skipif(not FUSED, reason="this TRL has no fused head")
+@fused
 def test_prompts_do_not_go_through_the_head(backbone, tmp_path, monkeypatch):
     monkeypatch.setattr(utils, "_use_triton", utils._use_triton)
-    head, scored = utils._ChunkedLogProbFunction.apply, []
-    monkeypatch.setattr(
-        utils._ChunkedLogProbFunction, "apply", lambda hidden, *rest: scored.append(len(hidden)) or head(hidden, *rest)
-    )
+    monkeypatch.setattr(utils, "_ChunkedLogProbFunction", utils._ChunkedLogProbFunction)
+    head, scored = PlainHead.apply, []
+    seen = staticmethod(lambda hidden, *rest: scored.append(len(hidden)) or head(hidden, *rest))
+    monkeypatch.setattr(PlainHead, "apply", seen)
     trained(backbone, tmp_path, [Shortcuts()])
     assert scored and max(scored) <= 8 * 6  # tokens of completions
+
+
+@fused
+def test_the_plain_head_computes_what_the_fused_one_does():
+    random = torch.Generator().manual_seed(0)
+    hidden, weight, bias, *weights = (
+        torch.randn(shape, generator=random) for shape in ((50, 16), (300, 16), (300,), (50,), (50,))
+    )
+    labels = torch.randint(0, 300, (50,), generator=random)
+    found = []
+    for head in (utils._ChunkedLogProbFunction, PlainHead):
+        own = [one.clone().requires_grad_() for one in (hidden, weight, bias)]
+        log_probs, entropy, *rest = head.apply(*own, labels, 0.7, 128, None, 1.3, ("log_probs", "entropy"))
+        (log_probs * weights[0] + entropy * weights[1]).sum().backward()  # entropy may be rewarded, too
+        found.append((log_probs, entropy, *(one.grad for one in own)))
+        assert rest == [None, None, None]
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-4)
+    assert PlainHead.apply(hidden, weight, None, labels, 1.0, 128, None, 1.0, ("log_probs",))[1] is None
+
+
+@pytest.mark.parametrize(("cap", "outputs"), [(30.0, ("log_probs",)), (None, ("log_probs", "is_top1"))])
+def test_what_the_plain_head_does_not_compute_is_refused(cap, outputs):
+    labels = torch.zeros(2, dtype=torch.long)
+    with pytest.raises(NotImplementedError):
+        PlainHead.apply(torch.zeros(2, 4), torch.zeros(9, 4), None, labels, 1.0, 128, cap, 1.0, outputs)
 
 
 def test_a_head_reads_contiguous_input_once_for_all_generators_of_a_model(backbone):
