@@ -85,7 +85,7 @@ def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: 
     stages = Stages(settings, seed, folder)
     config = arm_config(stages, stages.models, name, place)
     callbacks = [Shortcuts(), _curve(place / "curve.jsonl", stages)]
-    model = resumable(lambda config, **how: train(config, callbacks=callbacks, **how), config)
+    model = resumable(train, config, callbacks=callbacks)
     looked = measure(stages, model, place / f"answers-{settings.arm.steps}")
     write_json(
         place / "result.json",

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainHead", "Shortcuts"]
 
+_TILED: Any = getattr(utils, "_ChunkedLogProbFunction", None)  # TRL's own, before anything is changed
+_OUTPUTS = {"log_probs", "entropy", "is_top1"}
+
 
 class Shortcuts(TrainerCallback):
     """For a training by TRL on the CPU, in a process of its own, where TRL stays changed."""
@@ -65,19 +68,19 @@ class PlainHead:
         softcap: float | None,
         scale: float,
         outputs: tuple[str, ...],
-    ) -> tuple[Tensor, Tensor | None, None, None, None]:
-        """Log-probabilities and entropies, [positions]; the fused head's further outputs are not asked for here.
+    ) -> tuple[Tensor | None, ...]:
+        """Log-probabilities, entropies, and whether a label is the likeliest token, each [positions] or None.
 
-        Raises:
-            NotImplementedError: a further output, or a model whose logits are capped.
+        Places 3 and 4 are always None: what else is asked for, and logits that are capped, TRL's own head computes.
         """
-        if softcap is not None or not {"log_probs", "entropy"}.issuperset(outputs):
-            raise NotImplementedError(f"{outputs} with logits capped at {softcap}")
+        if softcap is not None or not _OUTPUTS.issuperset(outputs):
+            return _TILED.apply(hidden, weight, bias, labels, temperature, tile, softcap, scale, outputs)
         logits = functional.linear(hidden, weight, bias).float() * (scale / temperature)
         log_probs = logits.log_softmax(dim=-1)  # the one large tensor that is kept for the way back
         own = log_probs.gather(1, labels[:, None]).squeeze(1)
         entropy = checkpoint(_entropy, log_probs, use_reentrant=False) if "entropy" in outputs else None
-        return own, entropy, None, None, None
+        likeliest = log_probs.argmax(dim=-1) == labels if "is_top1" in outputs else None
+        return own, entropy, None, None, likeliest
 
 
 def _entropy(log_probs: Tensor) -> Tensor:

@@ -94,6 +94,7 @@ class Stages:
 
     def cold_start(self) -> Path:
         """The policy before RL."""
+        from hero_lab.words.cpu import Shortcuts
         from hero_rl.training.configs.policy import ModelConfig
         from hero_rl.training.configs.sft import DemonstrationConfig, SftConfig
         from hero_rl.training.trl.sft import train_sft
@@ -109,7 +110,7 @@ class Stages:
             seed=self.seed,
             trl=passes(own) | {"max_length": 256},
         )
-        return resumable(train_sft, config)
+        return resumable(train_sft, config, callbacks=[Shortcuts()])
 
     def reward_model(self, policy: Path) -> Path:
         """The reward model: the policy's own body, trained on its rollouts on easy problems."""
@@ -194,7 +195,7 @@ def passes(own: ColdStart | RewardModelStage) -> dict[str, Any]:
     }
 
 
-def resumable(train: Callable[..., Any], config: Any) -> Any:
+def resumable(train: Callable[..., Any], config: Any, **how: Any) -> Any:
     """Begin a run of the house, or go on with the one that lies in its folder."""
     begun = (Path(config.output_dir) / "config.yaml").is_file()
-    return train(config, resume=begun, progress=False)
+    return train(config, resume=begun, progress=False, **how)

@@ -88,19 +88,27 @@ def test_the_plain_head_computes_what_the_fused_one_does():
     found = []
     for head in (utils._ChunkedLogProbFunction, PlainHead):
         own = [one.clone().requires_grad_() for one in (hidden, weight, bias)]
-        log_probs, entropy, *rest = head.apply(*own, labels, 0.7, 128, None, 1.3, ("log_probs", "entropy"))
+        log_probs, entropy, *_ = head.apply(*own, labels, 0.7, 128, None, 1.3, ("log_probs", "entropy"))
         (log_probs * weights[0] + entropy * weights[1]).sum().backward()  # entropy may be rewarded, too
         found.append((log_probs, entropy, *(one.grad for one in own)))
-        assert rest == [None, None, None]
     torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-4)
     assert PlainHead.apply(hidden, weight, None, labels, 1.0, 128, None, 1.0, ("log_probs",))[1] is None
 
 
-@pytest.mark.parametrize(("cap", "outputs"), [(30.0, ("log_probs",)), (None, ("log_probs", "is_top1"))])
-def test_what_the_plain_head_does_not_compute_is_refused(cap, outputs):
-    labels = torch.zeros(2, dtype=torch.long)
-    with pytest.raises(NotImplementedError):
-        PlainHead.apply(torch.zeros(2, 4), torch.zeros(9, 4), None, labels, 1.0, 128, cap, 1.0, outputs)
+@fused
+@pytest.mark.parametrize(
+    ("cap", "outputs"),
+    [(30.0, ("log_probs",)), (None, ("log_probs", "is_top1")), (None, ("log_probs", "mean_logits"))],
+)
+def test_further_outputs_are_those_of_the_fused_head(cap, outputs):
+    random = torch.Generator().manual_seed(0)
+    hidden, weight = torch.randn(20, 16, generator=random), torch.randn(9, 16, generator=random)
+    labels = torch.randint(0, 9, (20,), generator=random)
+    ours, theirs = (
+        head.apply(hidden, weight, None, labels, 1.0, 128, cap, 1.0, outputs)
+        for head in (PlainHead, utils._ChunkedLogProbFunction)
+    )
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_a_head_reads_contiguous_input_once_for_all_generators_of_a_model(backbone):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import trl
+from transformers import TrainerCallback
 
 from hero_rl.foreign import refuse_no_folder
 from hero_rl.training.configs.sft import SftConfig
@@ -58,12 +60,15 @@ def check_sft(config: SftConfig) -> SftRun:
         return SftRun(config, arguments, load_demonstrations(config.data, "train"), evaluation)
 
 
-def train_sft(config: SftConfig, *, resume: bool = False, progress: bool = True) -> Path:
+def train_sft(
+    config: SftConfig, *, resume: bool = False, callbacks: Sequence[TrainerCallback] = (), progress: bool = True
+) -> Path:
     """Train on completions alone, the prompt's tokens left out of the loss, and keep the whole record of it.
 
     Args:
         config: what to do.
         resume: continue the run in `config.output_dir` from its newest complete checkpoint.
+        callbacks: more callbacks of transformers' `Trainer`.
         progress: show a progress line.
 
     Returns:
@@ -75,7 +80,13 @@ def train_sft(config: SftConfig, *, resume: bool = False, progress: bool = True)
     with quiet_libraries():
         run = check_sft(config)
         return fit(
-            config, run.arguments, lambda own: _trainer(run, own), resume=resume, progress=progress, shown=_SHOWN
+            config,
+            run.arguments,
+            lambda own: _trainer(run, own),
+            resume=resume,
+            progress=progress,
+            shown=_SHOWN,
+            callbacks=callbacks,
         )
 
 
