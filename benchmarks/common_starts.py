@@ -7,7 +7,8 @@ Two groups of eight rollouts; a Llama of SmolLM2-135M's shape with random weight
 has it, every row whole, as TRL trains and generates. "once": the same model after `share_starts`. "Prefill" is the
 forward pass over the prompts before the first token is drawn, "update" forward and backward over prompt and completion
 without the head, which is the same for both. bfloat16 autocast over float32 weights, eager attention, one thread,
-processor time; gradients are compared.
+processor time; gradients are compared. "each" is always measured first. Prompts of a group are alike and not padded,
+which is the best case.
 """
 
 from __future__ import annotations
@@ -27,7 +28,12 @@ from hero_rl.generation.common_starts import share_starts
 
 GROUPS, SIZE = 2, 8
 LENGTHS = [(80, 32), (80, 128), (320, 64)]
-SHAPE: dict[str, Any] = {"hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3}
+SHAPE: dict[str, Any] = {
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+}
 
 
 def model(quick: bool) -> LlamaForCausalLM:
@@ -38,8 +44,8 @@ def model(quick: bool) -> LlamaForCausalLM:
     return LlamaForCausalLM(config).train()
 
 
-def measure(policy: LlamaForCausalLM, prompt: int, completion: int, repeats: int) -> dict[str, float]:
-    """Seconds of a prefill and of an update, and the norm of the update's gradient."""
+def measure(policy: LlamaForCausalLM, prompt: int, completion: int, repeats: int) -> dict[str, Any]:
+    """Seconds of a prefill and of an update, and the update's gradient in the first and the last layer."""
     random = torch.Generator().manual_seed(0)
     prompts = torch.randint(1, 40_000, (GROUPS, prompt), generator=random).repeat_interleave(SIZE, 0)
     own = torch.randint(1, 40_000, (GROUPS * SIZE, completion), generator=random)
@@ -57,8 +63,9 @@ def measure(policy: LlamaForCausalLM, prompt: int, completion: int, repeats: int
         (states.last_hidden_state[:, prompt:].mean(dim=-1) * weights).sum().backward()
 
     found = {"prefill": seconds(prefill, repeats), "update": seconds(update, repeats)}
-    norms = [float(weight.grad.norm()) for weight in policy.parameters() if weight.grad is not None]
-    return found | {"norm": sum(norms)}
+    ends = (policy.model.layers[0], policy.model.layers[-1])
+    gradient = [weight.grad.flatten() for layer in ends for weight in layer.parameters() if weight.grad is not None]
+    return found | {"gradient": torch.cat(gradient)}
 
 
 def seconds(work: Callable[[], None], repeats: int) -> float:
@@ -82,7 +89,8 @@ def main() -> None:
     once = [measure(policy, *one, repeats=1 if quick else 3) for one in lengths]
     rows = []
     for (prompt, completion), whole, shared in zip(lengths, each, once, strict=True):
-        assert abs(shared["norm"] / whole["norm"] - 1) < 0.02, (whole, shared)
+        apart = (shared["gradient"] - whole["gradient"]).norm() / whole["gradient"].norm()
+        assert apart < 0.05, f"gradients are {apart:.1%} apart, more than bfloat16 explains"
         spared = (1 - 1 / SIZE) * prompt / (prompt + completion)
         pairs = [
             f"{whole[what]:.2f} | {shared[what]:.2f} | {whole[what] / shared[what]:.1f}x"
@@ -101,7 +109,8 @@ def main() -> None:
             f"SmolLM2-135M's shape, {GROUPS} groups of {SIZE} rollouts, bfloat16 autocast. *each* is the model as "
             "transformers has it, *once* the same after `share_starts`: the generator of `hero eval` calls it, and the "
             "arms of `hero demo --policy`, which train with it too. An update is forward and backward without the "
-            "head.\n\n" + text
+            "head. Where it is faster than the tokens spared explain, that is attention: starts attend to starts once, "
+            "too.\n\n" + text
         )
 
 

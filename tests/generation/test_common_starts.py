@@ -1,5 +1,6 @@
 """Common starts once: the same states, gradients and texts, from fewer tokens."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
 from transformers import (
-    BloomConfig,
-    BloomForCausalLM,
+    BertConfig,
+    BertLMHeadModel,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -19,7 +23,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from hero_rl.generation.common_starts import best_start, share_starts
+from hero_rl.generation.common_starts import best_start, share_starts, starts_shared
 
 ROOT = Path(__file__).parents[2]
 SHAPE = {
@@ -110,41 +114,160 @@ def test_texts_that_share_nothing_are_one_pass():
     assert passes == [16]
 
 
-def test_a_second_call_changes_nothing():
+def test_a_second_call_changes_nothing_and_a_while_ends():
     model = llama()
     assert share_starts(model)
     once = model.base_model.forward
     assert share_starts(model)
-    assert model.base_model.forward is once
-
-
-def test_a_model_that_keeps_something_else_is_left_alone():
-    model = MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=4))
-    assert not share_starts(model)
+    assert model.base_model.forward == once
+    with starts_shared(model):
+        pass
+    assert model.base_model.forward == once  # it did so before
+    del model.base_model.forward
+    with starts_shared(model):
+        assert model.base_model.forward == once
     assert "forward" not in vars(model.base_model)
-    bloom = BloomForCausalLM(BloomConfig(vocab_size=99, hidden_size=32, n_layer=1, n_head=2))
-    assert not share_starts(bloom)
 
 
-@pytest.mark.parametrize("why", ["checkpoints", "dropout"])
+def test_a_copy_computes_with_its_own_weights():
+    _, _, texts, mask = batch()
+    model = llama().eval()
+    share_starts(model)
+    plain = model(input_ids=texts, attention_mask=mask).logits
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+    torch.testing.assert_close(other(input_ids=texts, attention_mask=mask).logits, plain)
+
+
+def others():
+    """Models that must stay as they are."""
+    tiny = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    yield MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=4))
+    yield LlamaForCausalLM(
+        LlamaConfig(**SHAPE, rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0})
+    )
+    yield GPT2LMHeadModel(GPT2Config(vocab_size=99, n_embd=32, n_layer=1, n_head=2))  # drops by chance
+    yield BertLMHeadModel(BertConfig(**tiny, intermediate_size=32))  # reads what comes after
+    changed = llama()
+    changed.base_model.forward = changed.base_model.forward
+    yield changed
+
+
+def test_a_model_of_another_kind_is_left_alone():
+    for model in others():
+        before = dict(vars(model.base_model))
+        assert not share_starts(model)
+        with starts_shared(model):
+            pass
+        assert vars(model.base_model) == before
+
+
+@pytest.mark.parametrize("why", ["checkpoints", "dropout", "LoRA with dropout"])
 def test_training_that_needs_whole_rows_gets_them(why):
     _, _, texts, mask = batch()
     model = llama(attention_dropout=0.1 if why == "dropout" else 0.0).train()
     if why == "checkpoints":
         model.gradient_checkpointing_enable()
+    if why == "LoRA with dropout":
+        get_peft_model(model, LoraConfig(lora_dropout=0.1, target_modules=["q_proj"]))
     assert share_starts(model)
     passes = counted(model)
     model(input_ids=texts, attention_mask=mask)
     assert passes == [12 * 12]
 
 
-def test_states_of_every_layer_are_those_of_the_whole_rows():
+def test_a_model_with_adapters_shares():
+    _, _, texts, mask = batch()
+    model = llama().train()
+    adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"]))
+    plain = adapted(input_ids=texts, attention_mask=mask).logits
+    assert share_starts(adapted.get_base_model())
+    passes = counted(model)
+    torch.testing.assert_close(adapted(input_ids=texts, attention_mask=mask).logits, plain)
+    assert passes == [3 * 7, 12 * 5]
+
+
+@pytest.mark.parametrize("wish", ["argument", "configuration", "tuple", "four dimensions", "no mask", "places"])
+def test_a_pass_that_asks_for_more_is_whole_and_the_same(wish):
     _, _, texts, mask = batch()
     model = llama().eval()
-    plain = model(input_ids=texts, attention_mask=mask, output_hidden_states=True).hidden_states
+    how = {"input_ids": texts, "attention_mask": mask}
+    if wish == "argument":
+        how["output_hidden_states"] = True
+    elif wish == "configuration":
+        model.config.output_hidden_states = True
+    elif wish == "tuple":
+        how["return_dict"] = False
+    elif wish == "four dimensions":
+        how["attention_mask"] = (torch.ones(12, 12).tril() * mask[:, None, :]).bool()[:, None]
+    elif wish == "no mask":
+        del how["attention_mask"]
+    else:  # the same tokens at other places
+        how["position_ids"] = torch.arange(12).repeat(12, 1)
+        how["position_ids"][5] += 1
+    plain = model.base_model(**how)
     share_starts(model)
-    out = model(input_ids=texts, attention_mask=mask, output_hidden_states=True)
-    torch.testing.assert_close(out.hidden_states, plain)
+    passes = counted(model)
+    found = model.base_model(**how)
+    assert passes == [12 * 12]
+    if wish == "tuple":
+        torch.testing.assert_close(found[0], plain[0])
+        return
+    torch.testing.assert_close(found.last_hidden_state, plain.last_hidden_state)
+    if wish in ("argument", "configuration"):
+        torch.testing.assert_close(found.hidden_states, plain.hidden_states)
+
+
+@pytest.mark.parametrize("row", [1, 12])
+def test_places_that_agree_are_cut_with_the_tokens(row):
+    _, _, texts, mask = batch()
+    model = llama().eval()
+    places = torch.arange(3, 15).repeat(row, 1)
+    plain = model(input_ids=texts, attention_mask=mask, position_ids=places).logits
+    share_starts(model)
+    passes = counted(model)
+    found = model(input_ids=texts, attention_mask=mask, position_ids=places).logits
+    assert passes == [3 * 7, 12 * 5]
+    torch.testing.assert_close(found, plain)
+
+
+def test_texts_padded_on_the_right_and_one_of_padding_alone():
+    ids = torch.tensor([[5, 6, 7, 8, 9, 9], [5, 6, 7, 8, 0, 0], [5, 6, 7, 4, 4, 0], [5, 6, 7, 8, 9, 3]])
+    mask = (ids != 0).long()
+    model = llama().eval()
+    plain = model(input_ids=ids, attention_mask=mask).logits * mask[..., None]
+    share_starts(model)
+    passes = counted(model)
+    found = model(input_ids=ids, attention_mask=mask).logits * mask[..., None]
+    torch.testing.assert_close(found, plain)
+    assert sum(passes) < ids.numel()
+    mask[0] = 0  # nothing to read; the others are as they were
+    torch.testing.assert_close(model(input_ids=ids, attention_mask=mask).logits[1:] * mask[1:, :, None], plain[1:])
+
+
+def test_a_static_cache_is_filled_by_whole_rows():
+    prompts, mask, _, _ = batch()
+    model = llama().eval()
+    how = {"input_ids": prompts, "attention_mask": mask, "max_new_tokens": 5, "do_sample": False}
+    plain = model.generate(**how)
+    share_starts(model)
+    assert torch.equal(model.generate(**how, cache_implementation="static"), plain)
+    assert torch.equal(model.generate(**how, use_cache=False), plain)
+
+
+def test_autocast_moves_gradients_by_its_rounding_alone():
+    _, _, texts, mask = batch()
+    found = []
+    for shared in (False, True):
+        model = llama().float().train()
+        assert not shared or share_starts(model)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(input_ids=texts, attention_mask=mask, use_cache=False).logits.float()
+        (logits.log_softmax(-1)[..., 5] * mask).sum().backward()
+        found.append(torch.cat([weight.grad.flatten() for weight in model.parameters()]))
+    assert (found[1] - found[0]).norm() < 0.02 * found[0].norm()
 
 
 @pytest.mark.slow

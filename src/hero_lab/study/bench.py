@@ -16,7 +16,7 @@ from hero_lab.markdown import markdown_table
 from hero_lab.study.alarms import runs_table, watched
 from hero_lab.study.bench_figure import Gains, draw_gains
 from hero_lab.study.estimates import Selection, gap_of, mean_of
-from hero_lab.study.pipelines import STRIDE
+from hero_lab.study.pipelines import seeds_of
 from hero_lab.study.plan import RULES
 from hero_lab.study.qualities import DESCRIPTIONS, QUALITIES, Quality
 from hero_rl.evaluation.statistics import holm
@@ -219,14 +219,14 @@ def _pipelines(frame: pandas.DataFrame) -> str:
 
 
 def _elsewhere(frame: pandas.DataFrame) -> str:
-    """Which pipelines are seeds that made another policy on another machine."""
-    numbers = [number for number in sorted(set(frame["seed"])) if number >= STRIDE]
-    if not numbers:
+    """Which pipelines are seeds that made other models on another machine."""
+    again = {number: seed for number, seed in sorted(seeds_of(frame).items()) if number != seed}
+    if not again:
         return ""
-    named = ", ".join(f"{number} is seed {number % STRIDE}" for number in numbers)
+    named = ", ".join(f"{number} is seed {seed}" for number, seed in again.items())
     return (
-        f" {named}, run again on another processor: sums there are taken in another order, so that the same seed makes "
-        "another policy and another reward model."
+        f" {named} on another machine: sums are taken in another order there, so that the same seed makes another "
+        "policy and another reward model."
     )
 
 

@@ -41,20 +41,21 @@ class Shortcuts(TrainerCallback):
 def _score_completions_alone() -> None:
     """Have TRL's fused head project only the positions that have a label, as it does on a GPU, and without tiles.
 
-    Elsewhere it takes every position of prompt and padding, which are most, through the whole vocabulary, for the sake
-    of devices that compile for each shape (`add_fused_lm_head` in trl/trainer/utils.py, TRL 1.16). A TRL without that
-    head has nothing to change.
+    Elsewhere TRL 1.16 takes every position of prompt and padding, which are most, through the whole vocabulary, for
+    the sake of devices that compile for each shape (`add_fused_lm_head` in trl/trainer/utils.py). Other versions of
+    TRL, which decide that otherwise, are left as they are.
     """
-    if hasattr(utils, "_use_triton"):
+    if _TILED is not None and hasattr(utils, "_use_triton"):
         utils._use_triton = lambda device: True
         utils._ChunkedLogProbFunction = PlainHead
 
 
 class PlainHead:
-    """What TRL's fused head computes, from the logits of all positions at once.
+    """What the fused head of TRL 1.16 computes, from the logits of all positions at once.
 
     It projects tile by tile, so as not to hold the logits, and once more on the way back, with sums in float32. Here
-    they are few enough to be kept: 4 bytes x positions x vocabulary.
+    positions are few enough: 4 bytes x positions x vocabulary are kept for the way back, some 14 at the most at one
+    time. Under autocast the weights' gradient is rounded as that of any layer is.
     """
 
     @staticmethod
@@ -75,8 +76,10 @@ class PlainHead:
         """
         if softcap is not None or not _OUTPUTS.issuperset(outputs):
             return _TILED.apply(hidden, weight, bias, labels, temperature, tile, softcap, scale, outputs)
-        logits = functional.linear(hidden, weight, bias).float() * (scale / temperature)
-        log_probs = logits.log_softmax(dim=-1)  # the one large tensor that is kept for the way back
+        kind = hidden.dtype  # the weights may be rounded, and the states not
+        logits = functional.linear(hidden, weight.to(kind), None if bias is None else bias.to(kind)).float()
+        factor = scale / temperature
+        log_probs = (logits if factor == 1 else logits * factor).log_softmax(dim=-1)  # all that the way back keeps
         own = log_probs.gather(1, labels[:, None]).squeeze(1)
         entropy = checkpoint(_entropy, log_probs, use_reentrant=False) if "entropy" in outputs else None
         likeliest = log_probs.argmax(dim=-1) == labels if "is_top1" in outputs else None

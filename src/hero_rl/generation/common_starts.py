@@ -1,6 +1,7 @@
 """Texts of a batch that begin alike, such as the samples of one prompt, go through a model as one as far as they do.
 
-    share_starts(model)  # generate, forward and backward as before, with fewer tokens to compute
+    with starts_shared(model):
+        model.generate(...)  # as before, with fewer tokens to compute
 
 A causal model gives a token the same state whatever comes after it. So the start is computed once for all rows that
 have it, and its keys and values are handed to each of them, gradients included. Results differ in last bits.
@@ -8,8 +9,9 @@ have it, and its keys and values are handed to each of them, gradients included.
 
 from __future__ import annotations
 
-import functools
-import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,47 +19,70 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["best_start", "share_starts"]
+__all__ = ["best_start", "share_starts", "starts_shared"]
 
-_WORTH = 0.9
-_NAMES = {"input_ids", "attention_mask", "position_ids", "past_key_values", "use_cache"}
-_SWITCHED_OFF = (None, False)
+# Decoders that were tried: every layer keeps all keys and values, and nothing but tokens, mask and places goes in.
+_KNOWN = {"llama", "mistral", "qwen2", "qwen3"}
+_NOTHING: dict[str, Any] = dict.fromkeys(
+    ("input_ids", "attention_mask", "position_ids", "past_key_values", "use_cache")
+)
+_BY_LENGTH = {"dynamic", "longrope"}  # how a place is encoded depends on the longest text of a pass
+_LEAST_SPARED = 0.1
 
 
 def share_starts(model: Any) -> bool:
-    """Have a model of transformers compute common starts once, in training as in generation.
+    """Have a causal language model of transformers compute common starts once, in training as in generation.
+
+    A pass that asks for more than last states, in which rows would drop different states by chance, which computes
+    states again on the way back, or which several processes take part in, is left whole; so is one with little in
+    common.
 
     Args:
-        model: causal language model; nothing changes where this was called before.
+        model: it keeps doing so until `del model.base_model.forward`.
 
     Returns:
-        Whether it does now. A model whose layers keep something else than all keys and values (sliding windows, linear
-        attention) cannot.
+        Whether it does now: Llama, Mistral, Qwen2 and Qwen3 can, where no layer has a sliding window.
     """
     from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
 
     body = model.base_model
-    if hasattr(body.forward, "whole"):
+    if _is_shared(body):
         return True
-    if body is model or not inspect.signature(body.forward).parameters.keys() >= _NAMES:
+    config = body.config
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    if (
+        config.model_type not in _KNOWN
+        or not type(body).__module__.startswith("transformers.models.")
+        or "forward" in vars(body)  # somebody else has changed it
+        or rope.get("rope_type") in _BY_LENGTH
+        or not _keeps_all(DynamicCache(config=config))
+    ):
         return False
-    layers = DynamicCache(config=body.config).layers
-    if not layers or any(type(layer) is not DynamicLayer for layer in layers):
-        return False
-    body.forward = _sharing(body, body.forward)
+    body.forward = MethodType(_forward, body)
     return True
+
+
+@contextmanager
+def starts_shared(model: Any) -> Iterator[None]:
+    """The same for a while; a model that did so before goes on."""
+    before = _is_shared(model.base_model)
+    shared = share_starts(model)
+    try:
+        yield
+    finally:
+        if shared and not before:
+            del model.base_model.forward
 
 
 def best_start(tokens: Tensor) -> tuple[int, Tensor, Tensor]:
     """Where to cut texts so that the fewest tokens are left, if equal starts count once.
 
     Args:
-        tokens: [rows, length], whole numbers of at least 0.
+        tokens: [rows, length], whole numbers of at least 0, on any device.
 
     Returns:
         The start's length, at least 1 and less than that of the texts; a row for each different start, [starts]; and
-        the number of each row's start, [rows].
+        the number of each row's start, [rows]. Both lie on the CPU.
     """
     rows, length = tokens.shape
     start = torch.zeros(rows, dtype=torch.long)
@@ -65,71 +90,104 @@ def best_start(tokens: Tensor) -> tuple[int, Tensor, Tensor]:
     for at, column in enumerate(tokens[:, :-1].cpu().long().T, 1):
         # Rows have the same number where all their tokens so far are the same.
         start = torch.unique(start * (int(column.max()) + 1) + column, return_inverse=True)[1]
-        cost = (int(start.max()) + 1) * at + rows * (length - at)
+        starts = int(start.max()) + 1
+        cost = starts * at + rows * (length - at)
         if cost < left:
             best, left, length_of_best = start, cost, at
+        if starts == rows:
+            break  # from here on nothing is shared
     first = torch.full((int(best.max()) + 1,), rows).scatter_reduce(0, best, torch.arange(rows), "amin")
-    return length_of_best, first.to(tokens.device), best.to(tokens.device)
+    return length_of_best, first, best
 
 
-def _sharing(body: Any, whole: Any) -> Any:
-    """A forward pass in two: the different starts, then what follows in every row."""
+def _is_shared(body: Any) -> bool:
+    return getattr(vars(body).get("forward"), "__func__", None) is _forward
+
+
+def _forward(body: Any, *unnamed: Any, **given: Any) -> Any:
+    """A body's pass in two: the different starts, then what follows in every row."""
+    whole = MethodType(type(body).forward, body)
+    given = _NOTHING | given
+    if unnamed or not _asks_little(given) or not _is_plain(body) or _in_company():
+        return whole(*unnamed, **{name: value for name, value in given.items() if value is not None})
+    ids, mask, places = (given[name] for name in ("input_ids", "attention_mask", "position_ids"))
+    length, first, start = best_start((ids + 1) * (mask != 0))  # a padded place is like no token
+    tokens = len(first) * length + len(ids) * (ids.shape[1] - length)
+    if tokens > (1 - _LEAST_SPARED) * ids.numel():
+        return whole(**given)
+    if places is not None:
+        given["position_ids"] = places = places.expand(len(ids), -1)
+        if not torch.equal(places[first][start, :length], places[:, :length]):
+            return whole(**given)
+    return _in_two(whole, given, length, first, start)
+
+
+def _in_two(whole: Any, given: dict[str, Any], length: int, first: Tensor, start: Tensor) -> Any:
     from transformers import DynamicCache
 
-    @functools.wraps(whole)
-    def forward(input_ids: Any = None, attention_mask: Any = None, **how: Any) -> Any:
-        cache = how.get("past_key_values")
-        if _other_in_training(body) or not _a_batch(input_ids, attention_mask, cache, how):
-            return whole(input_ids=input_ids, attention_mask=attention_mask, **how)
-        # A padded place is like no token.
-        length, first, start = best_start((input_ids + 1) * (attention_mask != 0))
-        rows, columns = input_ids.shape
-        if len(first) * length + rows * (columns - length) > _WORTH * rows * columns:
-            return whole(input_ids=input_ids, attention_mask=attention_mask, **how)
-        if cache is None:
-            how["past_key_values"] = DynamicCache(config=body.config)
-        return _in_two(whole, input_ids, attention_mask, how, (length, first, start))
-
-    forward.whole = whole  # type: ignore[attr-defined]
-    return forward
-
-
-def _in_two(whole: Any, ids: Tensor, mask: Tensor, how: dict[str, Any], cut: tuple[int, Tensor, Tensor]) -> Any:
-    length, first, start = cut
-    cache, wanted, places = how["past_key_values"], how.get("use_cache"), how.get("position_ids")
-    how = how | {"use_cache": True}
-    if places is not None:
-        places = places.expand(len(ids), -1)
-        how["position_ids"] = places[first, :length]
-    begun = whole(input_ids=ids[first, :length], attention_mask=mask[first, :length], **how)
+    ids, mask, places, cache = (
+        given[name] for name in ("input_ids", "attention_mask", "position_ids", "past_key_values")
+    )
+    cache = DynamicCache(config=whole.__self__.config) if cache is None else cache
+    now = {"past_key_values": cache, "use_cache": True}
+    begin, rest = (None, None) if places is None else (places[first, :length], places[:, length:])
+    begun = whole(input_ids=ids[first, :length], attention_mask=mask[first, :length], position_ids=begin, **now)
     cache.batch_select_indices(start)
-    if places is not None:
-        how["position_ids"] = places[:, length:]
-    made = whole(input_ids=ids[:, length:], attention_mask=mask, **how)
+    made = whole(input_ids=ids[:, length:], attention_mask=mask, position_ids=rest, **now)
     made.last_hidden_state = torch.cat([begun.last_hidden_state[start], made.last_hidden_state], dim=1)
-    if wanted is False:
+    if given["use_cache"] is False:
         made.past_key_values = None
     return made
 
 
-def _a_batch(ids: Any, mask: Any, cache: Any, how: dict[str, Any]) -> bool:
-    """Whether this is the beginning of some texts, with nothing asked of it but the last states."""
-    return (
-        ids is not None
-        and ids.dim() == 2
-        and min(ids.shape) > 1
-        and mask is not None
-        and mask.shape == ids.shape
-        and (cache is None or cache.get_seq_length() == 0)
-        and all(value in _SWITCHED_OFF for name, value in how.items() if name.startswith("output_"))
-        and how.get("inputs_embeds") is None
-        and (how.get("position_ids") is None or how["position_ids"].dim() == 2)
+def _asks_little(given: dict[str, Any]) -> bool:
+    """Whether a pass begins some texts, and asks for nothing but their last states."""
+    further = {name: value for name, value in given.items() if name not in _NOTHING}
+    if further.pop("return_dict", None) is False:  # the one that is on where nothing is said
+        return False
+    if any(value is not None and value is not False for value in further.values()):
+        return False
+    ids, mask, places, cache = (
+        given[name] for name in ("input_ids", "attention_mask", "position_ids", "past_key_values")
+    )
+    tables = [one for one in (ids, mask, places) if isinstance(one, torch.Tensor) and one.dim() == 2]
+    if len(tables) != 2 + (places is not None) or tables[0].shape != tables[1].shape or min(tables[0].shape) < 2:
+        return False
+    return cache is None or _is_empty(cache)
+
+
+def _is_empty(cache: Any) -> bool:
+    from transformers import DynamicCache
+
+    return type(cache) is DynamicCache and _keeps_all(cache) and cache.get_seq_length() == 0
+
+
+def _keeps_all(cache: Any) -> bool:
+    """Whether every layer keeps the keys and values of all tokens."""
+    from transformers.cache_utils import DynamicLayer
+
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
+def _is_plain(body: Any) -> bool:
+    """Whether a model gives last states alone, and the same in every row.
+
+    One that trains may keep no keys and values, to compute states again, or drop some of them by chance.
+    """
+    config = body.config
+    if any(getattr(config, name, False) for name in ("output_hidden_states", "output_attentions")):
+        return False
+    if not getattr(config, "return_dict", True):
+        return False
+    if not body.training:
+        return True
+    return not (getattr(config, "attention_dropout", 0) or 0) and not any(
+        getattr(module, "gradient_checkpointing", False) or (isinstance(module, torch.nn.Dropout) and module.p > 0)
+        for module in body.modules()
     )
 
 
-def _other_in_training(body: Any) -> bool:
-    """Whether a model that trains keeps no keys and values, to compute states again, or drops some by chance."""
-    if not body.training:
-        return False
-    again = any(getattr(module, "gradient_checkpointing", False) for module in body.modules())
-    return again or getattr(body.config, "attention_dropout", 0) > 0
+def _in_company() -> bool:
+    """Whether a compiler reads this, or other processes compute the same pass, which all of them must cut alike."""
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.compiler.is_compiling() or (several and torch.distributed.get_world_size() > 1)

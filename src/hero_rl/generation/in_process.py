@@ -25,7 +25,7 @@ from hero_rl.errors import ConfigError
 from hero_rl.files.rows import Text
 from hero_rl.foreign import loading, rendered
 from hero_rl.generation.base import Generated, GenerationRequest, Sampling
-from hero_rl.generation.common_starts import share_starts
+from hero_rl.generation.common_starts import starts_shared
 from hero_rl.verifiers.math.text.thinking import in_thought_text, leaves_in_thought
 
 __all__ = ["TransformersGenerator", "TransformersGeneratorConfig", "contiguous_head"]
@@ -118,7 +118,6 @@ class TransformersGenerator:
         self.chat_template_kwargs = dict(chat_template_kwargs)
         self._model: Any = model.eval()
         contiguous_head(model)
-        share_starts(model)
         self._tokenizer = tokenizer
         self._eos = _ends_of(model, tokenizer)
         self._pad = _padding(tokenizer, self._eos)
@@ -223,7 +222,7 @@ class TransformersGenerator:
         stop: dict[str, Any] = {}
         if self.sampling.stop:
             stop = {"stop_strings": list(self.sampling.stop), "tokenizer": self._tokenizer}
-        with torch.inference_mode():
+        with torch.inference_mode(), starts_shared(self._model):
             made = self._model.generate(
                 input_ids=ids.to(self._model.device),
                 attention_mask=mask.to(self._model.device),
