@@ -165,6 +165,7 @@ PARTS: MappingProxyType[str, tuple[Part, ...]] = MappingProxyType(
         "papers": (
             Part(rules=_PAPERS, qualities=("strong", "weak", "inverted"), seeds=3),
             Part(rules=_PAPERS, qualities=("two-faced",), blind_types=("S",), seeds=3),
+            Part(rules=_PAPERS, qualities=("drifting", "useless", "biased", "medium"), seeds=1),
         ),
         "headroom": (
             Part(rules=(START, "verifier only", *_BENCH), policy=_ROOM, seeds=3),
