@@ -55,7 +55,7 @@ class _Arguments:
     """With --policy: reasoning-gym, which makes them, or a JSON lines file with questions and answers."""
 
     quick: bool = False
-    """With --policy: every stage in some 15 minutes, too short to tell the arms apart."""
+    """With --policy: every stage in some six minutes on two cores, too short to tell the arms apart."""
 
     gather: bool = False
     """With --policy: train nothing, show what is finished."""

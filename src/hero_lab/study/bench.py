@@ -125,6 +125,7 @@ def _what_ran(frame: pandas.DataFrame, name: str) -> str:
     cell = json.loads(cells["config"].iloc[0])["cell"]
     arm, policy = cell["arm"], cell["arena"]["policy"]
     seeds = ", ".join(map(str, sorted(set(cells["seed"]))))
+    seeds = f"pipelines {seeds}" if any(number != seed for number, seed in seeds_of(frame).items()) else seeds
     kinds = " or ".join(sorted(set(cells["regime"])))
     return (
         f"{len(cells)} cells of [the arena](arena.md#the-study), each a whole pipeline with a policy, a reward model, "
@@ -214,7 +215,7 @@ def _pipelines(frame: pandas.DataFrame) -> str:
             cells = [f"{own[0]:+.1f}" if own else "" for own in points]
             if any(cells):
                 lines.append([rule, *cells])
-        parts.append(f"### Seed {seed}\n\n{markdown_table(['rule', *qualities], lines)}")
+        parts.append(f"### Pipeline {seed}\n\n{markdown_table(['rule', *qualities], lines)}")
     return "\n\n".join(parts)
 
 

@@ -70,7 +70,7 @@ def test_each_pipeline_is_compared_by_itself(tmp_path):
     results = [finished(c, 0.5 - 0.1 * (c.seed + 1) * (c.name in ("PAPO", "HERO"))) for c in cells]
     write_table(results, tmp_path / "t.parquet")
     page = bench_page(read_table(tmp_path / "t.parquet"))
-    first, second = page.split("### Seed ")[1:]
+    first, second = page.split("### Pipeline ")[1:]
     assert "| HERO | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 | -10.0 |" in first
     assert "| HERO | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 | -20.0 |" in second
     assert "| PAPO |  |  | -10.0 |  |  |  |  |  |" in first

@@ -54,8 +54,8 @@ def test_the_page_of_both_pairs_within_a_machine(tmp_path):
     assert main(["study", "bench", str(here), "--also", str(there), "--out", str(out)]) == 0
     page = (out / "bench.md").read_text()
     assert "1000 is seed 0 on another machine" in page
-    assert f"{2 * len(cells_of(['bench'], seeds=1))} cells of" in page and "of its seed (0, 1000)" in page
-    first, second = page.split("### Seed ")[1:]
+    assert f"{2 * len(cells_of(['bench'], seeds=1))} cells of" in page and "of its seed (pipelines 0, 1000)" in page
+    first, second = page.split("### Pipeline ")[1:]
     assert "| HERO | +10.0 |" in first and "| HERO | -20.0 |" in second
     assert bench_page(read_table(out / "bench.parquet")) == page
     assert "another machine" not in bench_page(read_table(here))
