@@ -13,15 +13,13 @@ which is the best case.
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from core import processor
+from driver import seconds
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from hero_rl.generation.common_starts import share_starts
@@ -68,17 +66,6 @@ def measure(policy: LlamaForCausalLM, prompt: int, completion: int, repeats: int
     return found | {"gradient": torch.cat(gradient)}
 
 
-def seconds(work: Callable[[], None], repeats: int) -> float:
-    """Processor time, median after one call that does not count."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        taken.append(time.process_time() - start)
-    return statistics.median(taken)
-
-
 def main() -> None:
     torch.set_num_threads(1)
     quick = "--quick" in sys.argv
@@ -109,8 +96,7 @@ def main() -> None:
             f"SmolLM2-135M's shape, {GROUPS} groups of {SIZE} rollouts, bfloat16 autocast. *each* is the model as "
             "transformers has it, *once* the same after `share_starts`: the generator of `hero eval` calls it, and the "
             "arms of `hero demo --policy`, which train with it too. An update is forward and backward without the "
-            "head. Where it is faster than the tokens spared explain, that is attention: starts attend to starts once, "
-            "too.\n\n" + text
+            "head. Attention spares more than tokens do, since starts attend to starts once.\n\n" + text
         )
 
 
