@@ -19,8 +19,11 @@ from transformers import (
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    StaticCache,
 )
 
 from hero_rl.generation.common_starts import best_start, share_starts, starts_shared
@@ -73,17 +76,28 @@ def test_no_cut_leaves_fewer_tokens(rows):
     assert len({tuple(row) for row in tokens[first, :length].tolist()}) == len(first)
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def family(kind):
+    """One of the families that share, in float64."""
+    torch.manual_seed(0)
+    if kind == "llama":
+        return llama()
+    if kind == "mistral":
+        return MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=None)).double()
+    if kind == "qwen2":
+        return Qwen2ForCausalLM(Qwen2Config(**SHAPE)).double()
+    return Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=8)).double()
+
+
+@pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3"])
 def test_states_and_gradients_are_the_same(kind):
     _, _, texts, mask = batch()
     found = []
     for shared in (False, True):
-        torch.manual_seed(0)
-        model = (llama() if kind == "llama" else Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=8)).double()).train()
+        model = family(kind).train()
         passes = counted(model)
         assert not shared or share_starts(model)
         out = model(input_ids=texts, attention_mask=mask, use_cache=False)
-        assert out.past_key_values is None
+        assert out.past_key_values is None and len(out.to_tuple()) == 1
         weights = torch.randn(out.logits.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
         (out.logits * weights * mask[..., None]).sum().backward()
         found.append((out.logits * mask[..., None], [weight.grad for weight in model.parameters()]))
@@ -107,7 +121,7 @@ def test_the_same_texts_are_drawn():
 
 def test_texts_that_share_nothing_are_one_pass():
     model = llama().eval()
-    share_starts(model)
+    assert share_starts(model)
     passes = counted(model)
     ids = torch.arange(3, 19).view(2, 8)
     model(input_ids=ids, attention_mask=torch.ones_like(ids))
@@ -181,7 +195,7 @@ def test_training_that_needs_whole_rows_gets_them(why):
 def test_a_model_with_adapters_shares():
     _, _, texts, mask = batch()
     model = llama().train()
-    adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"]))
+    adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
     plain = adapted(input_ids=texts, attention_mask=mask).logits
     assert share_starts(adapted.get_base_model())
     passes = counted(model)
@@ -189,7 +203,9 @@ def test_a_model_with_adapters_shares():
     assert passes == [3 * 7, 12 * 5]
 
 
-@pytest.mark.parametrize("wish", ["argument", "configuration", "tuple", "four dimensions", "no mask", "places"])
+@pytest.mark.parametrize(
+    "wish", ["argument", "configuration", "tuple", "four dimensions", "no mask", "places", "both ways"]
+)
 def test_a_pass_that_asks_for_more_is_whole_and_the_same(wish):
     _, _, texts, mask = batch()
     model = llama().eval()
@@ -204,11 +220,13 @@ def test_a_pass_that_asks_for_more_is_whole_and_the_same(wish):
         how["attention_mask"] = (torch.ones(12, 12).tril() * mask[:, None, :]).bool()[:, None]
     elif wish == "no mask":
         del how["attention_mask"]
+    elif wish == "both ways":
+        model.config.is_causal = False
     else:  # the same tokens at other places
         how["position_ids"] = torch.arange(12).repeat(12, 1)
         how["position_ids"][5] += 1
     plain = model.base_model(**how)
-    share_starts(model)
+    assert share_starts(model)
     passes = counted(model)
     found = model.base_model(**how)
     assert passes == [12 * 12]
@@ -224,7 +242,7 @@ def test_a_pass_that_asks_for_more_is_whole_and_the_same(wish):
 def test_places_that_agree_are_cut_with_the_tokens(row):
     _, _, texts, mask = batch()
     model = llama().eval()
-    places = torch.arange(3, 15).repeat(row, 1)
+    places = (torch.arange(12) ** 2 + 3).repeat(row, 1)  # uneven: only differences of places count
     plain = model(input_ids=texts, attention_mask=mask, position_ids=places).logits
     share_starts(model)
     passes = counted(model)
@@ -247,14 +265,31 @@ def test_texts_padded_on_the_right_and_one_of_padding_alone():
     torch.testing.assert_close(model(input_ids=ids, attention_mask=mask).logits[1:] * mask[1:, :, None], plain[1:])
 
 
-def test_a_static_cache_is_filled_by_whole_rows():
+def test_a_cache_of_another_kind_is_filled_by_whole_rows():
     prompts, mask, _, _ = batch()
     model = llama().eval()
     how = {"input_ids": prompts, "attention_mask": mask, "max_new_tokens": 5, "do_sample": False}
     plain = model.generate(**how)
-    share_starts(model)
+    states = model.base_model(input_ids=prompts, attention_mask=mask).last_hidden_state
+    assert share_starts(model)
     assert torch.equal(model.generate(**how, cache_implementation="static"), plain)
     assert torch.equal(model.generate(**how, use_cache=False), plain)
+    passes = counted(model)
+    cache = StaticCache(config=model.config, max_cache_len=16)
+    found = model.base_model(input_ids=prompts, attention_mask=mask, past_key_values=cache, use_cache=True)
+    assert passes == [12 * 7]
+    torch.testing.assert_close(found.last_hidden_state * mask[..., None], states * mask[..., None])
+
+
+def test_the_count_of_tokens_that_older_versions_pass_is_no_wish():
+    _, _, texts, mask = batch()
+    model = llama().eval()
+    plain = model.base_model(input_ids=texts, attention_mask=mask).last_hidden_state
+    assert share_starts(model)
+    passes = counted(model)
+    found = model.base_model(input_ids=texts, attention_mask=mask, cache_position=torch.arange(12)).last_hidden_state
+    assert passes == [3 * 7, 12 * 5]
+    torch.testing.assert_close(found, plain)
 
 
 def test_autocast_moves_gradients_by_its_rounding_alone():
@@ -262,9 +297,11 @@ def test_autocast_moves_gradients_by_its_rounding_alone():
     found = []
     for shared in (False, True):
         model = llama().float().train()
+        passes = counted(model)
         assert not shared or share_starts(model)
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(input_ids=texts, attention_mask=mask, use_cache=False).logits.float()
+        assert passes == ([3 * 7, 12 * 5] if shared else [12 * 12])
         (logits.log_softmax(-1)[..., 5] * mask).sum().backward()
         found.append(torch.cat([weight.grad.flatten() for weight in model.parameters()]))
     assert (found[1] - found[0]).norm() < 0.02 * found[0].norm()

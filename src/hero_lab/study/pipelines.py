@@ -51,8 +51,8 @@ def check_pipelines(frame: pandas.DataFrame, path: Path) -> None:
 def join_tables(parts: _Parts) -> pandas.DataFrame:
     """One table of several, whose pipelines keep their numbers in the first.
 
-    A pipeline with a new number has it in the names of its cells too. Cells without RL say nothing of how they began:
-    they go with their seed.
+    A pipeline whose number is not its seed has it in the names of its cells too. Cells without RL say nothing of how
+    they began: they go with their seed.
 
     Args:
         parts: each with the file that it was read from.
@@ -72,7 +72,7 @@ def join_tables(parts: _Parts) -> pandas.DataFrame:
             start["seed",] = seeds[number]  # others are no candidates
             numbers[number] = _number(number, start, known)
             known[numbers[number]] = known.get(numbers[number], {}) | start
-        frame = frame.assign(seed=frame["seed"].map(numbers), cell=_renamed(frame, numbers))
+        frame = frame.assign(seed=frame["seed"].map(numbers), cell=_renamed(frame, numbers, seeds))
         if twice := sorted(cells & set(frame["cell"])):
             raise DataError(f"{path}: {twice[0]} is in another of the tables too")
         cells |= set(frame["cell"])
@@ -121,10 +121,13 @@ def _number(number: int, start: _Start, known: dict[int, _Start]) -> int:
     return number
 
 
-def _renamed(frame: pandas.DataFrame, numbers: dict[int, int]) -> pandas.Series:
-    """Names of cells, with the pipeline's number where it is a new one."""
-    names, old, new = frame["cell"].astype(str), frame["seed"], frame["seed"].map(numbers)
-    return names.where(old == new, names.str.split("@").str[0] + "@" + new.astype(str))
+def _renamed(frame: pandas.DataFrame, numbers: dict[int, int], seeds: dict[int, int]) -> pandas.Series:
+    """Names of cells, with the pipeline's number where it is not the seed."""
+    names, seed, number = (
+        frame["cell"].astype(str).str.split("@").str[0],
+        *(frame["seed"].map(m) for m in (seeds, numbers)),
+    )
+    return names.where(number == seed, names + "@" + number.astype(str))
 
 
 def _check_settings(whole: pandas.DataFrame, parts: _Parts) -> None:

@@ -113,8 +113,8 @@ def read_table(path: Path) -> pandas.DataFrame:
     """Read a study's table.
 
     Raises:
-        DataError: the file is missing, is no parquet file, or lacks a column, or a seed's cells did not begin with one
-            policy; names the file.
+        DataError: the file is missing, is no parquet file, or lacks a column, or a seed's cells did not begin with the
+            same models; names the file.
     """
     import pandas
     import pyarrow

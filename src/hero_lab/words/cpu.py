@@ -72,7 +72,7 @@ class PlainHead:
     ) -> tuple[Tensor | None, ...]:
         """Log-probabilities, entropies, and whether a label is the likeliest token, each [positions] or None.
 
-        Places 3 and 4 are always None: what else is asked for, and logits that are capped, TRL's own head computes.
+        Places 3 and 4 are None unless they are asked for: those, and logits that are capped, TRL's own head computes.
         """
         if softcap is not None or not _OUTPUTS.issuperset(outputs):
             return _TILED.apply(hidden, weight, bias, labels, temperature, tile, softcap, scale, outputs)

@@ -41,7 +41,8 @@ def share_starts(model: Any) -> bool:
         model: it keeps doing so until `del model.base_model.forward`.
 
     Returns:
-        Whether it does now: Llama, Mistral, Qwen2 and Qwen3 can, where no layer has a sliding window.
+        Whether it does now: Llama, Mistral, Qwen2 and Qwen3 can, where no layer has a sliding window and places are
+        not encoded by the length of a text.
     """
     from transformers import DynamicCache
 
@@ -78,7 +79,7 @@ def best_start(tokens: Tensor) -> tuple[int, Tensor, Tensor]:
     """Where to cut texts so that the fewest tokens are left, if equal starts count once.
 
     Args:
-        tokens: [rows, length], whole numbers of at least 0, on any device.
+        tokens: [rows, length], at least one row and two tokens, whole numbers of at least 0, on any device.
 
     Returns:
         The start's length, at least 1 and less than that of the texts; a row for each different start, [starts]; and
@@ -134,17 +135,17 @@ def _in_two(whole: Any, given: dict[str, Any], length: int, first: Tensor, start
     begun = whole(input_ids=ids[first, :length], attention_mask=mask[first, :length], position_ids=begin, **now)
     cache.batch_select_indices(start)
     made = whole(input_ids=ids[:, length:], attention_mask=mask, position_ids=rest, **now)
-    made.last_hidden_state = torch.cat([begun.last_hidden_state[start], made.last_hidden_state], dim=1)
-    if given["use_cache"] is False:
-        made.past_key_values = None
-    return made
+    states = torch.cat([begun.last_hidden_state[start], made.last_hidden_state], dim=1)
+    wanted = whole.__self__.config.use_cache if given["use_cache"] is None else given["use_cache"]
+    return type(made)(last_hidden_state=states, past_key_values=cache if wanted else None)
 
 
 def _asks_little(given: dict[str, Any]) -> bool:
     """Whether a pass begins some texts, and asks for nothing but their last states."""
     further = {name: value for name, value in given.items() if name not in _NOTHING}
-    if further.pop("return_dict", None) is False:  # the one that is on where nothing is said
+    if further.pop("return_dict", None) is False or further.pop("is_causal", None) is False:  # on if nothing is said
         return False
+    further.pop("cache_position", None)  # before 5.4; of a text that begins it counts the tokens, as a body does itself
     if any(value is not None and value is not False for value in further.values()):
         return False
     ids, mask, places, cache = (
@@ -177,7 +178,7 @@ def _is_plain(body: Any) -> bool:
     config = body.config
     if any(getattr(config, name, False) for name in ("output_hidden_states", "output_attentions")):
         return False
-    if not getattr(config, "return_dict", True):
+    if not getattr(config, "return_dict", True) or getattr(config, "is_causal", None) is False:
         return False
     if not body.training:
         return True

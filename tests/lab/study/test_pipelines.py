@@ -1,4 +1,4 @@
-"""Tables of several machines: a seed is one pipeline only where it made one policy."""
+"""Tables of several machines: a seed is one pipeline only where it made the same models."""
 
 import json
 
@@ -88,13 +88,24 @@ def test_reward_models_tell_machines_apart_where_policies_do_not(tmp_path):
         read_table(paths[0])
 
 
-def test_development_and_report_are_of_one_pipeline_only_if_they_began_likewise(tmp_path):
+@pytest.mark.parametrize(("begins", "pipelines"), [(0.2, {0, 1000}), (0.1, {0})])
+def test_development_and_report_are_of_one_pipeline_only_if_they_began_likewise(begins, pipelines, tmp_path):
     parts = []
-    for split, begins in (("report", 0.1), ("development", 0.2)):
+    for split, own in (("report", 0.1), ("development", begins)):
         cells = cells_of(["bench"], seeds=1, arm=ArmSettings(split=split))
-        write_table([finished(cell, 0.5, begins) for cell in cells], tmp_path / f"{split}.parquet")
+        write_table([finished(cell, 0.5, own) for cell in cells], tmp_path / f"{split}.parquet")
         parts.append((tmp_path / f"{split}.parquet", read_table(tmp_path / f"{split}.parquet")))
-    assert set(join_tables(parts)["seed"]) == {0, 1000}
+    assert set(join_tables(parts)["seed"]) == pipelines
+
+
+def test_other_prompts_of_a_split_are_refused(tmp_path):
+    parts = []
+    for name, seed, part in (("a", 0, "bench"), ("b", 1, "papers")):
+        cells = cells_of([part], seeds=1, arm=ArmSettings(split="report", evaluation_seed=seed))
+        write_table([finished(cell, 0.5, 0.1) for cell in cells], tmp_path / f"{name}.parquet")
+        parts.append((tmp_path / f"{name}.parquet", read_table(tmp_path / f"{name}.parquet")))
+    with pytest.raises(DataError, match=r"b.parquet: .* differs in evaluation_seed from"):
+        join_tables(parts)
 
 
 def test_a_table_that_was_joined_before_keeps_its_pipelines(tmp_path):
@@ -108,6 +119,8 @@ def test_a_table_that_was_joined_before_keeps_its_pipelines(tmp_path):
     assert set(first.loc[first["rule"] == "PAPO", "seed"]) == {1000}
     with pytest.raises(DataError, match="is in another of the tables too"):
         join_tables([known, (there, read_table(there))])
+    with pytest.raises(DataError, match="is in another of the tables too"):
+        join_tables([(later, read_table(later)), known, (there, read_table(there))])
     turned = join_tables([(later, read_table(later)), known])
     assert turned.groupby("seed")["cell"].nunique().to_dict() == {
         0: first.loc[first["seed"] == 1000, "cell"].nunique(),
