@@ -154,13 +154,7 @@ def _asks_little(given: dict[str, Any]) -> bool:
     tables = [one for one in (ids, mask, places) if isinstance(one, torch.Tensor) and one.dim() == 2]
     if len(tables) != 2 + (places is not None) or tables[0].shape != tables[1].shape or min(tables[0].shape) < 2:
         return False
-    return cache is None or _is_empty(cache)
-
-
-def _is_empty(cache: Any) -> bool:
-    from transformers import DynamicCache
-
-    return type(cache) is DynamicCache and _keeps_all(cache) and cache.get_seq_length() == 0
+    return cache is None or (_keeps_all(cache) and cache.get_seq_length() == 0)
 
 
 def _keeps_all(cache: Any) -> bool:
