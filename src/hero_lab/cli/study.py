@@ -54,7 +54,7 @@ class _Arguments:
 
     also: tuple[Path, ...] = ()
     """For words and bench: tables of other cells, made elsewhere by the same settings; one table and one page are made
-    of all. A seed of the bench that begins with another policy elsewhere becomes a pipeline of its own, 1201 for 201;
+    of all. A seed of the bench that begins with other models elsewhere becomes a pipeline of its own, 1201 for 201;
     seeds of words must follow one another."""
 
     parts: tuple[str, ...] = ("main", "quality", "ablations", "two-faced")

@@ -27,7 +27,7 @@ _NOTHING: dict[str, Any] = dict.fromkeys(
     ("input_ids", "attention_mask", "position_ids", "past_key_values", "use_cache")
 )
 _BY_LENGTH = {"dynamic", "longrope"}  # how a place is encoded depends on the longest text of a pass
-_LEAST_SPARED = 0.1
+_LEAST_SPARED = 0.1  # of the tokens: a second pass has costs of its own
 
 
 def share_starts(model: Any) -> bool:
