@@ -123,10 +123,8 @@ def _number(number: int, start: _Start, known: dict[int, _Start]) -> int:
 
 def _renamed(frame: pandas.DataFrame, numbers: dict[int, int], seeds: dict[int, int]) -> pandas.Series:
     """Names of cells, with the pipeline's number where it is not the seed."""
-    names, seed, number = (
-        frame["cell"].astype(str).str.split("@").str[0],
-        *(frame["seed"].map(m) for m in (seeds, numbers)),
-    )
+    names = frame["cell"].astype(str).str.split("@").str[0]
+    seed, number = frame["seed"].map(seeds), frame["seed"].map(numbers)
     return names.where(number == seed, names + "@" + number.astype(str))
 
 
