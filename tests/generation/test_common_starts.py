@@ -1,6 +1,7 @@
 """Common starts once: the same states, gradients and texts, from fewer tokens."""
 
 import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForSequenceClassification,
     MistralConfig,
     MistralForCausalLM,
     Qwen2Config,
@@ -133,14 +135,25 @@ def test_a_second_call_changes_nothing_and_a_while_ends():
     assert share_starts(model)
     once = model.base_model.forward
     assert share_starts(model)
-    assert model.base_model.forward == once
+    assert model.base_model.forward is once
     with starts_shared(model):
         pass
-    assert model.base_model.forward == once  # it did so before
+    assert model.base_model.forward is once  # it did so before
     del model.base_model.forward
     with starts_shared(model):
-        assert model.base_model.forward == once
+        assert "forward" in vars(model.base_model)
     assert "forward" not in vars(model.base_model)
+
+
+def test_a_pickled_model_still_shares():
+    _, _, texts, mask = batch()
+    model = llama().eval()
+    plain = model(input_ids=texts, attention_mask=mask).logits
+    share_starts(model)
+    again = pickle.loads(pickle.dumps(model))
+    passes = counted(again)
+    torch.testing.assert_close(again(input_ids=texts, attention_mask=mask).logits, plain)
+    assert passes == [3 * 7, 12 * 5]
 
 
 def test_a_copy_computes_with_its_own_weights():
@@ -204,7 +217,7 @@ def test_a_model_with_adapters_shares():
 
 
 @pytest.mark.parametrize(
-    "wish", ["argument", "configuration", "tuple", "four dimensions", "no mask", "places", "both ways"]
+    "wish", ["argument", "configuration", "tuple", "four dimensions", "places", "several in a row", "both ways"]
 )
 def test_a_pass_that_asks_for_more_is_whole_and_the_same(wish):
     _, _, texts, mask = batch()
@@ -218,8 +231,8 @@ def test_a_pass_that_asks_for_more_is_whole_and_the_same(wish):
         how["return_dict"] = False
     elif wish == "four dimensions":
         how["attention_mask"] = (torch.ones(12, 12).tril() * mask[:, None, :]).bool()[:, None]
-    elif wish == "no mask":
-        del how["attention_mask"]
+    elif wish == "several in a row":  # where places begin anew, without a mask
+        how = {"input_ids": texts, "position_ids": torch.arange(12).remainder(6).expand(12, -1)}
     elif wish == "both ways":
         model.config.is_causal = False
     else:  # the same tokens at other places
@@ -263,6 +276,29 @@ def test_texts_padded_on_the_right_and_one_of_padding_alone():
     assert sum(passes) < ids.numel()
     mask[0] = 0  # nothing to read; the others are as they were
     torch.testing.assert_close(model(input_ids=ids, attention_mask=mask).logits[1:] * mask[1:, :, None], plain[1:])
+
+
+def test_without_a_mask_padding_is_a_token_like_any():
+    ids = torch.tensor([[5, 6, 7, 8, 9, 9], [5, 6, 7, 8, 0, 0], [5, 6, 7, 4, 0, 0]])
+    model = llama().eval()
+    plain = model(input_ids=ids).logits
+    share_starts(model)
+    passes = counted(model)
+    torch.testing.assert_close(model(input_ids=ids).logits, plain)
+    assert passes == [3, 3 * 3]
+
+
+def test_a_classifier_which_passes_its_tokens_without_a_name_shares_them():
+    _, _, texts, mask = batch()
+    torch.manual_seed(0)
+    model = LlamaForSequenceClassification(LlamaConfig(**SHAPE, num_labels=1)).double().eval()
+    plain = model(input_ids=texts, attention_mask=mask).logits
+    assert share_starts(model)
+    passes = counted(model)
+    torch.testing.assert_close(model(input_ids=texts, attention_mask=mask).logits, plain)
+    assert passes == [3 * 7, 12 * 5]
+    with pytest.raises(TypeError):  # said twice, as without the change
+        model.base_model(texts, input_ids=texts)
 
 
 def test_a_cache_of_another_kind_is_filled_by_whole_rows():

@@ -70,6 +70,9 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
     for block in given:
         if block not in _BLOCKS or not isinstance(given[block], dict):
             raise ConfigError(f"--{block}: unknown argument; see hero demo --help")
+    for name in ("regime", "steps", "trl"):
+        if name in given.get("arm", {}):
+            raise ConfigError(f"--arm.{name}: say --{name}, which stands for it")
     arm = given.pop("arm", {}) | {"regime": arguments.regime, "trl": given.pop("trl", {})}
     if arguments.steps is not None:
         arm["steps"] = arguments.steps

@@ -18,11 +18,12 @@ import torch
 
 from hero_lab.arena.arms import arm_rule, send_output_to
 from hero_lab.arena.evaluation import KINDS, PromptAccuracy
+from hero_lab.words.cpu import JudgeOfGroups
 from hero_lab.words.problems import MARKER, WordProblem, chosen
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import CPU, Models, Stages, resumable
 from hero_rl.files.whole import write_json, write_whole
-from hero_rl.reward_models import LocalRewardModel, LocalRewardModelConfig
+from hero_rl.reward_models import LocalRewardModel
 from hero_rl.rules import AuditedHero, Groups, group_auroc
 from hero_rl.scoring import says_nothing
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
@@ -47,7 +48,7 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
         model=ModelConfig(path=str(models.policy), attn_implementation="eager"),
         data=DataConfig(train=str(stages.file(f"prompts-{arm.regime}", rows))),
         verifier=verifier,
-        reward_model=LocalRewardModelConfig(path=str(models.reward_model), device="cpu"),
+        reward_model=JudgeOfGroups(path=str(models.reward_model), device="cpu"),
         rule=rule,
         auditor=MathVerifier() if isinstance(rule, AuditedHero) else None,  # the oracle, which takes every right form
         trl=CPU
@@ -105,20 +106,23 @@ class Looked:
         accuracy: by the oracle.
         aurocs: of the seed's reward model over the sampled responses, against the oracle: one for each problem that
             has right and wrong ones.
+        exact: for each problem the share of its sampled responses that give the answer as the set writes it.
     """
 
     accuracy: dict[str, PromptAccuracy]
     aurocs: dict[str, list[float]]
+    exact: dict[str, list[float]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        return {"accuracy": {kind: own.to_dict() for kind, own in self.accuracy.items()}, "aurocs": self.aurocs}
+        accuracy = {kind: own.to_dict() for kind, own in self.accuracy.items()}
+        return {"accuracy": accuracy, "aurocs": self.aurocs, "exact": self.exact}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Looked:
         """The opposite of `to_dict`, whatever else is there."""
         accuracy = {kind: PromptAccuracy.from_dict(own) for kind, own in values["accuracy"].items()}
-        return cls(accuracy, values["aurocs"])
+        return cls(accuracy, values["aurocs"], values["exact"])
 
 
 def measure(stages: Stages, policy: Path, place: Path) -> Looked:
@@ -136,10 +140,21 @@ def measure(stages: Stages, policy: Path, place: Path) -> Looked:
         for kind in KINDS:
             rows = _rows(folder / "problems" / f"{kind}.jsonl")
             verdicts[kind][how] = [sum(row["samples"]) / len(row["samples"]) for row in rows]
-    rollouts = place.with_name(f"{place.name}-sampled") / "rollouts"
-    model = LocalRewardModelConfig(path=str(stages.models.reward_model), device="cpu").load()
-    aurocs = {kind: _aurocs(model, _rows(rollouts / f"{kind}.jsonl")) for kind in KINDS}
-    return Looked({kind: PromptAccuracy(**values) for kind, values in verdicts.items()}, aurocs)
+    sampled = {kind: _rows(place.with_name(f"{place.name}-sampled") / "rollouts" / f"{kind}.jsonl") for kind in KINDS}
+    exact = {kind: _exact(sampled[kind], asked[kind]) for kind in KINDS}
+    model = JudgeOfGroups(path=str(stages.models.reward_model), device="cpu").load()
+    aurocs = {kind: _aurocs(model, sampled[kind]) for kind in KINDS}
+    return Looked({kind: PromptAccuracy(**values) for kind, values in verdicts.items()}, aurocs, exact)
+
+
+def _exact(rows: list[dict[str, Any]], problems: list[WordProblem]) -> list[float]:
+    """For each problem the share of its responses that match the set's answer exactly."""
+    verifier = ExactVerifier(marker=MARKER)
+    verdicts: dict[str, list[float]] = {problem.question: [] for problem in problems}
+    references = {problem.question: problem.reference for problem in problems}
+    for row in rows:
+        verdicts[row["prompt"]].append(verifier.verify(references[row["prompt"]], row["completion"]).value)
+    return [sum(own) / len(own) for own in verdicts.values()]
 
 
 def _aurocs(model: LocalRewardModel, rows: list[dict[str, Any]]) -> list[float]:
@@ -166,8 +181,8 @@ def read_looked(place: Path, settings: WordsSettings) -> Looked | None:
         result = json.loads((place / "result.json").read_text())
     except (OSError, ValueError):
         return None
-    if result["settings"]["arm"] != settings.arm.model_dump(mode="json") or "aurocs" not in result:
-        return None  # of other settings, or of a version that did not look at the reward model
+    if result["settings"]["arm"] != settings.arm.model_dump(mode="json") or "exact" not in result:
+        return None  # of other settings, or of a version that looked at less
     return Looked.from_dict(result)
 
 

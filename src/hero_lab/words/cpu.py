@@ -1,5 +1,6 @@
 """Make a training step by TRL on the CPU faster; results differ in last bits.
 
+config = TrainConfig(reward_model=JudgeOfGroups(path="runs/judge", device="cpu"), ...)
 train(config, callbacks=[Shortcuts()])
 """
 
@@ -15,11 +16,12 @@ from trl.trainer import utils
 
 from hero_rl.generation.common_starts import share_starts
 from hero_rl.generation.in_process import contiguous_head
+from hero_rl.reward_models import LocalRewardModel, LocalRewardModelConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["PlainHead", "Shortcuts"]
+__all__ = ["JudgeOfGroups", "PlainHead", "Shortcuts"]
 
 _TILED: Any = getattr(utils, "_ChunkedLogProbFunction", None)  # TRL's own, before anything is changed
 _OUTPUTS = {"log_probs", "entropy", "is_top1"}
@@ -36,6 +38,20 @@ class Shortcuts(TrainerCallback):
         share_starts(model)
         if args.bf16:
             model.generate = _cast_once(model.generate)
+
+
+class JudgeOfGroups(LocalRewardModelConfig):
+    """A local reward model in which rollouts of one pass share their prompt.
+
+    That pays where completions are shorter than prompts, as here (docs/benchmarks/common_starts.md), and not where they
+    are longer (docs/benchmarks/shared_prompts.md).
+    """
+
+    def load(self) -> LocalRewardModel:
+        """Load model and tokenizer, as `LocalRewardModelConfig` does."""
+        judge = super().load()
+        share_starts(judge.model)
+        return judge
 
 
 def _score_completions_alone() -> None:

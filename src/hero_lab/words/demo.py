@@ -39,10 +39,12 @@ class WordsResult(DemoResult):
     Attributes:
         missing: arms that are not finished, by rule and seed.
         aurocs: as in `Looked`, by rule and seed, where `start` is the policy before RL.
+        exact: likewise.
     """
 
     missing: tuple[str, ...] = ()
     aurocs: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
+    exact: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
 
     title: ClassVar[str] = "Word problems: who wins?"
     curve: ClassVar[str] = "of greedy answers"
@@ -110,13 +112,13 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
     Raises:
         HeroError: a seed's policy has not been measured before RL, or no arm is finished.
     """
-    starts, aurocs = [], {}
+    starts, aurocs, exact = [], {}, {}
     for seed in _seeds(settings):
         start = _read_start(seed_folder(folder, seed), settings)
         if start is None:
             raise HeroError(f"{seed_folder(folder, seed)}: the policy before RL is not measured yet; {_GO_ON}")
         starts.append(start.accuracy)
-        aurocs[START, seed] = start.aurocs
+        aurocs[START, seed], exact[START, seed] = start.aurocs, start.exact
     finished, missing = [], []
     for seed, name, place in _arms(settings, folder):
         looked = read_looked(place, settings)
@@ -124,12 +126,12 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
             missing.append(f"{name} (seed {seed})")
         else:
             finished.append(Arm.read(name, seed, place, looked.accuracy, settings.arm.steps))
-            aurocs[name, seed] = looked.aurocs
+            aurocs[name, seed], exact[name, seed] = looked.aurocs, looked.exact
     if not finished:
         raise HeroError(f"{folder}: no arm is finished; {_GO_ON}")
     arms = [name for name in settings.arms if any(arm.name == name for arm in finished)]
     settings = settings.model_copy(update={"arms": arms})
-    return WordsResult(settings, starts, finished, seconds, tuple(missing), aurocs)
+    return WordsResult(settings, starts, finished, seconds, tuple(missing), aurocs, exact)
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
@@ -203,7 +205,7 @@ def _read_start(folder: Path, settings: WordsSettings) -> Looked | None:
         start = json.loads((folder / "start.json").read_text())
     except (OSError, ValueError):
         return None
-    if start["looked"] != _looked(settings) or "aurocs" not in start:
+    if start["looked"] != _looked(settings) or "exact" not in start:
         return None
     return Looked.from_dict(start)
 

@@ -25,6 +25,7 @@ _ALONE = "verifier_only"
 _HARD_FIRST: tuple[Kind, Kind] = ("hard", "easy")
 # Metric, whether it is shown in percent, and its head in the table.
 _COURSE = (
+    ("rewards/verifier/mean", True, "right rollouts"),
     ("hero/frac_groups_mixed", True, "mixed groups"),
     ("hero/frac_groups_all_correct", True, "all right"),
     ("frac_reward_zero_std", True, "silent groups"),
@@ -47,7 +48,7 @@ def words_page(result: WordsResult, notes: str = "") -> str:
     """The page as Markdown."""
     parts = ["# A real language model", _what_ran(result), notes.strip()]
     parts += ["![Accuracy while training, and the groups of each rule](words.svg)", _caption(result)]
-    parts += [_accuracies(result), _aurocs(result), _courses(result)]
+    parts += [_accuracies(result), _exact(result), _aurocs(result), _courses(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -130,6 +131,41 @@ def _points(result: WordsResult, name: str, kind: Kind) -> str:
         return f"{100 * found.gap.mean:+.1f}"
     won = f" ({found.seeds_won}/{found.seeds})" if found.seeds > 1 else ""
     return f"{100 * found.gap.mean:+.1f} ± {100 * found.gap.half_width:.1f}{won}"
+
+
+def _exact(result: WordsResult) -> str:
+    """How often each policy writes the answer as its set does, and what RL added to that."""
+    seeds = range(result.settings.first_seed, result.settings.first_seed + result.settings.seeds)
+    lines = []
+    for name in (START, *LABELS):
+        own = [seed for seed in seeds if result.exact.get((name, seed))]
+        if own:
+            shares = {kind: [result.exact[name, seed][kind] for seed in own] for kind in _HARD_FIRST}
+            before = {kind: [result.exact[START, seed][kind] for seed in own] for kind in _HARD_FIRST}
+            added = ["" if name == START else _gap(shares[kind], before[kind]) for kind in _HARD_FIRST]
+            values = [pm(_over(shares[kind])) for kind in _HARD_FIRST]
+            lines.append([LABELS.get(name, "before RL"), *values, *added])
+    if not lines:
+        return ""
+    lead = (
+        "Sampled responses that match the set's answer exactly, in %: what RL on hard problems pays, and what it "
+        "added. The oracle of the table above knows the value alone."
+    )
+    head = ["policy", *_HARD_FIRST, *(f"{kind}, less before RL" for kind in _HARD_FIRST)]
+    return f"## By exact match\n\n{lead}\n\n{markdown_table(head, lines)}"
+
+
+def _over(seeds: Sequence[Sequence[float]]) -> Measured:
+    """The mean over problems of one seed, or over several seeds."""
+    values = seeds[0] if len(seeds) == 1 else [_mean(own) for own in seeds]
+    return Measured.of(torch.tensor(values, dtype=torch.float64))
+
+
+def _gap(after: Sequence[Sequence[float]], before: Sequence[Sequence[float]]) -> str:
+    """What the same problems of the same seeds gained, in points."""
+    gains = [[new - old for new, old in zip(*own, strict=True)] for own in zip(after, before, strict=True)]
+    found = _over(gains)
+    return f"{100 * found.mean:+.1f} ± {100 * found.half_width:.1f}"
 
 
 def _aurocs(result: WordsResult) -> str:

@@ -29,6 +29,7 @@ COLUMNS = ("rule", "seed", "folder", "measure", "kind", "step", "problem", "valu
 
 `measure` is `sampled` or `greedy` (accuracy by the oracle on a held-out problem, which `problem` numbers), `auroc` (of
 the reward model, on the sampled responses to one that has right and wrong ones, which are numbered by themselves),
+`exact` (share of the sampled responses to a held-out problem that match the set's answer exactly),
 `curve` (greedy accuracy on development problems) or the name of a metric of training; `problem` is -1 and `kind` empty
 where there is none. The settings lie in the file's own metadata.
 """
@@ -98,6 +99,8 @@ def _measured(
             yield from ((measure, kind, step, problem, value) for problem, value in enumerate(values))
         ranked = result.aurocs.get((name, seed), {}).get(kind, [])
         yield from (("auroc", kind, step, number, value) for number, value in enumerate(ranked))
+        exact = result.exact.get((name, seed), {}).get(kind, [])
+        yield from (("exact", kind, step, problem, value) for problem, value in enumerate(exact))
 
 
 def read_words_table(path: Path) -> WordsResult:
@@ -120,18 +123,20 @@ def read_words_table(path: Path) -> WordsResult:
     starts: list[dict[str, PromptAccuracy]] = []
     arms: list[Arm] = []
     aurocs: dict[tuple[str, int], dict[str, list[float]]] = {}
+    exact: dict[tuple[str, int], dict[str, list[float]]] = {}
     for (rule, seed, folder), own in table.to_pandas().groupby(["rule", "seed", "folder"], sort=False):
         accuracy = {
             kind: PromptAccuracy(_by_problem(own, "sampled", kind), _by_problem(own, "greedy", kind)) for kind in KINDS
         }
         aurocs[rule, seed] = {kind: _by_problem(own, "auroc", kind) for kind in KINDS}
+        exact[rule, seed] = {kind: _by_problem(own, "exact", kind) for kind in KINDS}
         if rule == START:
             starts.append(accuracy)
         else:
             curve = _lines(own[own["measure"] == "curve"], "kind")
             steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
             arms.append(Arm(rule, seed, Path(folder), accuracy, curve, steps))
-    return WordsResult(settings, starts, arms, 0.0, missing, aurocs)
+    return WordsResult(settings, starts, arms, 0.0, missing, aurocs, exact)
 
 
 def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
@@ -157,6 +162,7 @@ def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
         0.0,
         tuple(dict.fromkeys([*(name for result in whole for name in result.missing), *unseen])),
         {key: own for result in whole for key, own in result.aurocs.items()},
+        {key: own for result in whole for key, own in result.exact.items()},
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,15 @@ _LEAST_SPARED = 0.1  # of the tokens: a second pass has costs of its own
 
 
 def share_starts(model: Any) -> bool:
-    """Have a causal language model of transformers compute common starts once, in training as in generation.
+    """Have a causal decoder of transformers compute common starts once, in training, generation and scoring.
 
     A pass that asks for more than last states, in which rows would drop different states by chance, which computes
     states again on the way back, or which several processes take part in, is left whole; so is one with little in
     common.
 
     Args:
-        model: it keeps doing so until `del model.base_model.forward`.
+        model: a language model or a classifier, which is changed: it keeps doing so until
+            `del model.base_model.forward`. A pass holds keys and values of all its tokens meanwhile.
 
     Returns:
         Whether it does now: Llama, Mistral, Qwen2 and Qwen3 can, where no layer has a sliding window and places are
@@ -55,11 +57,12 @@ def share_starts(model: Any) -> bool:
         config.model_type not in _KNOWN
         or not type(body).__module__.startswith("transformers.models.")
         or "forward" in vars(body)  # somebody else has changed it
+        or not hasattr(body, "layers")  # a wrapper, which gives more than states
         or rope.get("rope_type") in _BY_LENGTH
         or not _keeps_all(DynamicCache(config=config))
     ):
         return False
-    body.forward = MethodType(_forward, body)
+    body.forward = partial(_forward, body)  # which, unlike a method, can be pickled under another name
     return True
 
 
@@ -102,17 +105,20 @@ def best_start(tokens: Tensor) -> tuple[int, Tensor, Tensor]:
 
 
 def _is_shared(body: Any) -> bool:
-    return getattr(vars(body).get("forward"), "__func__", None) is _forward
+    return getattr(vars(body).get("forward"), "func", None) is _forward
 
 
 def _forward(body: Any, *unnamed: Any, **given: Any) -> Any:
     """A body's pass in two: the different starts, then what follows in every row."""
     whole = MethodType(type(body).forward, body)
+    if len(unnamed) == 1 and "input_ids" not in given:  # as classifiers call it
+        given, unnamed = {"input_ids": unnamed[0]} | given, ()
     given = _NOTHING | given
     if unnamed or not _asks_little(given) or not _is_plain(body) or _in_company():
         return whole(*unnamed, **{name: value for name, value in given.items() if value is not None})
     ids, mask, places = (given[name] for name in ("input_ids", "attention_mask", "position_ids"))
-    length, first, start = best_start((ids + 1) * (mask != 0))  # a padded place is like no token
+    read = ids + 1 if mask is None else (ids + 1) * (mask != 0)  # a padded place is like no token
+    length, first, start = best_start(read)
     tokens = len(first) * length + len(ids) * (ids.shape[1] - length)
     if tokens > (1 - _LEAST_SPARED) * ids.numel():
         return whole(**given)
@@ -132,7 +138,8 @@ def _in_two(whole: Any, given: dict[str, Any], length: int, first: Tensor, start
     cache = DynamicCache(config=whole.__self__.config) if cache is None else cache
     now = {"past_key_values": cache, "use_cache": True}
     begin, rest = (None, None) if places is None else (places[first, :length], places[:, length:])
-    begun = whole(input_ids=ids[first, :length], attention_mask=mask[first, :length], position_ids=begin, **now)
+    seen = None if mask is None else mask[first, :length]
+    begun = whole(input_ids=ids[first, :length], attention_mask=seen, position_ids=begin, **now)
     cache.batch_select_indices(start)
     made = whole(input_ids=ids[:, length:], attention_mask=mask, position_ids=rest, **now)
     states = torch.cat([begun.last_hidden_state[start], made.last_hidden_state], dim=1)
@@ -151,9 +158,13 @@ def _asks_little(given: dict[str, Any]) -> bool:
     ids, mask, places, cache = (
         given[name] for name in ("input_ids", "attention_mask", "position_ids", "past_key_values")
     )
-    tables = [one for one in (ids, mask, places) if isinstance(one, torch.Tensor) and one.dim() == 2]
-    if len(tables) != 2 + (places is not None) or tables[0].shape != tables[1].shape or min(tables[0].shape) < 2:
+    tables = [one for one in (ids, mask, places) if one is not None]
+    if ids is None or not all(isinstance(one, torch.Tensor) and one.dim() == 2 for one in tables):
         return False
+    if min(ids.shape) < 2 or (mask is not None and mask.shape != ids.shape):
+        return False
+    if mask is None and places is not None:
+        return False  # places that begin anew would part texts that lie in one row, but not beside a cache
     return cache is None or (_keeps_all(cache) and cache.get_seq_length() == 0)
 
 

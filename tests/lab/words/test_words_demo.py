@@ -157,6 +157,7 @@ def test_the_table_gives_back_what_the_page_says(finished, tmp_path):
     again = read_words_table(tmp_path / "words.parquet")
     assert again.start == result.start
     assert again.aurocs == result.aurocs
+    assert again.exact == result.exact
     for ours, theirs in zip(again.arms, result.arms, strict=True):
         assert (ours.name, ours.seed, ours.accuracy, ours.curve) == (
             *(theirs.name, theirs.seed, theirs.accuracy),
@@ -172,3 +173,10 @@ def test_settings_of_the_arena_are_refused_with_a_policy(capsys):
     assert "--tiny is for the arena" in capsys.readouterr().err
     assert main(["demo", "--quick"]) != 0
     assert "--quick is for --policy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "value"), [("regime", "easy"), ("steps", "3"), ("trl.seed", "1")])
+def test_what_has_an_argument_of_its_own_is_not_overruled_in_silence(name, value, capsys):
+    assert main(["demo", "--policy", "smollm2", f"--arm.{name}", value]) != 0
+    own = name.partition(".")[0]
+    assert f"--arm.{own}: say --{own}" in capsys.readouterr().err

@@ -37,7 +37,11 @@ def arm(name, seed, hard):
     }
     fixed = {"step_time": 20.0, "reward_model/seconds": 4.0, "hero/frac_groups_all_correct": 0.1}
     fixed |= {"hero/frac_groups_all_incorrect": 0.3}
-    steps = [{"step": s, "hero/frac_groups_mixed": 0.2 if s <= 25 else 0.6} | fixed for s in range(1, 101)]
+    moving = [(0.2, 0.1) if step <= 25 else (0.6, 0.3) for step in range(1, 101)]
+    steps = [
+        {"step": step, "hero/frac_groups_mixed": mixed, "rewards/verifier/mean": right} | fixed
+        for step, (mixed, right) in enumerate(moving, 1)
+    ]
     return Arm(name, seed, Path(f"{name}-seed{seed}"), own, [{"step": 0, "easy": 0.1, "hard": 0.2}], steps)
 
 
@@ -46,7 +50,9 @@ def result_of(arms, missing=(), seeds=1):
     aurocs = {("start", seed): {"hard": [0.5, 1.0, 0.75], "easy": []} for seed in range(1, seeds + 1)}
     aurocs |= {(one.name, one.seed): {"hard": [0.5], "easy": [1.0, 0.5]} for one in arms}
     settings = WordsSettings(arms=names, seeds=seeds, first_seed=1)
-    return WordsResult(settings, [accuracy(0.25, 0.5)] * seeds, arms, 1.0, tuple(missing), aurocs)
+    exact = {key: {"hard": [0.0, 0.5], "easy": [0.5, 0.5]} for key in aurocs}
+    exact |= {key: {"hard": [0.5, 0.5], "easy": [0.5, 0.5]} for key in aurocs if key[0] == "hero"}
+    return WordsResult(settings, [accuracy(0.25, 0.5)] * seeds, arms, 1.0, tuple(missing), aurocs, exact)
 
 
 def one_seed(missing=()):
@@ -67,13 +73,14 @@ def lines_of(page, rule):
 
 def test_differences_of_one_seed_are_over_problems():
     page = words_page(one_seed(["gated_hero (seed 1)"]))
-    hero, ranks, course = lines_of(page, "| HERO |")
+    hero, exact, ranks, course = lines_of(page, "| HERO |")
     assert hero[1:4] == ["1", "60.0 ± 8.9", "100.0 ± 0.0"]
     assert hero[6:] == ["+10.0 ± 0.0", "+0.0 ± 0.0"]
+    assert exact[1:] == ["50.0 ± 0.0", "50.0 ± 0.0", "+25.0 ± 317.7", "+0.0 ± 0.0"]
     assert ranks[1:] == ["-", "0.75 ± 3.18 (2)"]
-    assert course[1] == "20% to 60%"
+    assert course[1:3] == ["10% to 30%", "20% to 60%"]
     assert lines_of(page, "| verifier only |")[0][6:] == ["", ""]
-    assert lines_of(page, "| before RL |")[1][1:] == ["0.75 ± 0.62 (3)", "-"]
+    assert lines_of(page, "| before RL |")[2][1:] == ["0.75 ± 0.62 (3)", "-"]
     assert "one seed, so luck in training is not covered" in page
     assert "not finished: gated_hero (seed 1)" in page
     assert "A step took 20 s on average, of which the reward model 4.0 s." in page
@@ -84,7 +91,7 @@ def test_several_seeds_have_a_mean_and_a_table_each():
     whole, first, second = lines_of(page, "| HERO |")[:3]
     assert whole[1] == "2" and whole[6] == "+15.0 ± 63.5 (2/2)"
     assert (first[6], second[6]) == ("+10.0 ± 0.0", "+20.0 ± 0.0")
-    assert lines_of(page, "| before RL |")[3][1] == "0.75 ± 0.23 (6)"
+    assert lines_of(page, "| before RL |")[4][1] == "0.75 ± 0.23 (6)"
 
 
 def test_an_arm_of_one_seed_of_several_has_no_interval_among_them():
@@ -132,7 +139,8 @@ def one_of(result, seed):
     own = result.settings.model_copy(update={"seeds": 1, "first_seed": seed})
     arms = [arm for arm in result.arms if arm.seed == seed]
     aurocs = {key: ranked for key, ranked in result.aurocs.items() if key[1] == seed}
-    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), aurocs)
+    exact = {key: shares for key, shares in result.exact.items() if key[1] == seed}
+    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), aurocs, exact)
 
 
 def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
@@ -145,6 +153,7 @@ def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
     assert (out / "words.md").read_text() == words_page(whole)
     found = read_words_table(out / "words.parquet")
     assert found.aurocs == whole.aurocs
+    assert found.exact == whole.exact
     assert sorted(found.arms, key=lambda arm: (arm.name, arm.seed)) == whole.arms
 
 
