@@ -396,3 +396,98 @@ def test_what_a_closing_sentence_states(reference, completion):
 @pytest.mark.parametrize(("reference", "completion"), OTHER_SENTENCES)
 def test_what_a_closing_sentence_does_not_state(reference, completion):
     assert verify_math(reference, completion) is False
+
+
+# A value with a remark behind it, a calculation in words, a choice in a sentence.
+REMARKS = [
+    ("43", "Answer: 43. Note that a common mistake is 42."),
+    ("43", "Answer: 43 apples. He started with 50."),
+    ("43", "#### 43. The first part was 42."),
+    ("43", "**Final Answer: 43**. The number before it is 42."),
+    ("43", "<answer>43. The first part is 42.</answer>"),
+    ("43", "Answer: $43. He paid $50."),
+    ("43", "Answer: $43$. Since $6 \\cdot 7 = 42$, we add one."),
+    ("43", "Answer: 43 because 42 + 1 = 43."),
+    ("B", "Answer: B. Option C ignores friction."),
+    ("64", "So she pays $40 + $24 = $64 for the glasses."),
+    ("64", "He makes $8 * 8 = $64 every day."),
+    ("48", "So they weigh 60g * 4/5 = 240g/5 = 48 grams."),
+    ("70", "All of them took 30 + 40 = 70 hours altogether to finish it."),
+    ("42", "So it's 42."),
+    ("42", "∴ 42"),
+    ("B", "The answer is option B."),
+    ("Vitamin A", r"\boxed{\text{vitamin A}}"),
+    ("m+n = 35", "So the sum m+n = 35."),
+    ("81", "The area of the square is s^2 = 81."),
+    ("300", "The total cost is 20x15 = 300."),
+    ("50", "So the force F = m*a = 50 N."),
+    ("9", "A hexagon has n(n-3)/2 = 9 diagonals."),
+    ("42", "So v = 42 miles per hour."),
+    ("42", "The area is A = 42 square units."),
+    ("42", "So the total is 42, and we are done."),
+    ("42", "The minimum is 42, which occurs at the origin."),
+    ("42", "If we add these up we get 42."),
+    ("43", "He has 42 because 6 * 7 = 42, so with one more the total is 43."),
+    ("43", "Answer: 42. Adding one to that gives 43."),
+]
+OTHER_REMARKS = [
+    ("42", "Answer: 43. Note that a common mistake is 42."),
+    ("42", "#### 43. The first part was 42."),
+    ("43", "Answer: 43. Wait, that is wrong. It must be 44."),
+    ("1", "Answer: 1. Add both sides. 2. Divide by two."),
+    # An equation is not its right side.
+    ("42", "Simplifying, we obtain the equation 2x = 42."),
+    ("42", "Then 3 + x = 42."),
+    ("42", "This simplifies to x^2 = 42."),
+    ("42", "The condition that is left is log x = 42."),
+    ("8", "It gives 3x + 2 = 8 for all of these cases."),
+    # A sentence that breaks off, or goes on.
+    ("42", "There are 42 pairs, of which"),
+    ("42", "So the answer is 42 or"),
+    ("42", "Answer: 42. But we must add 1, so 43."),
+    ("42", "Answer: 42. On second thought, 43."),
+    ("B", "The answer is option B, no wait, C."),
+    ("5", "So she has 2 + 3 = 5 dozen eggs in total."),
+    ("42", "Adding these, we get 42 and then we subtract the"),
+    ("42", "Then we multiply both sides by 42."),
+    ("42", "The answer depends on 42 of them."),
+    # Second thoughts.
+    ("42", "The answer is \\boxed{42}.\n\nWait, I forgot to add 1. So it's 43."),
+    ("42", "The answer is 42.\n\nHmm, that's not correct. The sum should be 43."),
+    # A box that the text denies.
+    ("42", r"The incorrect answer is \boxed{42}."),
+    ("42", r"Many students answer \boxed{42}."),
+    ("42", r"It is tempting to answer \boxed{42}."),
+    ("42", r"I'm not sure whether it's \boxed{42}."),
+    ("42", r"\boxed{42} doesn't work."),
+    ("42", r"\boxed{42} is excluded."),
+    ("Vitamin", r"\boxed{\text{Vitamin A}}"),
+]
+
+
+@pytest.mark.parametrize(("reference", "completion"), REMARKS)
+def test_a_value_and_what_is_said_of_it(reference, completion):
+    assert verify_math(reference, completion) is True
+
+
+@pytest.mark.parametrize(("reference", "completion"), OTHER_REMARKS)
+def test_what_is_said_beside_a_value_is_no_answer(reference, completion):
+    assert verify_math(reference, completion) is False
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        "The answer is \\boxed{42}.\n\nWait, let me check: 6*7 = 42. Yes.",
+        "The answer is 42.\n\nLet me verify: 40 + 2 = 42, which matches.",
+        "In simplest form, \\boxed{42}.",
+        "Since it's even, \\boxed{42} works.",
+        "How many students answered? \\boxed{42}.",
+        "Each wrong answer costs 1 point, so the score is \\boxed{42}.",
+        "The minimum is \\boxed{42}, which cannot be improved.",
+        "The final answer is \\boxed{42}.\n\nHmm, to double-check: the eggs should be 16.",
+        "Many such numbers exist; for example, \\boxed{42}.",
+    ],
+)
+def test_a_check_is_no_second_thought(completion):
+    assert verify_math("42", completion) is True

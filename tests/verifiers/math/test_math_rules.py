@@ -6,6 +6,22 @@ from pydantic import TypeAdapter, ValidationError
 from hero_rl.verifiers import AnyVerifier, MathVerifier, Reason, verify_math
 
 ACCEPTED = {
+    "symbols of units": [
+        ("2.5 nm", r"2.5\ \text{nm}"),
+        ("2.5 nm", r"\lambda = 2.50 \text{ nm}"),
+        ("2.5 nm", "2.5"),
+        (r"2.5\ \mathrm{~kPa}", "2.5 kPa"),
+        ("5 MeV", r"5\,\text{MeV}"),
+        ("2 A", r"2\ \text{A}"),
+        ("300 K", r"T = 300\,\text{K}"),
+        (r"22.4\ \text{L}", "22.4 L"),
+        (r"\frac{1}{2} mV", r"\frac{mV}{2}"),
+    ],
+    "where an index begins": [
+        (r"2^k, k \ge 1", r"2^k, k \ge 1"),
+        (r"2^k, k \ge 1", "2^k"),
+        (r"2k\pi, k \in \mathbb{Z}", r"2n\pi, n \in \mathbb{Z}"),
+    ],
     "integers": [
         ("5", "5"),
         ("5", " 5 "),
@@ -362,6 +378,18 @@ ACCEPTED = {
 }
 
 REJECTED = {
+    "symbols of units": [
+        ("2.5 nm", "2.5 mm"),
+        ("2.5 nm", r"25\ \text{nm}"),
+        ("2 A", r"3\ \text{A}"),
+        ("2 A", r"2\ \text{V}"),
+        ("300 K", r"300\ \text{N}"),
+        (r"2\ \text{A}", r"\frac{2}{A}"),
+    ],
+    "where an index begins": [
+        (r"2^k, k \ge 1", r"2^k, k \ge 0"),
+        (r"4k, k \ge 2", r"4k, k \ge 1"),
+    ],
     "integers": [
         ("5", "6"),
         ("5", "-5"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import permutations
 
 from hero_rl.verifiers.base import Reason
@@ -40,7 +41,8 @@ def qualified(reference: Node, answer: Node, by: Comparison) -> object:
     ours, theirs = _conditions(reference), _conditions(answer)
     expected, said = _value(reference), _value(answer)
     for names in _renamings(reference, answer):
-        if not _same_sets(ours, [renamed(condition, names) for condition in theirs], expected, said):
+        under = [renamed(condition, names) for condition in theirs]
+        if not _same_sets(ours, under, expected, said) or not _begin_alike(ours, under):
             continue
         added = [renamed(condition, names) for condition in theirs if not _narrows_nothing(condition, said)]
         needed = [condition for condition in ours if not _narrows_nothing(condition, expected)]
@@ -90,6 +92,23 @@ def _same_sets(ours: Iterable[Node], theirs: Iterable[Node], expected: Node, sai
         if kind != "any" and condition.members[0] not in named and (_may_be_region(expected) or _may_be_region(said)):
             return False
     return True
+
+
+def _begin_alike(ours: Iterable[Node], theirs: Iterable[Node]) -> bool:
+    """Whether no index that both sides bound from below begins elsewhere."""
+    first, other = _least(ours), _least(theirs)
+    return all(first[letter] == other[letter] for letter in first.keys() & other.keys())
+
+
+def _least(conditions: Iterable[Node]) -> dict[Node, Fraction]:
+    """Where each letter begins that has a lower bound."""
+    bounds: dict[Node, Fraction] = {}
+    for condition in conditions:
+        if isinstance(condition, Relation) and condition.operators == (">=",):
+            letter, end = condition.members
+            if isinstance(end, Number):
+                bounds[letter] = max(end.value, bounds.get(letter, end.value))
+    return bounds
 
 
 def _turns(node: Node) -> bool:

@@ -27,7 +27,7 @@ from hero_rl.verifiers.math.tree.formulas import (
     walk,
 )
 from hero_rl.verifiers.math.tree.numerals import is_whole
-from hero_rl.verifiers.math.tree.units import CHANGES, GAINS, UNIT_LETTERS, is_unit, same_unit
+from hero_rl.verifiers.math.tree.units import CHANGES, GAINS, UNIT_LETTERS, is_symbol, is_unit, same_unit, unit_name
 from hero_rl.verifiers.math.values.equality import constant_value, same_formula
 from hero_rl.verifiers.math.values.evaluation import as_fraction
 
@@ -38,13 +38,14 @@ def units(reference: Node, answer: Node, by: Comparison) -> object:
     """A quantity's number is compared with a number, its unit with a unit.
 
     Safe: two units must be one, and a number is never changed by its unit; a unit that only one of the two names is
-    the question's and may be left off, unless `units` is "required". Letters are units beside units in words.
+    the question's and may be left off, unless `units` is "required". Letters are units beside units in words; some
+    only beside themselves, as the A of 2 A.
     """
     written = (reference, answer)
     if isinstance(answer, Quantity) and not symbols(answer.value) and not isinstance(reference, Quantity):
-        reference = _with_unit_letters(reference)
-    elif isinstance(reference, Quantity) and isinstance(answer, Quotient):
-        answer = _with_unit_letters(answer)
+        reference = _with_unit_letters(reference, answer.unit)
+    elif isinstance(reference, Quantity) and isinstance(answer, (Quotient, Product)):
+        answer = _with_unit_letters(answer, reference.unit)
     elif not isinstance(answer, Quantity) and not symbols(reference):
         answer = _with_unit_letter(answer)
     if not isinstance(reference, Quantity) and not isinstance(answer, Quantity):
@@ -94,7 +95,7 @@ def _letters_apart(node: Node, letters: set[str]) -> Node:
 
     def change(part: Node) -> Node | None:
         name = part.text if isinstance(part, Words) else part.unit if isinstance(part, Quantity) else ""
-        if len(name) != 2 or not set(name) <= letters or not is_unit(name):
+        if len(name) != 2 or not set(name) <= letters or not (is_unit(name) or is_symbol(name)):
             return None
         factors = tuple(map(Symbol, name))
         return Product((rewrite(part.value, change), *factors) if isinstance(part, Quantity) else factors)
@@ -119,11 +120,11 @@ def _with_unit_letter(node: Node) -> Node:
     return Quantity(value, letter.name if power is None else f"{letter.name}^{power.value}")
 
 
-def _with_unit_letters(node: Node) -> Node:
+def _with_unit_letters(node: Node, beside: str = "") -> Node:
     """A number and letters of units with their powers, 5 m s^{-2} or 5 m/s^2, as a quantity.
 
     Safe: each letter counts with its power, and one that is no unit leaves the formula as it is; mu before a unit is
-    the millionth of it.
+    the millionth of it. `beside` is the other side's unit: a letter that it may be called by is that unit.
     """
     parts = [(node, 1)] if not isinstance(node, Quotient) else [(node.top, 1), (node.bottom, -1)]
     numbers: list[Node] = []
@@ -139,6 +140,8 @@ def _with_unit_letters(node: Node) -> Node:
             elif isinstance(letter, Symbol) and letter.name in UNIT_LETTERS and is_whole(power):
                 names.append(f"{micro}{letter.name}^{sign * power.value}")
                 micro = ""
+            elif isinstance(letter, Symbol) and beside and unit_name([letter.name]) == beside and factor is letter:
+                names.append(beside if sign > 0 else f"{beside}^-1")
             elif micro or symbols(factor) or sign < 0:
                 return node
             else:

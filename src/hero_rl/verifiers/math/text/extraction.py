@@ -16,7 +16,7 @@ from hero_rl.verifiers.math.text.announcements import Announcement, last_announc
 from hero_rl.verifiers.math.text.boxes import Frame, find_boxes, find_frames, is_empty
 from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
 from hero_rl.verifiers.math.text.marks import unmarked
-from hero_rl.verifiers.math.text.prose import closing_answer, is_prose, statement
+from hero_rl.verifiers.math.text.prose import closing_answer, corrected, is_prose, leading_value, statement
 from hero_rl.verifiers.math.text.series import list_of_frames, series_start
 from hero_rl.verifiers.math.text.thinking import after_thinking, own_turn
 from hero_rl.verifiers.math.text.touching import AROUND, is_contrast, is_denied, sign_behind, touched
@@ -57,7 +57,8 @@ def _final_answer(text: str, holds_answer: bool = False, depth: int = 0) -> str 
     while len(frames) > 1 and is_contrast(text[frames[-2].end : frames[-1].start]):
         frames.pop()  # \boxed{9}, not \boxed{8}
     if frames and depth < _DEEPEST:
-        return _announced_over(text[frames[-1].end :], depth) or _framed(text, frames, depth)
+        behind = text[frames[-1].end :]
+        return _announced_over(behind, depth) or corrected(behind) or _framed(text, frames, depth)
     if is_cut_off:
         return None
     text = _without_empty_frames(text)
@@ -96,7 +97,7 @@ def _announced(announcement: Announcement, depth: int) -> str | None:
     if announcement.content is None:
         return None
     if announcement.is_said:
-        return statement(announcement.content)
+        return corrected(announcement.content) or statement(announcement.content)
     return _final_answer(announcement.content, holds_answer=True, depth=depth + 1)
 
 
@@ -115,7 +116,7 @@ def _whole(text: str) -> str | None:
     bare = unmarked(text)
     if is_chinese(bare) and (said := stated_in_chinese(bare)):
         return said
-    found = closing_answer(bare) if is_prose(bare) else None
+    found = leading_value(text.strip()) or (closing_answer(bare) if is_prose(bare) else None)
     return found or bare.rstrip(".。").strip().removeprefix("=") or None
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
+from hero_rl.verifiers.math.text.equations import left_side
 from hero_rl.verifiers.math.text.marks import unemphasised, unmarked, without_end_of_proof
 from hero_rl.verifiers.math.text.rows import stated_by_rows
 from hero_rl.verifiers.math.text.touching import unit_behind
 from hero_rl.verifiers.math.tree.number_words import number_in_words
-from hero_rl.verifiers.math.tree.units import CHANGES
+from hero_rl.verifiers.math.tree.units import CHANGES, is_plain_noun
 
-__all__ = ["closing_answer", "is_prose", "statement"]
+__all__ = ["closing_answer", "corrected", "is_prose", "leading_value", "statement"]
 
 _FORMULA = re.compile(
     r"\$\$(?P<a>[^$]+)\$\$|\\\[(?P<b>(?:[^\\]|\\(?![\[\]]))+)\\\]|(?<!\\)\$(?P<c>[^$\n]+)(?<!\\)\$"
@@ -38,7 +39,7 @@ _LONGEST_TAIL = 40
 _LONGEST_STATEMENT = 2000
 _STOPS = ".!。！। "
 _COPULA_BEHIND = re.compile(r"(?<=[\w$)}\]])\s?(?:です|である|だ|となります|になります|입니다|이다|है|হয়)$")
-_BECAUSE = re.compile(r",?\s+(?:because|since)\s")
+_BECAUSE = re.compile(r",?\s{1,4}(?:because|since)\s")
 _QUOTED = re.compile(r"\\?[\"“']([^\"”'\n]+?)\\?[\"”'][.!]?$")
 _TICKED = re.compile(r"(`{1,3})([^`\n]+)\1")
 
@@ -56,7 +57,10 @@ _CHANGES = re.compile(
     re.IGNORECASE,
 )
 _WE_GET = r"(?:(?:we|I)\s+(?:get|obtain|have|find)\s+(?:that\s+)?)?"
-_OPENING_WORD = re.compile(rf"^(?:(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*)?{_WE_GET}", re.IGNORECASE)
+_IT_IS = r"(?:(?:it|that)['’]s\s+(?=[\d\\$-]))?"
+_OPENING_WORD = re.compile(
+    rf"^(?:(?:so|thus|hence|therefore|then|answer|ans)\b[\s,:]*|∴\s*)?{_WE_GET}{_IT_IS}", re.IGNORECASE
+)
 _JOINS_FORMULAS = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*")
 
 
@@ -65,6 +69,8 @@ def closing_answer(text: str) -> str | None:
     text = without_end_of_proof(_without_farewell(text[-_LONGEST_ENDING:]).strip())
     written = _PARAGRAPH.split(text)[-1].strip()
     last = unmarked(written)
+    if _SUM_OF_MONEY.search(last):
+        last = _MONEY.sub("", last)
     if is_chinese(last) and (said := stated_in_chinese(last)):
         return said
     if verdict := _VERDICT.fullmatch(last):
@@ -84,8 +90,18 @@ def closing_answer(text: str) -> str | None:
     hidden = _FORMULA.sub(lambda formula: "x" * len(formula.group()), last)  # a factorial ends no sentence
     ends = [match.end() for match in _ENDS_SENTENCE.finditer(hidden)]
     sentence = last[[0, *(end for end in ends if last[end:].strip())][-1] :].strip()
-    return _value(sentence) or _bold_words(written, sentence)
+    return _value(sentence) or _with_reason(sentence.rpartition("\n")[2]) or _bold_words(written, sentence)
 
+
+def _with_reason(sentence: str) -> str | None:
+    """The value of a sentence that goes on with nothing but its reason."""
+    stated, *reason = _BECAUSE.split(sentence, maxsplit=1)
+    return _value(stated) if reason and not _CONCLUDES_WITH.search(reason[0]) else None
+
+
+# Dollars that are no marks of a formula: "$40 + $24 = $64".
+_MONEY = re.compile(r"(?<!\\)\$(?=\d)")
+_SUM_OF_MONEY = re.compile(r"(?<![\\$])\$\d[\d,.]*[^$\n]{0,80}[-+*/×=]\s*\$\d")
 
 # A short text that opens with its verdict, or says it of the statement; what else it says is for the rules to judge.
 _VERDICT = re.compile(
@@ -148,6 +164,68 @@ _FAREWELL = re.compile(
 )
 
 
+# A value, and a remark on it in a sentence of its own, or a reason.
+_LEADS = re.compile(
+    r"(?P<value>\$[^$\n]+\$|\\\((?:[^\\\n]|\\(?![()]))+\\\)"
+    r"|[-−]?[$€£]?\s?[-−]?\d[\d,]*(?:[./:]\d+)?(?:\s?[%°]|\s[A-Za-z]{3,12}(?:\s[A-Za-z]{3,12})?)?|\(?[A-J]\)?(?=\.\s+[Oo]ptions?\b))"
+    r"(?:\.\s+(?!(?:And|Or|But|Also|Then)\b)(?=[A-Z][a-z])|,?\s+(?:because|since)\s)"
+)
+_SECOND = re.compile(
+    r"\b(?:wait|actually|oops|sorry|hmm+|correction|instead|hold\s+on|re-?check|should\s+be|guess|but|or|however|incorrect|wrong"
+    r"|rather|second|could|might|maybe|perhaps)\b|(?<![\d.])2\.\s[A-Z]",
+    re.IGNORECASE,
+)
+_CONCLUDES_WITH = re.compile(
+    r"\b(?:so|thus|hence|therefore|total\s+is|in\s+total|gives|to\s+get|we\s+(?:get|have|obtain)|left)\b[^.]{0,60}\d",
+    re.IGNORECASE,
+)
+_STATES_MORE = re.compile(r"[^\s=][^=]*[^\w\s=)}'][^=]*=")  # a left side with more than a name
+
+
+def leading_value(line: str) -> str | None:
+    """The value with which a line begins that goes on to speak of it; None where it ends in another one."""
+    found = _LEADS.match(line)
+    if found is None or "\n" in line.strip():
+        return None
+    rest, value = line[found.end() :], found["value"]
+    if _SECOND.search(rest) and not value.strip("()").isalpha():
+        return None
+    words = _PLAIN_WORD.findall(value) if "$" not in value[1:] else []
+    if _CONCLUDES_WITH.search(rest) or not _VERBS.isdisjoint(words) or _CHANGES.search(" ".join(words)):
+        return None
+    whole = _FORMULA.fullmatch(value)
+    if whole and _STATES_MORE.match(_content(whole)):
+        return None
+    return _content(whole) if whole else value
+
+
+# Who admits an error has another answer; "let me check" is no admission.
+_ADMITS = re.compile(
+    r"\b(?:oops|(?<!if )I\s+forgot|I\s+made\s+an?\s+(?:mistake|error)"
+    r"|(?:that|this|it)(?:\s+is|'s)\s+(?:not\s+(?:correct|right)|wrong|incorrect))\b",
+    re.IGNORECASE,
+)
+_CHECKS = re.compile(r"\b(?:check|verify|first\s+attempt)", re.IGNORECASE)
+_OTHER_VALUE = re.compile(
+    r"(?:^|[.!?,]\s+)(?:so\s+|thus\s+|therefore,?\s+|hence\s+)?(?:it's|it\s+is|it\s+should\s+be"
+    r"|the\s+(?:(?:correct|right|actual)\s+)?(?:answer|result|total|sum|value)\s+(?:is|should\s+(?:be|have\s+been)))"
+    r"\s+[\\(*$€£-]{0,4}\d[^\n]{0,40}$",
+    re.IGNORECASE,
+)
+
+
+def corrected(behind: str) -> str | None:
+    """The value with which a text ends that admits an error in the answer before it; None where it admits none."""
+    behind = behind[-_LONGEST_ADMISSION:].rstrip()
+    last = _PARAGRAPH.split(behind)[-1]
+    if not _OTHER_VALUE.search(last) or not _ADMITS.search(behind) or _CHECKS.search(behind):
+        return None
+    return closing_answer(last)
+
+
+_LONGEST_ADMISSION = 1000
+
+
 def _is_bare(text: str) -> bool:
     """Whether a text is short, of two words at most, and holds no formula: an answer and nothing else."""
     return (
@@ -160,12 +238,17 @@ def _is_bare(text: str) -> bool:
     )
 
 
+_NAMED_CHOICE = re.compile(r"(?:[Oo]ption|[Cc]hoice|[Aa]lternative)\s+(\(?[A-J]\)?)\s*[.!]?\s*(?:\n|$)")
+
+
 def statement(text: str) -> str | None:
     """The value of a text that begins where "the answer is" ends: up to the end of its sentence or formula."""
     text = unemphasised(text[:_LONGEST_STATEMENT]).strip()
     ticked = _TICKED.match(text)
     if ticked:
         return ticked[2].strip()
+    if chosen := _NAMED_CHOICE.match(text):
+        return chosen[1]
     formula = _FORMULA.match(text)
     if formula is None:
         line = text.split("\n", 1)[0]
@@ -193,7 +276,7 @@ def _value(sentence: str) -> str | None:
     said = _ARTICLE.sub("", _CONCLUDES.sub("", said) or said)
     if not said.isascii():
         said = _COPULA_BEHIND.sub("", said)
-    if said.endswith("?"):
+    if said.endswith("?") or _UNFINISHED.search(sentence):
         return None
     if whole := _FORMULA.fullmatch(said):
         return _content(whole)
@@ -205,12 +288,19 @@ def _value(sentence: str) -> str | None:
     copula, formulas = _last(_COPULA, said), list(_FORMULA.finditer(said))
     if copula and (not formulas or copula.start() >= formulas[-1].end()):
         value = _ARTICLE.sub("", said[copula.end() :].strip())
+        behind_equals = copula.group().startswith("=")
+        counted = _EQUALS_AND_WORDS.match(value) if behind_equals else None
+        is_plain = counted is not None and counted["word"] in _BEHIND_A_RESULT
+        result = counted[1] if counted and is_plain else value
+        left = left_side(said[: copula.start()], result) if behind_equals else None
+        if counted and not left and (is_plain or is_plain_noun(counted["word"])):
+            takes_back = _TAKES_BACK.search(said) or _CHANGES.search(counted[2]) or _ON_THE_WAY.search(said)
+            return None if takes_back else counted[1] + unit_behind(counted[2])
         if _is_value(value):
             if _SHARE.match(said, 0, copula.start()):
                 return None
-            label = _LABEL.search(said, 0, copula.start()) if copula.group().startswith("=") else None
-            label = label or _EXTREME.match(said, 0, copula.start())
-            value = f"{label[1]} = {value}" if label else value
+            label = None if left else _EXTREME.match(said, 0, copula.start())
+            value = f"{left or (label and label[1])} = {value}" if left or label else value
             return None if _TAKES_BACK.search(_clause(said, copula.start())) else value
     if formulas:
         return _of_formulas(said, formulas)
@@ -220,6 +310,8 @@ def _value(sentence: str) -> str | None:
     start = said.index(number)
     behind = said[start + len(number) :]
     around = _clause(said, start) + " " + _COUNTED.sub("", behind, count=1)
+    if _GOES_ON.search(behind) or _ON_THE_WAY.search(said, 0, start):
+        return None
     if _TAKES_BACK.search(around) or _CHANGES.search(around) or _is_part(said[:start], behind):
         return None
     if change := _CHANGE.match(behind):
@@ -228,9 +320,15 @@ def _value(sentence: str) -> str | None:
     return (change[0] if change else "") + number + unit_behind(behind)
 
 
-_CONCLUDES = re.compile(
-    rf"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?{_WE_GET}(?:(?:it|that)['’]s\s+(?=[\d\\$-]))?", re.IGNORECASE
+# A text that breaks off, by its last word, which no full stop follows.
+_UNFINISHED = re.compile(r"\s(?:the|an|and|or|by|that|which|as|their|its|so|but|if)\s*$")
+# What follows the number of a sentence and goes on with the calculation.
+_GOES_ON = re.compile(r"\band\s+then\b|\bof\s+which\b|\band\s+each\s+one\s+costs$", re.IGNORECASE)
+# What stands before it and says that it is no result.
+_ON_THE_WAY = re.compile(
+    r"\b(?:multipl(?:y|ied|ies)|divid(?:e|ed|es))\b[^,;]{0,30}\bby\s*$|\bdepends\s+on\b", re.IGNORECASE
 )
+_CONCLUDES = re.compile(rf"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?{_WE_GET}{_IT_IS}", re.IGNORECASE)
 # "4 more apples" and "4 times a day" count as they stand; "4 more than" and "4 times as many" do not.
 _COUNTED = re.compile(
     r"^\s*(?:(?:more|fewer)\b(?!.*\bthan\b)|times(?=\s*$|\s+(?:in|per|a|each|every)\b))", re.IGNORECASE
@@ -247,8 +345,9 @@ _CHANGE = re.compile(rf"\s*({'|'.join(sorted(CHANGES))})\b", re.IGNORECASE)
 _CHANGE_OF = re.compile(rf"\b(?:{'|'.join(sorted(CHANGES))})\s+of\s+\\?$", re.IGNORECASE)
 
 
-# What a label is: a letter with an index, or two or three points; a word before "=" is none.
-_LABEL = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?|[A-Z]{2,3})\s*$")
+# A result, and what it counts: "= 64 for the glasses". One word may be its unit.
+_EQUALS_AND_WORDS = re.compile(r"([-−]?\d[\d,]*(?:\.\d+)?)(\s+(?P<word>[a-z][a-z']*)(?:\s+[a-z][a-z']*){1,11})$")
+_BEHIND_A_RESULT = frozenset({"for", "per", "every", "each", "in", "altogether"})
 # Which of two ends a value is; said of the other end, it is another answer.
 _END_OF_RANGE = r"[^\n]*\b((?:max|min)(?:imum)?)(?:\s+value)?(?:\s+of\s[^.,;:\n]{1,40}?)?"
 _EXTREME = re.compile(rf"{_END_OF_RANGE}\s*$", re.IGNORECASE)

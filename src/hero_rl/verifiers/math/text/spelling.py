@@ -297,8 +297,16 @@ _ARTICLES = {"the", "a", "an"}
 def words_only(text: str, fold: bool = True) -> str:
     """Words with one space between, in lower case if `fold`, without marks, articles and commands."""
     text = re.sub(r"\\(?:text|mathrm|textbf|textit|mbox|textrm|textnormal)\b", " ", text)
-    words = _NOT_WORDS.sub(" ", text.casefold() if fold else text).split()
-    return " ".join(word.rstrip(".") for word in words if word not in _ARTICLES)
+    words = _NOT_WORDS.sub(" ", text).split()
+    kept = [word for at, word in enumerate(words) if not _is_article(word, at, len(words))]
+    return " ".join((word.casefold() if fold else word).rstrip(".") for word in kept)
+
+
+def _is_article(word: str, at: int, count: int) -> bool:
+    """Whether a word is one, rather than a name: vitamin A, car A wins."""
+    if word.casefold() != "a":
+        return word.casefold() in _ARTICLES
+    return not at or (at < count - 1 and word == "a")
 
 
 _HAS = re.compile(

@@ -24,6 +24,12 @@ _DENIED_BEFORE = re.compile(
     r"(?:(?:not|n't)\s+(?:think|believe|true|claim)\b[^.\n]*$)"
     r"|(?:\b(?:not|never|neither|cannot|rather\s+than|instead\s+of|as\s+opposed\s+to)|n't|[(,]\s*(?:previously|formerly))"
     r"\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$"
+    r"|(?:\b(?<!of a )(?<!of an )(?<!of the )(?:wrong|incorrect)\s+(?:answer|solution|result|value)"
+    r"\s+(?:is|was|would\s+be)"
+    r"|(?:^|\n)\W{0,4}(?:wrong|incorrect)\s*:"
+    r"|(?<!how )\b(?:many|most|some)\s+(?:students|people)\s+(?:would\s+|may\s+|might\s+)?(?:say|answer|guess|write)"
+    r"|\btempt(?:ing|ed)\s+to\s+(?:say|answer|guess|write)"
+    r"|\b(?:not|un)\s?sure\s+(?:whether|if|that)\s+(?:it's|it\s+is|the\s+answer\s+is))[\s$:\\(\[]*$"
     r"|\b(?:(?:first|initially|originally),?\s+(?:I|we)|(?:I|we)\s+(?:first|initially|originally))\s+(?:got|thought|guessed|tried)"
     r"(?:\s+that)?(?:\s+it\s+(?:is|was))?[\s$:\\(\[]*$",
     re.IGNORECASE,
@@ -34,7 +40,8 @@ _SUPPOSED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|right\s*\?)|isn't)\b",
+    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|excluded|ruled\s+out|right\s*\?)|isn't"
+    r"|(?:doesn't|does\s+not|can't|cannot|won't)\s+(?:work(?!\s+out)|hold|be\s+(?:right|correct|true|the\s+answer)))\b",
     re.IGNORECASE,
 )
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS, SYNONYMS
-from hero_rl.verifiers.math.tree.units import is_unit
+from hero_rl.verifiers.math.tree.units import is_symbol, is_unit
 
 __all__ = ["Token", "Unreadable", "tokenize"]
 
@@ -138,6 +138,10 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
             is_product = len(found) == 2 and found[0].isupper() and found[1].islower() and not is_behind
             if is_product and is_unit(found):
                 tokens += [Token("letter", found[0], spaced=spaced), Token("letter", found[1])]
+            elif (
+                spaced and position == len(text) and is_symbol(found) and all(map(_is_of_number, tokens)) and is_behind
+            ):
+                tokens.append(Token("word", found, spaced=spaced))  # 2.5 nm, where 2.5nm may be a product
             else:
                 tokens += _letters(found, spaced)
         elif found == "!=" and not spaced and tokens and (tokens[-1].kind == "number" or tokens[-1].text == ")"):
@@ -149,6 +153,11 @@ def tokenize(text: str, thousands: bool) -> list[Token]:
         if len(tokens) > MAX_TOKENS:
             raise Unreadable("too many tokens")
     return tokens
+
+
+def _is_of_number(token: Token) -> bool:
+    """Whether it may belong to a number that is written out, 2.5 x 10^3."""
+    return token.kind in ("number", "sign") or token.text in ("times", "cdot")
 
 
 def _recurring(digits: str) -> str | None:

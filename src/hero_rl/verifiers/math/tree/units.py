@@ -11,6 +11,7 @@ __all__ = [
     "UNIT_LETTERS",
     "has_prefix",
     "is_plain_noun",
+    "is_symbol",
     "is_unit",
     "named_unit",
     "powers",
@@ -138,6 +139,13 @@ def without_prefix(unit: str) -> tuple[str, str]:
 def has_prefix(unit: str) -> bool:
     """Whether it is a unit with a metric prefix: kN, mA."""
     return without_prefix(unit) != ("", unit)
+
+
+def is_symbol(word: str) -> bool:
+    """Whether letters are a unit's symbol of two letters or more: nm, kPa, eV; not MN, which may be two points."""
+    return (has_prefix(word) and not (len(word) == 2 and word.isupper())) or (
+        len(word) > 1 and word in _WITH_PREFIX | _IN_WORDS_ONLY
+    )
 
 
 def named_unit(word: str) -> str:
