@@ -9,7 +9,7 @@ benchmarks/core.py, which works group by group in NumPy and makes no metrics; bo
 measurement runs in a process of its own on one thread, in processor time of that process, so that a busy machine does
 not count.
 
-A second table is the part of the verifier that `Supervised` leaves to the thread that calls it: finding the answer in a
+A second table is what a worker of `Supervised` does first: finding the answer in a
 completion, and judging it where that is quick.
 """
 
@@ -155,7 +155,7 @@ def main() -> None:
             f"Python {platform.python_version()}; load average {os.getloadavg()[0]:.1f} at the end. Groups in random "
             f"order, 1% abstentions; median of {REPEATS} repeats ({REPEATS // 3} of the loop). `Signals` are made of "
             "Python lists; `loop` is the rule of benchmarks/core.py group by group in NumPy, without `Signals` and "
-            f"metrics.\n\n{text}\n## The verifier's part in the calling thread\n\n"
+            f"metrics.\n\n{text}\n## Finding an answer\n\n"
             "`MathVerifier.extract` and `judge_quickly` on completions full of formulas that end in a boxed number.\n\n"
             f"{more}"
         )
