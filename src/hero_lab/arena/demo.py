@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
@@ -27,7 +27,7 @@ from hero_rl.errors import ConfigError, HeroError
 from hero_rl.rules import AuditedHero
 from hero_rl.training.configs.policy import TrainConfig
 
-__all__ = ["REGIMES", "Arm", "DemoResult", "DemoSettings", "check_rules", "run_demo", "summary"]
+__all__ = ["REGIMES", "Arm", "DemoResult", "DemoSettings", "Panel", "check_rules", "run_demo", "summary"]
 
 REGIMES = {
     "easy": "easy-to-verify prompts",
@@ -92,6 +92,14 @@ class Arm:
         return cls(name, seed, folder, accuracy, curve, [line for line in metrics if "rewards/verifier/mean" in line])
 
 
+class Panel(NamedTuple):
+    """One of the curves above: what it shows of a line, its title, and what it is multiplied by."""
+
+    key: str
+    title: str
+    factor: float
+
+
 @dataclass(frozen=True)
 class DemoResult:
     """All arms, and the policies that they started from.
@@ -109,7 +117,15 @@ class DemoResult:
     seconds: float
 
     title: ClassVar[str] = "The arena: who wins?"
-    curve: ClassVar[str] = "at temperature 1"  # how the learning curves were taken
+    above: ClassVar[str] = "accuracy at temperature 1 on development prompts while training"
+    panels: ClassVar[tuple[Panel, ...]] = (
+        Panel("hard", "accuracy on hard-to-verify prompts, %", 100),
+        Panel("easy", "accuracy on easy-to-verify prompts, %", 100),
+    )
+
+    def course(self, arm: Arm) -> list[dict[str, Any]]:
+        """What the panels show of an arm: lines with a `step` and the panels' keys."""
+        return arm.curve
 
     @property
     def introduction(self) -> str:

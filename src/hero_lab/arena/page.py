@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from hero_lab.arena.demo import DemoResult
+    from hero_lab.arena.demo import DemoResult, Panel
     from hero_lab.arena.evaluation import Measured
 
-__all__ = ["pm", "print_table", "sentence", "write_image", "write_page"]
+__all__ = ["pm", "print_table", "sentence", "smooth", "write_image", "write_page"]
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = {
@@ -85,7 +85,7 @@ def write_page(result: DemoResult, path: Path) -> None:
         "hero_lab.arena",
         "demo.html",
         title=result.title,
-        curve=result.curve,
+        above=result.above,
         introduction=result.introduction,
         rows=rows(result),
         first=result.settings.arms[0],
@@ -115,8 +115,8 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
         figure = Figure(figsize=(10.5, 7.2), facecolor=background, layout="constrained")
         parts: Any = figure.subfigures(2, 1)
         above, below = parts
-        for axes, kind in zip(above.subplots(1, 2), ("hard", "easy"), strict=True):
-            _draw_curves(axes, result, kind, ink)
+        for axes, panel in zip(above.subplots(1, 2), result.panels, strict=True):
+            _draw_curves(axes, result, panel, ink)
         row = below.subplots(1, len(arms), sharey=True, squeeze=False)[0]
         for axes, name in zip(row, arms, strict=True):
             _draw_composition(axes, result, name, ink)
@@ -127,21 +127,26 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
     return figure
 
 
-def _draw_curves(axes: Axes, result: DemoResult, kind: str, ink: str) -> None:
+def _draw_curves(axes: Axes, result: DemoResult, panel: Panel, ink: str) -> None:
     for name in result.settings.arms:
-        runs = [{row["step"]: row for row in arm.curve} for arm in result.arms if arm.name == name]
+        runs = [
+            {row["step"]: panel.factor * row[panel.key] for row in result.course(arm)}
+            for arm in result.arms
+            if arm.name == name
+        ]
         steps = sorted(set.intersection(*map(set, runs)))  # a run that was made longer has a look more
         for run in runs if len(runs) > 1 else []:
-            axes.plot(
-                list(run), [100 * row[kind] for row in run.values()], color=_COLOURS[name], alpha=0.25, linewidth=0.8
-            )
-        mean = [100 * sum(run[step][kind] for run in runs) / len(runs) for step in steps]
-        axes.plot(steps, mean, color=_COLOURS[name], linewidth=2, label=LABELS[name])
-    axes.set_title(f"accuracy on {kind}-to-verify prompts, %", loc="left")
+            axes.plot(list(run), list(run.values()), color=_COLOURS[name], alpha=0.25, linewidth=0.8)
+        mean = [sum(run[step] for run in runs) / len(runs) for step in steps]
+        # Without trust it runs upon the verifier alone, which is to be seen.
+        style = "--" if name == "gated_hero" else "-"
+        axes.plot(steps, mean, style, color=_COLOURS[name], linewidth=2, label=LABELS[name])
+    axes.set_title(panel.title, loc="left")
     axes.set_xlabel("step")
-    axes.set_ylim(bottom=0)
+    if panel.factor == 100:
+        axes.set_ylim(bottom=0)
     _plain(axes, ink)
-    if kind == "hard":
+    if panel is result.panels[0]:
         axes.legend(frameon=False)
 
 
@@ -152,7 +157,7 @@ def _draw_composition(axes: Axes, result: DemoResult, name: str, ink: str) -> No
         if arm.name == name
     ]
     length = min(map(len, runs))
-    shares = [[_smooth([run[i][key] for i in range(length)]) for key, _, _ in _COMPOSITION] for run in runs]
+    shares = [[smooth([run[i][key] for i in range(length)]) for key, _, _ in _COMPOSITION] for run in runs]
     means = [[sum(s[k][i] for s in shares) / len(shares) for i in range(length)] for k in range(len(_COMPOSITION))]
     axes.stackplot(
         range(1, length + 1),
@@ -175,6 +180,6 @@ def _plain(axes: Axes, ink: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _smooth(values: list[float], window: int = 10) -> list[float]:
+def smooth(values: list[float], window: int = 10) -> list[float]:
     """Trailing mean; the first values average what there is."""
     return [sum(values[max(0, i + 1 - window) : i + 1]) / min(i + 1, window) for i in range(len(values))]

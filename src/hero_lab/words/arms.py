@@ -19,6 +19,7 @@ import torch
 from hero_lab.arena.arms import arm_rule, send_output_to
 from hero_lab.arena.evaluation import KINDS, PromptAccuracy
 from hero_lab.words.cpu import JudgeOfGroups
+from hero_lab.words.oracle import by_value
 from hero_lab.words.problems import MARKER, WordProblem, chosen
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import CPU, Models, Stages, resumable
@@ -50,7 +51,7 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
         verifier=verifier,
         reward_model=JudgeOfGroups(path=str(models.reward_model), device="cpu"),
         rule=rule,
-        auditor=MathVerifier() if isinstance(rule, AuditedHero) else None,  # the oracle, which takes every right form
+        auditor=MathVerifier() if isinstance(rule, AuditedHero) else None,  # which takes most right forms
         trl=CPU
         | {
             "max_steps": arm.steps,
@@ -133,28 +134,38 @@ def measure(stages: Stages, policy: Path, place: Path) -> Looked:
     arm = stages.settings.arm
     held = {kind: chosen(stages.problems, arm.split, kind)[: arm.prompts] for kind in KINDS}
     asked = {kind: sorted(problems, key=lambda problem: len(problem.question)) for kind, problems in held.items()}
-    verdicts: dict[str, dict[str, list[float]]] = {kind: {} for kind in KINDS}
+    said: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for how, samples, temperature in (("sampled", arm.samples, 1.0), ("greedy", 1, 0.0)):
         folder = place.with_name(f"{place.name}-{how}")
         stages.answers(policy, folder, asked, samples=samples, temperature=temperature)
-        for kind in KINDS:
-            rows = _rows(folder / "problems" / f"{kind}.jsonl")
-            verdicts[kind][how] = [sum(row["samples"]) / len(row["samples"]) for row in rows]
-    sampled = {kind: _rows(place.with_name(f"{place.name}-sampled") / "rollouts" / f"{kind}.jsonl") for kind in KINDS}
-    exact = {kind: _exact(sampled[kind], asked[kind]) for kind in KINDS}
+        said[how] = {kind: _judged(folder / "rollouts" / f"{kind}.jsonl", asked[kind]) for kind in KINDS}
+    accuracy = {
+        kind: PromptAccuracy(**{how: _shares(rows[kind], "by_value") for how, rows in said.items()}) for kind in KINDS
+    }
+    exact = {kind: _shares(said["sampled"][kind], "exact") for kind in KINDS}
     model = JudgeOfGroups(path=str(stages.models.reward_model), device="cpu").load()
-    aurocs = {kind: _aurocs(model, sampled[kind]) for kind in KINDS}
-    return Looked({kind: PromptAccuracy(**values) for kind, values in verdicts.items()}, aurocs, exact)
+    aurocs = {kind: _aurocs(model, said["sampled"][kind]) for kind in KINDS}
+    return Looked(accuracy, aurocs, exact)
 
 
-def _exact(rows: list[dict[str, Any]], problems: list[WordProblem]) -> list[float]:
-    """For each problem the share of its responses that match the set's answer exactly."""
+def _judged(file: Path, problems: list[WordProblem]) -> list[dict[str, Any]]:
+    """Responses with two verdicts more: `by_value` is the oracle's, `exact` that of an exact match."""
+    asked = {problem.question: problem for problem in problems}
     verifier = ExactVerifier(marker=MARKER)
-    verdicts: dict[str, list[float]] = {problem.question: [] for problem in problems}
-    references = {problem.question: problem.reference for problem in problems}
+    rows = _rows(file)
     for row in rows:
-        verdicts[row["prompt"]].append(verifier.verify(references[row["prompt"]], row["completion"]).value)
-    return [sum(own) / len(own) for own in verdicts.values()]
+        problem = asked[row["prompt"]]
+        row["by_value"] = by_value(problem.answer, row["completion"])
+        row["exact"] = verifier.verify(problem.reference, row["completion"]).value
+    return rows
+
+
+def _shares(rows: list[dict[str, Any]], verdict: str) -> list[float]:
+    """For each problem, in their order, the share of its responses that are right."""
+    of: dict[str, list[float]] = {}
+    for row in rows:
+        of.setdefault(row["group"], []).append(row[verdict])
+    return [sum(own) / len(own) for own in of.values()]
 
 
 def _aurocs(model: LocalRewardModel, rows: list[dict[str, Any]]) -> list[float]:
@@ -163,7 +174,7 @@ def _aurocs(model: LocalRewardModel, rows: list[dict[str, Any]]) -> list[float]:
     score[[says_nothing(row["completion"]) for row in rows]] = -math.inf  # as in training
     number = {group: at for at, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
     groups = Groups.of(torch.tensor([number[row["group"]] for row in rows]))
-    found = group_auroc(score, torch.tensor([row["verdict"] for row in rows]), groups)
+    found = group_auroc(score, torch.tensor([row["by_value"] for row in rows]), groups)
     return found[~found.isnan()].tolist()
 
 
@@ -228,5 +239,4 @@ def _greedy_accuracy(model: Any, tokenizer: Any, problems: list[WordProblem], st
     finally:
         model.generation_config = generation
         model.train(training)
-    oracle = MathVerifier()
-    return sum(oracle.verify(p.answer, texts[str(at)]).value for at, p in enumerate(problems)) / len(problems)
+    return sum(by_value(p.answer, texts[str(at)]) for at, p in enumerate(problems)) / len(problems)

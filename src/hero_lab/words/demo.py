@@ -6,6 +6,7 @@ result = run_words(WordsSettings(seeds=2), Path("runs/words"))
 from __future__ import annotations
 
 import json
+import math
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ import torch
 from rich.console import Console
 
 from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
-from hero_lab.arena.demo import REGIMES, Arm, DemoResult, check_rules
+from hero_lab.arena.demo import REGIMES, Arm, DemoResult, Panel, check_rules
+from hero_lab.arena.page import smooth
 from hero_lab.arena.results import START
 from hero_lab.arena.watch import watch_arms
 from hero_lab.arena.workers import worker_pool
@@ -29,6 +31,7 @@ from hero_rl.files.whole import write_json
 __all__ = ["WordsResult", "gather", "run_words"]
 
 _ANSWERS = "answers-start"
+_RIGHT, _SCORE = "rewards/verifier/mean", "rewards/reward_model/mean"
 _GO_ON = "the same command without --gather goes on"
 
 
@@ -47,7 +50,19 @@ class WordsResult(DemoResult):
     exact: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
 
     title: ClassVar[str] = "Word problems: who wins?"
-    curve: ClassVar[str] = "of greedy answers"
+    above: ClassVar[str] = "what verifier and reward model say of the rollouts of training, means of ten steps"
+    panels: ClassVar[tuple[Panel, ...]] = (
+        Panel(_RIGHT, "rollouts that the verifier calls right, %", 100),
+        Panel(_SCORE, "mean score of the reward model", 1),
+    )
+
+    def course(self, arm: Arm) -> list[dict[str, Any]]:
+        """Means of ten steps; the looks at development problems are too few for a curve."""
+        means = {key: smooth([line.get(key, math.nan) for line in arm.steps]) for key in (_RIGHT, _SCORE)}
+        return [
+            {"step": line["step"]} | {key: values[at] for key, values in means.items()}
+            for at, line in enumerate(arm.steps)
+        ]
 
     @property
     def introduction(self) -> str:

@@ -53,12 +53,7 @@ def words_page(result: WordsResult, notes: str = "") -> str:
 
 
 def _caption(result: WordsResult) -> str:
-    arm = result.settings.arm
-    return (
-        f"*Above: greedy accuracy on {arm.curve_prompts} development problems of each kind, so few that a curve may "
-        f"move by {100 / arm.curve_prompts**0.5:.0f} points for nothing. Below: groups by the verifier, mean of ten "
-        "steps.*"
-    )
+    return f"*Above: {result.above}. Below: groups by the verifier, likewise.*"
 
 
 def _what_ran(result: WordsResult) -> str:
@@ -148,8 +143,8 @@ def _exact(result: WordsResult) -> str:
     if not lines:
         return ""
     lead = (
-        "Sampled responses that match the set's answer exactly, in %: what RL on hard problems pays, and what it "
-        "added. The oracle of the table above knows the value alone."
+        "Sampled responses that match the set's answer exactly, in %: the training reward of hard problems, and how it "
+        "changed. The oracle of the table above compares values only, whatever the unit."
     )
     head = ["policy", *_HARD_FIRST, *(f"{kind}, less before RL" for kind in _HARD_FIRST)]
     return f"## By exact match\n\n{lead}\n\n{markdown_table(head, lines)}"

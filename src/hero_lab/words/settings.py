@@ -79,11 +79,11 @@ class WordsArm(_Settings):
 
     regime: Literal["easy", "hard"] = "hard"
     steps: Positive = 100
-    prompts_per_step: Positive = 4
+    prompts_per_step: Positive = 6
     num_generations: Annotated[int, Field(ge=2)] = 8
     max_completion_length: Positive = 48
     micro_batch: Positive = 64
-    learning_rate: Rate = 5e-6
+    learning_rate: Rate = 4e-6
     curve_every: Positive = 10
     curve_prompts: Positive = 40
     prompts: Annotated[int, Field(ge=2)] = 200

@@ -139,9 +139,9 @@ class Stages:
     def answers(
         self, policy: Path, folder: Path, problems: dict[str, list[WordProblem]], *, samples: int, temperature: float
     ) -> dict[str, Any]:
-        """Have a policy answer problems and the oracle judge them, as `hero eval` does; the responses are kept.
+        """Have a policy answer problems, as `hero eval` does; responses and the maths verifier's verdicts are kept.
 
-        The oracle is the maths verifier on the bare number: it knows the value, whatever the form.
+        It calls a value wrong whose unit it cannot read, so that accuracies are not by these but by `by_value`.
         """
         from hero_rl.evaluation import Benchmark, EvalConfig, evaluate
         from hero_rl.generation import Sampling, TransformersGeneratorConfig

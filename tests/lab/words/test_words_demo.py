@@ -9,6 +9,7 @@ import pytest
 
 from hero_lab.cli import main
 from hero_lab.words.demo import gather, run_words
+from hero_lab.words.oracle import by_value
 from hero_lab.words.report import words_page
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
 from hero_lab.words.stages import Stages
@@ -79,7 +80,8 @@ def test_the_reward_model_s_ranking_is_counted_pair_by_pair(finished):
         groups = {}
         for row in map(json.loads, file.read_text().splitlines()):
             said = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
-            groups.setdefault(row["group"], []).append((row["verdict"], model.score([said]).item()))
+            verdict = by_value(row["reference"], row["completion"])
+            groups.setdefault(row["group"], []).append((verdict, model.score([said]).item()))
         shares = []
         for group in groups.values():
             right, wrong = ([score for verdict, score in group if verdict == of] for of in (1.0, 0.0))

@@ -1,0 +1,47 @@
+"""The oracle of word problems: the value, whatever stands around it."""
+
+import pytest
+
+from hero_lab.words.oracle import by_value
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "17",
+        "17 new shirts",
+        "new shirts: 17",
+        "$17",
+        "17.",
+        "17.0 m",
+        "(17)",
+        "-5 + 22 = ?\nThe answer is 17 glue sticks",
+    ],
+)
+def test_the_value_counts_whatever_its_unit(said):
+    assert by_value("17", f"20-3=17\nThe answer is {said}") == 1.0
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "The answer is 18 new shirts",
+        "The answer is -17",
+        "The answer is 17 of 18",
+        "The answer is 17/2",
+        "The answer is x17",
+        "The answer is",
+        "17 is no answer. The answer is 16",
+        "The answer is 17. The answer is 16.",
+        "",
+    ],
+)
+def test_another_value_is_wrong(response):
+    assert by_value("17", response) == 0.0
+
+
+def test_thousands_decimals_and_other_forms():
+    assert by_value("1200", "The answer is 1,200 cards") == 1.0
+    assert by_value("0.5", "The answer is 0.50 kg") == 1.0
+    assert by_value("0.5", "The answer is 1/2") == 1.0
+    assert by_value("17", "\\boxed{17}") == 1.0
