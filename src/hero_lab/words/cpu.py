@@ -43,8 +43,7 @@ class Shortcuts(TrainerCallback):
 class JudgeOfGroups(LocalRewardModelConfig):
     """A local reward model in which rollouts of one pass share their prompt.
 
-    That pays where completions are shorter than prompts, as here (docs/benchmarks/common_starts.md), and not where they
-    are longer (docs/benchmarks/shared_prompts.md).
+    Completions are shorter than prompts here; where they are longer it does not pay (docs/benchmarks/shared_prompts.md).
     """
 
     def load(self) -> LocalRewardModel:
