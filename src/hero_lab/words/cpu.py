@@ -43,7 +43,8 @@ class Shortcuts(TrainerCallback):
 class JudgeOfGroups(LocalRewardModelConfig):
     """A local reward model in which rollouts of one pass share their prompt.
 
-    Completions are shorter than prompts here; where they are longer it does not pay (docs/benchmarks/shared_prompts.md).
+    Completions are shorter than prompts here; where they are longer that does not pay
+    (docs/benchmarks/shared_prompts.md).
     """
 
     def load(self) -> LocalRewardModel:
