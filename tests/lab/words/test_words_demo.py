@@ -140,7 +140,7 @@ def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, cap
     page = (folder / "index.html").read_text()
     assert "not finished: gated_hero (seed 1)" in page
     assert "Word problems" in page
-    assert "accuracy of greedy answers" in page
+    assert "rollouts of training" in page
     assert said["table"] == str(folder / "words.parquet")
     assert read_words_table(folder / "words.parquet").missing == ("gated_hero (seed 1)",)
 
