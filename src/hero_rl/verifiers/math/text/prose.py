@@ -323,7 +323,7 @@ def _value(sentence: str) -> str | None:
 # A text that breaks off, by its last word, which no full stop follows.
 _UNFINISHED = re.compile(r"\s(?:the|an|and|or|by|that|which|as|their|its|so|but|if)\s*$")
 # What follows the number of a sentence and goes on with the calculation.
-_GOES_ON = re.compile(r"\band\s+then\b|\bof\s+which\b|\band\s+each\s+one\s+costs$", re.IGNORECASE)
+_GOES_ON = re.compile(r"\band\s+then\b|\bof\s+which\b", re.IGNORECASE)
 # What stands before it and says that it is no result.
 _ON_THE_WAY = re.compile(
     r"\b(?:multipl(?:y|ied|ies)|divid(?:e|ed|es))\b[^,;]{0,30}\bby\s*$|\bdepends\s+on\b", re.IGNORECASE
