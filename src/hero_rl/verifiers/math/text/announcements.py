@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hero_rl.verifiers.math.text.doubts import HEDGES, INTERRUPTS, SUPPOSES, WRONG
+
 __all__ = ["Announcement", "last_announcement"]
 
 
@@ -90,17 +92,15 @@ _RULE_OF_TABLE = re.compile(r"\|?[ \t:|-]{3,}\|?[ \t]*")
 _CELL_AFTER = re.compile(r"[^|\n]{0,30}\|")
 
 _ENDS_SENTENCE = re.compile(r"[.!?](?=\s|$)|[。！？।]")
-_SUPPOSES = re.compile(
-    r"\b(?:suppose|supposing|assume|assuming|not|cannot|never|guess|maybe|perhaps)\b|n't\b", re.IGNORECASE
-)
-_WRONG_BEFORE = re.compile(r"\b(?:wrong|incorrect|false|mistaken)\s{1,4}$", re.IGNORECASE)
+_SUPPOSES = re.compile(rf"\b(?:{SUPPOSES}|{HEDGES}|not|cannot|never)\b|n't\b", re.IGNORECASE)
+_WRONG_BEFORE = re.compile(rf"\b(?:{WRONG}|false|mistaken)\s{{1,4}}$", re.IGNORECASE)
 _DENIED = re.compile("[不非没未]")
 _IF_BEFORE = re.compile(r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?$", re.IGNORECASE)
 _DISAGREES = re.compile(
     r"(?:[^\n.]|\.(?=\d)){0,60}[.;,]\s{1,4}(?:but\s|however,?\s)?(?:I\s{1,4}disagree|(?:that|this|it|which)(?:\s{1,4}(?:is|was)|'s)\s{1,4}(?:wrong|incorrect|false))\b",
     re.IGNORECASE,
 )
-_TAKES_BACK = re.compile(r"\b(?:no|not|wait|wrong|incorrect|actually|oops|sorry)\b", re.IGNORECASE)
+_TAKES_BACK = re.compile(rf"\b(?:no|not|{INTERRUPTS}|{WRONG})\b", re.IGNORECASE)
 _BEFORE = 400
 _MOST_CANDIDATES = 50
 

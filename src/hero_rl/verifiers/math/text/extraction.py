@@ -16,7 +16,8 @@ from hero_rl.verifiers.math.text.announcements import Announcement, last_announc
 from hero_rl.verifiers.math.text.boxes import Frame, find_boxes, find_frames, is_empty
 from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
 from hero_rl.verifiers.math.text.marks import unmarked
-from hero_rl.verifiers.math.text.prose import closing_answer, corrected, is_prose, leading_value, statement
+from hero_rl.verifiers.math.text.prose import closing_answer, corrected, is_prose, leading_value
+from hero_rl.verifiers.math.text.sentences import statement
 from hero_rl.verifiers.math.text.series import list_of_frames, series_start
 from hero_rl.verifiers.math.text.thinking import after_thinking, own_turn
 from hero_rl.verifiers.math.text.touching import AROUND, is_contrast, is_denied, sign_behind, touched

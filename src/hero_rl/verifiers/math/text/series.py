@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from hero_rl.verifiers.math.text.boxes import Frame
+from hero_rl.verifiers.math.text.doubts import INTERRUPTS, WRONG
 from hero_rl.verifiers.math.text.touching import sign_behind
 
 __all__ = ["list_of_frames", "series_start"]
@@ -33,7 +34,7 @@ _RESTATES = re.compile(
     re.IGNORECASE,
 )
 _CORRECTS = re.compile(
-    r"\b(?:wait|no|not|actually|oops|sorry|correction|corrected|instead|rather|hmm+|but|mistake|error|wrong|incorrect"
+    rf"\b(?:{INTERRUPTS}|{WRONG}|no|not|correction|corrected|instead|rather|but|mistake|error"
     r"|recheck|check|scratch|hold|mean|should|better|so|then|thus|hence|therefore|finally|final|becomes)\b",
     re.IGNORECASE,
 )

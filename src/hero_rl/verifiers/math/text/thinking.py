@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.boxes import find_frames
+from hero_rl.verifiers.math.text.doubts import INTERRUPTS
 
 __all__ = ["after_thinking", "in_thought_text", "leaves_in_thought", "own_turn", "thinks_to_the_end"]
 
@@ -50,8 +51,7 @@ _CLOSING = re.compile(
 )
 _OTHERS_TURN = re.compile(r"\n(?:Human|User):")
 _RECONSIDERS = re.compile(
-    r"\b(?:wait|hmm+|hold on|but|actually|however|alternatively|let me|let's|let us|double[- ]check|check|verify"
-    r"|maybe)\b",
+    rf"\b(?:{INTERRUPTS}|but|however|alternatively|let me|let's|let us|double[- ]check|check|verify|maybe)\b",
     re.IGNORECASE,
 )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.boxes import Frame
+from hero_rl.verifiers.math.text.doubts import INTERRUPTS, SUPPOSES, WRONG
 from hero_rl.verifiers.math.tree.units import has_prefix, is_unit
 
 __all__ = ["AROUND", "is_contrast", "is_denied", "is_in_formula", "sign_behind", "touched", "unit_behind"]
@@ -24,9 +25,9 @@ _DENIED_BEFORE = re.compile(
     r"(?:(?:not|n't)\s+(?:think|believe|true|claim)\b[^.\n]*$)"
     r"|(?:\b(?:not|never|neither|cannot|rather\s+than|instead\s+of|as\s+opposed\s+to)|n't|[(,]\s*(?:previously|formerly))"
     r"\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$"
-    r"|(?:\b(?<!of a )(?<!of an )(?<!of the )(?:wrong|incorrect)\s+(?:answer|solution|result|value)"
+    rf"|(?:\b(?<!of a )(?<!of an )(?<!of the )(?:{WRONG})\s+(?:answer|solution|result|value)"
     r"\s+(?:is|was|would\s+be)"
-    r"|(?:^|\n)\W{0,4}(?:wrong|incorrect)\s*:"
+    rf"|(?:^|\n)\W{{0,4}}(?:{WRONG})\s*:"
     r"|(?<!how )\b(?:many|most|some)\s+(?:students|people)\s+(?:would\s+|may\s+|might\s+)?(?:say|answer|guess|write)"
     r"|\btempt(?:ing|ed)\s+to\s+(?:say|answer|guess|write)"
     r"|\b(?:not|un)\s?sure\s+(?:whether|if|that)\s+(?:it's|it\s+is|the\s+answer\s+is))[\s$:\\(\[]*$"
@@ -36,17 +37,17 @@ _DENIED_BEFORE = re.compile(
 )
 _SUPPOSED_BEFORE = re.compile(
     r"\bif\s+(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|result|value|it)\s+(?:is|was|were)\s*[\s$:\\(\[]*$"
-    r"|\b(?:suppose|supposing|assume|assuming)(?:\s+that)?(?:\s+(?:the\s+)?(?:answer|result|it)\s+(?:is|was|were))?[\s$:\\(\[]*$",
+    rf"|\b(?:{SUPPOSES})(?:\s+that)?(?:\s+(?:the\s+)?(?:answer|result|it)\s+(?:is|was|were))?[\s$:\\(\[]*$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|wrong|incorrect|false|invalid|impossible|excluded|ruled\s+out|right\s*\?)|isn't"
+    rf"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|{WRONG}|false|invalid|impossible|excluded|ruled\s+out|right\s*\?)|isn't"
     r"|(?:doesn't|does\s+not|can't|cannot|won't)\s+(?:work(?!\s+out)|hold|be\s+(?:right|correct|true|the\s+answer)))\b",
     re.IGNORECASE,
 )
 
 _CALLED_BACK = re.compile(
-    r"\W{0,8}(?:(?:hmm+|wait|oh|oops|sorry|actually)\W{1,4}){1,3}(?:(?:no|nope)(?=\s*[,.:;!—-]|\s*$)|that's\s+wrong\b)",
+    rf"\W{{0,8}}(?:(?:oh|{INTERRUPTS})\W{{1,4}}){{1,3}}(?:(?:no|nope)(?=\s*[,.:;!—-]|\s*$)|that's\s+wrong\b)",
     re.IGNORECASE,
 )
 _CONTRASTS = re.compile(
