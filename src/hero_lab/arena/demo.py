@@ -20,6 +20,7 @@ from hero_lab.arena.arms import ARMS, ArmSettings, arm_config, arm_folder, arm_r
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.oracle import Oracle
 from hero_lab.arena.pipeline import ArenaModels, prepare, write_prompts
+from hero_lab.arena.results import covered
 from hero_lab.arena.settings import ArenaSettings
 from hero_lab.arena.watch import watch_arms, watch_models
 from hero_lab.arena.workers import worker_pool
@@ -138,10 +139,8 @@ class DemoResult:
     @property
     def caveat(self) -> str:
         """What the intervals do not cover."""
-        seeds, over = self.settings.seeds, f"{self.settings.arm.prompts} prompts of each kind"
-        if seeds == 1:
-            return f"± is a 95% interval over {over}; one seed, so luck in training is not covered"
-        return f"± is a 95% interval over {seeds} RL seeds, on {over}; one policy, one reward model"
+        prompts = f"{self.settings.arm.prompts} prompts of each kind"
+        return covered(self.settings.seeds, prompts, "all with one policy and one reward model")
 
 
 def run_demo(

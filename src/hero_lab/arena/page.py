@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hero_lab.arena.demo import REGIMES
-from hero_lab.arena.results import LABELS, Difference, differences, rows
+from hero_lab.arena.results import FEW_SEEDS, LABELS, Difference, differences, rows
 from hero_rl.files.whole import replacing, write_whole
 from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
 
@@ -59,7 +59,7 @@ def print_table(result: DemoResult, console: Console) -> None:
 def sentence(difference: Difference) -> str:
     """One comparison in words; within the interval nobody wins."""
     gap, first, second = difference.gap, LABELS[difference.first], LABELS[difference.second]
-    if difference.seeds == 1:
+    if difference.seeds < FEW_SEEDS:
         won_or_lost = "is ahead of" if gap.mean > 0 else "is behind"
     else:
         won_or_lost = "beats" if gap.mean > 0 else "loses to"

@@ -1,7 +1,8 @@
-"""Who won: accuracies and paired differences, with 95% intervals over seeds (with one seed, over prompts)."""
+"""Who won: accuracies and paired differences, with 95% intervals over seeds, or over prompts where seeds are few."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,24 @@ from hero_lab.arena.evaluation import KINDS, Kind, Measured, PromptAccuracy
 if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
 
-__all__ = ["LABELS", "START", "Difference", "MethodRow", "difference", "differences", "rows"]
+__all__ = [
+    "FEW_SEEDS",
+    "LABELS",
+    "START",
+    "Difference",
+    "MethodRow",
+    "covered",
+    "difference",
+    "differences",
+    "estimate",
+    "rows",
+]
 
 START = "start"
 """What the policy before RL is called, in the place of a rule."""
+
+FEW_SEEDS = 3
+"""Below so many, an interval over seeds says nothing (with two it is 12.7 standard errors), and is over prompts."""
 
 LABELS = {
     "hero": "HERO",
@@ -48,16 +63,24 @@ class Difference:
         second: the arm it is compared with.
         kind: kind of prompt.
         gap: mean difference, and its interval.
-        seeds_won: seeds in which the first arm's mean is the higher one.
-        seeds: number of seeds.
+        by_seed: mean difference of each seed that both have.
     """
 
     first: str
     second: str
     kind: Kind
     gap: Measured
-    seeds_won: int
-    seeds: int
+    by_seed: list[float]
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that both arms have."""
+        return len(self.by_seed)
+
+    @property
+    def seeds_won(self) -> int:
+        """Seeds in which the first arm's mean is the higher one."""
+        return sum(gap > 0 for gap in self.by_seed)
 
 
 def rows(result: DemoResult) -> list[MethodRow]:
@@ -86,17 +109,35 @@ def difference(result: DemoResult, first: str, second: str, kind: Kind) -> Diffe
     if not both:
         return None
     gaps = [[a - b for a, b in zip(ours[seed], theirs[seed], strict=True)] for seed in both]
-    return Difference(first, second, kind, _estimate(gaps), sum(sum(gap) > 0 for gap in gaps), len(gaps))
+    return Difference(first, second, kind, estimate(gaps), [sum(gap) / len(gap) for gap in gaps])
 
 
 def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> MethodRow:
     def mean(field: str) -> dict[Kind, Measured]:
-        return {kind: _estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
+        return {kind: estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
 
     return MethodRow(name, label, mean("sampled"), mean("greedy"))
 
 
-def _estimate(seeds: list[list[float]]) -> Measured:
-    """Mean over seeds and prompts. Seeds are what varies between runs; with a single one, prompts are all there is."""
+def covered(seeds: int, prompts: str, each: str) -> str:
+    """What the intervals are over, and what they leave out.
+
+    Args:
+        seeds: how many there are.
+        prompts: how many prompts, in words.
+        each: what is a seed's own, in words.
+    """
+    if seeds >= FEW_SEEDS:
+        return f"± is a 95% interval over {seeds} seeds, {each}, on {prompts}"
+    many = "one seed" if seeds == 1 else f"mean of {seeds} seeds, {each}, too few for an interval over them"
+    return f"± is a 95% interval over {prompts}; {many}, so luck in training is not covered"
+
+
+def estimate(seeds: Sequence[Sequence[float]]) -> Measured:
+    """Mean over seeds and prompts. Seeds are what varies between runs; of a few, only prompts can be judged by.
+
+    Args:
+        seeds: a value for each prompt, of each seed; all seeds have the same prompts in the same order.
+    """
     values = torch.tensor(seeds, dtype=torch.float64)
-    return Measured.of(values[0] if len(values) == 1 else values.mean(dim=1))
+    return Measured.of(values.mean(dim=0 if len(values) < FEW_SEEDS else 1))

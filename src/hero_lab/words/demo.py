@@ -19,7 +19,7 @@ from rich.console import Console
 from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
 from hero_lab.arena.demo import REGIMES, Arm, DemoResult, Panel, check_rules
 from hero_lab.arena.page import smooth
-from hero_lab.arena.results import START
+from hero_lab.arena.results import START, covered
 from hero_lab.arena.watch import watch_arms
 from hero_lab.arena.workers import worker_pool
 from hero_lab.words.arms import Looked, measure, read_looked, run_arm
@@ -78,12 +78,8 @@ class WordsResult(DemoResult):
     @property
     def caveat(self) -> str:
         """What the intervals do not cover, and what is not there yet."""
-        seeds, over = self.settings.seeds, f"at most {self.settings.arm.prompts} problems of each kind"
-        if seeds == 1:
-            said = f"± is a 95% interval over {over}; one seed, so luck in training is not covered"
-        else:
-            own = "each with a cold start and a reward model of its own"
-            said = f"± is a 95% interval over {seeds} seeds, {own}, on {over}"
+        problems = f"at most {self.settings.arm.prompts} problems of each kind"
+        said = covered(self.settings.seeds, problems, "each with a cold start and a reward model of its own")
         return f"{said}; not finished: {', '.join(self.missing)}" if self.missing else said
 
 

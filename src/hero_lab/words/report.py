@@ -14,7 +14,7 @@ import torch
 
 from hero_lab.arena.evaluation import Kind, Measured
 from hero_lab.arena.page import pm, write_image
-from hero_lab.arena.results import LABELS, START, difference, rows
+from hero_lab.arena.results import FEW_SEEDS, LABELS, START, difference, estimate, rows
 from hero_lab.markdown import markdown_table
 from hero_lab.words.demo import WordsResult
 from hero_rl.files.whole import write_whole
@@ -98,14 +98,14 @@ def _accuracies(result: WordsResult) -> str:
 def accuracy_table(result: WordsResult) -> str:
     """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, in Markdown.
 
-    With several seeds ± is over seeds, and an arm of one seed has none.
+    With several seeds ± is over seeds, and an arm that has few of them has none.
     """
     counts = Counter([START] * len(result.start) + [arm.name for arm in result.arms])
     shown = [name for name in LABELS if counts[name]]
     ordered = replace(result, settings=result.settings.model_copy(update={"arms": shown}))
     lines = []
     for row in rows(ordered):
-        bare = counts[row.name] == 1 < result.settings.seeds
+        bare = counts[row.name] < FEW_SEEDS <= result.settings.seeds
         cells = [_value(measured[kind], bare) for kind in _HARD_FIRST for measured in (row.sampled, row.greedy)]
         compared = counts[_ALONE] and row.name not in (START, _ALONE)
         cells += [_points(result, row.name, kind) if compared else "" for kind in _HARD_FIRST]
@@ -122,10 +122,16 @@ def _points(result: WordsResult, name: str, kind: Kind) -> str:
     found = difference(result, name, _ALONE, kind)
     if found is None:
         return ""
-    if found.seeds == 1 < result.settings.seeds:
+    if found.seeds < FEW_SEEDS <= result.settings.seeds:
         return f"{100 * found.gap.mean:+.1f}"
-    won = f" ({found.seeds_won}/{found.seeds})" if found.seeds > 1 else ""
+    won = f" ({found.seeds_won}/{found.seeds})" if found.seeds >= FEW_SEEDS else _of_few(found.by_seed, "+.1f")
     return f"{100 * found.gap.mean:+.1f} ± {100 * found.gap.half_width:.1f}{won}"
+
+
+def _of_few(by_seed: Sequence[float], form: str) -> str:
+    """Each seed's own figure in brackets, where their number allows no interval over them."""
+    values = ", ".join(f"{100 * value:{form}}" for value in by_seed)
+    return f" ({values})" if 1 < len(by_seed) < FEW_SEEDS else ""
 
 
 def _exact(result: WordsResult) -> str:
@@ -138,7 +144,10 @@ def _exact(result: WordsResult) -> str:
             shares = {kind: [result.exact[name, seed][kind] for seed in own] for kind in _HARD_FIRST}
             before = {kind: [result.exact[START, seed][kind] for seed in own] for kind in _HARD_FIRST}
             added = ["" if name == START else _gap(shares[kind], before[kind]) for kind in _HARD_FIRST]
-            values = [pm(_over(shares[kind])) for kind in _HARD_FIRST]
+            values = [
+                pm(estimate(shares[kind])) + _of_few([_mean(seed) for seed in shares[kind]], ".1f")
+                for kind in _HARD_FIRST
+            ]
             lines.append([LABELS.get(name, "before RL"), *values, *added])
     if not lines:
         return ""
@@ -150,16 +159,10 @@ def _exact(result: WordsResult) -> str:
     return f"## By exact match\n\n{lead}\n\n{markdown_table(head, lines)}"
 
 
-def _over(seeds: Sequence[Sequence[float]]) -> Measured:
-    """The mean over problems of one seed, or over several seeds."""
-    values = seeds[0] if len(seeds) == 1 else [_mean(own) for own in seeds]
-    return Measured.of(torch.tensor(values, dtype=torch.float64))
-
-
 def _gap(after: Sequence[Sequence[float]], before: Sequence[Sequence[float]]) -> str:
     """What the same problems of the same seeds gained, in points."""
     gains = [[new - old for new, old in zip(*own, strict=True)] for own in zip(after, before, strict=True)]
-    found = _over(gains)
+    found = estimate(gains)
     return f"{100 * found.mean:+.1f} ± {100 * found.half_width:.1f}"
 
 
@@ -174,8 +177,8 @@ def _aurocs(result: WordsResult) -> str:
             )
     lead = (
         "AUROC of the reward model over the sampled responses to a held-out problem, against the oracle: mean over the "
-        "problems that have right and wrong ones, with a 95% interval over them and their number. These are not the "
-        "same problems for every policy."
+        "problems that have right and wrong ones, those of all seeds together, with a 95% interval over them and their "
+        "number. These are not the same problems for every policy."
     )
     return f"## The reward model\n\n{lead}\n\n{markdown_table(['policy', *_HARD_FIRST], lines)}"
 

@@ -43,13 +43,26 @@ def result(tmp_path):
     return DemoResult(settings, [accuracy([0.0] * 4, [0.25] * 4)], arms, 12.0)
 
 
+def three_seeds(result):
+    """The second seed once more, as a third."""
+    arms = [*result.arms, *(replace(arm, seed=2) for arm in result.arms if arm.seed == 1)]
+    return replace(result, arms=arms, settings=result.settings.model_copy(update={"seeds": 3}))
+
+
 def test_the_table_is_the_mean_over_seeds_with_an_interval_over_seeds(result):
-    start, hero, verifier = rows(result)
+    start, hero, verifier = rows(three_seeds(result))
     assert [row.label for row in (start, hero, verifier)] == ["before RL", "HERO", "verifier only"]
     assert hero.sampled["hard"].mean == 0.75 and verifier.sampled["hard"].mean == 0.5
-    easy = hero.sampled["easy"]  # 0.375 and 0.4375
-    assert easy.mean == pytest.approx(0.40625) and easy.half_width == pytest.approx(12.7062 * 0.0625 / 2, rel=1e-5)
+    easy = hero.sampled["easy"]  # 0.375 and twice 0.4375, 4.302653 standard errors
+    assert easy.mean == pytest.approx(5 / 12) and easy.half_width == pytest.approx(4.302653 * 0.0625 / 3, rel=1e-5)
     assert start.sampled["easy"] == Measured(0.25, 0.0), "the start has one seed, so its interval is over prompts"
+
+
+def test_with_two_seeds_the_interval_is_over_prompts(result):
+    easy = rows(result)[1].sampled["easy"]  # a prompt's mean over seeds: 0.5, 0.125, 0.5, 0.5
+    assert easy.mean == pytest.approx(0.40625) and easy.half_width == pytest.approx(3.182446 * 0.1875 / 2, rel=1e-5)
+    assert "mean of 2 seeds" in result.caveat and "luck in training is not covered" in result.caveat
+    assert "95% interval over 3 seeds" in three_seeds(result).caveat
 
 
 def test_with_one_seed_the_interval_is_over_prompts(result):
@@ -59,7 +72,6 @@ def test_with_one_seed_the_interval_is_over_prompts(result):
     hero = rows(one)[1].sampled["hard"]
     assert hero.half_width == pytest.approx(3.182446 * math.sqrt(0.125 / 3) / 2, rel=1e-5)
     assert "luck in training is not covered" in one.caveat
-    assert "2 RL seeds" in result.caveat
 
 
 def test_differences_are_paired_by_prompt(result):
@@ -72,14 +84,14 @@ def test_terminal_image_and_page_say_the_same(result, tmp_path):
     console = Console(record=True, width=80, file=io.StringIO())
     print_table(result, console)
     said = console.export_text()
-    assert "hard: HERO beats verifier only (+25.0 ± 0.0, ahead in 2 of 2 seeds)" in said
+    assert "hard: HERO is ahead of verifier only (+25.0 ± 0.0, ahead in 2 of 2 seeds)" in said
     assert "easy: HERO is level with verifier only" in said
     assert all(len(line) <= 80 for line in said.splitlines())
     write_image(result, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     write_page(result, tmp_path / "index.html")
     page = (tmp_path / "index.html").read_text()
-    assert "HERO beats verifier only" in page and page.count("<svg") == 1 and "currentColor" in page
+    assert "HERO is ahead of verifier only" in page and page.count("<svg") == 1 and "currentColor" in page
     loaded = re.findall(r"(?:src|href)=\"(?!#)[^\"]*\"", page)
     assert not loaded, "the page loads something"
 

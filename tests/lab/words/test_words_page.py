@@ -89,19 +89,21 @@ def test_differences_of_one_seed_are_over_problems():
 def test_several_seeds_have_a_mean_and_a_table_each():
     page = words_page(two_seeds())
     whole, first, second = lines_of(page, "| HERO |")[:3]
-    assert whole[1] == "2" and whole[6] == "+15.0 ± 63.5 (2/2)"
+    assert whole[1] == "2" and whole[6] == "+15.0 ± 0.0 (+10.0, +20.0)"
     assert (first[6], second[6]) == ("+10.0 ± 0.0", "+20.0 ± 0.0")
     assert lines_of(page, "| before RL |")[4][1] == "0.75 ± 0.23 (6)"
 
 
-def test_an_arm_of_one_seed_of_several_has_no_interval_among_them():
-    one, two = arm("hero", 1, 0.6), arm("hero", 2, 0.7)
-    whole = lines_of(words_page(result_of([one, two, arm("verifier_only", 2, 0.5)], seeds=2)), "| HERO |")[0]
-    assert (whole[1], whole[2], whole[6]) == ("2", "65.0 ± 63.5", "+20.0")
-    page = words_page(result_of([one, arm("verifier_only", 2, 0.5)], seeds=2))
-    assert lines_of(page, "| HERO |")[0][1:3] == ["1", "60.0"]
+def test_three_seeds_have_intervals_over_seeds_and_an_arm_of_fewer_has_none():
+    three = [arm("hero", seed, 0.5 + 0.1 * seed) for seed in (1, 2, 3)]
+    alone = [arm("verifier_only", seed, 0.5) for seed in (1, 2, 3)]
+    whole = lines_of(words_page(result_of([*three, *alone], seeds=3)), "| HERO |")[0]
+    assert (whole[1], whole[2], whole[6]) == ("3", "70.0 ± 24.8", "+20.0 ± 24.8 (3/3)")
+    few = lines_of(words_page(result_of([*three[:2], *alone], seeds=3)), "| HERO |")[0]
+    assert (few[1], few[2], few[6]) == ("2", "65.0", "+15.0")
+    page = words_page(result_of([three[0], alone[1]], seeds=2))
     assert [row[6] for row in lines_of(page, "| HERO |")[:2]] == ["", ""], "no seed has both"
-    assert [one.kind for one in differences(result_of([one, arm("verifier_only", 2, 0.5)], seeds=2))] == []
+    assert differences(result_of([three[0], alone[1]], seeds=2)) == []
 
 
 def test_without_the_verifier_alone_nothing_is_compared():
