@@ -69,6 +69,7 @@ format: $(INSTALLED) ## rewrite the code in the house style
 docs: $(INSTALLED) ## build the documents as a site, site/index.html; a link that leads nowhere is an error
 	$(BIN)/python docs/make_configuration.py > docs/reference/configuration.md
 	$(BIN)/python docs/make_house.py
+	$(BIN)/python docs/make_estimates.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # torch brings the CUDA packages that it was built against, so those are left to its own pins.

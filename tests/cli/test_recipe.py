@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from hero_lab.cli import main
 from hero_rl.training.recipes import names
 
 HERO = "verl/qwen3-4b/hard/hero"
+GATED = "one-gpu/qwen3-0.6b/gsm8k/gated-hero"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,53 @@ def test_show_prints_the_command_its_variables_and_the_settings(capsys):
     assert main(["recipe", "show", HERO, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert set(shown["needs"]) == {"model.path", "data.train", "output_dir"} and "main_ppo" in shown["command"]
+    assert shown["estimate"] is None and "Estimate" not in said
+
+
+def test_a_recipe_for_one_gpu_is_shown_with_an_estimate_of_what_it_takes(capsys):
+    assert main(["recipe", "show", GATED, "--trl.max_completion_length", "256", "--json"]) == 0
+    half = json.loads(capsys.readouterr().out)["estimate"]
+    assert main(["recipe", "show", GATED, "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)["estimate"]
+    assert whole["memory"]["logits"] == 2 * half["memory"]["logits"]
+    assert whole["step"]["completions"] == 2 * half["step"]["completions"]
+    assert main(["recipe", "show", GATED, "--gpus", "8"]) == 0
+    said = capsys.readouterr().out
+    more = 4 * 596_049_920 / 2**30  # gradients on their way to other GPUs
+    assert f"#   memory: {sum(whole['memory'].values()) + more:.1f} of 24 GiB (weights and AdamW" in said
+    assert "300 steps in" in said and "torchrun --standalone --nproc-per-node 8 -m hero_rl train" in said
+
+
+def test_the_help_begins_with_recipes_for_one_gpu(capsys):
+    with pytest.raises(SystemExit):
+        main(["recipe", "--help"])
+    said = capsys.readouterr().out
+    examples = re.findall(r"hero recipe (?:show|run) (\S+)", said)
+    assert examples[0] == GATED and set(examples) <= set(names())
+
+
+@pytest.mark.slow
+def test_the_evaluation_of_the_page_runs(policy, tmp_path, monkeypatch, capsys):
+    """As it stands, but with a tiny model and problems of this machine."""
+    page = (ROOT / "docs" / "guides" / "recipes.md").read_text().partition("### Did it learn?")[2]
+    (settings,) = re.findall(r"```yaml title=\"evaluation.yaml\"\n(.*?)```", page, re.S)
+    commands = re.findall(r"^hero (.*)$", page.partition("### Eight GPUs")[0], re.M)
+    evaluation = yaml.safe_load(settings)
+    asked = [{"question": f"{n} + {n} =", "answer": f"#### {2 * n}"} for n in range(3)]
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    evaluation["benchmarks"]["gsm8k"] = {"dataset": "problems.jsonl", "sample": 2}
+    evaluation["generator"] |= {"path": str(policy), "device": "cpu", "dtype": "float32"}
+    evaluation["sampling"]["max_tokens"] = 4
+    (tmp_path / "evaluation.yaml").write_text(yaml.safe_dump(evaluation))
+    for run in ("gated", "verifier"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "model").symlink_to(policy)
+    monkeypatch.chdir(tmp_path)
+    assert len(commands) == 4
+    for command in commands:
+        assert main(shlex.split(command)) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("before", "gated", "verifier-only"))
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,30 @@
 """Recipes: the paper's numbers, composed from their parts, and the commands that they are."""
 
 import re
+import runpy
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen3Config
 
 from hero_rl.errors import ConfigError
+from hero_rl.evaluation import EvalConfig
 from hero_rl.rules import GatedHero, Hero, RewardModelOnly, VerifierOnly, WeightedSum
-from hero_rl.settings import resolve
+from hero_rl.settings import lay_over, resolve
+from hero_rl.trainers.trl import HeroGRPOConfig
 from hero_rl.training import VerlTrainConfig
 from hero_rl.training.recipes import compose, names
 from hero_rl.training.recipes.command import recipe_command
+from hero_rl.training.recipes.estimate import _POLICIES, _Policy, estimate
 from hero_rl.training.recipes.load import load_run
 from hero_rl.training.trl.policy import trl_arguments
 from hero_rl.training.verl.command import objections
 
+ROOT = Path(__file__).parents[2]
 MODELS, REGIMES = ("qwen3-4b", "octothinker-8b"), ("easy", "hard", "mixed")
 RULES = {
     "hero": Hero,
@@ -154,9 +161,9 @@ def test_the_command_is_one_that_shlex_reads_back():
 
 
 def test_the_page_names_recipes_that_there_are():
-    page = (Path(__file__).parents[2] / "docs" / "guides" / "recipes.md").read_text()
-    said = set(re.findall(r"(?:show|run) ((?:trl|verl)/\S+)", page))
-    assert len(said) >= 5 and said <= set(names())
+    page = (ROOT / "docs" / "guides" / "recipes.md").read_text()
+    said = set(re.findall(r"(?:show|run) ((?:one-gpu|trl|verl)/\S+)", page))
+    assert len(said) >= 7 and said <= set(names())
     example = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.S)[0])
     assert not objections(resolve(example, {}, "the page", VerlTrainConfig))
 
@@ -190,6 +197,111 @@ def test_recipes_for_one_gpu_are_what_hero_and_trl_accept(name):
 def test_the_line_for_eight_gpus():
     command = str(recipe_command(compose("one-gpu/qwen3-0.6b/gsm8k/hero"), {}, [], 8))
     assert command.startswith("torchrun --standalone --nproc-per-node 8 -m hero_rl train one-gpu/qwen3-0.6b/gsm8k/hero")
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_GPU if name.endswith("/gated-hero")])
+def test_on_eight_gpus_a_step_is_generated_at_once(name, monkeypatch):
+    monkeypatch.setattr(HeroGRPOConfig, "world_size", property(lambda self: 8))
+    arguments = trl_arguments(load(name, **{"trl.bf16": False, "trl.use_cpu": True}))
+    assert arguments.generation_batch_size == 512
+    assert arguments.steps_per_generation == arguments.gradient_accumulation_steps
+
+
+def test_estimates_are_those_of_the_page():
+    page = (ROOT / "docs" / "guides" / "recipes.md").read_text()
+    assert runpy.run_path(str(ROOT / "docs" / "make_estimates.py"))["table"]() in page, "run: docs/make_estimates.py"
+    sums = [estimate(compose("one-gpu/qwen3-0.6b/gsm8k/gated-hero"), gpus=gpus) for gpus in (8, 1)]
+    more = [taken.memory["weights and AdamW"] for taken in sums if taken]
+    assert f"{more[0] - more[1]:.1f} GiB for `qwen3-0.6b`" in page
+
+
+def test_an_estimate_by_hand():
+    taken = estimate(compose("one-gpu/qwen3-1.7b-lora/math/gated-hero"))
+    assert taken and taken.card == 24
+    frozen, adapter, judge = 1_720_574_976, 34_865_152, 596_050_944
+    memory = [2 * frozen + 18 * adapter, 0.35 * 24 * 2**30, 2 * judge, 4 * 1024 * 151_936 * 8]
+    memory += [4 * 2048 * 2048 * (28 * 4 + 80)]
+    assert list(taken.memory.values()) == pytest.approx([part / 2**30 for part in memory])
+    step = [64 * 512 / 3000, 2 * judge * 64 * (150 + 512) / 55e12, 8 * frozen * 64 * (300 + 1024) / 55e12]
+    assert list(taken.step.values()) == pytest.approx(step)
+    assert taken.minutes == pytest.approx(sum(step) * 5)
+
+
+@pytest.mark.parametrize("gpus", [1, 8])
+@pytest.mark.parametrize("name", ONE_GPU)
+def test_every_recipe_fits_its_card_by_the_estimate(name, gpus):
+    taken = estimate(compose(name), gpus=gpus)
+    assert taken and sum(taken.memory.values()) < taken.card - 1  # which CUDA takes for itself
+    assert (taken.memory["reward model"] > 0) == (taken.step["reward model"] > 0) == ("verifier" not in name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model.path": "another/model"},
+        {"reward_model.path": "another/model"},
+        {"trl.use_vllm": False},
+        {"trl.max_steps": -1},
+        {"trl.max_steps": None},
+        {"trl.vllm_max_model_length": None},
+    ],
+)
+def test_what_is_not_known_has_no_estimate(change):
+    recipe = compose("one-gpu/qwen3-0.6b/gsm8k/gated-hero")
+    assert estimate(recipe, lay_over(recipe.settings, change)) is None
+    assert estimate(compose("trl/qwen3-4b/easy/hero")) is None
+
+
+QWEN3 = {"head_dim": 128, "num_attention_heads": 16, "num_key_value_heads": 8, "vocab_size": 151_936}
+LLAMA = {"num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": 49_152}
+SHAPES = {
+    "qwen3-0.6b": Qwen3Config(hidden_size=1024, num_hidden_layers=28, intermediate_size=3072, **QWEN3),
+    "qwen3-1.7b": Qwen3Config(hidden_size=2048, num_hidden_layers=28, intermediate_size=6144, **QWEN3),
+    "smollm2-1.7b": LlamaConfig(hidden_size=2048, num_hidden_layers=24, intermediate_size=8192, **LLAMA),
+    "smollm2-360m": LlamaConfig(
+        hidden_size=960,
+        num_hidden_layers=32,
+        intermediate_size=2560,
+        **LLAMA | {"num_attention_heads": 15, "num_key_value_heads": 5},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_policies_of_the_estimate_are_as_large_as_their_models(name):
+    config = SHAPES[name]
+    config.tie_word_embeddings = True
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    linear = [m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n != "lm_head"]
+    known = _POLICIES[compose(f"one-gpu/{name}/gsm8k/hero").settings["model"]["path"]]
+    assert known == _Policy(
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        layers=config.num_hidden_layers,
+        width=config.hidden_size,
+        vocabulary=config.vocab_size,
+        adapter=sum(one.in_features + one.out_features for one in linear),
+    )
+
+
+def test_the_page_evaluates_as_its_recipes_train():
+    page = (ROOT / "docs" / "guides" / "recipes.md").read_text()
+    (said,) = re.findall(r"```yaml title=\"evaluation.yaml\"\n(.*?)```", page, re.S)
+    evaluated = resolve(yaml.safe_load(said), {}, "the page", EvalConfig)
+    (trained,) = set(re.findall(r"run (one-gpu/\S+/gated-hero)", page))
+    config = load(trained)
+    assert evaluated.system_prompt == config.data.system_prompt
+    assert evaluated.sampling.max_tokens == config.trl["max_completion_length"]
+    assert evaluated.generator.path == config.model.path
+    assert evaluated.generator.chat_template_kwargs == config.trl["chat_template_kwargs"]
+    (problems,) = evaluated.benchmarks.values()
+    assert (problems.dataset, problems.name) == (config.data.train, config.data.name)
+    assert problems.split != config.data.train_split
+    math = resolve({"benchmarks": {"math500": {}}}, {}, "the page", EvalConfig)
+    assert (
+        math.benchmarks["math500"].preset
+        and load(trained.replace("gsm8k", "math")).trl["max_completion_length"] == 1024
+    )
 
 
 def test_the_verifier_reads_the_references_of_both_sets():

@@ -15,7 +15,7 @@ _VERBS = {
     "data": "make the training data: regimes, the cold start, textbook questions",
     "train": "train a policy from a configuration file",
     "sft": "fine-tune a model on completions: the cold start",
-    "recipe": "list, show and run the paper's runs",
+    "recipe": "list, show and run ready configurations: for one GPU, and the paper's",
     "train-rm": "train a reward model from preference pairs or labelled rollouts",
     "preflight": "name settings that are inert or dangerous, before a run",
     "eval": "evaluate a model on benchmarks: pass@k, maj@k, intervals, verifier and judge",

@@ -1,11 +1,11 @@
-"""`hero recipe`: the paper's runs, listed, shown and started."""
+"""`hero recipe`: ready configurations, listed, shown and started."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Annotated, Any, Literal
 
@@ -17,11 +17,15 @@ from hero_rl.errors import ConfigError
 __all__ = ["run"]
 
 _EPILOG = """
-A recipe is named engine/model/regime/rule, and the cold start before it engine/model/sft. Any setting can be overridden
-by its dotted name.
+A recipe for one GPU is named one-gpu/model/data/rule; the data come from the Hub, and `show` estimates memory and time.
+The paper's are named engine/model/regime/rule, and the cold start before them engine/model/sft. Any setting can be
+overridden by its dotted name.
 
 examples:
-  hero recipe list
+  hero recipe list one-gpu
+  hero recipe show one-gpu/qwen3-0.6b/gsm8k/gated-hero
+  hero recipe run one-gpu/qwen3-0.6b/gsm8k/gated-hero --output_dir runs/gated
+  hero recipe run one-gpu/qwen3-0.6b/gsm8k/gated-hero --gpus 8 --output_dir runs/gated
   hero recipe list verl/qwen3-4b
   hero recipe show verl/qwen3-4b/hard/hero
   hero recipe show trl/qwen3-4b/easy/hero --yaml > easy.yaml
@@ -34,7 +38,7 @@ Every recipe and why it is set so: docs/guides/recipes.md
 
 @dataclass
 class _Arguments:
-    """The paper's runs as ready configurations: list them, show one's command or settings, run one."""
+    """Ready configurations, for one GPU and the paper's: list them, show one's command or settings, run one."""
 
     what: Annotated[Literal["list", "show", "run"], tyro.conf.Positional]
     """What to do."""
@@ -46,7 +50,7 @@ class _Arguments:
     """Show the whole configuration, to save and change, instead of the command."""
 
     gpus: int | None = None
-    """GPUs of a run with TRL, instead of the recipe's."""
+    """GPUs of a run with TRL, instead of the recipe's; torchrun starts a process for each."""
 
     resume: bool = False
     """Continue the run in output_dir from its newest checkpoint."""
@@ -89,13 +93,15 @@ def _show(arguments: _Arguments, rest: list[str]) -> int:
     from hero_rl.settings import lay_over, parse_overrides
     from hero_rl.training.recipes import compose
     from hero_rl.training.recipes.command import recipe_command
+    from hero_rl.training.recipes.estimate import estimate
 
     recipe, overrides = compose(str(arguments.name)), parse_overrides(rest)
     command = recipe_command(recipe, overrides, rest, arguments.gpus)
     settings = lay_over(recipe.settings, overrides)
+    estimated = estimate(recipe, settings, arguments.gpus or recipe.processes)
     if arguments.json:
         shown = {"name": recipe.name, "summary": recipe.summary, "settings": settings, "needs": command.missing}
-        print(json.dumps(shown | {"command": str(command)}))
+        print(json.dumps(shown | {"estimate": estimated and asdict(estimated), "command": str(command)}))
     elif arguments.yaml:
         import yaml
 
@@ -103,11 +109,14 @@ def _show(arguments: _Arguments, rest: list[str]) -> int:
         head = [f"# {recipe.name}", *(["# Give these, here or on the command line:"] if needed else []), *needed]
         print("\n".join([*head, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)]), end="")
     else:
-        print(f"# {recipe.summary}" if recipe.summary else f"# {recipe.name}")
+        head = [f"# {recipe.summary or recipe.name}"]
+        if estimated is not None:
+            head += ["# Estimates for each GPU, none was measured (docs/guides/recipes.md):"]
+            head += [f"#   {line}" for line in str(estimated).splitlines()]
         if command.variables:
-            print("# Set these variables first:")
-            print("\n".join(f"#   {name}: {what}" for name, what in command.variables.items()))
-        print(command)
+            head += ["# Set these variables first:"]
+            head += [f"#   {name}: {what}" for name, what in command.variables.items()]
+        print("\n".join([*head, str(command)]))
     return 0
 
 

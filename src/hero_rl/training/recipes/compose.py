@@ -16,6 +16,7 @@ __all__ = ["Recipe", "compose", "is_recipe", "names"]
 _FOLDER = Path(__file__).parent
 _TRL, _ONE_GPU = "trl", "one-gpu"
 _ENGINES = (_TRL, "verl")
+_KEYS = ("needs", "only", "include", "processes", "card")  # of a file that are no settings
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Recipe:
         settings: of that verb, without those that are needed; engine arguments nested.
         needs: dotted names of the settings that its user must give, and what they are.
         processes: GPUs of a run with TRL.
+        card: GiB of the GPU that it is made for; None where it is not made for one.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Recipe:
     settings: dict[str, Any]
     needs: dict[str, str]
     processes: int = 1
+    card: int | None = None
 
 
 @dataclass
@@ -49,11 +52,12 @@ class _Draft:
     settings: dict[str, Any] = field(default_factory=dict)
     needs: dict[str, str] = field(default_factory=dict)
     processes: int = 1
+    card: int | None = None
     summaries: list[str] = field(default_factory=list)
 
 
 def names() -> list[str]:
-    """Every recipe's name: the paper's, cold starts first, then those for one GPU."""
+    """Every recipe's name: those for one GPU, then the paper's, cold starts first."""
     paper = [
         "/".join((engine, model, *rest))
         for engine in _ENGINES
@@ -61,7 +65,7 @@ def names() -> list[str]:
         for rest in [("sft",), *((regime, rule) for regime in _choices("regimes") for rule in _choices("rules"))]
     ]
     one_gpu = product(_choices("one_gpu/models"), _choices("one_gpu/data"), _one_gpu_rules())
-    return [*paper, *("/".join((_ONE_GPU, *parts)) for parts in one_gpu)]
+    return [*("/".join((_ONE_GPU, *parts)) for parts in one_gpu), *paper]
 
 
 def is_recipe(name: str) -> bool:
@@ -94,6 +98,7 @@ def compose(name: str) -> Recipe:
         settings={"engine": _TRL if one_gpu else engine} | draft.settings,
         needs=draft.needs,
         processes=draft.processes,
+        card=draft.card,
     )
 
 
@@ -121,10 +126,11 @@ def _read(file: str, draft: _Draft) -> None:
 
 
 def _take(fragment: Mapping[str, Any], draft: _Draft) -> None:
-    own = {key: value for key, value in fragment.items() if key not in ("needs", "only", "include", "processes")}
+    own = {key: value for key, value in fragment.items() if key not in _KEYS}
     _lay_over(draft.settings, nested(own))
     draft.needs |= fragment.get("needs", {})
     draft.processes = fragment.get("processes", draft.processes)
+    draft.card = fragment.get("card", draft.card)
     if "include" in fragment:
         _read(fragment["include"], draft)
     for part, settings in fragment.get("only", {}).items():
