@@ -20,7 +20,7 @@ from hero_lab.arena.arms import ARMS, ArmSettings, arm_config, arm_folder, arm_r
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.oracle import Oracle
 from hero_lab.arena.pipeline import ArenaModels, prepare, write_prompts
-from hero_lab.arena.results import covered
+from hero_lab.arena.results import covered, kinds
 from hero_lab.arena.settings import ArenaSettings
 from hero_lab.arena.watch import watch_arms, watch_models
 from hero_lab.arena.workers import worker_pool
@@ -279,13 +279,13 @@ def summary(result: DemoResult) -> dict[str, Any]:
     return {
         "seconds": round(result.seconds, 1),
         "settings": json.loads(result.settings.model_dump_json()),
-        "start": [{kind: accuracy.estimates() for kind, accuracy in start.items()} for start in result.start],
+        "start": [{kind: start[kind].estimates() for kind in kinds(result)} for start in result.start],
         "arms": [
             {
                 "name": arm.name,
                 "seed": arm.seed,
                 "folder": str(arm.folder),
-                "accuracy": {kind: accuracy.estimates() for kind, accuracy in arm.accuracy.items()},
+                "accuracy": {kind: arm.accuracy[kind].estimates() for kind in kinds(result)},
             }
             for arm in result.arms
         ],

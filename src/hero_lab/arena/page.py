@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hero_lab.arena.demo import REGIMES
-from hero_lab.arena.results import FEW_SEEDS, LABELS, Difference, differences, rows
+from hero_lab.arena.results import FEW_SEEDS, LABELS, Difference, differences, kinds, rows
 from hero_rl.files.whole import replacing, write_whole
 from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
 
@@ -45,10 +45,11 @@ def print_table(result: DemoResult, console: Console) -> None:
     title = f"accuracy by the oracle, held-out prompts (trained on {REGIMES[result.settings.arm.regime]})"
     table = Table(title=title, title_justify="left")
     table.add_column("arm")
-    for head in ("hard, sampled", "hard, greedy", "easy, sampled", "easy, greedy"):
-        table.add_column(head, justify="right")
+    for kind in kinds(result):
+        table.add_column(f"{kind}, sampled", justify="right")
+        table.add_column(f"{kind}, greedy", justify="right")
     for row in rows(result):
-        cells = [pm(e) for kind in ("hard", "easy") for e in (row.sampled[kind], row.greedy[kind])]
+        cells = [pm(e) for kind in kinds(result) for e in (row.sampled[kind], row.greedy[kind])]
         table.add_row(row.label, *cells, style="bold" if row.name == result.settings.arms[0] else None)
     console.print(table)
     for difference in differences(result):
@@ -87,6 +88,7 @@ def write_page(result: DemoResult, path: Path) -> None:
         title=result.title,
         above=result.above,
         introduction=result.introduction,
+        kinds=kinds(result),
         rows=rows(result),
         first=result.settings.arms[0],
         sentences=[sentence(difference) for difference in differences(result)],
@@ -120,7 +122,7 @@ def _figure(result: DemoResult, ink: str, background: str) -> Figure:
         row = below.subplots(1, len(arms), sharey=True, squeeze=False)[0]
         for axes, name in zip(row, arms, strict=True):
             _draw_composition(axes, result, name, ink)
-        row[0].set_ylabel("share, by the verifier")
+        row[0].set_ylabel("groups by the verifier, share")
         below.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         for part in parts:
             part.set_facecolor("none")
@@ -167,7 +169,7 @@ def _draw_composition(axes: Axes, result: DemoResult, name: str, ink: str) -> No
         alpha=0.9,
         linewidth=0,
     )
-    axes.set_title(f"groups under {LABELS[name]}", loc="left")
+    axes.set_title(LABELS[name], loc="left")
     axes.set_xlabel("step")
     axes.set_xlim(1, length)
     axes.set_ylim(0, 1)

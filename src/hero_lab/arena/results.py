@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hero_lab.arena.evaluation import KINDS, Kind, Measured, PromptAccuracy
+from hero_lab.arena.evaluation import Kind, Measured, PromptAccuracy
 
 if TYPE_CHECKING:
     from hero_lab.arena.demo import DemoResult
 
 __all__ = [
     "FEW_SEEDS",
+    "HARD_FIRST",
     "LABELS",
     "START",
     "Difference",
@@ -23,6 +24,7 @@ __all__ = [
     "difference",
     "differences",
     "estimate",
+    "kinds",
     "rows",
 ]
 
@@ -31,6 +33,8 @@ START = "start"
 
 FEW_SEEDS = 3
 """Below so many, an interval over seeds says nothing (with two it is 12.7 standard errors), and is over prompts."""
+
+HARD_FIRST: tuple[Kind, Kind] = ("hard", "easy")
 
 LABELS = {
     "hero": "HERO",
@@ -83,6 +87,11 @@ class Difference:
         return sum(gap > 0 for gap in self.by_seed)
 
 
+def kinds(result: DemoResult) -> list[Kind]:
+    """Kinds that there are held-out prompts of, hard ones first."""
+    return [kind for kind in HARD_FIRST if result.start[0][kind].sampled]
+
+
 def rows(result: DemoResult) -> list[MethodRow]:
     """The table: the policy before RL, then each arm that is there."""
     table = [_row(START, "before RL", result.start)]
@@ -94,7 +103,7 @@ def rows(result: DemoResult) -> list[MethodRow]:
 def differences(result: DemoResult) -> list[Difference]:
     """The first arm against each other one that shares a seed with it, hard prompts before easy ones."""
     first, *others = result.settings.arms
-    found = [difference(result, first, other, kind) for kind in ("hard", "easy") for other in others]
+    found = [difference(result, first, other, kind) for kind in kinds(result) for other in others]
     return [one for one in found if one]
 
 
@@ -114,7 +123,9 @@ def difference(result: DemoResult, first: str, second: str, kind: Kind) -> Diffe
 
 def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> MethodRow:
     def mean(field: str) -> dict[Kind, Measured]:
-        return {kind: estimate([getattr(seed[kind], field) for seed in seeds]) for kind in KINDS}
+        shares: dict[Kind, list[list[float]]]
+        shares = {kind: [getattr(seed[kind], field) for seed in seeds] for kind in HARD_FIRST}
+        return {kind: estimate(own) for kind, own in shares.items() if own[0]}
 
     return MethodRow(name, label, mean("sampled"), mean("greedy"))
 

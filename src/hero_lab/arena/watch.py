@@ -1,12 +1,13 @@
-"""Live progress of the demo in the terminal; a plain line now and then where the output is no terminal."""
+"""Live progress of a demo in the terminal; a plain line now and then where the output is no terminal."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from hero_rl.training.trl.progress import columns
 
-__all__ = ["watch_arms", "watch_models"]
+__all__ = ["watch_arms", "watch_models", "watch_stages"]
 
+_VERDICT = "rewards/verifier/mean"
 _SHOWN = (
-    ("rewards/verifier/mean", "verdict"),
+    (_VERDICT, "verdict"),
     ("rewards/reward_model/mean", "score"),
     ("hero/frac_groups_mixed", "mixed"),
     ("hero/frac_groups_rescued", "rescued"),
 )
+_SPEED_OVER = 3600.0  # seconds: a step may take a minute, and the time left is told from two at least
 
 
 @contextmanager
@@ -44,46 +47,141 @@ def watch_models(console: Console | None) -> Iterator[Callable[[str], None]]:
 
 
 def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console | None, seconds: float = 15.0) -> None:
-    """Show each arm's step and signals until all have ended, well or not."""
+    """Show each arm's step and signals until all have ended, well or not.
+
+    Args:
+        running: arms by their folder.
+        steps: of each.
+        console: where to; none shows nothing.
+        seconds: between two plain lines of an arm.
+    """
     if console is None:
         wait(running.values())
         return
-    progress = Progress(
-        *columns("{task.description}"),
-        console=console,
-        expand=True,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    # All rows before the first frame: a display that grows leaves its first lines behind.
-    tasks = {
-        folder: progress.add_task(_short(folder), total=steps, signals="waiting", start=False) for folder in running
-    }
-    with progress:
-        pending, printed = set(running.values()), time.monotonic()
-        said: dict[Path, int] = {}
+    before = {folder: _last_line(folder, _VERDICT) for folder in running}
+    with _Bars(console, {folder: _short(folder) for folder in running}, seconds) as bars:
+        for folder, line in before.items():
+            bars.begin(folder, line.get("step", 0), steps, "waiting")
+        pending = set(running.values())
         while pending:
             _, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
-            lines = {folder: _last_line(folder / "metrics.jsonl") for folder in running}
-            for folder, line in lines.items():
-                if line:
-                    progress.start_task(tasks[folder])
-                    progress.update(tasks[folder], completed=line["step"], signals=_signals(line))
-            if not console.is_terminal and time.monotonic() - printed > seconds:
-                printed = time.monotonic()
-                new = {
-                    folder: line
-                    for folder, line in lines.items()
-                    if line and line["step"] != said.get(folder) and not running[folder].done()
-                }
-                _print_plainly(console, new, steps)
-                said |= {folder: line["step"] for folder, line in new.items()}
+            for folder, job in running.items():
+                line = _last_line(folder, _VERDICT)
+                measured = line.get("step", 0) >= steps and job.running()
+                if measured or line != before[folder]:  # else it waits, or loads
+                    bars.move(folder, line["step"], steps, "measuring" if measured else _signals(line))
+            bars.speak()
 
 
-def _print_plainly(console: Console, lines: dict[Path, dict[str, Any]], steps: int) -> None:
-    for folder, line in lines.items():
-        text = f"{_short(folder):<26} step {line['step']:>3}/{steps}  {_signals(line)}"
-        console.print(text, highlight=False, soft_wrap=True)
+def watch_stages(running: dict[Path, Future[None]], console: Console | None, seconds: float = 60.0) -> None:
+    """Show which stage each job is in and how far it is, until all have ended or one has failed.
+
+    Args:
+        running: jobs by the file that they say their stages in, a JSON object a line: `time` and `text` say which it
+            is. With `run` and `epochs` it is a training in that folder; with `answers` and `total` so many responses
+            come, a line each, into the files of that pattern. Both are places beside the file.
+        console: where to; none shows nothing.
+        seconds: between two plain lines of a job.
+    """
+    if console is None:
+        wait(running.values(), return_when=FIRST_EXCEPTION)
+        return
+    said = dict.fromkeys(running, 0)
+    with _Bars(console, {file: file.parent.name for file in running}, seconds) as bars:
+        pending = set(running.values())
+        while pending and not any(job.done() and job.exception() for job in running.values()):
+            _, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+            for file in running:
+                stages = _complete_lines(file)
+                for stage in stages[said[file] :]:
+                    console.print(f"{file.parent.name}: {stage['time']} {stage['text']}", highlight=False)
+                    bars.begin(file, *_how_far(file.parent, stage), stage["text"])
+                if stages:
+                    bars.move(file, *_how_far(file.parent, stages[-1]), stages[-1]["text"])
+                said[file] = len(stages)
+            bars.speak()
+
+
+class _Bars:
+    """A bar for each job, with the time left; where the output is no terminal, now and then a line of those that moved.
+
+    Args:
+        console: where to.
+        labels: what each job is called.
+        seconds: between two plain lines of a job.
+    """
+
+    def __init__(self, console: Console, labels: Mapping[Path, str], seconds: float) -> None:
+        self._console = console
+        self._seconds = seconds
+        self._progress = Progress(
+            *columns("{task.description}"),
+            console=console,
+            speed_estimate_period=_SPEED_OVER,
+            expand=True,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        # All rows before the first frame: a display that grows leaves its first lines behind.
+        for label in labels.values():
+            self._progress.add_task(label, total=None, signals="", start=False)
+        self._tasks = dict(zip(labels, self._progress.tasks, strict=True))
+        self._said: dict[Path, tuple[float, str]] = {}
+        self._spoke = time.monotonic()
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def begin(self, job: Path, done: int, total: int | None, signals: str) -> None:
+        """Set a bar to what is there already, which says nothing of its speed."""
+        task = self._tasks[job]
+        task.total = total  # `reset` leaves the one before where there is none
+        self._progress.reset(task.id, start=False, completed=done, signals=signals)
+
+    def move(self, job: Path, done: int, total: int | None, signals: str) -> None:
+        """Show how far a job is."""
+        task = self._tasks[job]
+        self._progress.start_task(task.id)
+        self._progress.update(task.id, completed=done, total=total, signals=signals)
+
+    def speak(self) -> None:
+        """Print the plain lines when it is time."""
+        if self._console.is_terminal or time.monotonic() - self._spoke < self._seconds:
+            return
+        self._spoke = time.monotonic()
+        for job, task in self._tasks.items():
+            now = task.completed, task.fields["signals"]
+            if task.started and task.total and self._said.get(job) != now:
+                self._said[job] = now
+                left = f"left {timedelta(seconds=round(task.time_remaining))}  " if task.time_remaining else ""
+                text = f"{task.description:<26} {task.completed:>3}/{task.total}  {left}{task.fields['signals']}"
+                self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _how_far(folder: Path, stage: Mapping[str, Any]) -> tuple[int, int | None]:
+    """What is done of a stage, and of how much; None where that cannot be told yet."""
+    if "answers" in stage:
+        found = sum(map(_count_of_lines, folder.glob(stage["answers"])))
+        return min(found, stage["total"]), stage["total"]  # as they are finished, they are there twice for a moment
+    line = _last_line(folder / stage["run"], "epoch") if "run" in stage else {}
+    return (line["step"], round(line["step"] * stage["epochs"] / line["epoch"])) if line else (0, None)
+
+
+def _count_of_lines(file: Path) -> int:
+    try:
+        return file.read_bytes().count(b"\n")
+    except FileNotFoundError:  # it has another name since
+        return 0
+
+
+def _complete_lines(file: Path) -> list[dict[str, Any]]:
+    """What a file says that is being written; nothing while it is not there."""
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def _short(folder: Path) -> str:
@@ -96,10 +194,10 @@ def _signals(line: dict[str, Any]) -> str:
     return "  ".join(f"{name} {value:.2f}" for name, value in shown if value is not None)
 
 
-def _last_line(path: Path) -> dict[str, Any]:
-    """The newest complete line with signals; empty while there is none."""
+def _last_line(run: Path, key: str) -> dict[str, Any]:
+    """The newest complete line of a run's metrics that has such a one; empty while there is none."""
     try:
-        with path.open("rb") as file:
+        with (run / "metrics.jsonl").open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - 8192))
             lines = file.read().decode(errors="ignore").split("\n")[:-1]
@@ -110,6 +208,6 @@ def _last_line(path: Path) -> dict[str, Any]:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if "rewards/verifier/mean" in row:
+        if key in row:
             return row
     return {}

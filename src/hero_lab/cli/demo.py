@@ -41,6 +41,7 @@ model and RL take hours on two cores and lie in one folder; the same command goe
 
   hero demo --policy smollm2 --quick
   hero demo --policy smollm2 --problems asdiv.jsonl --seeds 2 --arm.learning_rate 2e-6
+  hero demo --policy smollm2 --problems openai/gsm8k --problems.name main --regime easy --arm.max_completion_length 200
 """
 
 
@@ -52,7 +53,8 @@ class _Arguments:
     """A real language model in the place of the arena's: smollm2, a folder or a Hub id."""
 
     problems: str | None = None
-    """With --policy: reasoning-gym, which makes them, or a JSON lines file with questions and answers."""
+    """With --policy: reasoning-gym, which makes them, a JSON lines or parquet file with questions and answers, or a
+    dataset of the Hub; --problems.name and --problems.split are its configuration and its split (train)."""
 
     quick: bool = False
     """With --policy: every stage in some six minutes on two cores, too short to tell the arms apart."""
@@ -68,8 +70,8 @@ class _Arguments:
     seeds: int = 1
     """RL seeds of each arm; with --policy whole pipelines, each with a cold start and a reward model of its own."""
 
-    first_seed: int = 0
-    """The first of them."""
+    first_seed: int | None = None
+    """The first of them; 0, or 1 with --policy."""
 
     regime: Literal["easy", "hard", "mixed"] = "hard"
     """Which types the training prompts are of."""
@@ -87,7 +89,8 @@ class _Arguments:
     """Folder that keeps the policy and the reward model; ~/.cache/hero-rl/arena unless told otherwise."""
 
     workers: int = 2
-    """Arms that train at the same time, each on one thread; with --policy they share the cores."""
+    """Arms that train at the same time, each on one thread; with --policy they share the cores, as do the pipelines of
+    several seeds before RL."""
 
     tiny: bool = False
     """Models and arms of a few steps that learn nothing: does everything work?"""
@@ -160,7 +163,9 @@ def _settings(arguments: _Arguments, rest: list[str]):
         arm |= {"steps": 3, "prompts_per_step": 4, "curve_every": 1, "curve_prompts": 4, "prompts": 4, "samples": 2}
     if arguments.steps is not None:
         arm["steps"] = arguments.steps
-    whole = {name: getattr(arguments, name) for name in ("seeds", "first_seed", "workers")}
+    whole: dict[str, Any] = {"seeds": arguments.seeds, "workers": arguments.workers}
+    if arguments.first_seed is not None:
+        whole["first_seed"] = arguments.first_seed
     if arguments.arms:
         whole["arms"] = list(dict.fromkeys(arguments.arms))
     whole |= {"rule": given.get("rule", {}), "arena": given["arena"], "arm": resolve(arm, {}, "--", ArmSettings)}

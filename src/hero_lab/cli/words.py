@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_words_demo"]
 
-_BLOCKS = ("rule", "trl", "arm", "cold_start", "reward_model")
+_BLOCKS = ("rule", "trl", "arm", "cold_start", "reward_model", "problems")
 
 
 def run_words_demo(arguments: Any, rest: list[str]) -> int:
@@ -77,7 +77,10 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
     if arguments.steps is not None:
         arm["steps"] = arguments.steps
     given["arm"] = arm
-    given |= {"model": arguments.policy, "seeds": arguments.seeds, "first_seed": arguments.first_seed}
+    given |= {f"problems_{name}": value for name, value in given.pop("problems", {}).items()}
+    given |= {"model": arguments.policy, "seeds": arguments.seeds}
+    if arguments.first_seed is not None:
+        given["first_seed"] = arguments.first_seed
     if arguments.problems:
         given["problems"] = arguments.problems
     if arguments.arms:
@@ -86,7 +89,8 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
         return WordsSettings.model_validate(_over(usual.model_dump(), given))
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"--{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"])).replace("problems_", "problems.")
+        raise ConfigError(f"--{place}: {first['msg']}") from None
 
 
 def _over(usual: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -1,36 +1,34 @@
 """One arm with a real model: RL under one rule through the code of `hero train`, and what the policy became.
 
 An arm's folder is that of any run, plus `curve.jsonl` (accuracy by the oracle on development problems while it trains),
-`answers-<steps>-*` (its responses to the held-out problems) and `result.json`. The number of steps is no part of its
-name: a longer run goes on where a shorter one ended.
+`answers-<steps>-*` (its responses to the held-out problems) and `result.json`, which says what they were made with. The
+number of steps is no part of its name: a longer run goes on where a shorter one ended.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hero_lab.arena.arms import arm_rule, send_output_to
-from hero_lab.arena.evaluation import KINDS, PromptAccuracy
+from hero_lab.arena.evaluation import KINDS
 from hero_lab.words.cpu import JudgeOfGroups
+from hero_lab.words.looks import answer, held_out
 from hero_lab.words.oracle import by_value
 from hero_lab.words.problems import MARKER, WordProblem, chosen
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import CPU, Models, Stages, resumable
+from hero_rl.files.stages import read_json
 from hero_rl.files.whole import write_json, write_whole
-from hero_rl.reward_models import LocalRewardModel
-from hero_rl.rules import AuditedHero, Groups, group_auroc
-from hero_rl.scoring import says_nothing
+from hero_rl.rules import AuditedHero
 from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
 from hero_rl.verifiers import AnyVerifier, ExactVerifier, MathVerifier
 
-__all__ = ["Looked", "arm_config", "measure", "read_looked", "run_arm"]
+__all__ = ["agrees", "answers_of", "arm_config", "asked_digest", "is_by", "is_finished", "run_arm"]
 
 
 def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> TrainConfig:
@@ -42,6 +40,7 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
     verifier: AnyVerifier = MathVerifier() if arm.regime == "easy" else ExactVerifier(marker=MARKER)
     rule = arm_rule(name, stages.settings.rule)
     batch = arm.prompts_per_step * arm.num_generations
+    part = _largest_part(batch, arm.micro_batch)
     return TrainConfig(
         output_dir=str(folder),
         seed=seed,
@@ -55,8 +54,8 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
         trl=CPU
         | {
             "max_steps": arm.steps,
-            "per_device_train_batch_size": min(arm.micro_batch, batch),
-            "gradient_accumulation_steps": max(1, batch // arm.micro_batch),
+            "per_device_train_batch_size": part,
+            "gradient_accumulation_steps": batch // part,
             "num_generations": arm.num_generations,
             "max_completion_length": arm.max_completion_length,
             "learning_rate": arm.learning_rate,
@@ -67,6 +66,11 @@ def arm_config(stages: Stages, models: Models, name: str, folder: Path) -> Train
         }
         | arm.trl,
     )
+
+
+def _largest_part(batch: int, most: int) -> int:
+    """Of equal parts that a batch can be cut into, the largest that is no larger than that."""
+    return max(part for part in range(1, min(batch, most) + 1) if batch % part == 0)
 
 
 def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: Path) -> None:
@@ -88,121 +92,63 @@ def run_arm(settings: WordsSettings, seed: int, folder: Path, name: str, place: 
     config = arm_config(stages, stages.models, name, place)
     callbacks = [Shortcuts(), _curve(place / "curve.jsonl", stages)]
     model = resumable(train, config, callbacks=callbacks)
-    looked = measure(stages, model, place / f"answers-{settings.arm.steps}")
+    answer(stages, model, answers_of(place, settings), held_out(stages.problems, settings.arm))
     write_json(
         place / "result.json",
         {
             "settings": settings.model_dump(mode="json"),
             "config": config.model_dump(mode="json"),
-        }
-        | looked.to_dict(),
+            "asked": asked_digest(stages.problems, settings),
+        },
     )
 
 
-@dataclass(frozen=True)
-class Looked:
-    """What held-out problems say of a policy, by their kind.
+def answers_of(place: Path, settings: WordsSettings) -> Path:
+    """Where an arm's responses to the held-out problems lie, without what `looks` puts behind the name."""
+    return place / f"answers-{settings.arm.steps}"
 
-    Attributes:
-        accuracy: by the oracle.
-        aurocs: of the seed's reward model over the sampled responses, against the oracle: one for each problem that
-            has right and wrong ones.
-        exact: for each problem the share of its sampled responses that give the answer as the set writes it.
+
+def asked_digest(problems: Sequence[WordProblem], settings: WordsSettings) -> str:
+    """Tells held-out problems and their answers from others, in whatever file they lie."""
+    asked = held_out(problems, settings.arm)
+    told = [[problem.question, problem.reference] for own in asked.values() for problem in own]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def agrees(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether all that a record says holds now; that of an earlier version says less."""
+    return all(now.get(name) == value for name, value in recorded.items())
+
+
+def is_by(result: Mapping[str, Any], settings: WordsSettings, asked: str) -> bool:
+    """Whether a finished arm was made and asked as is wanted now. Its rule's settings its folder's name tells.
+
+    Args:
+        result: of the arm. That of an earlier version names the source of its problems alone.
+        settings: of the whole.
+        asked: digest of the held-out problems.
     """
-
-    accuracy: dict[str, PromptAccuracy]
-    aurocs: dict[str, list[float]]
-    exact: dict[str, list[float]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        accuracy = {kind: own.to_dict() for kind, own in self.accuracy.items()}
-        return {"accuracy": accuracy, "aurocs": self.aurocs, "exact": self.exact}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Looked:
-        """The opposite of `to_dict`, whatever else is there."""
-        accuracy = {kind: PromptAccuracy.from_dict(own) for kind, own in values["accuracy"].items()}
-        return cls(accuracy, values["aurocs"], values["exact"])
+    made_by = {name: result["settings"][name] for name in ("model", "cold_start", "reward_model", "arm")}
+    told_by = {"asked": result["asked"]} if "asked" in result else {"problems": result["settings"]["problems"]}
+    return agrees(made_by | told_by, settings.model_dump(mode="json") | {"asked": asked})
 
 
-def measure(stages: Stages, policy: Path, place: Path) -> Looked:
-    """Have a policy answer held-out problems; its responses are kept in `place-sampled` and `place-greedy`.
-
-    All arms and seeds are asked the same problems, by their length, since a batch is padded to its longest prompt.
-    """
-    arm = stages.settings.arm
-    held = {kind: chosen(stages.problems, arm.split, kind)[: arm.prompts] for kind in KINDS}
-    asked = {kind: sorted(problems, key=lambda problem: len(problem.question)) for kind, problems in held.items()}
-    said: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for how, samples, temperature in (("sampled", arm.samples, 1.0), ("greedy", 1, 0.0)):
-        folder = place.with_name(f"{place.name}-{how}")
-        stages.answers(policy, folder, asked, samples=samples, temperature=temperature)
-        said[how] = {kind: _judged(folder / "rollouts" / f"{kind}.jsonl", asked[kind]) for kind in KINDS}
-    accuracy = {
-        kind: PromptAccuracy(**{how: _shares(rows[kind], "by_value") for how, rows in said.items()}) for kind in KINDS
-    }
-    exact = {kind: _shares(said["sampled"][kind], "exact") for kind in KINDS}
-    model = JudgeOfGroups(path=str(stages.models.reward_model), device="cpu").load()
-    aurocs = {kind: _aurocs(model, said["sampled"][kind]) for kind in KINDS}
-    return Looked(accuracy, aurocs, exact)
-
-
-def _judged(file: Path, problems: list[WordProblem]) -> list[dict[str, Any]]:
-    """Responses with two verdicts more: `by_value` is the oracle's, `exact` that of an exact match."""
-    asked = {problem.question: problem for problem in problems}
-    verifier = ExactVerifier(marker=MARKER)
-    rows = _rows(file)
-    for row in rows:
-        problem = asked[row["prompt"]]
-        row["by_value"] = by_value(problem.answer, row["completion"])
-        row["exact"] = verifier.verify(problem.reference, row["completion"]).value
-    return rows
-
-
-def _shares(rows: list[dict[str, Any]], verdict: str) -> list[float]:
-    """For each problem, in their order, the share of its responses that are right."""
-    of: dict[str, list[float]] = {}
-    for row in rows:
-        of.setdefault(row["group"], []).append(row[verdict])
-    return [sum(own) / len(own) for own in of.values()]
-
-
-def _aurocs(model: LocalRewardModel, rows: list[dict[str, Any]]) -> list[float]:
-    """AUROC of the scores against the oracle's verdicts, for each problem with right and wrong responses."""
-    score = model.score([_conversation(row) for row in rows])
-    score[[says_nothing(row["completion"]) for row in rows]] = -math.inf  # as in training
-    number = {group: at for at, group in enumerate(dict.fromkeys(row["group"] for row in rows))}
-    groups = Groups.of(torch.tensor([number[row["group"]] for row in rows]))
-    found = group_auroc(score, torch.tensor([row["by_value"] for row in rows]), groups)
-    return found[~found.isnan()].tolist()
-
-
-def _conversation(row: dict[str, Any]) -> list[dict[str, str]]:
-    return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def read_looked(place: Path, settings: WordsSettings) -> Looked | None:
-    """What was made of an arm that is finished by these settings; None where there is none."""
-    try:
-        result = json.loads((place / "result.json").read_text())
-    except (OSError, ValueError):
-        return None
-    if result["settings"]["arm"] != settings.arm.model_dump(mode="json") or "exact" not in result:
-        return None  # of other settings, or of a version that looked at less
-    return Looked.from_dict(result)
+def is_finished(place: Path, settings: WordsSettings, asked: str) -> bool:
+    """Whether an arm's responses are there, as `is_by` has it."""
+    result = read_json(place / "result.json")
+    return bool(result) and is_by(result, settings, asked)
 
 
 def _curve(path: Path, stages: Stages) -> Any:
-    """A callback that has the policy answer development problems now and then, greedily, and at the start."""
+    """A callback that has the policy answer development problems now and then, greedily, and at the start.
+
+    A kind of which there are none has no place in its lines.
+    """
     from transformers import TrainerCallback
 
     arm = stages.settings.arm
-    asked = {kind: chosen(stages.problems, "development", kind)[: arm.curve_prompts] for kind in KINDS}
+    known = {kind: chosen(stages.problems, "development", kind)[: arm.curve_prompts] for kind in KINDS}
+    asked = {kind: problems for kind, problems in known.items() if problems}
 
     class Curve(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

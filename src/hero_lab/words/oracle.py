@@ -10,24 +10,40 @@ import re
 from hero_lab.words.problems import MARKER
 from hero_rl.verifiers import MathVerifier
 
-__all__ = ["by_value"]
+__all__ = ["by_value", "is_bare"]
 
-_NUMBER = re.compile(r"(?<![\w./])-?\d[\d,]*(?:\.\d+)?(?![\w/])")
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+_MINUS = r"[-\u2212\u2013]\s?|(?:minus|negative)\s"
+_NUMBER = re.compile(rf"(?<![\w.,/])(?P<minus>{_MINUS})?(?P<digits>{_DIGITS})(?![\w/]|,\d)", re.IGNORECASE)
+_BARE = re.compile(rf"[-\u2212]?\$?{_DIGITS}\.?")
+_DENIES = re.compile(r"\b(?:not|never)\b|n't\b", re.IGNORECASE)
 _VERIFIER = MathVerifier()
 
 
 def by_value(answer: str, response: str) -> float:
     """1.0 if the only number behind the last "The answer is" is the answer, else 0.0.
 
-    A response that says it otherwise, or with more numbers than one, is judged by the maths verifier, to which some
-    units are unreadable.
+    A response that says it otherwise, with more numbers than one, or denies one, is judged by the maths verifier, to
+    which some units are unreadable.
 
     Args:
         answer: the value, a bare number.
         response: a completion.
     """
-    _, found, said = response.rpartition(MARKER)
-    numbers = _NUMBER.findall(said.strip().split("\n", 1)[0]) if found else []
-    if len(numbers) == 1:
-        return float(_VERIFIER.judge(answer, numbers[0].replace(",", "")).value == 1.0)
+    said = _said(response)
+    numbers = list(_NUMBER.finditer(said))
+    if len(numbers) == 1 and not _DENIES.search(said):
+        minus, digits = numbers[0]["minus"], numbers[0]["digits"].replace(",", "")
+        return float(_VERIFIER.judge(answer, f"-{digits}" if minus else digits).value == 1.0)
     return float(_VERIFIER.verify(answer, response).value == 1.0)
+
+
+def is_bare(response: str) -> float:
+    """1.0 if a number and nothing else stands behind the last "The answer is", else 0.0."""
+    return float(_BARE.fullmatch(_said(response)) is not None)
+
+
+def _said(response: str) -> str:
+    """The line behind the last marker; empty without one."""
+    _, found, said = response.rpartition(MARKER)
+    return said.strip().split("\n", 1)[0].strip() if found else ""

@@ -15,12 +15,11 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from hero_rl.errors import DataError
 from hero_rl.extras import require
-from hero_rl.files.rows import as_text, field, read_rows
+from hero_rl.files.rows import as_text, field
 
 __all__ = ["GYM", "MARKER", "SPLITS", "WordProblem", "completion", "read_word_problems"]
 
@@ -81,22 +80,29 @@ def completion(problem: WordProblem) -> str:
     return f"{problem.working}={problem.answer}\n{MARKER} {form}"
 
 
-def read_word_problems(source: str, count: int = 4000, seed: int = 0) -> list[WordProblem]:
+def read_word_problems(
+    source: str, name: str | None = None, split: str = "train", count: int = 4000, seed: int = 0
+) -> list[WordProblem]:
     """All problems of a source, in an order that the seed gives.
 
+    Its columns, in upper or lower case, are `question` and `answer`, and where there are such `body`, which is put
+    before the question, and `equation` or `formula`: those of SVAMP, ASDiv and GSM8K. Answers are a number, a number
+    and a unit in brackets (ASDiv), or a solution that ends in `#### number` (GSM8K). Rows with other answers, or with
+    more than two decimals, are left out.
+
     Args:
-        source: `reasoning-gym`, or a JSON lines or parquet file with the columns `question` and `answer`, and
-            `equation` where there is one. Answers are a number, a number and a unit in brackets (ASDiv), or a solution
-            that ends in `#### number` (GSM8K). Rows with other answers, or with more
-            than two decimals, are left out.
+        source: `reasoning-gym`, a JSON lines or parquet file, or the id of a dataset at the Hub.
+        name: configuration of a Hub dataset.
+        split: split of a Hub dataset.
         count: problems to generate, where they are generated.
         seed: of the order, and of what is generated.
 
     Raises:
         ModuleNotFoundError: the package is not installed.
-        DataError: the file is missing or a row lacks a column, or no row has an answer that is a number.
+        DataError: the file is missing, the dataset cannot be loaded, a row lacks a column, or no row has an answer
+            that is a number.
     """
-    problems = list(_generated(count, seed)) if source == GYM else list(_of_file(Path(source)))
+    problems = list(_generated(count, seed)) if source == GYM else list(_of_rows(source, name, split))
     if not problems:
         raise DataError(f"{source}: no row has an answer that is a number")
     unique = list({problem.question: problem for problem in problems}.values())
@@ -104,17 +110,19 @@ def read_word_problems(source: str, count: int = 4000, seed: int = 0) -> list[Wo
     return unique
 
 
-def _of_file(path: Path) -> Iterator[WordProblem]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; problems are {GYM!r} or a file")
-    for place, row in read_rows(path, ["question", "answer"]):
-        question = " ".join(as_text(field(row, "question", place), "question", place).split())
-        made = _of_row(question, as_text(field(row, "answer", place), "answer", place).strip(), row)
+def _of_rows(source: str, name: str | None, split: str) -> Iterator[WordProblem]:
+    from hero_rl.training.rows.prompts import source_rows
+
+    for place, row in source_rows("problems", source, name, split):
+        row = {column.casefold(): value for column, value in row.items()}
+        question, answer = (as_text(field(row, column, place), column, place) for column in ("question", "answer"))
+        question = " ".join(f"{row.get('body') or ''} {question}".split())
+        made = _of_row(question, answer.strip(), row.get("equation") or row.get("formula"))
         if made is not None:
             yield made
 
 
-def _of_row(question: str, answer: str, row: dict[str, Any]) -> WordProblem | None:
+def _of_row(question: str, answer: str, equation: Any) -> WordProblem | None:
     split = _split(_NUMBER.sub("0", question.casefold()))
     if "####" in answer:  # GSM8K: its calculations, and the number at the end
         solution, _, value = answer.rpartition("####")
@@ -125,7 +133,7 @@ def _of_row(question: str, answer: str, row: dict[str, Any]) -> WordProblem | No
     value, unit = with_unit.groups() if with_unit else (answer, "")
     if not _ANSWER.fullmatch(value):
         return None
-    return WordProblem(question, value, unit.strip(), _working(row.get("equation"), value), split)
+    return WordProblem(question, value, unit.strip(), _working(equation, value), split)
 
 
 def _working(equation: Any, answer: str) -> str:

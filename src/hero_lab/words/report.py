@@ -1,28 +1,27 @@
-"""A comparison with a real model as a page: accuracies, what the reward model ranked, and what its groups were.
+"""A comparison with a real model as a page: accuracies, the form of answers, what was ranked, what the groups were.
 
 write_words(read_words_table(Path("docs/science/words.parquet")), Path("docs/science"))
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from hero_lab.arena.evaluation import Kind, Measured
 from hero_lab.arena.page import pm, write_image
-from hero_lab.arena.results import FEW_SEEDS, LABELS, START, difference, estimate, rows
+from hero_lab.arena.results import FEW_SEEDS, LABELS, START, estimate, kinds
 from hero_lab.markdown import markdown_table
 from hero_lab.words.demo import WordsResult
+from hero_lab.words.nearness import RUN
 from hero_rl.files.whole import write_whole
 
-__all__ = ["accuracy_table", "words_page", "write_words"]
+__all__ = ["words_page", "write_words"]
 
 _ALONE = "verifier_only"
-_HARD_FIRST: tuple[Kind, Kind] = ("hard", "easy")
+_ORDER = {START: "before RL"} | LABELS
 # Metric, whether it is shown in percent, and its head in the table.
 _COURSE = (
     ("rewards/verifier/mean", True, "right rollouts"),
@@ -30,10 +29,12 @@ _COURSE = (
     ("hero/frac_groups_all_correct", True, "all right"),
     ("frac_reward_zero_std", True, "silent groups"),
     ("hero/advantage_mass_uniform", True, "advantage in uniform groups"),
-    ("hero/rm_auroc", False, "AUROC against the verifier"),
     ("hero/trust", False, "trust"),
     ("entropy", False, "entropy"),
 )
+
+Shares = Mapping[tuple[str, int], Mapping[str, Sequence[float]]]
+"""By rule and seed, and by kind: of each held-out problem the share of responses that are something."""
 
 
 def write_words(result: WordsResult, folder: Path, notes: str = "") -> list[Path]:
@@ -46,9 +47,10 @@ def write_words(result: WordsResult, folder: Path, notes: str = "") -> list[Path
 
 def words_page(result: WordsResult, notes: str = "") -> str:
     """The page as Markdown."""
-    parts = ["# A real language model", _what_ran(result), notes.strip()]
-    parts += ["![Accuracy while training, and the groups of each rule](words.svg)", _caption(result)]
-    parts += [_accuracies(result), _exact(result), _aurocs(result), _courses(result)]
+    parts = ["# A real language model", result.introduction, notes.strip()]
+    parts += ["![Training by rule, and the groups of each rule](words.svg)", _caption(result)]
+    parts += [_settings(result), _accuracies(result), _exact(result), _forms(result), _far(result)]
+    parts += [_aurocs(result), _courses(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -56,17 +58,28 @@ def _caption(result: WordsResult) -> str:
     return f"*Above: {result.above}. Below: groups by the verifier, likewise.*"
 
 
-def _what_ran(result: WordsResult) -> str:
+def _settings(result: WordsResult) -> str:
     arm = result.settings.arm
-    held = " and ".join(f"{len(result.start[0][kind].sampled)} {kind}" for kind in _HARD_FIRST)
-    return (
-        f"{result.introduction} Each step takes {arm.prompts_per_step} prompts x {arm.num_generations} rollouts; the "
-        f"learning rate is {arm.learning_rate:g}. [How it is made](arena.md#with-a-real-language-model). "
-        f"{_times(result)}Accuracy in % by the oracle on {held} held-out problems ({arm.split} split): {arm.samples} "
-        "samples of each at temperature 1, and one greedy, from weights in bfloat16. Differences are from the verifier "
-        f"alone, in points of sampled accuracy; {result.caveat}. `words.parquet` beside this page has every number; "
+    held = " and ".join(f"{len(result.start[0][kind].sampled)} {kind}" for kind in kinds(result))
+    lines = [
+        ["seeds", _listed(result)],
+        ["a step", f"{arm.prompts_per_step} prompts x {arm.num_generations} rollouts of at most "
+         f"{arm.max_completion_length} tokens{_times(result)}"],
+        ["steps, learning rate", f"{arm.steps}, {arm.learning_rate:g}"],
+        ["held-out problems", f"{held} ({arm.split} split)"],
+        ["answers to each", f"{arm.samples} at temperature 1, one greedy; weights in bfloat16"],
+        ["intervals", result.caveat],
+    ]  # fmt: skip
+    lead = (
+        "[How it is made](arena.md#with-a-real-language-model). `words.parquet` beside this page has every number; "
         "`hero study words` made the page of it."
     )
+    return f"## What ran\n\n{lead}\n\n{markdown_table(['', ''], lines, texts=2)}"
+
+
+def _listed(result: WordsResult) -> str:
+    first, count = result.settings.first_seed, result.settings.seeds
+    return ", ".join(map(str, range(first, first + count)))
 
 
 def _times(result: WordsResult) -> str:
@@ -77,55 +90,82 @@ def _times(result: WordsResult) -> str:
     )
     if not (steps and scoring):
         return ""
-    return f"A step took {_mean(steps):.0f} s on average, of which the reward model {_mean(scoring):.1f} s. "
+    return f"; {_mean(steps):.0f} s on average, of which the reward model {_mean(scoring):.1f} s"
 
 
 def _accuracies(result: WordsResult) -> str:
-    first, count = result.settings.first_seed, result.settings.seeds
-    parts = [f"## Accuracy\n\n{accuracy_table(result)}"]
-    for at in range(count if count > 1 else 0):
-        own = replace(
-            result,
-            settings=result.settings.model_copy(update={"seeds": 1, "first_seed": first + at}),
-            start=[result.start[at]],
-            arms=[arm for arm in result.arms if arm.seed == first + at],
-        )
-        lead = "± is over problems: luck in training is not covered."
-        parts.append(f"### Seed {first + at}\n\n{lead}\n\n{accuracy_table(own)}")
-    return "\n\n".join(parts)
+    sampled, greedy = (_by_value(result, how) for how in ("sampled", "greedy"))
+    lead = "Right answers in % by the oracle, which compares values only, whatever the unit."
+    tables = "\n\n".join(_compared(result, sampled, kind, greedy) for kind in kinds(result))
+    return f"## Accuracy by value\n\n{lead} {_columns(result)}\n\n{tables}"
 
 
-def accuracy_table(result: WordsResult) -> str:
-    """Accuracy of each rule by kind and way of decoding, and what it adds to the verifier alone, in Markdown.
+def _by_value(result: WordsResult, how: str) -> Shares:
+    """Accuracy by the oracle, `sampled` or `greedy`."""
+    start = {(START, seed): accuracy for seed, accuracy in result.starts.items()}
+    arms = {(arm.name, arm.seed): arm.accuracy for arm in result.arms}
+    return {key: {kind: getattr(own[kind], how) for kind in own} for key, own in (start | arms).items()}
 
-    With several seeds ± is over seeds, and an arm that has few of them has none.
-    """
-    counts = Counter([START] * len(result.start) + [arm.name for arm in result.arms])
-    shown = [name for name in LABELS if counts[name]]
-    ordered = replace(result, settings=result.settings.model_copy(update={"arms": shown}))
+
+def _exact(result: WordsResult) -> str:
+    lead = (
+        "Sampled responses that match the set's answer exactly, in %. This is what the verifier pays on hard problems "
+        "in training."
+    )
+    tables = "\n\n".join(_compared(result, result.exact, kind) for kind in kinds(result))
+    return f"## By exact match\n\n{lead}\n\n{tables}"
+
+
+def _columns(result: WordsResult) -> str:
+    """What the columns of the tables are."""
+    said = "Differences are of the same problems and seeds, sampled, in points"
+    if result.settings.seeds == 1:
+        return f"{said}."
+    if result.settings.seeds < FEW_SEEDS:
+        return f"{said}; in brackets those of each seed."
+    return f"{said}; in brackets the seeds in which the rule is ahead."
+
+
+def _compared(result: WordsResult, shares: Shares, kind: Kind, greedy: Shares | None = None) -> str:
+    """A table of one kind of problem: each rule's share, and what it is beside the start and the verifier alone."""
     lines = []
-    for row in rows(ordered):
-        bare = counts[row.name] < FEW_SEEDS <= result.settings.seeds
-        cells = [_value(measured[kind], bare) for kind in _HARD_FIRST for measured in (row.sampled, row.greedy)]
-        compared = counts[_ALONE] and row.name not in (START, _ALONE)
-        cells += [_points(result, row.name, kind) if compared else "" for kind in _HARD_FIRST]
-        lines.append([row.label, str(counts[row.name]), *cells])
-    head = ["rule", "seeds", *(f"{kind}, {how}" for kind in _HARD_FIRST for how in ("sampled", "greedy"))]
-    return markdown_table([*head, *(f"{kind}, less verifier only" for kind in _HARD_FIRST)], lines)
+    for name, label in _ORDER.items():
+        own = _of(shares, name, kind)
+        if own:
+            cells = [_share(result, own), *([_share(result, _of(greedy, name, kind))] if greedy else [])]
+            cells += [
+                _gap(result, own, _of(shares, other, kind)) if name not in (START, other) else ""
+                for other in (START, _ALONE)
+            ]
+            lines.append([label, str(len(own)), *cells])
+    head = [f"{kind} problems", "seeds", "sampled", *(["greedy"] if greedy else [])]
+    return markdown_table([*head, "less before RL", "less verifier only"], lines)
 
 
-def _value(measured: Measured, bare: bool) -> str:
-    return f"{100 * measured.mean:.1f}" if bare else pm(measured)
+def _of(shares: Shares, name: str, kind: str) -> dict[int, Sequence[float]]:
+    """A rule's values by seed."""
+    return {seed: own[kind] for (rule, seed), own in sorted(shares.items()) if rule == name and own.get(kind)}
 
 
-def _points(result: WordsResult, name: str, kind: Kind) -> str:
-    found = difference(result, name, _ALONE, kind)
-    if found is None:
+def _share(result: WordsResult, own: Mapping[int, Sequence[float]]) -> str:
+    values = list(own.values())
+    if len(own) < FEW_SEEDS <= result.settings.seeds:
+        return f"{100 * _mean([_mean(seed) for seed in values]):.1f}"
+    return pm(estimate(values)) + _of_few([_mean(seed) for seed in values], ".1f")
+
+
+def _gap(result: WordsResult, own: Mapping[int, Sequence[float]], others: Mapping[int, Sequence[float]]) -> str:
+    """The difference on the same problems, over the seeds that both have."""
+    both = sorted(own.keys() & others.keys())
+    if not both:
         return ""
-    if found.seeds < FEW_SEEDS <= result.settings.seeds:
-        return f"{100 * found.gap.mean:+.1f}"
-    won = f" ({found.seeds_won}/{found.seeds})" if found.seeds >= FEW_SEEDS else _of_few(found.by_seed, "+.1f")
-    return f"{100 * found.gap.mean:+.1f} ± {100 * found.gap.half_width:.1f}{won}"
+    gaps = [[one - other for one, other in zip(own[seed], others[seed], strict=True)] for seed in both]
+    by_seed = [_mean(gap) for gap in gaps]
+    if len(both) < FEW_SEEDS <= result.settings.seeds:
+        return f"{100 * _mean(by_seed):+.1f}"
+    found = estimate(gaps)
+    won = f" ({sum(gap > 0 for gap in by_seed)}/{len(both)})" if len(both) >= FEW_SEEDS else _of_few(by_seed, "+.1f")
+    return f"{100 * found.mean:+.1f} ± {100 * found.half_width:.1f}{won}"
 
 
 def _of_few(by_seed: Sequence[float], form: str) -> str:
@@ -134,90 +174,120 @@ def _of_few(by_seed: Sequence[float], form: str) -> str:
     return f" ({values})" if 1 < len(by_seed) < FEW_SEEDS else ""
 
 
-def _exact(result: WordsResult) -> str:
-    """How often each policy writes the answer as its set does, and what RL added to that."""
-    seeds = range(result.settings.first_seed, result.settings.first_seed + result.settings.seeds)
-    lines = []
-    for name in (START, *LABELS):
-        own = [seed for seed in seeds if result.exact.get((name, seed))]
-        if own:
-            shares = {kind: [result.exact[name, seed][kind] for seed in own] for kind in _HARD_FIRST}
-            before = {kind: [result.exact[START, seed][kind] for seed in own] for kind in _HARD_FIRST}
-            added = ["" if name == START else _gap(shares[kind], before[kind]) for kind in _HARD_FIRST]
-            values = [
-                pm(estimate(shares[kind])) + _of_few([_mean(seed) for seed in shares[kind]], ".1f")
-                for kind in _HARD_FIRST
-            ]
-            lines.append([LABELS.get(name, "before RL"), *values, *added])
+def _forms(result: WordsResult) -> str:
+    """How often an answer is a bare number, which says what RL did to the form."""
+    lines = [
+        [label, *(_share(result, _of(result.bare, name, kind)) for kind in kinds(result))]
+        for name, label in _ORDER.items()
+        if any(_of(result.bare, name, kind) for kind in kinds(result))
+    ]
     if not lines:
         return ""
-    lead = (
-        "Sampled responses that match the set's answer exactly, in %: the training reward of hard problems, and how it "
-        "changed. The oracle of the table above compares values only, whatever the unit."
+    lead = "Sampled responses whose answer is a bare number, without a unit, in %: the form of easy problems."
+    return f"## The form of answers\n\n{lead}\n\n{markdown_table(['policy', *kinds(result)], lines)}"
+
+
+def _far(result: WordsResult) -> str:
+    """Accuracy on the problems that no demonstration is near."""
+    near = {kind: _of(result.near, START, kind) for kind in kinds(result)}
+    if not any(sum(map(sum, seeds.values())) for seeds in near.values()):
+        return ""
+    many = " and ".join(
+        f"{_range([round(sum(flags)) for flags in seeds.values()])} of {len(result.start[0][kind].sampled)} {kind}"
+        for kind, seeds in near.items()
     )
-    head = ["policy", *_HARD_FIRST, *(f"{kind}, less before RL" for kind in _HARD_FIRST)]
-    return f"## By exact match\n\n{lead}\n\n{markdown_table(head, lines)}"
+    far: Shares = {
+        key: {
+            kind: [v for v, is_near in zip(values, near[kind][key[1]], strict=True) if not is_near]
+            for kind, values in own.items()
+            if kind in near
+        }
+        for key, own in _by_value(result, "sampled").items()
+    }
+    lines = [
+        [label, *(_share(result, _of(far, name, kind)) if _of(far, name, kind) else "-" for kind in near)]
+        for name, label in _ORDER.items()
+        if any(_of(far, name, kind) for kind in near)
+    ]
+    lead = (
+        f"{many} held-out problems share a run of {RUN} words, numbers aside, with a demonstration of the cold start. "
+        "Accuracy by value on the others, sampled, in %:"
+    )
+    return f"## Problems unlike the demonstrations\n\n{lead}\n\n{markdown_table(['policy', *near], lines)}"
 
 
-def _gap(after: Sequence[Sequence[float]], before: Sequence[Sequence[float]]) -> str:
-    """What the same problems of the same seeds gained, in points."""
-    gains = [[new - old for new, old in zip(*own, strict=True)] for own in zip(after, before, strict=True)]
-    found = estimate(gains)
-    return f"{100 * found.mean:+.1f} ± {100 * found.half_width:.1f}"
+def _range(counts: Sequence[int]) -> str:
+    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def _aurocs(result: WordsResult) -> str:
-    """How well the reward model ranks the responses of each policy."""
-    lines = []
-    for name in (START, *LABELS):
-        seeds = [own for (rule, _), own in result.aurocs.items() if rule == name]
-        if seeds:
-            lines.append(
-                [LABELS.get(name, "before RL"), *(_ranked([own[kind] for own in seeds]) for kind in _HARD_FIRST)]
-            )
+    """How well the reward model ranked the rollouts of training, at first and at last."""
+    ends = _ends(result)
+    if ends is None:
+        return ""
+    first, last = ends
+    lines = [
+        [LABELS[name], str(seed), *(_ranked([value for step, value in found if step in span]) for span in ends)]
+        for name in LABELS
+        for (rule, seed), found in sorted(result.aurocs.items())
+        if rule == name
+    ]
     lead = (
-        "AUROC of the reward model over the sampled responses to a held-out problem, against the oracle: mean over the "
-        "problems that have right and wrong ones, those of all seeds together, with a 95% interval over them and their "
-        "number. These are not the same problems for every policy."
+        "AUROC of the reward model's scores within the groups of training, against the oracle: mean over the groups "
+        f"that have right and wrong rollouts by value, with a 95% interval over them and their number, in the first "
+        f"{len(first)} steps and in the last. Each rule has groups of its own."
     )
-    return f"## The reward model\n\n{lead}\n\n{markdown_table(['policy', *_HARD_FIRST], lines)}"
+    head = ["rule", "seed", f"steps {first[0]} to {first[-1]}", f"steps {last[0]} to {last[-1]}"]
+    return f"## The reward model\n\n{lead}\n\n{markdown_table(head, lines)}" if lines else ""
 
 
-def _ranked(seeds: Sequence[Sequence[float]]) -> str:
-    values = [value for own in seeds for value in own]
+def _ranked(values: Sequence[float]) -> str:
     if len(values) < 2:
         return "-"
     found = Measured.of(torch.tensor(values, dtype=torch.float64))
     return f"{found.mean:.2f} ± {found.half_width:.2f} ({len(values)})"
 
 
+def _ends(result: WordsResult) -> tuple[range, range] | None:
+    """The first quarter of the steps and the last."""
+    steps = result.settings.arm.steps
+    span = steps // 4
+    return (range(1, span + 1), range(steps - span + 1, steps + 1)) if span else None
+
+
 def _courses(result: WordsResult) -> str:
-    """What the groups of each rule were in the first and in the last quarter of its steps."""
-    span = result.settings.arm.steps // 4
-    if not span:
+    """What the groups of each rule were at first and at last."""
+    ends = _ends(result)
+    if ends is None:
         return ""
-    lines = []
-    for name in LABELS:
-        runs = [arm.steps for arm in result.arms if arm.name == name]
-        if runs:
-            lines.append([LABELS[name], *(_course(runs, span, metric, percent) for metric, percent, _ in _COURSE)])
-    groups = span * result.settings.arm.prompts_per_step
+    lines = [
+        [
+            LABELS[arm.name],
+            str(arm.seed),
+            *(_course(arm.steps, ends, metric, percent) for metric, percent, _ in _COURSE),
+        ]
+        for name in LABELS
+        for arm in sorted(result.arms, key=lambda arm: arm.seed)
+        if arm.name == name
+    ]
+    groups = len(ends[0]) * result.settings.arm.prompts_per_step
     lead = (
-        f"By the verifier, in the first {span} steps and in the last ({groups} groups a seed). A silent group gives no "
-        "gradient. In a uniform group, all right or all wrong, only the reward model tells rollouts apart; the column "
-        "has the part of the absolute advantage that lies in such groups."
+        f"By the verifier, in the first {len(ends[0])} steps and in the last ({groups} groups each). A silent group "
+        "gives no gradient. In a uniform group, all right or all wrong, only the reward model tells rollouts apart; "
+        "the column has the part of the absolute advantage that lies in such groups."
     )
-    return f"## Groups and advantages\n\n{lead}\n\n{markdown_table(['rule', *(head for *_, head in _COURSE)], lines)}"
+    head = ["rule", "seed", *(head for *_, head in _COURSE)]
+    return f"## Groups and advantages\n\n{lead}\n\n{markdown_table(head, lines)}"
 
 
-def _course(runs: Sequence[Sequence[dict[str, float]]], span: int, metric: str, percent: bool) -> str:
-    ends = []
-    for part in (slice(None, span), slice(-span, None)):
-        values = [line[metric] for run in runs for line in run[part] if line.get(metric) is not None]
+def _course(steps: Sequence[dict[str, float]], ends: tuple[range, range], metric: str, percent: bool) -> str:
+    means = []
+    for span in ends:
+        values = [line[metric] for line in steps if line["step"] in span and line.get(metric) is not None]
         if not values:
             return ""
-        ends.append(f"{_mean(values):.0%}" if percent else f"{_mean(values):.2f}")
-    return " to ".join(ends)
+        means.append(f"{_mean(values):.0%}" if percent else f"{_mean(values):.2f}")
+    return " to ".join(means)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -65,8 +65,8 @@ class WordsArm(_Settings):
         prompts_per_step: groups of one step.
         num_generations: rollouts of a group.
         max_completion_length: tokens of a rollout.
-        micro_batch: rollouts of one backward pass; TRL mixes groups before it cuts, and what is in one pass shares its
-            prompts.
+        micro_batch: rollouts of one backward pass at the most, of parts as large as one another; TRL mixes groups
+            before it cuts, and what is in one pass shares its prompts.
         learning_rate: constant.
         curve_every: steps between two looks at development problems.
         curve_prompts: development problems of each kind for such a look.
@@ -98,7 +98,9 @@ class WordsSettings(_Settings):
 
     Attributes:
         model: `smollm2`, a folder or a Hub id.
-        problems: `reasoning-gym` or a file.
+        problems: `reasoning-gym`, a file, or the id of a dataset at the Hub.
+        problems_name: configuration of a Hub dataset.
+        problems_split: split of a Hub dataset.
         arms: rules, by type.
         seeds: whole pipelines: cold start, reward model and RL, each of its own seed.
         first_seed: the first of them.
@@ -110,6 +112,8 @@ class WordsSettings(_Settings):
 
     model: str = SMOLLM2
     problems: str = GYM
+    problems_name: str | None = None
+    problems_split: str = "train"
     arms: list[str] = ["hero", "verifier_only", "reward_model_only", "weighted_sum", "gated_hero"]
     seeds: Positive = 1
     first_seed: int = 1

@@ -12,20 +12,22 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filelock import FileLock
 
 from hero_lab.words.backbone import write_backbone
-from hero_lab.words.problems import WordProblem, chosen, completion, read_word_problems
+from hero_lab.words.nearness import near
+from hero_lab.words.problems import GYM, WordProblem, chosen, completion, read_word_problems
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsSettings
+from hero_rl.errors import DataError
 from hero_rl.files.stages import open_folder, sha256, stage
 from hero_rl.files.whole import write_jsonl
 
-__all__ = ["CPU", "Models", "Stages", "resumable"]
+__all__ = ["CPU", "Models", "Stages", "check_problems", "problems_of", "resumable", "trained_on"]
 
 CPU: dict[str, Any] = {
     "use_cpu": True,
@@ -47,6 +49,59 @@ class Models:
     reward_model: Path
 
 
+class Say(Protocol):
+    """Is told of a stage as it begins: what it is, and where `watch_stages` can see how far it is."""
+
+    def __call__(self, text: str, **progress: str | int) -> object: ...
+
+
+def problems_of(settings: WordsSettings) -> list[WordProblem]:
+    """The problems that all seeds share; raises as `read_word_problems`."""
+    return read_word_problems(settings.problems, settings.problems_name, settings.problems_split)
+
+
+def trained_on(problems: Sequence[WordProblem], settings: WordsSettings) -> list[WordProblem]:
+    """Without the problems for demonstrations and for RL that are near a held-out one.
+
+    Generated problems are near each other all, since they are made of few templates.
+    """
+    if settings.problems == GYM:
+        return list(problems)
+    kept_back = [problem.question for problem in problems if problem.split in _HELD_OUT]
+    too_near = near([problem.question for problem in problems], kept_back)
+    return [one for one, is_near in zip(problems, too_near, strict=True) if one.split in _HELD_OUT or not is_near]
+
+
+_HELD_OUT = ("development", "report")
+
+
+def check_problems(problems: Sequence[WordProblem], settings: WordsSettings) -> None:
+    """Refuse problems of which a stage or an arm will have too few, before hours go into the others.
+
+    Raises:
+        DataError: names the source and what it lacks.
+    """
+    arm = settings.arm
+    held_out, rl = (len(chosen(problems, split, arm.regime)) for split in (arm.split, "train"))
+    needs = [
+        ("with a calculation, to show how", len(_worked(problems)), 1),
+        ("easy to verify, for the reward model", len(chosen(problems, "train", "easy")), 1),
+        (f"{arm.regime} to verify, for a step of RL", rl, arm.prompts_per_step),
+        (f"{arm.regime} to verify, held out", held_out, 2),
+    ]
+    lacking = [f"{need} {what} (there are {there})" for what, there, need in needs if there < need]
+    if lacking:
+        raise DataError(
+            f"{settings.problems}: too few problems; needed are at least {', '.join(lacking)}. A bare number is easy "
+            "to verify and one with a unit, as 11 (plums), hard; --regime says which RL is on"
+        )
+
+
+def _worked(problems: Sequence[WordProblem]) -> list[WordProblem]:
+    """Those that demonstrations can be made of."""
+    return [problem for problem in chosen(problems, "cold") if problem.working]
+
+
 class Stages:
     """The stages before RL of one seed.
 
@@ -58,13 +113,13 @@ class Stages:
     """
 
     def __init__(
-        self, settings: WordsSettings, seed: int, folder: Path, say: Callable[[str], object] = lambda text: None
+        self, settings: WordsSettings, seed: int, folder: Path, say: Say = lambda text, **progress: None
     ) -> None:
         self.settings = settings
         self.seed = seed
         self.folder = folder
         self.say = say
-        self.problems = read_word_problems(settings.problems)
+        self.problems = trained_on(problems_of(settings), settings)
         open_folder(folder)
 
     def prepare(self) -> Models:
@@ -100,12 +155,13 @@ class Stages:
         from hero_rl.training.trl.sft import train_sft
 
         own = self.settings.cold_start
-        shown = [problem for problem in chosen(self.problems, "cold") if problem.working]
-        rows = ({"prompt": p.question, "completion": completion(p)} for p in self._ordered(shown)[: own.examples])
-        self.say(f"cold start: {min(len(shown), own.examples)} demonstrations")
+        shown = self._ordered(_worked(self.problems))[: own.examples]
+        rows = ({"prompt": p.question, "completion": completion(p)} for p in shown)
+        backbone = self.backbone()
+        self.say(f"cold start: {len(shown)} demonstrations", run="cold_start", epochs=own.epochs)
         config = SftConfig(
             output_dir=str(self.folder / "cold_start"),
-            model=ModelConfig(path=str(self.backbone())),
+            model=ModelConfig(path=str(backbone)),
             data=DemonstrationConfig(train=str(self.file("demonstrations", rows))),
             seed=self.seed,
             trl=passes(own) | {"max_length": 256},
@@ -119,9 +175,13 @@ class Stages:
 
         own = self.settings.reward_model
         easy = self._ordered(chosen(self.problems, "train", "easy"))[: own.problems]
-        self.say(f"rollouts for the reward model: {len(easy)} problems x {own.samples}")
+        self.say(
+            f"rollouts for the reward model: {len(easy)} problems x {own.samples}",
+            answers="rollouts/rollouts/*",
+            total=len(easy) * own.samples,
+        )
         self.answers(policy, self.folder / "rollouts", {"reward": easy}, samples=own.samples, temperature=1.0)
-        self.say("reward model")
+        self.say("reward model", run="reward_model", epochs=own.epochs)
         config = RewardTrainConfig(
             output_dir=str(self.folder / "reward_model"),
             model=StartConfig(path=str(policy)),

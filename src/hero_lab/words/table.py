@@ -7,6 +7,7 @@ result = read_words_table(Path("words.parquet"))
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +28,12 @@ __all__ = ["COLUMNS", "joined", "read_words_table", "write_words_table"]
 COLUMNS = ("rule", "seed", "folder", "measure", "kind", "step", "problem", "value")
 """Columns of the table: a row is one number of one arm, or of the policy before RL (`start`).
 
-`measure` is `sampled` or `greedy` (accuracy by the oracle on a held-out problem, which `problem` numbers), `auroc` (of
-the reward model, on the sampled responses to one that has right and wrong ones, which are numbered by themselves),
-`exact` (share of the sampled responses to a held-out problem that match the set's answer exactly),
-`curve` (greedy accuracy on development problems) or the name of a metric of training; `problem` is -1 and `kind` empty
-where there is none. The settings lie in the file's own metadata.
+`measure` is `sampled` or `greedy` (accuracy by the oracle on a held-out problem, which `problem` numbers), `exact` or
+`bare` (share of the sampled responses to it that match the set's answer exactly, and whose answer is a number alone),
+`near` (of `start`: 1 where a demonstration has a run of the same words),
+`auroc` (of the reward model against the oracle, in a group of training; `problem` numbers those of a step that have
+one), `curve` (greedy accuracy on development problems) or the name of a metric of training; `problem` is -1 and `kind`
+empty where there is none. The settings lie in the file's own metadata.
 """
 
 _HEAD = b"hero_words"
@@ -82,6 +84,10 @@ def _rows(result: WordsResult) -> Iterator[tuple[Any, ...]]:
         yield from ((START, seed, "", *row) for row in _measured(result, START, seed, accuracy, 0))
     for arm in result.arms:
         head = arm.name, arm.seed, arm.folder.name
+        seen: Counter[int] = Counter()
+        for step, value in result.aurocs.get((arm.name, arm.seed), []):
+            yield *head, "auroc", "", step, seen[step], value
+            seen[step] += 1
         for row in _measured(result, arm.name, arm.seed, arm.accuracy, result.settings.arm.steps):
             yield *head, *row
         for look in arm.curve:
@@ -97,10 +103,9 @@ def _measured(
     for kind in KINDS:
         for measure, values in accuracy[kind].to_dict().items():
             yield from ((measure, kind, step, problem, value) for problem, value in enumerate(values))
-        ranked = result.aurocs.get((name, seed), {}).get(kind, [])
-        yield from (("auroc", kind, step, number, value) for number, value in enumerate(ranked))
-        exact = result.exact.get((name, seed), {}).get(kind, [])
-        yield from (("exact", kind, step, problem, value) for problem, value in enumerate(exact))
+        for measure, shares in (("exact", result.exact), ("bare", result.bare), ("near", result.near)):
+            own = shares.get((name, seed), {}).get(kind, [])
+            yield from ((measure, kind, step, problem, value) for problem, value in enumerate(own))
 
 
 def read_words_table(path: Path) -> WordsResult:
@@ -122,25 +127,32 @@ def read_words_table(path: Path) -> WordsResult:
         raise DataError(f"{path}: no column {', '.join(map(repr, lacking))}")
     starts: list[dict[str, PromptAccuracy]] = []
     arms: list[Arm] = []
-    aurocs: dict[tuple[str, int], dict[str, list[float]]] = {}
     exact: dict[tuple[str, int], dict[str, list[float]]] = {}
+    bare: dict[tuple[str, int], dict[str, list[float]]] = {}
+    near: dict[tuple[str, int], dict[str, list[float]]] = {}
+    aurocs: dict[tuple[str, int], list[tuple[int, float]]] = {}
     for (rule, seed, folder), own in table.to_pandas().groupby(["rule", "seed", "folder"], sort=False):
         accuracy = {
             kind: PromptAccuracy(_by_problem(own, "sampled", kind), _by_problem(own, "greedy", kind)) for kind in KINDS
         }
-        aurocs[rule, seed] = {kind: _by_problem(own, "auroc", kind) for kind in KINDS}
         exact[rule, seed] = {kind: _by_problem(own, "exact", kind) for kind in KINDS}
+        bare[rule, seed] = {kind: _by_problem(own, "bare", kind) for kind in KINDS}
         if rule == START:
             starts.append(accuracy)
+            near[rule, seed] = {kind: _by_problem(own, "near", kind) for kind in KINDS}
         else:
             curve = _lines(own[own["measure"] == "curve"], "kind")
             steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
             arms.append(Arm(rule, seed, Path(folder), accuracy, curve, steps))
-    return WordsResult(settings, starts, arms, 0.0, missing, aurocs, exact)
+            ranked = own[own["measure"] == "auroc"].sort_values(["step", "problem"])
+            aurocs[rule, seed] = list(zip(ranked["step"].tolist(), ranked["value"].tolist(), strict=True))
+    return WordsResult(settings, starts, arms, 0.0, missing, exact, bare, near, aurocs)
 
 
 def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
-    """Comparisons that differ in seeds and rules alone, such as those of several machines, as one.
+    """Comparisons of seeds that follow one another, such as those of several machines, as one.
+
+    Only seeds and rules may differ. A seed's rules must come from one table.
 
     Args:
         parts: each with the file that it was read from, in any order.
@@ -161,8 +173,10 @@ def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
         arms,
         0.0,
         tuple(dict.fromkeys([*(name for result in whole for name in result.missing), *unseen])),
-        {key: own for result in whole for key, own in result.aurocs.items()},
         {key: own for result in whole for key, own in result.exact.items()},
+        {key: own for result in whole for key, own in result.bare.items()},
+        {key: own for result in whole for key, own in result.near.items()},
+        {key: own for result in whole for key, own in result.aurocs.items()},
     )
 
 

@@ -96,6 +96,19 @@ def test_terminal_image_and_page_say_the_same(result, tmp_path):
     assert not loaded, "the page loads something"
 
 
+def test_a_kind_without_prompts_is_not_shown(result, tmp_path):
+    empty = {"hard": PromptAccuracy([], [])}
+    arms = [replace(arm, accuracy=arm.accuracy | empty) for arm in result.arms]
+    result = replace(result, start=[start | empty for start in result.start], arms=arms)
+    console = Console(record=True, width=120, file=io.StringIO())
+    print_table(result, console)
+    said = console.export_text()
+    write_page(result, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text()
+    for text in (said, page):
+        assert "easy, sampled" in text and "hard, sampled" not in text and "nan" not in text and "inf" not in text
+
+
 def test_arms_take_the_settings_they_have():
     overrides = {"alpha": 0.05, "scale": "group"}
     assert arm_rule("hero", overrides).alpha == 0.05

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,47 @@ def test_rows_of_the_known_sets(tmp_path, answer, equation, value, reference, wo
     (problem,) = problems_of(tmp_path, row)
     assert (problem.answer, problem.reference, problem.working) == (value, reference, working)
     assert problem.kind == ("hard" if "(" in answer else "easy")
+
+
+SVAMP = {"ID": "chal-1", "Body": "Each pack is 76 dollars.", "Question": "What do 2 packs cost?", "Answer": "152.0"}
+ASDIV = {"body": "Seven red apples and two green ones are in the basket.", "question": "How many apples?"}
+GSM8K = {
+    "question": "48 clips in April, half in May. How many?",
+    "answer": "48/2 = <<48/2=24>>24\n<<48+24=72>>72\n#### 72",
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "reference", "working"),
+    [
+        (SVAMP | {"Equation": "( 76.0 * 2.0 )"}, f"{SVAMP['Body']} {SVAMP['Question']}", "152.0", "76.0*2.0"),
+        (ASDIV | {"answer": "9 (apples)", "formula": "7+2=9"}, f"{ASDIV['body']} How many apples?", "9 apples", "7+2"),
+        (GSM8K, GSM8K["question"], "72", "48/2=24\n48+24"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet", "hub"])
+def test_the_columns_of_svamp_asdiv_and_gsm8k(row, question, reference, working, suffix, tmp_path, monkeypatch):
+    asked = []
+
+    def stored(*arguments):
+        asked.append(arguments)
+        return Dataset.from_list([row])
+
+    source = {"hub": "someone/somewhere"}.get(suffix, str(tmp_path / f"rows.{suffix}"))
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    Dataset.from_list([row]).to_parquet(tmp_path / "rows.parquet")
+    monkeypatch.setattr("hero_rl.training.rows.prompts.hub_dataset", stored)
+    (problem,) = read_word_problems(source, "main", "test")
+    assert (problem.question, problem.reference, problem.working) == (question, reference, working)
+    assert asked == ([("someone/somewhere", "main", "test")] if suffix == "hub" else [])
+
+
+def test_a_row_of_the_hub_without_a_question_is_named(monkeypatch):
+    monkeypatch.setattr(
+        "hero_rl.training.rows.prompts.hub_dataset", lambda *arguments: Dataset.from_list([{"Answer": "1"}])
+    )
+    with pytest.raises(DataError, match=r"someone/somewhere\[train\] row 1: no column 'question'; it has \['answer'\]"):
+        read_word_problems("someone/somewhere")
 
 
 def test_answers_that_are_no_number_are_left_out(tmp_path):

@@ -3,19 +3,21 @@
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
+import pandas
 import pytest
 
 from hero_lab.cli import main
+from hero_lab.words import looks
 from hero_lab.words.demo import gather, run_words
 from hero_lab.words.oracle import by_value
 from hero_lab.words.report import words_page
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsArm, WordsSettings
-from hero_lab.words.stages import Stages
+from hero_lab.words.stages import Stages, problems_of
 from hero_lab.words.table import read_words_table, write_words_table
-from hero_rl.errors import ConfigError, HeroError
-from hero_rl.reward_models import LocalRewardModelConfig
+from hero_rl.errors import ConfigError, DataError, HeroError
 
 
 @pytest.fixture(scope="module")
@@ -66,28 +68,41 @@ def test_every_stage_and_every_arm_is_there(finished, settings):
         for kind in ("easy", "hard"):
             assert len(arm.accuracy[kind].sampled) == 8
             assert set(arm.accuracy[kind].greedy) <= {0.0, 1.0}
-    assert set(result.aurocs) == {("start", 1), ("hero", 1), ("verifier_only", 1)}
+    assert set(result.aurocs) == {("hero", 1), ("verifier_only", 1)}
+    assert set(result.bare) == {("start", 1), ("hero", 1), ("verifier_only", 1)} == set(result.exact)
+    assert set(result.near) == {("start", 1)}
     pairs = json.loads((folder / "seed1" / "reward_model" / "pairs.json").read_text())
     assert pairs["train"] > 0
 
 
 @pytest.mark.slow
-def test_the_reward_model_s_ranking_is_counted_pair_by_pair(finished):
-    folder, result = finished
-    model = LocalRewardModelConfig(path=str(folder / "seed1/reward_model/model"), device="cpu").load()
-    for kind in ("easy", "hard"):
-        file = folder / f"seed1/answers-start-sampled/rollouts/{kind}.jsonl"
-        groups = {}
-        for row in map(json.loads, file.read_text().splitlines()):
-            said = [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
-            verdict = by_value(row["reference"], row["completion"])
-            groups.setdefault(row["group"], []).append((verdict, model.score([said]).item()))
+def test_the_reward_model_s_ranking_is_counted_pair_by_pair(finished, settings):
+    _, result = finished
+    value = {problem.question: problem.answer for problem in problems_of(settings)}
+    for arm in result.arms:
         shares = []
-        for group in groups.values():
-            right, wrong = ([score for verdict, score in group if verdict == of] for of in (1.0, 0.0))
-            wins = [(a > b) + (a == b) / 2 for a in right for b in wrong]
-            shares += [sum(wins) / len(wins)] if wins else []
-        assert result.aurocs["start", 1][kind] == pytest.approx(shares, abs=1e-6)
+        for file in sorted(arm.folder.glob("rollouts/*.parquet")):
+            groups = {}
+            for row in pandas.read_parquet(file).to_dict("records"):
+                verdict = by_value(value[row["prompt"][0]["content"]], row["completion"][0]["content"])
+                groups.setdefault(row["group"], []).append((verdict, row["score"], row["step"]))
+            for group in groups.values():
+                right, wrong = ([score for verdict, score, _ in group if verdict == of] for of in (1.0, 0.0))
+                wins = [(a > b) + (a == b) / 2 for a in right for b in wrong]
+                shares += [(group[0][2], pytest.approx(sum(wins) / len(wins)))] if wins else []
+        assert shares, "no group of this run was mixed, so nothing is compared"
+        assert result.aurocs[arm.name, arm.seed] == shares
+
+
+@pytest.mark.slow
+def test_answers_are_judged_when_they_are_gathered(finished, settings, monkeypatch):
+    folder, result = finished
+    assert gather(settings, folder) == replace(result, seconds=0.0)
+    monkeypatch.setattr(looks, "by_value", lambda answer, said: 0.25)
+    assert set(gather(settings, folder).arms[0].accuracy["easy"].sampled) == {0.25}
+    other = replace(problems_of(settings)[0], question="Another?")
+    with pytest.raises(DataError, match=r"hard\.jsonl: .* is no problem of this comparison"):
+        looks.judged({"hard": [other]}, folder / "seed1/answers-start")
 
 
 @pytest.mark.slow
@@ -131,8 +146,15 @@ def test_other_settings_of_a_stage_are_refused(finished, settings):
 def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, capsys):
     folder, _ = finished
     arguments = ["demo", "--policy", settings.model, "--problems", settings.problems, "--out", str(folder), "--gather"]
-    own = settings.arm.model_dump(exclude={"regime", "trl", "steps"})
-    block = [part for name, value in own.items() for part in (f"--arm.{name}", str(value))]
+    own = settings.model_dump(include={"arm": True, "cold_start": True, "reward_model": True})
+    for stands_elsewhere in ("regime", "trl", "steps"):
+        del own["arm"][stands_elsewhere]
+    block = [
+        part
+        for stage, values in own.items()
+        for name, value in values.items()
+        for part in (f"--{stage}.{name}", str(value))
+    ]
     arms = ["--arms", "verifier_only", "gated_hero", "--steps", "2", "--first_seed", "1", "--json"]
     assert main([*arguments, *arms, *block]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -158,8 +180,8 @@ def test_the_table_gives_back_what_the_page_says(finished, tmp_path):
     write_words_table(result, tmp_path / "words.parquet")
     again = read_words_table(tmp_path / "words.parquet")
     assert again.start == result.start
-    assert again.aurocs == result.aurocs
-    assert again.exact == result.exact
+    for name in ("aurocs", "exact", "bare", "near"):
+        assert getattr(again, name) == getattr(result, name)
     for ours, theirs in zip(again.arms, result.arms, strict=True):
         assert (ours.name, ours.seed, ours.accuracy, ours.curve) == (
             *(theirs.name, theirs.seed, theirs.accuracy),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hero_lab.words.oracle import by_value
+from hero_lab.words.oracle import by_value, is_bare
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,10 @@ def test_the_value_counts_whatever_its_unit(said):
         "The answer is 17 of 18",
         "The answer is 17/2",
         "The answer is x17",
+        "The answer is minus 17 m",
+        "The answer is \u221217",
+        "The answer is not 17 m",
+        "The answer is 1,7",
         "The answer is",
         "17 is no answer. The answer is 16",
         "The answer is 17. The answer is 16.",
@@ -45,3 +49,18 @@ def test_thousands_decimals_and_other_forms():
     assert by_value("0.5", "The answer is 0.50 kg") == 1.0
     assert by_value("0.5", "The answer is 1/2") == 1.0
     assert by_value("17", "\\boxed{17}") == 1.0
+    assert by_value("1234567", "The answer is 1,234,567 m") == 1.0
+    assert by_value("12", "The answer is 1,2 m") == 0.0
+
+
+@pytest.mark.parametrize("said", ["-5", "\u22125 degrees", "- 5", "minus 5 degrees", "negative 5"])
+def test_a_minus_is_read_in_all_its_forms(said):
+    assert by_value("-5", f"The answer is {said}") == 1.0
+    assert by_value("5", f"The answer is {said}") == 0.0
+
+
+def test_a_bare_number_has_no_unit():
+    bare = ["The answer is 17", "3+4=7\nThe answer is 1,200.50.", "The answer is $5"]
+    assert [is_bare(response) for response in bare] == [1.0] * 3
+    other = ["The answer is 17 m", "The answer is m: 17", "17", "The answer is", "The answer is 1 or 2"]
+    assert [is_bare(response) for response in other] == [0.0] * 5

@@ -11,7 +11,6 @@ import hero_lab
 from hero_lab.arena.demo import Arm
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.page import write_image
-from hero_lab.arena.results import differences
 from hero_lab.cli import main
 from hero_lab.words.demo import WordsResult
 from hero_lab.words.report import words_page
@@ -47,12 +46,16 @@ def arm(name, seed, hard):
 
 def result_of(arms, missing=(), seeds=1):
     names = list(dict.fromkeys(one.name for one in arms))
-    aurocs = {("start", seed): {"hard": [0.5, 1.0, 0.75], "easy": []} for seed in range(1, seeds + 1)}
-    aurocs |= {(one.name, one.seed): {"hard": [0.5], "easy": [1.0, 0.5]} for one in arms}
     settings = WordsSettings(arms=names, seeds=seeds, first_seed=1)
-    exact = {key: {"hard": [0.0, 0.5], "easy": [0.5, 0.5]} for key in aurocs}
-    exact |= {key: {"hard": [0.5, 0.5], "easy": [0.5, 0.5]} for key in aurocs if key[0] == "hero"}
-    return WordsResult(settings, [accuracy(0.25, 0.5)] * seeds, arms, 1.0, tuple(missing), aurocs, exact)
+    starts = [("start", seed) for seed in range(1, seeds + 1)]
+    half = [0.5] * PROBLEMS
+    exact = {key: {"hard": [0.0, 0.5] * (PROBLEMS // 2), "easy": half} for key in starts}
+    exact |= {(one.name, one.seed): {"hard": half, "easy": half} for one in arms}
+    bare = {key: {"hard": own["easy"], "easy": [1.0] * PROBLEMS} for key, own in exact.items()}
+    near = {key: {"hard": [1.0, 0.0] * (PROBLEMS // 2), "easy": [0.0] * PROBLEMS} for key in starts}
+    aurocs = {(one.name, one.seed): [(1, 0.5), (2, 1.0), (2, 0.75), (50, 0.0), (100, 0.25)] for one in arms}
+    accuracies = [accuracy(0.25, 0.5)] * seeds
+    return WordsResult(settings, accuracies, arms, 1.0, tuple(missing), exact, bare, near, aurocs)
 
 
 def one_seed(missing=()):
@@ -73,41 +76,52 @@ def lines_of(page, rule):
 
 def test_differences_of_one_seed_are_over_problems():
     page = words_page(one_seed(["gated_hero (seed 1)"]))
-    hero, exact, ranks, course = lines_of(page, "| HERO |")
-    assert hero[1:4] == ["1", "60.0 ± 8.9", "100.0 ± 0.0"]
-    assert hero[6:] == ["+10.0 ± 0.0", "+0.0 ± 0.0"]
-    assert exact[1:] == ["50.0 ± 0.0", "50.0 ± 0.0", "+25.0 ± 317.7", "+0.0 ± 0.0"]
-    assert ranks[1:] == ["-", "0.75 ± 3.18 (2)"]
-    assert course[1:3] == ["10% to 30%", "20% to 60%"]
-    assert lines_of(page, "| verifier only |")[0][6:] == ["", ""]
-    assert lines_of(page, "| before RL |")[2][1:] == ["0.75 ± 0.62 (3)", "-"]
+    hard, easy, exact_hard, exact_easy, forms, far, ranks, course = lines_of(page, "| HERO |")
+    assert hard[1:] == ["1", "60.0 ± 8.9", "100.0 ± 0.0", "+10.0 ± 13.4", "+10.0 ± 0.0"]
+    assert easy[-1] == "+0.0 ± 0.0"
+    assert exact_hard[1:] == ["1", "50.0 ± 0.0", "+25.0 ± 22.3", "+0.0 ± 0.0"]
+    assert exact_easy[1:] == ["1", "50.0 ± 0.0", "+0.0 ± 0.0", "+0.0 ± 0.0"]
+    assert forms[1:] == ["50.0 ± 0.0", "100.0 ± 0.0"]
+    assert far[1:] == ["70.0 ± 0.0", "50.0 ± 0.0"] and "4 of 8 hard and 0 of 8 easy held-out problems share" in page
+    assert ranks[1:] == ["1", "0.75 ± 0.62 (3)", "-"]
+    assert course[1:4] == ["1", "10% to 30%", "20% to 60%"]
+    assert lines_of(page, "| verifier only |")[0][-1] == ""
+    assert lines_of(page, "| before RL |")[0][4:] == ["", ""]
     assert "one seed, so luck in training is not covered" in page
     assert "not finished: gated_hero (seed 1)" in page
-    assert "A step took 20 s on average, of which the reward model 4.0 s." in page
+    assert "20 s on average, of which the reward model 4.0 s" in page
 
 
-def test_several_seeds_have_a_mean_and_a_table_each():
+def test_of_two_seeds_the_interval_is_over_problems_and_each_seed_is_shown():
     page = words_page(two_seeds())
-    whole, first, second = lines_of(page, "| HERO |")[:3]
-    assert whole[1] == "2" and whole[6] == "+15.0 ± 0.0 (+10.0, +20.0)"
-    assert (first[6], second[6]) == ("+10.0 ± 0.0", "+20.0 ± 0.0")
-    assert lines_of(page, "| before RL |")[4][1] == "0.75 ± 0.23 (6)"
+    hard, _, exact, *_ = lines_of(page, "| HERO |")
+    assert hard[1] == "2" and hard[2].endswith("(60.0, 70.0)") and hard[5] == "+15.0 ± 0.0 (+10.0, +20.0)"
+    assert exact[2:4] == ["50.0 ± 0.0 (50.0, 50.0)", "+25.0 ± 22.3 (+25.0, +25.0)"]
+    assert [line[:2] for line in lines_of(page, "| HERO |")[-2:]] == [["HERO", "1"], ["HERO", "2"]]
+    assert "mean of 2 seeds" in page
 
 
 def test_three_seeds_have_intervals_over_seeds_and_an_arm_of_fewer_has_none():
     three = [arm("hero", seed, 0.5 + 0.1 * seed) for seed in (1, 2, 3)]
     alone = [arm("verifier_only", seed, 0.5) for seed in (1, 2, 3)]
     whole = lines_of(words_page(result_of([*three, *alone], seeds=3)), "| HERO |")[0]
-    assert (whole[1], whole[2], whole[6]) == ("3", "70.0 ± 24.8", "+20.0 ± 24.8 (3/3)")
+    assert (whole[1], whole[2], whole[5]) == ("3", "70.0 ± 24.8", "+20.0 ± 24.8 (3/3)")
     few = lines_of(words_page(result_of([*three[:2], *alone], seeds=3)), "| HERO |")[0]
-    assert (few[1], few[2], few[6]) == ("2", "65.0", "+15.0")
+    assert (few[1], few[2], few[5]) == ("2", "65.0", "+15.0")
     page = words_page(result_of([three[0], alone[1]], seeds=2))
-    assert [row[6] for row in lines_of(page, "| HERO |")[:2]] == ["", ""], "no seed has both"
-    assert differences(result_of([three[0], alone[1]], seeds=2)) == []
+    assert lines_of(page, "| HERO |")[0][5] == "", "no seed has both"
+
+
+def test_a_kind_without_problems_is_left_out():
+    empty = {"hard": PromptAccuracy([], [])}
+    arms = [replace(one, accuracy=one.accuracy | empty) for one in one_seed().arms]
+    result = replace(one_seed(), start=[accuracy(0.25, 0.5) | empty], arms=arms)
+    page = words_page(result)
+    assert "| hard problems |" not in page and "| easy problems |" in page and "| 8 easy (report split) |" in page
 
 
 def test_without_the_verifier_alone_nothing_is_compared():
-    assert lines_of(words_page(result_of([arm("hero", 1, 0.6)])), "| HERO |")[0][6:] == ["", ""]
+    assert lines_of(words_page(result_of([arm("hero", 1, 0.6)])), "| HERO |")[0][5] == ""
 
 
 def test_a_table_comes_back_as_it_was_and_makes_one_page(tmp_path):
@@ -133,16 +147,18 @@ def test_a_run_that_went_on_is_shown_up_to_its_steps_and_seeds_where_both_were_l
     assert [look["step"] for look in arms[1].curve] == [0, 20]
     assert arms[0].steps[-1]["step"] == 20
     write_image(result_of(arms, seeds=2), tmp_path / "words.svg")
-    assert b"groups under HERO" in (tmp_path / "words.svg").read_bytes()
+    assert b"groups by the verifier" in (tmp_path / "words.svg").read_bytes()
 
 
 def one_of(result, seed):
     """What a machine that made one seed alone would have."""
     own = result.settings.model_copy(update={"seeds": 1, "first_seed": seed})
     arms = [arm for arm in result.arms if arm.seed == seed]
-    aurocs = {key: ranked for key, ranked in result.aurocs.items() if key[1] == seed}
-    exact = {key: shares for key, shares in result.exact.items() if key[1] == seed}
-    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), aurocs, exact)
+    parts = [
+        {key: values for key, values in whole.items() if key[1] == seed}
+        for whole in (result.exact, result.bare, result.near, result.aurocs)
+    ]
+    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), *parts)
 
 
 def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
@@ -154,8 +170,8 @@ def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
     assert main(["study", "words", str(paths[1]), "--also", str(paths[0]), "--out", str(out)]) == 0
     assert (out / "words.md").read_text() == words_page(whole)
     found = read_words_table(out / "words.parquet")
-    assert found.aurocs == whole.aurocs
-    assert found.exact == whole.exact
+    for name in ("exact", "bare", "near", "aurocs"):
+        assert getattr(found, name) == getattr(whole, name)
     assert sorted(found.arms, key=lambda arm: (arm.name, arm.seed)) == whole.arms
 
 
