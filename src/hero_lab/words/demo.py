@@ -164,7 +164,7 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
         own = seed_folder(folder, seed)
         if not _is_measured(own, settings, digest):
             raise HeroError(f"{own}: the policy before RL is not measured yet; {_GO_ON}")
-        looked[START, seed] = judged(asked, own / _ANSWERS)
+        looked[START, seed] = judged(asked, own / _ANSWERS, settings.arm.samples)
         near_to[START, seed] = _near(asked, own)
     starts = [one.accuracy for one in looked.values()]
     arms, missing, aurocs = [], [], {}
@@ -172,7 +172,7 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
         if not is_finished(place, settings, digest):
             missing.append(f"{name} (seed {seed})")
             continue
-        looked[name, seed] = judged(asked, answers_of(place, settings))
+        looked[name, seed] = judged(asked, answers_of(place, settings), settings.arm.samples)
         aurocs[name, seed] = group_aurocs(place, problems, settings.arm.steps)
         arms.append(Arm.read(name, seed, place, looked[name, seed].accuracy, settings.arm.steps))
     if not arms:

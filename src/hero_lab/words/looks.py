@@ -62,15 +62,15 @@ def answer(stages: Stages, policy: Path, place: Path, asked: Asked) -> None:
         stages.answers(policy, _folder(place, how), there, samples=samples, temperature=temperature)
 
 
-def judged(asked: Asked, place: Path) -> Looked:
-    """Judge the answers that are kept.
+def judged(asked: Asked, place: Path, samples: int) -> Looked:
+    """Judge the answers that are kept, of each problem so many samples; there may be more, from an earlier look.
 
     Raises:
-        DataError: they are answers to other problems.
+        DataError: a problem has no such answers.
     """
     sampled, greedy = (
-        {kind: _read(_folder(place, how) / "rollouts" / f"{kind}.jsonl", own) for kind, own in asked.items()}
-        for how in ("sampled", "greedy")
+        {kind: _read(_folder(place, how) / "rollouts" / f"{kind}.jsonl", own, many) for kind, own in asked.items()}
+        for how, many in (("sampled", samples), ("greedy", 1))
     )
     exact = ExactVerifier(marker=MARKER)
 
@@ -91,17 +91,16 @@ def _folder(place: Path, how: str) -> Path:
     return place.with_name(f"{place.name}-{how}")
 
 
-def _read(file: Path, problems: Sequence[WordProblem]) -> list[tuple[WordProblem, list[str]]]:
+def _read(file: Path, problems: Sequence[WordProblem], samples: int) -> list[tuple[WordProblem, list[str]]]:
     """The responses to each problem."""
     said: dict[str, list[str]] = {problem.question: [] for problem in problems}
     for line in file.read_text().splitlines() if problems else []:
         row = json.loads(line)
-        if row["prompt"] not in said:
-            raise DataError(f"{file}: {row['prompt']!r} is no problem of this comparison")
-        said[row["prompt"]].append(row["completion"])
-    unanswered = [question for question, own in said.items() if not own]
-    if unanswered:
-        raise DataError(f"{file}: no answer to {unanswered[0]!r}")
+        if row["prompt"] in said and row["sample"] < samples:
+            said[row["prompt"]].append(row["completion"])
+    for question, own in said.items():
+        if len(own) != samples:
+            raise DataError(f"{file}: {len(own)} answers to {question!r}, and {samples} are expected")
     return [(problem, said[problem.question]) for problem in problems]
 
 

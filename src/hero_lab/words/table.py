@@ -91,7 +91,7 @@ def _rows(result: WordsResult) -> Iterator[tuple[Any, ...]]:
         for row in _measured(result, arm.name, arm.seed, arm.accuracy, result.settings.arm.steps):
             yield *head, *row
         for look in arm.curve:
-            yield from ((*head, "curve", kind, look["step"], -1, look[kind]) for kind in KINDS)
+            yield from ((*head, "curve", kind, look["step"], -1, look[kind]) for kind in KINDS if kind in look)
         for line in arm.steps:
             kept = [name for name in _METRICS if line.get(name) is not None]
             yield from ((*head, name, "", line["step"], -1, float(line[name])) for name in kept)

@@ -101,8 +101,10 @@ def test_answers_are_judged_when_they_are_gathered(finished, settings, monkeypat
     monkeypatch.setattr(looks, "by_value", lambda answer, said: 0.25)
     assert set(gather(settings, folder).arms[0].accuracy["easy"].sampled) == {0.25}
     other = replace(problems_of(settings)[0], question="Another?")
-    with pytest.raises(DataError, match=r"hard\.jsonl: .* is no problem of this comparison"):
-        looks.judged({"hard": [other]}, folder / "seed1/answers-start")
+    with pytest.raises(DataError, match=r"hard\.jsonl: 0 answers to 'Another\?', and 2 are expected"):
+        looks.judged({"hard": [other]}, folder / "seed1/answers-start", 2)
+    asked = {"easy": looks.held_out(problems_of(settings), settings.arm)["easy"][:3]}
+    assert len(looks.judged(asked, folder / "seed1/answers-start", 1).exact["easy"]) == 3, "fewer than were asked"
 
 
 @pytest.mark.slow

@@ -112,12 +112,15 @@ def test_three_seeds_have_intervals_over_seeds_and_an_arm_of_fewer_has_none():
     assert lines_of(page, "| HERO |")[0][5] == "", "no seed has both"
 
 
-def test_a_kind_without_problems_is_left_out():
+def test_a_kind_without_problems_is_left_out(tmp_path):
     empty = {"hard": PromptAccuracy([], [])}
-    arms = [replace(one, accuracy=one.accuracy | empty) for one in one_seed().arms]
+    curve = [{"step": 0, "easy": 0.1}]
+    arms = [replace(one, accuracy=one.accuracy | empty, curve=curve) for one in one_seed().arms]
     result = replace(one_seed(), start=[accuracy(0.25, 0.5) | empty], arms=arms)
     page = words_page(result)
     assert "| hard problems |" not in page and "| easy problems |" in page and "| 8 easy (report split) |" in page
+    write_words_table(result, tmp_path / "words.parquet")
+    assert words_page(read_words_table(tmp_path / "words.parquet")) == page
 
 
 def test_without_the_verifier_alone_nothing_is_compared():

@@ -190,6 +190,7 @@ def test_near_are_problems_that_share_thirteen_words_whatever_the_numbers():
         ({"prompts": 200, "samples": 4, "split": "report", "max_completion_length": 32}, False),
         ({"prompts": 100, "samples": 4, "split": "report"}, False),
         ({"reward_model": {"problems": 1}}, False),
+        ({"asked": "these"}, True),
         ({"asked": "others"}, False),
     ],
 )
@@ -199,6 +200,8 @@ def test_the_start_is_gathered_where_all_that_its_record_says_agrees(recorded, t
 
     monkeypatch.setattr(demo, "judged", judged)
     settings = settings_of(tmp_path, rows(), regime="easy")
+    if recorded.get("asked") == "these":
+        recorded = {"asked": asked_digest(problems_of(settings), settings)}
     (tmp_path / "seed1").mkdir()
     (tmp_path / "seed1/start.json").write_text(json.dumps({"looked": recorded}))
     with pytest.raises(InterruptedError if taken else HeroError, match=r"answers-start" if taken else "not measured"):
