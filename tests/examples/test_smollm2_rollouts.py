@@ -25,7 +25,9 @@ def test_labels_are_the_oracle_s():
     rejected = [row for row in right if not row["verdict"]]
     assert f"rejected {len(rejected)} of {len(right)} right answers" in PAGE
     assert not [row for row in rows if row["verdict"] > row["label"]]
-    for answer, reference in re.findall(r'"([^"]+)" for `([^`]+)`', PAGE):
+    quoted = re.findall(r'"([^"]+)" for `([^`]+)`', PAGE)
+    assert len(quoted) == 2
+    for answer, reference in quoted:
         assert [
             row
             for row in rejected

@@ -88,8 +88,8 @@ class Difference:
 
 
 def kinds(result: DemoResult) -> list[Kind]:
-    """Kinds that there are held-out prompts of, hard ones first."""
-    return [kind for kind in HARD_FIRST if result.start[0][kind].sampled]
+    """Kinds that there are held-out prompts enough of for an interval, hard ones first."""
+    return [kind for kind in HARD_FIRST if len(result.start[0][kind].sampled) > 1]
 
 
 def rows(result: DemoResult) -> list[MethodRow]:

@@ -60,6 +60,7 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
     from pydantic import ValidationError
 
     from hero_lab.words.settings import WordsSettings, quick_settings
+    from hero_rl.problems.hub import is_file
     from hero_rl.settings import lay_over, parse_overrides
 
     for name in ("tiny", "fresh", "report", "cache"):
@@ -77,6 +78,9 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
     if arguments.steps is not None:
         arm["steps"] = arguments.steps
     given["arm"] = arm
+    source = arguments.problems or usual.problems
+    if "problems" in given and (source == usual.problems or is_file(source)):
+        raise ConfigError("--problems.name and --problems.split are for a dataset of the Hub")
     given |= {f"problems_{name}": value for name, value in given.pop("problems", {}).items()}
     given |= {"model": arguments.policy, "seeds": arguments.seeds}
     if arguments.first_seed is not None:

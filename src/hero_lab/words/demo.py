@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -145,7 +146,11 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)  # what still runs is hours from its end
+        pool.shutdown(wait=False, cancel_futures=True)
+        for (
+            worker
+        ) in multiprocessing.active_children():  # what still runs is hours from its end, and can be gone on with
+            worker.terminate()
         raise
     pool.shutdown()
 

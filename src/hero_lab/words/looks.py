@@ -2,7 +2,7 @@
 
     asked = held_out(problems, arm)
     answer(stages, policy, Path("run/answers-100"), asked)
-    looked = judged(asked, Path("run/answers-100"))
+    looked = judged(asked, Path("run/answers-100"), samples=4)
 
 Answers are kept and verdicts are not, so that what is shown is by the oracle of the version that shows it.
 """

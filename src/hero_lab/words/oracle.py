@@ -16,7 +16,7 @@ _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _MINUS = r"[-\u2212\u2013]\s?|(?:minus|negative)\s"
 _NUMBER = re.compile(rf"(?<![\w.,/])(?P<minus>{_MINUS})?(?P<digits>{_DIGITS})(?![\w/]|,\d)", re.IGNORECASE)
 _BARE = re.compile(rf"[-\u2212]?\$?{_DIGITS}\.?")
-_DENIES = re.compile(r"\b(?:not|never)\b|n't\b", re.IGNORECASE)
+_DENIES = re.compile(r"\W*(?:not|never|no)\b", re.IGNORECASE)
 _VERIFIER = MathVerifier()
 
 
@@ -32,10 +32,16 @@ def by_value(answer: str, response: str) -> float:
     """
     said = _said(response)
     numbers = list(_NUMBER.finditer(said))
-    if len(numbers) == 1 and not _DENIES.search(said):
-        minus, digits = numbers[0]["minus"], numbers[0]["digits"].replace(",", "")
-        return float(_VERIFIER.judge(answer, f"-{digits}" if minus else digits).value == 1.0)
+    if len(numbers) == 1 and not _DENIES.match(said):
+        digits = numbers[0]["digits"].replace(",", "")
+        return float(_VERIFIER.judge(answer, f"-{digits}" if _is_negative(said, numbers[0]) else digits).value == 1.0)
     return float(_VERIFIER.verify(answer, response).value == 1.0)
+
+
+def _is_negative(said: str, number: re.Match[str]) -> bool:
+    """Whether the sign before a number belongs to it: behind words, a dash with a space parts the two."""
+    minus, before = number["minus"], said[: number.start()].rstrip()
+    return bool(minus) and (not minus.endswith(" ") or minus.strip().isalpha() or not before or before[-1] in ":=")
 
 
 def is_bare(response: str) -> float:

@@ -16,6 +16,7 @@ from hero_lab.arena.results import FEW_SEEDS, LABELS, START, estimate, kinds
 from hero_lab.markdown import markdown_table
 from hero_lab.words.demo import WordsResult
 from hero_lab.words.nearness import RUN
+from hero_lab.words.problems import GYM
 from hero_rl.files.whole import write_whole
 
 __all__ = ["words_page", "write_words"]
@@ -109,8 +110,8 @@ def _by_value(result: WordsResult, how: str) -> Shares:
 
 def _exact(result: WordsResult) -> str:
     lead = (
-        "Sampled responses that match the set's answer exactly, in %. This is what the verifier pays on hard problems "
-        "in training."
+        "Sampled responses that match the set's answer exactly, in %. This is what the verifier pays where RL is on "
+        "hard problems."
     )
     tables = "\n\n".join(_compared(result, result.exact, kind) for kind in kinds(result))
     return f"## By exact match\n\n{lead}\n\n{tables}"
@@ -189,18 +190,17 @@ def _forms(result: WordsResult) -> str:
 
 def _far(result: WordsResult) -> str:
     """Accuracy on the problems that no demonstration is near."""
-    near = {kind: _of(result.near, START, kind) for kind in kinds(result)}
-    if not any(sum(map(sum, seeds.values())) for seeds in near.values()):
-        return ""
-    many = " and ".join(
-        f"{_range([round(sum(flags)) for flags in seeds.values()])} of {len(result.start[0][kind].sampled)} {kind}"
-        for kind, seeds in near.items()
-    )
+    near = {
+        kind: [any(flags) for flags in zip(*_of(result.near, START, kind).values(), strict=True)]
+        for kind in kinds(result)
+    }
+    if result.settings.problems == GYM or not any(map(any, near.values())):
+        return ""  # generated problems, of few templates, are near each other all
+    many = " and ".join(f"{sum(flags)} of {len(flags)} {kind}" for kind, flags in near.items())
     far: Shares = {
         key: {
-            kind: [v for v, is_near in zip(values, near[kind][key[1]], strict=True) if not is_near]
-            for kind, values in own.items()
-            if kind in near
+            kind: [share for share, is_near in zip(own[kind], flags, strict=True) if not is_near]
+            for kind, flags in near.items()
         }
         for key, own in _by_value(result, "sampled").items()
     }
@@ -210,14 +210,10 @@ def _far(result: WordsResult) -> str:
         if any(_of(far, name, kind) for kind in near)
     ]
     lead = (
-        f"{many} held-out problems share a run of {RUN} words, numbers aside, with a demonstration of the cold start. "
+        f"{many} held-out problems share a run of {RUN} words, numbers aside, with a demonstration of a cold start. "
         "Accuracy by value on the others, sampled, in %:"
     )
     return f"## Problems unlike the demonstrations\n\n{lead}\n\n{markdown_table(['policy', *near], lines)}"
-
-
-def _range(counts: Sequence[int]) -> str:
-    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def _aurocs(result: WordsResult) -> str:

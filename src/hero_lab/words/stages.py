@@ -49,6 +49,9 @@ class Models:
     reward_model: Path
 
 
+_HELD_OUT = ("development", "report")
+
+
 class Say(Protocol):
     """Is told of a stage as it begins: what it is, and where `watch_stages` can see how far it is."""
 
@@ -70,9 +73,6 @@ def trained_on(problems: Sequence[WordProblem], settings: WordsSettings) -> list
     kept_back = [problem.question for problem in problems if problem.split in _HELD_OUT]
     too_near = near([problem.question for problem in problems], kept_back)
     return [one for one, is_near in zip(problems, too_near, strict=True) if one.split in _HELD_OUT or not is_near]
-
-
-_HELD_OUT = ("development", "report")
 
 
 def check_problems(problems: Sequence[WordProblem], settings: WordsSettings) -> None:

@@ -144,7 +144,8 @@ def read_words_table(path: Path) -> WordsResult:
             curve = _lines(own[own["measure"] == "curve"], "kind")
             steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
             arms.append(Arm(rule, seed, Path(folder), accuracy, curve, steps))
-            ranked = own[own["measure"] == "auroc"].sort_values(["step", "problem"])
+            # Of a kind were those of an earlier version, over held-out problems.
+            ranked = own[(own["measure"] == "auroc") & (own["kind"] == "")].sort_values(["step", "problem"])
             aurocs[rule, seed] = list(zip(ranked["step"].tolist(), ranked["value"].tolist(), strict=True))
     return WordsResult(settings, starts, arms, 0.0, missing, exact, bare, near, aurocs)
 

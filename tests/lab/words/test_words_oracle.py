@@ -15,6 +15,8 @@ from hero_lab.words.oracle import by_value, is_bare
         "17.",
         "17.0 m",
         "(17)",
+        "plums - 17",
+        "plums not eaten: 17",
         "-5 + 22 = ?\nThe answer is 17 glue sticks",
     ],
 )
@@ -33,6 +35,7 @@ def test_the_value_counts_whatever_its_unit(said):
         "The answer is minus 17 m",
         "The answer is \u221217",
         "The answer is not 17 m",
+        "The answer is no 17",
         "The answer is 1,7",
         "The answer is",
         "17 is no answer. The answer is 16",
@@ -53,7 +56,7 @@ def test_thousands_decimals_and_other_forms():
     assert by_value("12", "The answer is 1,2 m") == 0.0
 
 
-@pytest.mark.parametrize("said", ["-5", "\u22125 degrees", "- 5", "minus 5 degrees", "negative 5"])
+@pytest.mark.parametrize("said", ["-5", "\u22125 degrees", "- 5", "degrees: - 5", "minus 5 degrees", "negative 5"])
 def test_a_minus_is_read_in_all_its_forms(said):
     assert by_value("-5", f"The answer is {said}") == 1.0
     assert by_value("5", f"The answer is {said}") == 0.0

@@ -46,13 +46,14 @@ def arm(name, seed, hard):
 
 def result_of(arms, missing=(), seeds=1):
     names = list(dict.fromkeys(one.name for one in arms))
-    settings = WordsSettings(arms=names, seeds=seeds, first_seed=1)
+    settings = WordsSettings(problems="problems.jsonl", arms=names, seeds=seeds, first_seed=1)
     starts = [("start", seed) for seed in range(1, seeds + 1)]
     half = [0.5] * PROBLEMS
     exact = {key: {"hard": [0.0, 0.5] * (PROBLEMS // 2), "easy": half} for key in starts}
     exact |= {(one.name, one.seed): {"hard": half, "easy": half} for one in arms}
     bare = {key: {"hard": own["easy"], "easy": [1.0] * PROBLEMS} for key, own in exact.items()}
-    near = {key: {"hard": [1.0, 0.0] * (PROBLEMS // 2), "easy": [0.0] * PROBLEMS} for key in starts}
+    near = {key: {"hard": [1.0, 0.0] * (PROBLEMS // 2), "easy": [0.0] * PROBLEMS} for key in starts[:1]}
+    near |= {key: {kind: [0.0] * PROBLEMS for kind in ("hard", "easy")} for key in starts[1:]}
     aurocs = {(one.name, one.seed): [(1, 0.5), (2, 1.0), (2, 0.75), (50, 0.0), (100, 0.25)] for one in arms}
     accuracies = [accuracy(0.25, 0.5)] * seeds
     return WordsResult(settings, accuracies, arms, 1.0, tuple(missing), exact, bare, near, aurocs)
@@ -121,6 +122,25 @@ def test_a_kind_without_problems_is_left_out(tmp_path):
     assert "| hard problems |" not in page and "| easy problems |" in page and "| 8 easy (report split) |" in page
     write_words_table(result, tmp_path / "words.parquet")
     assert words_page(read_words_table(tmp_path / "words.parquet")) == page
+
+
+def test_rankings_over_held_out_problems_are_not_taken_for_those_of_training(tmp_path):
+    path = tmp_path / "words.parquet"
+    write_words_table(one_seed(), path)
+    table = pyarrow.parquet.read_table(path)
+    kinds = [
+        "hard" if measure == "auroc" else kind
+        for measure, kind in zip(table["measure"].to_pylist(), table["kind"].to_pylist(), strict=True)
+    ]
+    at = table.column_names.index("kind")
+    pyarrow.parquet.write_table(table.set_column(at, "kind", pyarrow.array(kinds)), path)
+    assert read_words_table(path).aurocs["hero", 1] == []
+
+
+def test_generated_problems_are_not_told_apart_by_nearness():
+    result = one_seed()
+    generated = replace(result, settings=result.settings.model_copy(update={"problems": "reasoning-gym"}))
+    assert "share a run" in words_page(result) and "share a run" not in words_page(generated)
 
 
 def test_without_the_verifier_alone_nothing_is_compared():

@@ -111,6 +111,9 @@ def test_a_set_of_the_hub_is_named_as_elsewhere(monkeypatch, capsys):
         ("openai/gsm8k", "main", "train"),
         ("openai/gsm8k", "main", "test"),
     ]
+    for file in ("problems.jsonl", "reasoning-gym"):
+        assert main(["demo", "--policy", "smollm2", "--problems", file, "--problems.name", "main"]) != 0
+        assert "--problems.name and --problems.split are for a dataset of the Hub" in capsys.readouterr().err
     assert main([*own, "--problems.revision", "main"]) != 0
     assert "--problems.revision: Extra inputs are not permitted" in capsys.readouterr().err
 
@@ -195,7 +198,7 @@ def test_near_are_problems_that_share_thirteen_words_whatever_the_numbers():
     ],
 )
 def test_the_start_is_gathered_where_all_that_its_record_says_agrees(recorded, taken, tmp_path, monkeypatch):
-    def judged(asked, place):
+    def judged(asked, place, samples):
         raise InterruptedError(place)
 
     monkeypatch.setattr(demo, "judged", judged)

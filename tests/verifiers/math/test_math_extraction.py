@@ -3,6 +3,7 @@
 import pytest
 
 from hero_rl.verifiers import MathVerifier, Reason, verify_math
+from hero_rl.verifiers.math.text.thinking import thinks_to_the_end
 
 BOXES = [
     (r"\boxed{5}", "5"),
@@ -45,6 +46,16 @@ LISTS = [
 @pytest.mark.parametrize(("completion", "answer"), LISTS)
 def test_boxes_that_follow_each_other_are_one_list(completion, answer):
     assert MathVerifier().extract(completion) == answer
+
+
+def test_a_candidate_that_its_own_line_takes_back_is_none():
+    for taken_back in ("5 hmm", "5, hold on", "5, wait"):
+        assert MathVerifier().extract(f"Answer: 3\nAnswer: {taken_back}\nAnswer: 7") == "7"
+
+
+def test_an_apology_at_the_end_of_a_text_that_was_cut_off_weighs_no_answer():
+    assert not thinks_to_the_end(r"So it is \boxed{5}. Sorry for the long")
+    assert thinks_to_the_end(r"So it is \boxed{5}. Hold on, let")
 
 
 APART = [
@@ -454,6 +465,8 @@ OTHER_REMARKS = [
     # Second thoughts.
     ("42", "The answer is \\boxed{42}.\n\nWait, I forgot to add 1. So it's 43."),
     ("42", "The answer is 42.\n\nHmm, that's not correct. The sum should be 43."),
+    ("42", r"So it is \boxed{42}. Hold on, no."),
+    ("42", r"I think \boxed{42} hmm, no, let me see."),
     # A box that the text denies.
     ("42", r"The incorrect answer is \boxed{42}."),
     ("42", r"Many students answer \boxed{42}."),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HEDGES", "INTERRUPTS", "SUPPOSES", "TAKES_BACK", "WRONG"]
+__all__ = ["HEDGES", "HESITATES", "INTERRUPTS", "SUPPOSES", "TAKES_BACK", "WRONG"]
 
-INTERRUPTS = r"wait|hmm+|oops|sorry|actually|hold\s+on"
-"""A writer interrupts himself."""
+HESITATES = r"wait|hmm+|actually|hold\s+on"
+INTERRUPTS = rf"{HESITATES}|oops|sorry"
+"""A writer interrupts himself; an apology is a second thought only where an answer stands beside it."""
 WRONG = r"wrong|incorrect"
 SUPPOSES = r"suppose|supposing|assume|assuming"
 HEDGES = r"guess|maybe|perhaps"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from hero_rl.verifiers.math.text.boxes import find_frames
-from hero_rl.verifiers.math.text.doubts import INTERRUPTS
+from hero_rl.verifiers.math.text.doubts import HESITATES
 
 __all__ = ["after_thinking", "in_thought_text", "leaves_in_thought", "own_turn", "thinks_to_the_end"]
 
@@ -51,7 +51,7 @@ _CLOSING = re.compile(
 )
 _OTHERS_TURN = re.compile(r"\n(?:Human|User):")
 _RECONSIDERS = re.compile(
-    rf"\b(?:{INTERRUPTS}|but|however|alternatively|let me|let's|let us|double[- ]check|check|verify|maybe)\b",
+    rf"\b(?:{HESITATES}|but|however|alternatively|let me|let's|let us|double[- ]check|check|verify|maybe)\b",
     re.IGNORECASE,
 )
 
