@@ -50,16 +50,13 @@ class WordsResult(DemoResult):
 
     Attributes:
         missing: arms that are not finished, by rule and seed.
-        exact: as in `Looked`, by rule and seed, where `start` is the policy before RL.
-        bare: likewise.
-        near: of `start` and a seed for each held-out problem 1 where a demonstration is near it, else 0.
+        shares: by rule and seed, where `start` is the policy before RL, and by measure and kind: `exact` and `bare` as
+            in `Looked`; of `start` also `near`, for each held-out problem 1 where a demonstration is near it, else 0.
         aurocs: as `group_aurocs` has them, by rule and seed.
     """
 
     missing: tuple[str, ...] = ()
-    exact: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
-    bare: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
-    near: dict[tuple[str, int], dict[str, list[float]]] = field(default_factory=dict)
+    shares: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = field(default_factory=dict)
     aurocs: dict[tuple[str, int], list[tuple[int, float]]] = field(default_factory=dict)
 
     title: ClassVar[str] = "Word problems: who wins?"
@@ -164,13 +161,13 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
     problems = problems_of(settings)
     asked, digest = held_out(problems, settings.arm), asked_digest(problems, settings)
     looked: dict[tuple[str, int], Looked] = {}
-    near_to: dict[tuple[str, int], dict[str, list[float]]] = {}
+    near_to: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = {}
     for seed in _seeds(settings):
         own = seed_folder(folder, seed)
         if not _is_measured(own, settings, digest):
             raise HeroError(f"{own}: the policy before RL is not measured yet; {_GO_ON}")
         looked[START, seed] = judged(asked, own / _ANSWERS, settings.arm.samples)
-        near_to[START, seed] = _near(asked, own)
+        near_to[START, seed] = {"near": _near(asked, own)}
     starts = [one.accuracy for one in looked.values()]
     arms, missing, aurocs = [], [], {}
     for seed, name, place in _arms(settings, folder):
@@ -183,9 +180,9 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
     if not arms:
         raise HeroError(f"{folder}: no arm is finished; {_GO_ON}")
     names = [name for name in settings.arms if any(arm.name == name for arm in arms)]
-    exact, bare = ({key: getattr(one, how) for key, one in looked.items()} for how in ("exact", "bare"))
+    shares = {key: {"exact": one.exact, "bare": one.bare} | near_to.get(key, {}) for key, one in looked.items()}
     settings = settings.model_copy(update={"arms": names})
-    return WordsResult(settings, starts, arms, seconds, tuple(missing), exact, bare, near_to, aurocs)
+    return WordsResult(settings, starts, arms, seconds, tuple(missing), shares, aurocs)
 
 
 def _near(asked: Asked, seed: Path) -> dict[str, list[float]]:

@@ -113,7 +113,7 @@ def _exact(result: WordsResult) -> str:
         "Sampled responses that match the set's answer exactly, in %. This is what the verifier pays where RL is on "
         "hard problems."
     )
-    tables = "\n\n".join(_compared(result, result.exact, kind) for kind in kinds(result))
+    tables = "\n\n".join(_compared(result, _measured(result, "exact"), kind) for kind in kinds(result))
     return f"## By exact match\n\n{lead}\n\n{tables}"
 
 
@@ -175,12 +175,18 @@ def _of_few(by_seed: Sequence[float], form: str) -> str:
     return f" ({values})" if 1 < len(by_seed) < FEW_SEEDS else ""
 
 
+def _measured(result: WordsResult, measure: str) -> Shares:
+    """One of a result's shares, of those that have it."""
+    return {key: own[measure] for key, own in result.shares.items() if measure in own}
+
+
 def _forms(result: WordsResult) -> str:
     """How often an answer is a bare number, which says what RL did to the form."""
+    bare = _measured(result, "bare")
     lines = [
-        [label, *(_share(result, _of(result.bare, name, kind)) for kind in kinds(result))]
+        [label, *(_share(result, _of(bare, name, kind)) for kind in kinds(result))]
         for name, label in _ORDER.items()
-        if any(_of(result.bare, name, kind) for kind in kinds(result))
+        if any(_of(bare, name, kind) for kind in kinds(result))
     ]
     if not lines:
         return ""
@@ -190,9 +196,9 @@ def _forms(result: WordsResult) -> str:
 
 def _far(result: WordsResult) -> str:
     """Accuracy on the problems that no demonstration is near."""
+    flagged = _measured(result, "near")
     near = {
-        kind: [any(flags) for flags in zip(*_of(result.near, START, kind).values(), strict=True)]
-        for kind in kinds(result)
+        kind: [any(flags) for flags in zip(*_of(flagged, START, kind).values(), strict=True)] for kind in kinds(result)
     }
     if result.settings.problems == GYM or not any(map(any, near.values())):
         return ""  # generated problems, of few templates, are near each other all

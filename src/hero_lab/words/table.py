@@ -37,6 +37,7 @@ empty where there is none. The settings lie in the file's own metadata.
 """
 
 _HEAD = b"hero_words"
+_SHARES = ("exact", "bare", "near")
 _METRICS = (
     "entropy",
     "step_time",
@@ -103,9 +104,8 @@ def _measured(
     for kind in KINDS:
         for measure, values in accuracy[kind].to_dict().items():
             yield from ((measure, kind, step, problem, value) for problem, value in enumerate(values))
-        for measure, shares in (("exact", result.exact), ("bare", result.bare), ("near", result.near)):
-            own = shares.get((name, seed), {}).get(kind, [])
-            yield from ((measure, kind, step, problem, value) for problem, value in enumerate(own))
+        for measure, of in result.shares.get((name, seed), {}).items():
+            yield from ((measure, kind, step, problem, value) for problem, value in enumerate(of.get(kind, [])))
 
 
 def read_words_table(path: Path) -> WordsResult:
@@ -127,19 +127,20 @@ def read_words_table(path: Path) -> WordsResult:
         raise DataError(f"{path}: no column {', '.join(map(repr, lacking))}")
     starts: list[dict[str, PromptAccuracy]] = []
     arms: list[Arm] = []
-    exact: dict[tuple[str, int], dict[str, list[float]]] = {}
-    bare: dict[tuple[str, int], dict[str, list[float]]] = {}
-    near: dict[tuple[str, int], dict[str, list[float]]] = {}
+    shares: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = {}
     aurocs: dict[tuple[str, int], list[tuple[int, float]]] = {}
     for (rule, seed, folder), own in table.to_pandas().groupby(["rule", "seed", "folder"], sort=False):
         accuracy = {
             kind: PromptAccuracy(_by_problem(own, "sampled", kind), _by_problem(own, "greedy", kind)) for kind in KINDS
         }
-        exact[rule, seed] = {kind: _by_problem(own, "exact", kind) for kind in KINDS}
-        bare[rule, seed] = {kind: _by_problem(own, "bare", kind) for kind in KINDS}
+        there = set(own["measure"])
+        shares[rule, seed] = {
+            measure: {kind: _by_problem(own, measure, kind) for kind in KINDS}
+            for measure in _SHARES
+            if measure in there
+        }
         if rule == START:
             starts.append(accuracy)
-            near[rule, seed] = {kind: _by_problem(own, "near", kind) for kind in KINDS}
         else:
             curve = _lines(own[own["measure"] == "curve"], "kind")
             steps = _lines(own[own["measure"].isin(_METRICS)], "measure")
@@ -147,7 +148,7 @@ def read_words_table(path: Path) -> WordsResult:
             # Of a kind were those of an earlier version, over held-out problems.
             ranked = own[(own["measure"] == "auroc") & (own["kind"] == "")].sort_values(["step", "problem"])
             aurocs[rule, seed] = list(zip(ranked["step"].tolist(), ranked["value"].tolist(), strict=True))
-    return WordsResult(settings, starts, arms, 0.0, missing, exact, bare, near, aurocs)
+    return WordsResult(settings, starts, arms, 0.0, missing, shares, aurocs)
 
 
 def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
@@ -174,9 +175,7 @@ def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
         arms,
         0.0,
         tuple(dict.fromkeys([*(name for result in whole for name in result.missing), *unseen])),
-        {key: own for result in whole for key, own in result.exact.items()},
-        {key: own for result in whole for key, own in result.bare.items()},
-        {key: own for result in whole for key, own in result.near.items()},
+        {key: own for result in whole for key, own in result.shares.items()},
         {key: own for result in whole for key, own in result.aurocs.items()},
     )
 

@@ -56,7 +56,10 @@ def result_of(arms, missing=(), seeds=1):
     near |= {key: {kind: [0.0] * PROBLEMS for kind in ("hard", "easy")} for key in starts[1:]}
     aurocs = {(one.name, one.seed): [(1, 0.5), (2, 1.0), (2, 0.75), (50, 0.0), (100, 0.25)] for one in arms}
     accuracies = [accuracy(0.25, 0.5)] * seeds
-    return WordsResult(settings, accuracies, arms, 1.0, tuple(missing), exact, bare, near, aurocs)
+    shares = {key: {"exact": exact[key], "bare": bare[key]} for key in exact}
+    for key, flags in near.items():
+        shares[key]["near"] = flags
+    return WordsResult(settings, accuracies, arms, 1.0, tuple(missing), shares, aurocs)
 
 
 def one_seed(missing=()):
@@ -178,8 +181,7 @@ def one_of(result, seed):
     own = result.settings.model_copy(update={"seeds": 1, "first_seed": seed})
     arms = [arm for arm in result.arms if arm.seed == seed]
     parts = [
-        {key: values for key, values in whole.items() if key[1] == seed}
-        for whole in (result.exact, result.bare, result.near, result.aurocs)
+        {key: values for key, values in whole.items() if key[1] == seed} for whole in (result.shares, result.aurocs)
     ]
     return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), *parts)
 
@@ -193,8 +195,8 @@ def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
     assert main(["study", "words", str(paths[1]), "--also", str(paths[0]), "--out", str(out)]) == 0
     assert (out / "words.md").read_text() == words_page(whole)
     found = read_words_table(out / "words.parquet")
-    for name in ("exact", "bare", "near", "aurocs"):
-        assert getattr(found, name) == getattr(whole, name)
+    assert found.shares == whole.shares
+    assert found.aurocs == whole.aurocs
     assert sorted(found.arms, key=lambda arm: (arm.name, arm.seed)) == whole.arms
 
 
