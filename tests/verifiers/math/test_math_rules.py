@@ -843,6 +843,51 @@ def values(verifier, *pairs):
     return [verifier.judge(*pair).value for pair in pairs]
 
 
+NAMED = [
+    ("1/3", r"P(A|B) = \frac{1}{3}", r"P(A|B) = \frac{2}{3}"),
+    ("1/3", r"P(A \mid B) = \frac13", r"1 - P(A \mid B) = \frac13"),
+    ("0.2", r"\Pr\left(A|B\right) = 0.2", r"2\Pr(A|B) = 0.2"),
+    ("0.2", r"\mathbb{P}(A \cap B) = 0.2", r"\mathbb{P}(A \cap B)^2 = 0.2"),
+    ("5/2", r"\mathbb{E}[X] = \frac{5}{2}", r"-\mathbb{E}[X] = \frac{5}{2}"),
+    ("4", r"\text{Var}(X) = 4", r"\text{Var}(X) = 4 \text{ or } 5"),
+    ("36", r"\operatorname{lcm}(12, 18) = 36", r"\operatorname{lcm}(12, 18) < 36"),
+    ("5", r"\|\vec{v}\| = 5", r"\|\vec{v}\|^2 = 5"),
+    ("5", r"\text{Area of } ABC = 5", r"\text{Area of } ABC = 5 + x"),
+    ("0.25", r"P(X|Y) = \frac14 = 0.25", r"P(X|Y) = \frac14 = 0.3"),
+]
+
+
+@pytest.mark.parametrize(("reference", "named", "other"), NAMED)
+def test_a_quantity_by_its_usual_name_is_its_value(reference, named, other):
+    assert values(MathVerifier(), (reference, named), (reference, other)) == [1, 0]
+
+
+def test_labels_of_both_sides_are_compared():
+    assert values(MathVerifier(), ("P(A|B) = 0.2", "P(B|A) = 0.2"), ("P(A) = 0.2", "P(B) = 0.2"))[1] == 0
+
+
+CHOSEN = [
+    r"(C) 12",
+    "C. 12",
+    "C) 12",
+    r"\textbf{(C)}\ 12",
+    r"\textbf{(C) }12",
+    r"\text{(C) 12}",
+    r"\mathrm{(C)}\quad 12",
+]
+
+
+@pytest.mark.parametrize("answer", CHOSEN)
+def test_a_chosen_option_counts_by_its_value_where_the_reference_names_no_letter(answer):
+    pairs = [("12", answer), ("13", answer), ("C", answer), ("D", answer), ("(D) 12", answer)]
+    assert values(MathVerifier(), *pairs) == [1, 0, 1, 0, 0]
+
+
+def test_two_options_are_no_choice():
+    others = ["(C) 12 or (D) 13", "(A) 12, (B) 13", r"(C) \text{not } 12", "A. 1 B. 12"]
+    assert values(MathVerifier(), *(("12", other) for other in others)) == [0, 0, 0, 0]
+
+
 def test_rounding_digits():
     pairs = [(r"\frac{1}{3}", "0.33"), (r"\frac{1}{3}", "0.333"), (r"\pi", "3.14"), (r"\pi", "3.142"), ("0.5", "1/2")]
     assert values(MathVerifier(), *pairs) == [0, 1, 0, 1, 1]

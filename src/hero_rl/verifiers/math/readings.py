@@ -53,6 +53,8 @@ def readings(expected: str, said: str) -> list[tuple[Node, Node]]:
     """Both texts read; twice where a comma between digits may part thousands or items."""
     if _reading(expected, True) is None:
         expected = _last_statement(expected)
+    if "=" not in expected:
+        said = _named_quantity(said)
     if _reading(said, True) is None:
         said = _named_by_operator(said)
     found = []
@@ -114,6 +116,27 @@ def _named_by_operator(said: str) -> str:
     else:
         is_one = _ARGUMENT.fullmatch(match["of"]) is not None
     return match["value"].strip() if is_one else said
+
+
+_NAME = r"\\(?:mathbb|mathrm|mathbf|operatorname|text) ?\{ ?(?:Pr?|E|Var|Cov|SD|lcm|LCM|gcd|GCD|HCF) ?\}|Pr?|E|Var|Cov"
+_INSIDE = r"[^()\[\]]{0,100}(?:\([^()]{0,50}\)[^()\[\]]{0,100}){0,3}"
+_VECTOR = r"\\(?:vec|overrightarrow|mathbf|boldsymbol|overline) ?\{ ?[A-Za-z]{1,2} ?\}"
+_MEASURE = r"\\(?:text|mathrm|operatorname) ?\{ ?(?:[Aa]rea|[Pp]erimeter|[Vv]olume|[Ll]ength)(?: of)? ?\}"
+_POINTS = r"(?:\\triangle ?)?[A-Z]{1,8}"
+_QUANTITY = re.compile(
+    rf"(?:(?:{_NAME}) ?(?:\({_INSIDE}\)|\[{_INSIDE}\])|(?:\\\||\|) ?{_VECTOR} ?(?:\\\||\|)|\\\| ?[A-Za-z] ?\\\|"
+    rf"|{_MEASURE} ?(?:\( ?{_POINTS} ?\)|{_POINTS})) ?= ?(?P<value>[^<>]+)"
+)
+
+
+def _named_quantity(said: str) -> str:
+    r"""The value of `P(A|B) = 1/3`, `\text{lcm}(12,18) = 36`, `\|v\| = 5`; else the text as it is.
+
+    Safe: the left side is one quantity by its usual name and nothing beside it, so that it names what is asked; where
+    the reference has a label too, the two are compared instead.
+    """
+    match = _QUANTITY.fullmatch(said)
+    return said if match is None or _SEVERAL.search(match["value"]) else match["value"].strip()
 
 
 _NAMED_VALUE = re.compile(r"[^=<>,;]{1,200}=\s*(?P<value>[^=<>]+)")

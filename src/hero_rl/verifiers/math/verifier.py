@@ -184,9 +184,12 @@ class MathVerifier(BaseModel):
         """The reason for one alternative of the reference."""
         said = asked_rows(said, expected)
         choice = read_choice(expected)
+        chosen = read_choice(said)
+        if choice is None and chosen is not None and chosen.text:
+            # The options stand in the question, which is not known here: what counts is the value behind the letter.
+            return _best(self._reason_of_text(expected, text) for text in (said, chosen.text))
         if choice is None or not choice.text:
             return self._reason_of_text(expected, said)
-        chosen = read_choice(said)
         if chosen is None:
             return self._reason_of_text(choice.text, said)
         if chosen.letter != choice.letter:

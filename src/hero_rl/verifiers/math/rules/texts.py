@@ -90,7 +90,8 @@ _CALLED_CHOICE = re.compile(
 )
 _BRACED_LETTER = re.compile(r"^\{\s*(\([A-J]\)|[A-J][).])\s*\}\s*")
 _CHOSEN = re.compile(
-    r"(?:\\text\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:]\s*\}?\s+[\w\\$(.-].*", re.IGNORECASE | re.DOTALL
+    r"(?:\\(?:text|math)\w*\s*\{)?\s*(?:(?:option|choice)\s+)?\(?([A-J])[).:](?:\s*\}\s*|\s+)[\w\\$(.-].*",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
