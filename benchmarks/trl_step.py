@@ -50,6 +50,7 @@ def measure(name: str, folder: Path, steps: int) -> list[dict[str, float]]:
 
     from hero_lab.words.cpu import JudgeOfGroups, Shortcuts
     from hero_lab.words.stages import CPU
+    from hero_rl.reward_models import LocalRewardModelConfig
     from hero_rl.rules import Hero
     from hero_rl.scoring import Scorer
     from hero_rl.trainers.trl import HeroGRPOTrainer
@@ -75,8 +76,8 @@ def measure(name: str, folder: Path, steps: int) -> list[dict[str, float]]:
             "save_strategy": "no",
         },
     }
-    judge = {"path": str(folder / "reward_model"), "device": "cpu"}
-    config["reward_model"] = JudgeOfGroups(**judge) if shortcuts else {"type": "local", **judge}
+    kind = JudgeOfGroups if shortcuts else LocalRewardModelConfig
+    config["reward_model"] = kind(path=str(folder / "reward_model"), device="cpu")
     watch = _Watch()
     watch.wrap(HeroGRPOTrainer, "_generate")
     watch.wrap(HeroGRPOTrainer, "_get_per_token_logps_and_entropies")
