@@ -144,9 +144,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        for (
-            worker
-        ) in multiprocessing.active_children():  # what still runs is hours from its end, and can be gone on with
+        # What still runs may be hours from its end, and is gone on with by the next call.
+        for worker in multiprocessing.active_children():
             worker.terminate()
         raise
     pool.shutdown()
