@@ -58,10 +58,11 @@ CPUS = 32
 """More processors than there are: Ray counts actors, most of which wait."""
 
 _ACTORS = """
-import json, ray
+import json, pathlib, ray, sys
 from ray._private.state import actors
-ray.init(logging_level="error")
-print(json.dumps([(one["ActorClassName"], one["Address"]["IPAddress"]) for one in actors().values()]))
+ray.init(logging_level="error", log_to_driver=False)
+told = [(one["ActorClassName"], one["Address"]["IPAddress"]) for one in actors().values()]
+pathlib.Path(sys.argv[1]).write_text(json.dumps(told))
 """
 
 
@@ -73,10 +74,11 @@ def ray_of_its_own(gpus: int) -> dict[str, Any]:
 
 def actors(engines: Engines, around: Mapping[str, str]) -> dict[str, set[str]]:
     """Where actors of a cluster of Ray were, by class; those that have ended too."""
-    done = engines.run(sys.executable, "-c", _ACTORS, seconds=60, **around)
+    told = engines.folder / "actors.json"  # Ray prints what it likes, such as that a disk is almost full
+    done = engines.run(sys.executable, "-c", _ACTORS, str(told), seconds=60, **around)
     assert done.returncode == 0, done.stdout
     where: dict[str, set[str]] = {}
-    for name, address in json.loads(done.stdout.splitlines()[-1]):
+    for name, address in json.loads(told.read_text()):
         where.setdefault(name, set()).add(address)
     return where
 
