@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from hero_lab.arena.arms import ARMS, ArmSettings, arm_config, arm_folder, arm_r
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.oracle import Oracle
 from hero_lab.arena.pipeline import ArenaModels, prepare, write_prompts
-from hero_lab.arena.results import covered, kinds
+from hero_lab.arena.results import FEW_SEEDS, covered, kinds
 from hero_lab.arena.settings import ArenaSettings
 from hero_lab.arena.watch import watch_arms, watch_models
 from hero_lab.arena.workers import worker_pool
@@ -28,7 +28,17 @@ from hero_rl.errors import ConfigError, HeroError
 from hero_rl.rules import AuditedHero
 from hero_rl.training.configs.policy import TrainConfig
 
-__all__ = ["REGIMES", "Arm", "DemoResult", "DemoSettings", "Panel", "check_rules", "run_demo", "summary"]
+__all__ = [
+    "REGIMES",
+    "Arm",
+    "DemoResult",
+    "DemoSettings",
+    "Panel",
+    "check_rules",
+    "raise_failures",
+    "run_demo",
+    "summary",
+]
 
 REGIMES = {
     "easy": "easy-to-verify prompts",
@@ -128,6 +138,14 @@ class DemoResult:
         """What the panels show of an arm: lines with a `step` and the panels' keys."""
         return arm.curve
 
+    def exact(self, name: str) -> list[dict[str, list[float]]]:
+        """Of each seed that an arm, or `start`, has, by kind and prompt the share of what is paid; here not kept."""
+        return []
+
+    def details(self) -> dict[str, Any]:
+        """What a script reads beside accuracies."""
+        return {"intervals": self.caveat}
+
     @property
     def introduction(self) -> str:
         """What was done, for the head of a page."""
@@ -140,7 +158,8 @@ class DemoResult:
     def caveat(self) -> str:
         """What the intervals do not cover."""
         prompts = f"{self.settings.arm.prompts} prompts of each kind"
-        return covered(self.settings.seeds, prompts, "all with one policy and one reward model")
+        said = covered(self.settings.seeds, prompts, "all with one policy and one reward model")
+        return said if self.settings.seeds < FEW_SEEDS else f"{said}; before RL, over {prompts}"
 
 
 def run_demo(
@@ -229,7 +248,7 @@ def _train(
     """Run what has no result, `workers` at a time, and read all results."""
     pool = worker_pool(settings.workers)
     try:
-        start = pool.submit(_start_accuracy, models.policy, settings.arm)
+        start = pool.submit(_accuracy_before, models.policy, settings.arm)
         running: dict[Path, Future[None]] = {}
         for _, _, config in jobs:
             folder = Path(config.output_dir)
@@ -237,7 +256,7 @@ def _train(
                 _clear(folder)
                 running[folder] = pool.submit(run_arm, config, settings.arm, folder / "log.txt")
         watch_arms(running, settings.arm.steps, console)
-        _raise_failures(running)
+        raise_failures(running)
         arms = []
         for name, seed, config in jobs:
             accuracy = read_result(Path(config.output_dir), config, settings.arm)
@@ -248,12 +267,18 @@ def _train(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_accuracy(policy: Path, settings: ArmSettings) -> dict[str, PromptAccuracy]:
+def _accuracy_before(policy: Path, settings: ArmSettings) -> dict[str, PromptAccuracy]:
     from hero_lab.arena.evaluation import evaluate
     from hero_rl.training.quiet import quiet_libraries
 
     with quiet_libraries():  # this process writes to the terminal that the progress is shown on
-        accuracy = evaluate(policy, split=settings.split, prompts=settings.prompts, samples=settings.samples)
+        accuracy = evaluate(
+            policy,
+            split=settings.split,
+            prompts=settings.prompts,
+            samples=settings.samples,
+            seed=settings.evaluation_seed,
+        )
     return {**accuracy}
 
 
@@ -263,15 +288,26 @@ def _clear(folder: Path) -> None:
 
     for name in ("config.yaml", "environment.json", "metrics.jsonl", "curve.jsonl", "result.json", "log.txt"):
         (folder / name).unlink(missing_ok=True)
-    for name in ("rollouts", "model"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for place in (folder / "rollouts", folder / "model", *folder.glob("checkpoint-*")):
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def _raise_failures(running: dict[Path, Future[None]]) -> None:
-    for folder, future in running.items():
-        error = future.exception()
-        if error is not None:
-            raise HeroError(f"the arm in {folder} failed: {error}; its output is in {folder / 'log.txt'}") from error
+def raise_failures(running: Mapping[Path, Future[None]]) -> None:
+    """Say of arms that have ended which failed.
+
+    Args:
+        running: by their folders.
+
+    Raises:
+        HeroError: names each and its log.
+    """
+    failed = {folder: error for folder, future in running.items() if (error := future.exception()) is not None}
+    if failed:
+        said = (
+            f"the arm in {folder} failed: {error}; its output is in {folder / 'log.txt'}"
+            for folder, error in failed.items()
+        )
+        raise HeroError("\n".join(said)) from next(iter(failed.values()))
 
 
 def summary(result: DemoResult) -> dict[str, Any]:
@@ -289,4 +325,5 @@ def summary(result: DemoResult) -> dict[str, Any]:
             }
             for arm in result.arms
         ],
+        **result.details(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hero_lab.arena.demo import REGIMES
-from hero_lab.arena.results import FEW_SEEDS, LABELS, Difference, differences, kinds, rows
+from hero_lab.arena.results import FEW_SEEDS, LABELS, START, Difference, MethodRow, differences, kinds, rows
 from hero_rl.files.whole import replacing, write_whole
 from hero_rl.pages import INK, KIND_COLOURS, drawing_style, inline_svg, render
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hero_lab.arena.demo import DemoResult, Panel
-    from hero_lab.arena.evaluation import Measured
+    from hero_lab.arena.evaluation import Kind, Measured
 
 __all__ = ["pm", "print_table", "sentence", "smooth", "write_image", "write_page"]
 
@@ -45,16 +46,27 @@ def print_table(result: DemoResult, console: Console) -> None:
     title = f"accuracy by the oracle, held-out prompts (trained on {REGIMES[result.settings.arm.regime]})"
     table = Table(title=title, title_justify="left")
     table.add_column("arm")
-    for kind in kinds(result):
-        table.add_column(f"{kind}, sampled", justify="right")
-        table.add_column(f"{kind}, greedy", justify="right")
+    for head in heads(result):
+        table.add_column(head, justify="right")
     for row in rows(result):
-        cells = [pm(e) for kind in kinds(result) for e in (row.sampled[kind], row.greedy[kind])]
-        table.add_row(row.label, *cells, style="bold" if row.name == result.settings.arms[0] else None)
+        style = "bold" if row.name == result.settings.arms[0] else None
+        table.add_row(row.label, *cells(row, kinds(result)), style=style)
     console.print(table)
     for difference in differences(result):
         console.print(sentence(difference), highlight=False)
     console.print(result.caveat, style="dim", highlight=False)
+
+
+def heads(result: DemoResult) -> list[str]:
+    """The heads of the table, without that of the arms."""
+    measures = ("sampled", "greedy", *(["exact match"] if result.exact(START) else []))
+    return [f"{kind}, {measure}" for kind in kinds(result) for measure in measures]
+
+
+def cells(row: MethodRow, of: Sequence[Kind]) -> list[str]:
+    """The figures of a line, under those heads."""
+    measures = (row.sampled, row.greedy, row.exact)
+    return [pm(measure[kind]) for kind in of for measure in measures if kind in measure]
 
 
 def sentence(difference: Difference) -> str:
@@ -88,14 +100,13 @@ def write_page(result: DemoResult, path: Path) -> None:
         title=result.title,
         above=result.above,
         introduction=result.introduction,
-        kinds=kinds(result),
-        rows=rows(result),
+        heads=heads(result),
+        rows=[(row.name, row.label, cells(row, kinds(result))) for row in rows(result)],
         first=result.settings.arms[0],
         sentences=[sentence(difference) for difference in differences(result)],
         caveat=result.caveat,
         drawing=_svg(result),
         settings=json.dumps(json.loads(result.settings.model_dump_json()), indent=2),
-        pm=pm,
     )
     write_whole(path, page)
 

@@ -50,12 +50,21 @@ LABELS = {
 
 @dataclass(frozen=True)
 class MethodRow:
-    """One line of the table: accuracies by kind, sampled at temperature 1 and greedy, mean over the arm's seeds."""
+    """One line of the table, mean over the arm's seeds.
+
+    Attributes:
+        name: of the arm, or `start`.
+        label: what it is called.
+        sampled: accuracy by kind, at temperature 1.
+        greedy: accuracy by kind.
+        exact: by kind the share of samples that are as the set writes the answer; empty where that is not kept.
+    """
 
     name: str
     label: str
     sampled: dict[Kind, Measured]
     greedy: dict[Kind, Measured]
+    exact: dict[Kind, Measured]
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,10 @@ def kinds(result: DemoResult) -> list[Kind]:
 
 def rows(result: DemoResult) -> list[MethodRow]:
     """The table: the policy before RL, then each arm that is there."""
-    table = [_row(START, "before RL", result.start)]
+    table = [_row(START, "before RL", result.start, result.exact(START))]
     for name in result.settings.arms:
-        table.append(_row(name, LABELS[name], [arm.accuracy for arm in result.arms if arm.name == name]))
+        seeds = [arm.accuracy for arm in result.arms if arm.name == name]
+        table.append(_row(name, LABELS[name], seeds, result.exact(name)))
     return table
 
 
@@ -121,13 +131,19 @@ def difference(result: DemoResult, first: str, second: str, kind: Kind) -> Diffe
     return Difference(first, second, kind, estimate(gaps), [sum(gap) / len(gap) for gap in gaps])
 
 
-def _row(name: str, label: str, seeds: list[dict[str, PromptAccuracy]]) -> MethodRow:
-    def mean(field: str) -> dict[Kind, Measured]:
-        shares: dict[Kind, list[list[float]]]
-        shares = {kind: [getattr(seed[kind], field) for seed in seeds] for kind in HARD_FIRST}
-        return {kind: estimate(own) for kind, own in shares.items() if own[0]}
+def _row(
+    name: str, label: str, seeds: list[dict[str, PromptAccuracy]], exact: list[dict[str, list[float]]]
+) -> MethodRow:
+    def mean(shares: dict[Kind, list[list[float]]]) -> dict[Kind, Measured]:
+        return {kind: estimate(own) for kind, own in shares.items() if own and own[0]}
 
-    return MethodRow(name, label, mean("sampled"), mean("greedy"))
+    return MethodRow(
+        name,
+        label,
+        mean({kind: [seed[kind].sampled for seed in seeds] for kind in HARD_FIRST}),
+        mean({kind: [seed[kind].greedy for seed in seeds] for kind in HARD_FIRST}),
+        mean({kind: [seed[kind] for seed in exact] for kind in HARD_FIRST}),
+    )
 
 
 def covered(seeds: int, prompts: str, each: str) -> str:

@@ -66,6 +66,9 @@ def watch_arms(running: dict[Path, Future[None]], steps: int, console: Console |
         while pending:
             _, pending = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
             for folder, job in running.items():
+                if job.done() and job.exception():
+                    bars.stop(folder, "failed, see its log.txt")
+                    continue
                 line = _last_line(folder, _VERDICT)
                 measured = line.get("step", 0) >= steps and job.running()
                 if measured or line != before[folder]:  # else it waits, or loads
@@ -147,6 +150,12 @@ class _Bars:
         task = self._tasks[job]
         self._progress.start_task(task.id)
         self._progress.update(task.id, completed=done, total=total, signals=signals)
+
+    def stop(self, job: Path, why: str) -> None:
+        """Say of a job that it is over before its end."""
+        task = self._tasks[job]
+        self._progress.stop_task(task.id)
+        self._progress.update(task.id, signals=why)
 
     def speak(self) -> None:
         """Print the plain lines when it is time."""

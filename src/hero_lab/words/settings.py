@@ -89,7 +89,7 @@ class WordsArm(_Settings):
     prompts: Annotated[int, Field(ge=2)] = 200
     samples: Positive = 4
     save_every: Positive = 5
-    split: Literal["development", "report"] = "report"
+    split: Literal["development", "report"] = "development"
     trl: dict[str, Any] = {}
 
 
@@ -124,7 +124,7 @@ class WordsSettings(_Settings):
 
 
 def quick_settings() -> WordsSettings:
-    """Every stage on two cores within 15 minutes: too short to tell the arms apart."""
+    """Every stage on two cores in some six minutes: too short to tell the arms apart."""
     return WordsSettings(
         arms=["hero", "verifier_only"],
         cold_start=ColdStart(examples=480, epochs=1),

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from filelock import FileLock
 
-from hero_lab.words.backbone import write_backbone
+from hero_lab.words.backbone import weights_of, write_backbone
 from hero_lab.words.nearness import near
 from hero_lab.words.problems import GYM, WordProblem, chosen, completion, read_word_problems
 from hero_lab.words.settings import ColdStart, RewardModelStage, WordsSettings
@@ -50,6 +50,7 @@ class Models:
 
 
 _HELD_OUT = ("development", "report")
+_OTHER = "give the same, or another --out"
 
 
 class Say(Protocol):
@@ -58,9 +59,9 @@ class Say(Protocol):
     def __call__(self, text: str, **progress: str | int) -> object: ...
 
 
-def problems_of(settings: WordsSettings) -> list[WordProblem]:
-    """The problems that all seeds share; raises as `read_word_problems`."""
-    return read_word_problems(settings.problems, settings.problems_name, settings.problems_split)
+def problems_of(settings: WordsSettings, say: Callable[[str], object] = lambda text: None) -> list[WordProblem]:
+    """The problems that all seeds share; says and raises as `read_word_problems`."""
+    return read_word_problems(settings.problems, settings.problems_name, settings.problems_split, say=say)
 
 
 def trained_on(problems: Sequence[WordProblem], settings: WordsSettings) -> list[WordProblem]:
@@ -134,17 +135,17 @@ class Stages:
 
     def backbone(self) -> Path:
         """The model as it comes, beside the seeds, which share it."""
-        place = self.folder.parent / "backbone"
+        place, name = self.folder.parent / "backbone", self.settings.model
 
         def make() -> None:
             unfinished = place.with_name(".backbone")
             shutil.rmtree(unfinished, ignore_errors=True)
-            write_backbone(self.settings.model, unfinished)
+            write_backbone(name, unfinished)
             unfinished.rename(place)
 
         self.say("the model as it comes")
         with FileLock(place.with_name(".backbone.lock")):  # seeds side by side begin with it
-            stage(place, {"model": self.settings.model}, False, make)
+            stage(place, {"model": name, "weights": weights_of(name)}, False, make, _OTHER)
         return place
 
     def cold_start(self) -> Path:
@@ -180,7 +181,7 @@ class Stages:
             answers="rollouts/rollouts/*",
             total=len(easy) * own.samples,
         )
-        self.answers(policy, self.folder / "rollouts", {"reward": easy}, samples=own.samples, temperature=1.0)
+        self.answers(policy, self.folder / "rollouts", {"reward": easy}, "train", samples=own.samples, temperature=1.0)
         self.say("reward model", run="reward_model", epochs=own.epochs)
         config = RewardTrainConfig(
             output_dir=str(self.folder / "reward_model"),
@@ -197,18 +198,28 @@ class Stages:
         return resumable(train_reward_model, config).model
 
     def answers(
-        self, policy: Path, folder: Path, problems: dict[str, list[WordProblem]], *, samples: int, temperature: float
+        self,
+        policy: Path,
+        folder: Path,
+        problems: dict[str, list[WordProblem]],
+        split: str,
+        *,
+        samples: int,
+        temperature: float,
     ) -> dict[str, Any]:
-        """Have a policy answer problems, as `hero eval` does; responses and the maths verifier's verdicts are kept.
+        """Have a policy answer problems of a split, as `hero eval` does.
 
-        It calls a value wrong whose unit it cannot read, so that accuracies are not by these but by `by_value`.
+        Responses and the maths verifier's verdicts are kept. It calls a value wrong whose unit it cannot read, so that
+        accuracies are not by these but by `by_value`.
         """
         from hero_rl.evaluation import Benchmark, EvalConfig, evaluate
         from hero_rl.generation import Sampling, TransformersGeneratorConfig
 
         arm = self.settings.arm
         files = {
-            kind: self.file(f"asked-{kind}-{len(asked)}", ({"question": p.question, "answer": p.answer} for p in asked))
+            kind: self.file(
+                f"asked-{kind}-{split}-{len(asked)}", ({"question": p.question, "answer": p.answer} for p in asked)
+            )
             for kind, asked in problems.items()
         }
         config = EvalConfig(
@@ -234,7 +245,7 @@ class Stages:
         write_jsonl(fresh, rows)
         head = {"rows": sha256(fresh)}
         try:
-            stage(path, head, False, lambda: fresh.rename(path))
+            stage(path, head, False, lambda: fresh.rename(path), _OTHER)
         finally:
             fresh.unlink(missing_ok=True)
         return path

@@ -67,7 +67,7 @@ def write_words_table(result: WordsResult, path: Path) -> None:
     settings = result.settings.model_copy(
         update={name: _named(result.settings, name) for name in ("model", "problems")}
     )
-    head = {"settings": settings.model_dump(mode="json"), "missing": result.missing}
+    head = {"settings": settings.model_dump(mode="json"), "missing": result.missing, "made_of": result.made_of}
     table = table.replace_schema_metadata({_HEAD: json.dumps(head)})
     with replacing(path) as file:
         pyarrow.parquet.write_table(table, file, compression="zstd")
@@ -121,7 +121,7 @@ def read_words_table(path: Path) -> WordsResult:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise DataError(f"{path}: {error}") from None
-    settings, missing = _read_head(path, (table.schema.metadata or {}).get(_HEAD))
+    settings, missing, made_of = _read_head(path, (table.schema.metadata or {}).get(_HEAD))
     lacking = [name for name in COLUMNS if name not in table.column_names]
     if lacking:
         raise DataError(f"{path}: no column {', '.join(map(repr, lacking))}")
@@ -148,7 +148,7 @@ def read_words_table(path: Path) -> WordsResult:
             # Of a kind were those of an earlier version, over held-out problems.
             ranked = own[(own["measure"] == "auroc") & (own["kind"] == "")].sort_values(["step", "problem"])
             aurocs[rule, seed] = list(zip(ranked["step"].tolist(), ranked["value"].tolist(), strict=True))
-    return WordsResult(settings, starts, arms, 0.0, missing, shares, aurocs)
+    return WordsResult(settings, starts, arms, 0.0, missing, shares, aurocs, made_of)
 
 
 def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
@@ -160,7 +160,8 @@ def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
         parts: each with the file that it was read from, in any order.
 
     Raises:
-        DataError: another setting differs, or the seeds do not follow one another; names the file.
+        DataError: another setting, the model's weights or the problems differ, or the seeds do not follow one another;
+            names the file.
     """
     parts = sorted(parts, key=lambda part: part[1].settings.first_seed)
     seeds = _check_parts(parts)
@@ -177,12 +178,13 @@ def joined(parts: Sequence[tuple[Path, WordsResult]]) -> WordsResult:
         tuple(dict.fromkeys([*(name for result in whole for name in result.missing), *unseen])),
         {key: own for result in whole for key, own in result.shares.items()},
         {key: own for result in whole for key, own in result.aurocs.items()},
+        whole[0].made_of,
     )
 
 
 def _check_parts(parts: Sequence[tuple[Path, WordsResult]]) -> range:
     """The seeds of parts that belong together."""
-    path_of_first, first = parts[0][0], parts[0][1].settings
+    path_of_first, first, made_of = parts[0][0], parts[0][1].settings, parts[0][1].made_of
     own_to_each = {"arms", "seeds", "first_seed"}
     shared = first.model_dump(exclude=own_to_each)
     following = first.first_seed
@@ -191,19 +193,23 @@ def _check_parts(parts: Sequence[tuple[Path, WordsResult]]) -> range:
         differ = [name for name in shared if here[name] != shared[name]]
         if differ:
             raise DataError(f"{path}: differs from {path_of_first} in {differ[0]}, and only seeds and rules may")
+        differ = [name for name in made_of | result.made_of if made_of.get(name) != result.made_of.get(name)]
+        if differ:
+            what = {"weights": "the model's weights", "asked": "held-out problems", "prompts": "problems of RL"}
+            raise DataError(f"{path}: differs from {path_of_first} in {what.get(differ[0], differ[0])}")
         if result.settings.first_seed != following:
             raise DataError(f"{path}: seed {following} is expected, and it begins with {result.settings.first_seed}")
         following += result.settings.seeds
     return range(first.first_seed, following)
 
 
-def _read_head(path: Path, written: bytes | None) -> tuple[WordsSettings, tuple[str, ...]]:
-    """What was compared, and the arms that were not finished."""
+def _read_head(path: Path, written: bytes | None) -> tuple[WordsSettings, tuple[str, ...], dict[str, str]]:
+    """What was compared, the arms that were not finished, and what it was made of, where the table says it."""
     if written is None:
         raise DataError(f"{path}: a table that hero demo --policy wrote is expected")
     try:
         head = json.loads(written)
-        return WordsSettings.model_validate(head["settings"]), tuple(head["missing"])
+        return WordsSettings.model_validate(head["settings"]), tuple(head["missing"]), dict(head.get("made_of", {}))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: its metadata is not what this version writes: {error}") from None
 

@@ -18,6 +18,7 @@ from hero_rl.files.whole import write_json
 
 __all__ = [
     "Bars",
+    "made_of",
     "no_bars",
     "open_folder",
     "read_json",
@@ -46,7 +47,12 @@ def open_folder(folder: Path) -> None:
         raise ConfigError(f"output_dir: {folder}: {error.strerror}") from None
 
 
-def stage(path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[], object]) -> bool:
+_WAY_OUT = "give the same, another output_dir, or begin anew with --restart"
+
+
+def stage(
+    path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[], object], way_out: str = _WAY_OUT
+) -> bool:
     """Have a file made, unless it is there and was made of the same; returns whether it was there.
 
     Args:
@@ -54,21 +60,19 @@ def stage(path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[],
         head: all that it depends on, as JSON.
         restart: make it anew, whatever is there.
         make: makes it.
+        way_out: what can be done where it was made of something else.
 
     Raises:
         ConfigError: it is there and was made of something else.
     """
     said = json.loads(json.dumps(head))
-    note = path.with_name(f".{path.name}.made_of")
+    note = _note_of(path)
     if path.exists() and not restart:
-        made_of = read_json(note)
-        if made_of == said:
+        before = made_of(path)
+        if before == said:
             return True
-        changed = [name for name in said if not made_of or made_of.get(name) != said[name]]
-        raise ConfigError(
-            f"{path} is there, and was made with another {' and another '.join(changed)}; give the same, another "
-            "output_dir, or begin anew with --restart"
-        )
+        changed = [name for name in said if name not in before or before[name] != said[name]]
+        raise ConfigError(f"{path} is there, and was made with another {' and another '.join(changed)}; {way_out}")
     path.unlink(missing_ok=True)
     write_json(note, said)
     try:
@@ -77,6 +81,15 @@ def stage(path: Path, head: Mapping[str, Any], restart: bool, make: Callable[[],
         if not path.exists():
             note.unlink(missing_ok=True)
     return False
+
+
+def made_of(path: Path) -> dict[str, Any]:
+    """What a file that `stage` had made was made of; nothing where that is not said."""
+    return read_json(_note_of(path)) or {}
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.made_of")
 
 
 def read_json(path: Path) -> Any:

@@ -22,7 +22,7 @@ from hero_rl.training.configs.reward import RewardTrainConfig
 from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
 from hero_rl.training.configs.verl import VerlTrainConfig
 
-__all__ = ["AnyRun", "MetricsFile", "is_finished", "run_folder", "write_records"]
+__all__ = ["AnyRun", "MetricsFile", "is_finished", "keep_until", "run_folder", "write_records"]
 
 AnyRun: TypeAlias = TrainConfig | VerlTrainConfig | RewardTrainConfig | SftConfig | VerlSftConfig
 
@@ -69,9 +69,16 @@ def write_records(config: AnyRun) -> None:
 
 
 def is_finished(checkpoint: Path, max_steps: int) -> bool:
-    """Whether a checkpoint is the end of its run; `max_steps` below 1 means the length that the run had."""
+    """Whether a checkpoint is the end of its run; `max_steps` below 1 means the length that the run had.
+
+    Raises:
+        ConfigError: it lies beyond that end: the model of a longer run is none of the shorter one that is asked for.
+    """
     state = json.loads((checkpoint / "trainer_state.json").read_text())
-    return state["global_step"] >= (max_steps if max_steps > 0 else state["max_steps"])
+    step, end = state["global_step"], max_steps if max_steps > 0 else state["max_steps"]
+    if step > end:
+        raise ConfigError(f"max_steps: {end}, and {checkpoint} is of a longer run, of {step}; choose another folder")
+    return step == end
 
 
 class MetricsFile(TrainerCallback):
@@ -82,9 +89,8 @@ class MetricsFile(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Drop what lies beyond the checkpoint that the run starts from."""
-        if state.is_world_process_zero and self.path.exists():
-            lines = [line for line in self.path.read_text().splitlines() if _step(line) <= state.global_step]
-            write_whole(self.path, "".join(line + "\n" for line in lines))
+        if state.is_world_process_zero:
+            keep_until(self.path, state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Append one line."""
@@ -92,6 +98,15 @@ class MetricsFile(TrainerCallback):
             row = {"step": state.global_step} | {k: _finite(v) for k, v in logs.items()}
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+
+
+def keep_until(path: Path, step: int) -> list[str]:
+    """Drop the lines of a log that are of later steps, and the one that a kill cut short; returns what is kept."""
+    if not path.exists():
+        return []
+    lines = [line for line in path.read_text().splitlines() if _step(line) <= step]
+    write_whole(path, "".join(line + "\n" for line in lines))
+    return lines
 
 
 def _step(line: str) -> float:

@@ -20,6 +20,8 @@ def problems_of(tmp_path, *rows):
     ("answer", "equation", "value", "reference", "working"),
     [
         ("11 (plums)", "4+7=11", "11", "11 plums", "4+7"),
+        ("26 apples", None, "26", "26 apples", ""),
+        ("7.5 cups of rice", "15/2=7.5", "7.5", "7.5 cups of rice", "15/2"),
         ("322", "( 412 - 90 )", "322", "322", "412-90"),
         ("6", "( ( 26 - 10 ) - 10 )", "6", "6", "((26-10)-10)"),
         ("1.5 (kilograms of rice)", "6/4=1.5", "1.5", "1.5 kilograms of rice", "6/4"),
@@ -33,7 +35,7 @@ def test_rows_of_the_known_sets(tmp_path, answer, equation, value, reference, wo
     row = {"question": "How many?", "answer": answer} | ({"equation": equation} if equation else {})
     (problem,) = problems_of(tmp_path, row)
     assert (problem.answer, problem.reference, problem.working) == (value, reference, working)
-    assert problem.kind == ("hard" if "(" in answer else "easy")
+    assert problem.kind == ("easy" if reference == value else "hard")
 
 
 SVAMP = {"ID": "chal-1", "Body": "Each pack is 76 dollars.", "Question": "What do 2 packs cost?", "Answer": "152.0"}
@@ -82,6 +84,9 @@ def test_answers_that_are_no_number_are_left_out(tmp_path):
         {"question": f"Who, {n}?", "answer": a} for n, a in enumerate(["Mrs. Hilt", "8:15", "3:4", "1.8333333333", "5"])
     ]
     assert [problem.answer for problem in problems_of(tmp_path, *rows)] == ["5"]
+    said = []
+    read_word_problems(str(tmp_path / "problems.jsonl"), say=said.append)
+    assert said == [f"{tmp_path}/problems.jsonl: 4 of 5 rows are left out, whose answer is not read as a number"]
     with pytest.raises(DataError, match="no row has an answer that is a number"):
         problems_of(tmp_path, rows[0])
 

@@ -4,11 +4,16 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import StringIO
 from threading import Barrier
 
 import pandas
 import pytest
+from rich.console import Console
 
+from hero_lab.arena.demo import summary
+from hero_lab.arena.page import pm, print_table
+from hero_lab.arena.results import estimate
 from hero_lab.cli import main
 from hero_lab.words import looks
 from hero_lab.words.demo import gather, run_words
@@ -76,6 +81,28 @@ def test_every_stage_and_every_arm_is_there(finished, settings):
     }
     pairs = json.loads((folder / "seed1" / "reward_model" / "pairs.json").read_text())
     assert pairs["train"] > 0
+    assert set(result.made_of) == {"weights", "asked", "prompts"}
+    assert result.made_of["weights"].startswith("model.safetensors (")
+
+
+@pytest.mark.slow
+def test_a_script_and_the_terminal_see_what_is_paid_and_what_is_missing(finished, settings):
+    folder, result = finished
+    said = summary(gather(settings.model_copy(update={"arms": ["hero", "gated_hero"]}), folder))
+    assert said["missing"] == ("gated_hero (seed 1)",) and "not finished" in said["intervals"]
+    console = Console(record=True, width=200, file=StringIO())
+    print_table(result, console)
+    table = console.export_text()
+    assert "hard, exact match" in table
+    assert pm(estimate([result.exact("hero")[0]["hard"]])) in table
+
+
+@pytest.mark.slow
+def test_a_shorter_run_does_not_take_the_longer_one_s_model(finished, settings):
+    folder, _ = finished
+    shorter = settings.model_copy(update={"arm": settings.arm.model_copy(update={"steps": 1})})
+    with pytest.raises(ConfigError, match=r"--steps: 1, and .* is of a longer run"):
+        run_words(shorter, folder)
 
 
 @pytest.mark.slow
@@ -105,9 +132,10 @@ def test_answers_are_judged_when_they_are_gathered(finished, settings, monkeypat
     assert set(gather(settings, folder).arms[0].accuracy["easy"].sampled) == {0.25}
     other = replace(problems_of(settings)[0], question="Another?")
     with pytest.raises(DataError, match=r"hard\.jsonl: 0 answers to 'Another\?', and 2 are expected"):
-        looks.judged({"hard": [other]}, folder / "seed1/answers-start", 2)
+        looks.judged({"hard": [other]}, folder / "seed1/answers-development-start", 2)
     asked = {"easy": looks.held_out(problems_of(settings), settings.arm)["easy"][:3]}
-    assert len(looks.judged(asked, folder / "seed1/answers-start", 1).exact["easy"]) == 3, "fewer than were asked"
+    fewer = looks.judged(asked, folder / "seed1/answers-development-start", 1)
+    assert len(fewer.exact["easy"]) == 3, "fewer than were asked"
 
 
 @pytest.mark.slow
@@ -142,7 +170,8 @@ def test_seeds_side_by_side_begin_with_one_model(settings, tmp_path):
 @pytest.mark.slow
 def test_other_settings_of_a_stage_are_refused(finished, settings):
     folder, _ = finished
-    other = settings.model_copy(update={"cold_start": ColdStart(examples=100, epochs=6, learning_rate=2e-2)})
+    cold_start = ColdStart(examples=100, epochs=6, learning_rate=2e-2)
+    other = settings.model_copy(update={"cold_start": cold_start, "arms": ["verifier_only"]})
     with pytest.raises((ConfigError, HeroError), match="made with another rows"):
         run_words(other, folder)
 
@@ -152,7 +181,7 @@ def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, cap
     folder, _ = finished
     arguments = ["demo", "--policy", settings.model, "--problems", settings.problems, "--out", str(folder), "--gather"]
     own = settings.model_dump(include={"arm": True, "cold_start": True, "reward_model": True})
-    for stands_elsewhere in ("regime", "trl", "steps"):
+    for stands_elsewhere in ("regime", "trl", "steps", "split"):
         del own["arm"][stands_elsewhere]
     block = [
         part
@@ -173,10 +202,13 @@ def test_the_page_says_what_is_there_and_what_is_missing(finished, settings, cap
 
 
 @pytest.mark.slow
-def test_a_seed_that_is_not_measured_is_named(finished, settings):
+def test_seeds_that_are_not_measured_yet_are_missing(finished, settings):
     folder, _ = finished
+    alone = settings.model_copy(update={"arms": ["verifier_only"]})
+    gathered = gather(alone.model_copy(update={"seeds": 2}), folder)
+    assert gathered == replace(gather(alone, folder), missing=("verifier_only (seed 2)",))
     with pytest.raises(HeroError, match=r"seed2: the policy before RL is not measured yet"):
-        gather(settings.model_copy(update={"seeds": 2}), folder)
+        gather(settings.model_copy(update={"first_seed": 2}), folder)
 
 
 @pytest.mark.slow
@@ -204,8 +236,15 @@ def test_settings_of_the_arena_are_refused_with_a_policy(capsys):
     assert "--quick is for --policy" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "value"), [("regime", "easy"), ("steps", "3"), ("trl.seed", "1")])
-def test_what_has_an_argument_of_its_own_is_not_overruled_in_silence(name, value, capsys):
+@pytest.mark.parametrize(
+    ("name", "value", "own"),
+    [("regime", "easy", "regime"), ("steps", "3", "steps"), ("trl.seed", "1", "trl"), ("split", "report", "report")],
+)
+def test_what_has_an_argument_of_its_own_is_not_overruled_in_silence(name, value, own, capsys):
     assert main(["demo", "--policy", "smollm2", f"--arm.{name}", value]) != 0
-    own = name.partition(".")[0]
-    assert f"--arm.{own}: say --{own}" in capsys.readouterr().err
+    assert f"--arm.{name.partition('.')[0]}: say --{own}" in capsys.readouterr().err
+
+
+def test_no_workers_are_refused(capsys):
+    assert main(["demo", "--policy", "smollm2", "--workers", "0"]) != 0
+    assert "--workers: 0, and 1 is needed at least" in capsys.readouterr().err

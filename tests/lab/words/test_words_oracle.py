@@ -2,7 +2,7 @@
 
 import pytest
 
-from hero_lab.words.oracle import by_value, is_bare
+from hero_lab.words.oracle import ByValue, by_value, is_bare
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,9 @@ def test_a_bare_number_has_no_unit():
     assert [is_bare(response) for response in bare] == [1.0] * 3
     other = ["The answer is 17 m", "The answer is m: 17", "17", "The answer is", "The answer is 1 or 2"]
     assert [is_bare(response) for response in other] == [0.0] * 5
+
+
+def test_as_an_auditor_it_takes_the_number_in_front_of_a_reference():
+    said = ["The answer is 17 new shirts", "The answer is 18 shirts", "17"]
+    verdicts = ByValue().verify_batch([("17 shirts", text) for text in said] + [("17", said[0])])
+    assert [verdict.value for verdict in verdicts] == [1.0, 0.0, 1.0, 1.0]

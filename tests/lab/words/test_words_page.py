@@ -14,11 +14,12 @@ from hero_lab.arena.page import write_image
 from hero_lab.cli import main
 from hero_lab.words.demo import WordsResult
 from hero_lab.words.report import words_page
-from hero_lab.words.settings import WordsSettings
+from hero_lab.words.settings import WordsArm, WordsSettings
 from hero_lab.words.table import joined, read_words_table, write_words_table
 from hero_rl.errors import DataError
 
 PROBLEMS = 8
+MADE_OF = {"weights": "model.safetensors (0123)", "asked": "4567", "prompts": "89ab"}
 GROUPS = {f"hero/frac_groups_{kind}": 0.25 for kind in ("mixed", "all_correct", "all_incorrect")}
 
 
@@ -41,12 +42,17 @@ def arm(name, seed, hard):
         {"step": step, "hero/frac_groups_mixed": mixed, "rewards/verifier/mean": right} | fixed
         for step, (mixed, right) in enumerate(moving, 1)
     ]
-    return Arm(name, seed, Path(f"{name}-seed{seed}"), own, [{"step": 0, "easy": 0.1, "hard": 0.2}], steps)
+    # In one step a half of the groups is mixed, in another all are; their AUROCs weigh as much as their groups.
+    for step, mixed, auroc in ((1, 0.5, 0.4), (2, 1.0, 0.7), (100, 0.5, 0.9)):
+        steps[step - 1] |= {"hero/frac_groups_mixed": mixed, "hero/rm_auroc": auroc}
+    curve = [{"step": 0, "easy": 0.1, "hard": 0.2}, {"step": 50, "easy": 0.3, "hard": 0.4}]
+    return Arm(name, seed, Path(f"{name}-seed{seed}"), own, curve, steps)
 
 
 def result_of(arms, missing=(), seeds=1):
     names = list(dict.fromkeys(one.name for one in arms))
-    settings = WordsSettings(problems="problems.jsonl", arms=names, seeds=seeds, first_seed=1)
+    shared = {"problems": "problems.jsonl", "arm": WordsArm(split="report")}
+    settings = WordsSettings(arms=names, seeds=seeds, first_seed=1, **shared)
     starts = [("start", seed) for seed in range(1, seeds + 1)]
     half = [0.5] * PROBLEMS
     exact = {key: {"hard": [0.0, 0.5] * (PROBLEMS // 2), "easy": half} for key in starts}
@@ -59,7 +65,7 @@ def result_of(arms, missing=(), seeds=1):
     shares = {key: {"exact": exact[key], "bare": bare[key]} for key in exact}
     for key, flags in near.items():
         shares[key]["near"] = flags
-    return WordsResult(settings, accuracies, arms, 1.0, tuple(missing), shares, aurocs)
+    return WordsResult(settings, accuracies, arms, 1.0, tuple(missing), shares, aurocs, MADE_OF)
 
 
 def one_seed(missing=()):
@@ -80,15 +86,18 @@ def lines_of(page, rule):
 
 def test_differences_of_one_seed_are_over_problems():
     page = words_page(one_seed(["gated_hero (seed 1)"]))
-    hard, easy, exact_hard, exact_easy, forms, far, ranks, course = lines_of(page, "| HERO |")
+    hard, easy, exact_hard, exact_easy, forms, far, far_easy, ranks, course, *curves = lines_of(page, "| HERO |")
     assert hard[1:] == ["1", "60.0 ± 8.9", "100.0 ± 0.0", "+10.0 ± 13.4", "+10.0 ± 0.0"]
     assert easy[-1] == "+0.0 ± 0.0"
     assert exact_hard[1:] == ["1", "50.0 ± 0.0", "+25.0 ± 22.3", "+0.0 ± 0.0"]
     assert exact_easy[1:] == ["1", "50.0 ± 0.0", "+0.0 ± 0.0", "+0.0 ± 0.0"]
     assert forms[1:] == ["50.0 ± 0.0", "100.0 ± 0.0"]
-    assert far[1:] == ["70.0 ± 0.0", "50.0 ± 0.0"] and "4 of 8 hard and 0 of 8 easy held-out problems share" in page
-    assert ranks[1:] == ["1", "0.75 ± 0.62 (3)", "-"]
-    assert course[1:4] == ["1", "10% to 30%", "20% to 60%"]
+    assert far[1:] == ["1", "70.0 ± 0.0", "-5.0 ± 0.0", "+10.0 ± 0.0"]
+    assert far_easy[1:3] == ["1", "50.0 ± 0.0"] and "4 of 8 hard and 0 of 8 easy held-out problems share" in page
+    assert ranks[1:] == ["1", "0.60 (9)", "0.90 (3)", "0.75 ± 0.62 (3)", "-"]
+    assert curves == [["HERO", "20", "40"], ["HERO", "10", "30"]]
+    assert "| weights before the cold start | model.safetensors (0123) |" in page
+    assert course[1:4] == ["1", "10% to 30%", "24% to 60%"]
     assert lines_of(page, "| verifier only |")[0][-1] == ""
     assert lines_of(page, "| before RL |")[0][4:] == ["", ""]
     assert "one seed, so luck in training is not covered" in page
@@ -101,7 +110,7 @@ def test_of_two_seeds_the_interval_is_over_problems_and_each_seed_is_shown():
     hard, _, exact, *_ = lines_of(page, "| HERO |")
     assert hard[1] == "2" and hard[2].endswith("(60.0, 70.0)") and hard[5] == "+15.0 ± 0.0 (+10.0, +20.0)"
     assert exact[2:4] == ["50.0 ± 0.0 (50.0, 50.0)", "+25.0 ± 22.3 (+25.0, +25.0)"]
-    assert [line[:2] for line in lines_of(page, "| HERO |")[-2:]] == [["HERO", "1"], ["HERO", "2"]]
+    assert [line[:2] for line in lines_of(page, "| HERO |")[-4:-2]] == [["HERO", "1"], ["HERO", "2"]]
     assert "mean of 2 seeds" in page
 
 
@@ -118,7 +127,7 @@ def test_three_seeds_have_intervals_over_seeds_and_an_arm_of_fewer_has_none():
 
 def test_a_kind_without_problems_is_left_out(tmp_path):
     empty = {"hard": PromptAccuracy([], [])}
-    curve = [{"step": 0, "easy": 0.1}]
+    curve = [{"step": 0, "easy": 0.1}, {"step": 10, "easy": 0.2}]
     arms = [replace(one, accuracy=one.accuracy | empty, curve=curve) for one in one_seed().arms]
     result = replace(one_seed(), start=[accuracy(0.25, 0.5) | empty], arms=arms)
     page = words_page(result)
@@ -183,7 +192,7 @@ def one_of(result, seed):
     parts = [
         {key: values for key, values in whole.items() if key[1] == seed} for whole in (result.shares, result.aurocs)
     ]
-    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), *parts)
+    return WordsResult(own, result.start[seed - 1 : seed], arms, 1.0, (), *parts, result.made_of)
 
 
 def test_seeds_of_two_machines_make_the_page_of_one(tmp_path):
@@ -208,6 +217,14 @@ def test_tables_that_do_not_belong_together_are_refused():
     longer = replace(second, settings=second.settings.model_copy(update={"arm": arm}))
     with pytest.raises(DataError, match="b: differs from a in arm"):
         joined([(Path("a"), first), (Path("b"), longer)])
+    for what, name in (
+        ("weights", "the model's weights"),
+        ("asked", "held-out problems"),
+        ("prompts", "problems of RL"),
+    ):
+        for other in (MADE_OF | {what: "another"}, {key: value for key, value in MADE_OF.items() if key != what}):
+            with pytest.raises(DataError, match=f"b: differs from a in {name}"):
+                joined([(Path("a"), first), (Path("b"), replace(second, made_of=other))])
 
 
 def test_a_rule_that_one_machine_did_not_run_is_named_as_missing():

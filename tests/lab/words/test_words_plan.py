@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from hero_lab.arena.demo import raise_failures
 from hero_lab.cli import main
 from hero_lab.words import demo
-from hero_lab.words.arms import arm_config, asked_digest, is_by
+from hero_lab.words.arms import arm_config, check_length, digests, is_by
 from hero_lab.words.nearness import near
 from hero_lab.words.problems import GYM, chosen
 from hero_lab.words.settings import WordsArm, WordsSettings
 from hero_lab.words.stages import Models, Stages, check_problems, problems_of, trained_on
-from hero_rl.errors import DataError, HeroError
+from hero_rl.errors import ConfigError, DataError, HeroError
 
 
 def rows(count=400, unit="", equation="1+1"):
@@ -92,6 +93,18 @@ def test_every_core_has_work_before_rl_too(workers, seeds, before, tmp_path, mon
     assert said == [before, *pipelines, "ended", (workers, 4 // workers), *arms, "ended"]
 
 
+def test_all_arms_that_failed_are_named(tmp_path):
+    jobs = {tmp_path / name: Future() for name in ("hero", "gated_hero", "verifier_only")}
+    for folder, running in jobs.items():
+        running.set_result(None) if folder.name == "hero" else running.set_exception(OSError(f"no {folder.name}"))
+    with pytest.raises(HeroError) as raised:
+        raise_failures(jobs)
+    assert str(raised.value).splitlines() == [
+        f"the arm in {tmp_path / name} failed: no {name}; its output is in {tmp_path / name / 'log.txt'}"
+        for name in ("gated_hero", "verifier_only")
+    ]
+
+
 @pytest.mark.parametrize(("given", "first"), [([], 1), (["--first_seed", "0"], 0)])
 def test_seeds_are_counted_from_one_unless_told_otherwise(given, first, monkeypatch):
     asked = []
@@ -118,25 +131,27 @@ def test_a_set_of_the_hub_is_named_as_elsewhere(monkeypatch, capsys):
     assert "--problems.revision: Extra inputs are not permitted" in capsys.readouterr().err
 
 
-def test_held_out_problems_are_told_by_what_they_ask_and_by_their_answer(tmp_path):
+def test_problems_are_told_by_what_they_ask_and_by_their_answer(tmp_path):
     """And not by the file's name, or by problems that are for something else."""
 
-    def digest(name, given, **arm):
+    def changed(name, given, **arm):
         (tmp_path / name).mkdir()
-        settings = settings_of(tmp_path / name, given, **arm)
-        return asked_digest(problems_of(settings), settings)
+        settings = settings_of(tmp_path / name, given, **({"regime": "easy", "split": "report"} | arm))
+        told = digests(problems_of(settings), settings)
+        return {what for what in told if told[what] != usual[what]} if usual else told
 
-    given = rows()
-    held_out = {problem.question for problem in problems_of(settings_of(tmp_path, given)) if problem.split == "report"}
-    usual = digest("usual", given)
-    within, without = (
-        [row | ({"answer": "3"} if (row["question"] in held_out) == inside else {}) for row in given]
-        for inside in (True, False)
-    )
-    assert digest("without", without) == usual
-    assert digest("within", within) != usual
-    assert digest("fewer", given, prompts=20) != usual
-    assert digest("split", given, split="development") != usual
+    def other(split):
+        there = {problem.question for problem in problems_of(settings_of(tmp_path, given)) if problem.split == split}
+        return [row | ({"answer": "3"} if row["question"] in there else {}) for row in given]
+
+    given, usual = rows(), {}
+    usual = changed("usual", given)
+    assert changed("cold", other("cold")) == changed("development", other("development")) == set()
+    assert changed("report", other("report")) == {"asked"}
+    assert changed("train", other("train")) == {"prompts"}
+    assert changed("fewer", given, prompts=20) == {"asked"}
+    assert changed("split", given, split="development") == {"asked"}
+    assert changed("regime", given, regime="hard") == {"prompts"}
 
 
 @pytest.mark.parametrize(
@@ -151,16 +166,40 @@ def test_held_out_problems_are_told_by_what_they_ask_and_by_their_answer(tmp_pat
     ],
 )
 def test_a_finished_arm_is_taken_where_it_was_made_and_asked_alike(change, same):
-    recorded = {"settings": WordsSettings().model_dump(mode="json"), "asked": "one"}
+    told = {"asked": "one", "prompts": "two"}
+    recorded = {"settings": WordsSettings().model_dump(mode="json"), **told}
     now = WordsSettings.model_validate(change)
-    assert is_by(recorded, now, "one") == same
-    assert not is_by(recorded, now, "another")
+    assert is_by(recorded, now, told) == same
+    for what in told:
+        assert not is_by(recorded, now, told | {what: "another"})
+        assert not is_by({name: value for name, value in recorded.items() if name != what}, now, told)
 
 
-def test_what_an_earlier_version_recorded_is_taken_where_all_of_it_agrees():
-    recorded = {"settings": WordsSettings(problems="problems.jsonl").model_dump(mode="json")}
-    assert is_by(recorded, WordsSettings(problems="problems.jsonl"), "any")
-    assert not is_by(recorded, WordsSettings(problems="others.jsonl"), "any")
+@pytest.mark.parametrize(
+    ("begun", "reached", "asked", "schedule", "refused"),
+    [
+        (100, 100, 50, None, r"--steps: 50, and .*checkpoint-100 is of a longer run"),
+        (100, 40, 50, None, None),
+        (100, 40, 200, None, None),
+        (100, 100, 200, "constant_with_warmup", None),
+        (100, 40, 100, "linear", None),
+        (100, 40, 200, "linear", r"--steps: 200, and .* was begun as a run of 100, which its learning rate \(linear\)"),
+    ],
+)
+def test_a_run_that_is_no_beginning_of_the_one_asked_for_is_refused(
+    begun, reached, asked, schedule, refused, tmp_path, monkeypatch
+):
+    checkpoint = tmp_path / f"checkpoint-{reached}"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": reached, "max_steps": begun}))
+    monkeypatch.setattr("hero_lab.words.arms.newest_whole", lambda folder: checkpoint)
+    trl = {"lr_scheduler_type": schedule} if schedule else {}
+    settings = WordsSettings(arm=WordsArm(steps=asked, trl=trl))
+    if refused is None:
+        check_length(tmp_path, settings)
+    else:
+        with pytest.raises(ConfigError, match=refused):
+            check_length(tmp_path, settings)
 
 
 def test_nothing_near_a_held_out_problem_is_trained_on(tmp_path):
@@ -186,26 +225,27 @@ def test_near_are_problems_that_share_thirteen_words_whatever_the_numbers():
 
 
 @pytest.mark.parametrize(
-    ("recorded", "taken"),
+    ("changed", "taken"),
     [
-        ({"prompts": 200, "samples": 4, "split": "report"}, True),  # of an earlier version
-        ({"prompts": 200, "samples": 4, "split": "report", "max_completion_length": 48}, True),
-        ({"prompts": 200, "samples": 4, "split": "report", "max_completion_length": 32}, False),
-        ({"prompts": 100, "samples": 4, "split": "report"}, False),
+        ({}, True),
+        ({"max_completion_length": 32}, False),
+        ({"prompts": 100}, False),
+        ({"split": "report"}, False),
         ({"reward_model": {"problems": 1}}, False),
-        ({"asked": "these"}, True),
         ({"asked": "others"}, False),
     ],
 )
-def test_the_start_is_gathered_where_all_that_its_record_says_agrees(recorded, taken, tmp_path, monkeypatch):
+def test_the_start_is_gathered_where_all_that_its_record_says_agrees(changed, taken, tmp_path, monkeypatch):
     def judged(asked, place, samples):
         raise InterruptedError(place)
 
     monkeypatch.setattr(demo, "judged", judged)
     settings = settings_of(tmp_path, rows(), regime="easy")
-    if recorded.get("asked") == "these":
-        recorded = {"asked": asked_digest(problems_of(settings), settings)}
+    recorded = {"prompts": 200, "samples": 4, "split": "development", "max_completion_length": 48}
+    recorded |= settings.model_dump(mode="json", include={"model", "cold_start", "reward_model"})
+    recorded |= {"asked": digests(problems_of(settings), settings)["asked"]} | changed
     (tmp_path / "seed1").mkdir()
     (tmp_path / "seed1/start.json").write_text(json.dumps({"looked": recorded}))
-    with pytest.raises(InterruptedError if taken else HeroError, match=r"answers-start" if taken else "not measured"):
+    said = "answers-development-start" if taken else "not measured"
+    with pytest.raises(InterruptedError if taken else HeroError, match=said):
         demo.gather(settings, tmp_path)

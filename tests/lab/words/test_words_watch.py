@@ -125,3 +125,19 @@ def test_the_bar_of_an_arm_that_waits_shows_what_is_there_from_the_first(scene, 
     watch.watch_arms({folder: running}, 100, terminal, seconds=0)
     assert re.search(r"hero-seed1 +50/100 .*left.*waiting", scene.printed.getvalue())
     assert "verdict" not in scene.printed.getvalue()
+
+
+def test_an_arm_that_fails_is_said_at_once_and_once(scene, tmp_path):
+    failed, running = job(), job()
+    folders = [tmp_path / f"{name}-seed1-0a1b2c3d" for name in ("hero", "gated_hero")]
+
+    def fail():
+        failed.set_exception(OSError("no space"))
+        append(folders[1] / "metrics.jsonl", **{"step": 1, "rewards/verifier/mean": 0.5})
+
+    scene.events = [fail, lambda: None, lambda: running.set_result(None)]
+    watch.watch_arms(dict(zip(folders, (failed, running), strict=True)), 100, scene.console, seconds=0)
+    assert [line for line in scene.lines if line.startswith("hero-seed1")] == [
+        "hero-seed1 0/100 failed, see its log.txt"
+    ]
+    assert any(line.startswith("gated_hero-seed1 1/100") for line in scene.lines)

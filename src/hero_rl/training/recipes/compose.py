@@ -64,7 +64,7 @@ def names() -> list[str]:
         for model in _choices("models")
         for rest in [("sft",), *((regime, rule) for regime in _choices("regimes") for rule in _choices("rules"))]
     ]
-    one_gpu = product(_choices("one_gpu/models"), _choices("one_gpu/data"), _one_gpu_rules())
+    one_gpu = product(*(_choices(f"one_gpu/{part}") for part in ("models", "data", "rules")))
     return [*("/".join((_ONE_GPU, *parts)) for parts in one_gpu), *paper]
 
 
@@ -110,12 +110,7 @@ def _files(kind: str, model: str, rest: list[str]) -> Iterator[str]:
 
 
 def _one_gpu_files(model: str, data: str, rule: str) -> Iterator[str]:
-    yield from ("one_gpu/base", f"one_gpu/models/{model}", f"one_gpu/data/{data}")
-    yield f"rules/{rule}" if rule in _choices("rules") else f"one_gpu/rules/{rule}"
-
-
-def _one_gpu_rules() -> list[str]:
-    return [*_choices("rules"), *_choices("one_gpu/rules")]
+    yield from ("one_gpu/base", f"one_gpu/models/{model}", f"one_gpu/data/{data}", f"one_gpu/rules/{rule}")
 
 
 def _read(file: str, draft: _Draft) -> None:

@@ -23,7 +23,7 @@ _FROZEN = 2  # a parameter in bfloat16
 _BUCKET = 4  # a trained parameter: its gradient on the way to the other GPUs
 _LOGIT = 8  # it and its gradient in float32, as if all of a backward pass were held; TRL 1.16 takes them in parts
 _LAYER_INPUT = 4  # a token, layer and unit of width: what gradient checkpointing keeps
-_LAYER = 80  # a token and unit of width: the one layer that is computed again; counted on a CPU, 53 to 81 by model
+_LAYER = 81  # a token and unit of width: the one layer that is computed again; counted on a CPU, 53 to 81 by model
 
 # Time.
 _GENERATION = 3000  # tokens a second that vLLM writes
