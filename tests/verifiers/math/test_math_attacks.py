@@ -6,6 +6,9 @@ from hero_rl.verifiers import MathVerifier
 
 # (reference, answer): another value, a hedge, an incomplete or a different thing.
 WRONG = [
+    ("2n+1", r"2n-1, n\in\mathbb{Z}"),
+    ("2n+1", r"\text{odd}"),
+    ("3k+2", r"3k-1 \text{ for all integers } k"),
     ("y=2x+1", r"\sqrt{y}=\sqrt{2x+1}"),
     ("x=5", r"d=\frac{1+\sqrt{1+8n}}{2}"),
     ("7", r"\sum_{k=1}^{199}\frac{1}{k^{3000}}"),
@@ -142,6 +145,8 @@ WRONG = [
 
 # (reference, answer): the same thing written otherwise.
 RIGHT = [
+    ("n = 4k+1", r"n \equiv 1 \pmod 4"),
+    ("n = 4k+1", r"n = 4m-3, m\in\mathbb{Z}"),
     ("y=2, x=1", "(1,2)"),
     ("(-1)^n", r"\cos(\pi n)"),
     (r"\frac{47}{300}", r"\frac{47}{300}\approx0.16"),
@@ -279,6 +284,21 @@ NOT_SEVEN = [
     "the sum isn't 7",
     "The value never equals 7.",
     "We have $x=5$ or $x=7$.",
+    r"\boxed{7} (incorrect)",
+    r"\boxed{7} does not satisfy the equation.",
+    r"Wrong answer: \boxed{7}",
+    r"A common error is \boxed{7}",
+    r"\boxed{7}. No wait, it's 9.",
+    "\\boxed{7}\n\nCorrection: 9",
+    "\\boxed{7}\n\nSorry, it should be 9.",
+    "\\boxed{7}\n\nWait, we forgot one. So the count is 9.",
+    r"$\boxed{7}$ or $9$",
+    r"$$\boxed{7}$$ or $$9$$",
+    r"\boxed{7} (or 9)",
+    r"\(9\) or \(\boxed{7}\)",
+    r"the negative of \boxed{7}",
+    r"the log of \boxed{7}",
+    r"\boxed{7} choose 2",
 ]
 
 # Completions that do.

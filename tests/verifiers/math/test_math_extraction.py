@@ -58,9 +58,20 @@ def test_an_apology_at_the_end_of_a_text_that_was_cut_off_weighs_no_answer():
     assert thinks_to_the_end(r"So it is \boxed{5}. Hold on, let")
 
 
+JOINED = [
+    ("\\boxed{1} and\n\n\\boxed{2}", "1, 2"),
+    ("\\[\\boxed{x = 1}\\]\nand\n\\[\\boxed{x = 2}\\]", "x = 1, x = 2"),
+    ("$$\\boxed{1}$$\n\nor\n\n$$\\boxed{2}$$", "1 or 2"),
+]
+
+
+@pytest.mark.parametrize(("completion", "answer"), JOINED)
+def test_boxes_in_displays_with_a_word_between_them_are_joined_by_it(completion, answer):
+    assert MathVerifier().verify("1", completion).answer == answer
+
+
 APART = [
     r"\boxed{1}. \boxed{2}",
-    "\\boxed{1} and\n\n\\boxed{2}",
     r"\boxed{1} is what I thought first, but it is wrong and so I take \boxed{2}",
     r"\boxed{1} no, wait: \boxed{2}",
     r"\boxed{1} + 1 = 2, which we square, and after that we halve, and get \boxed{2}",
@@ -189,6 +200,34 @@ def test_nothing_counts_after_the_end_of_the_turn(token):
 @pytest.mark.parametrize("token", ["<s>", "<|begin_of_text|>", "<｜begin▁of▁sentence｜>"])
 def test_the_token_that_begins_a_text_ends_none(token):
     assert MathVerifier().extract(f"{token}The answer is 5.") == "5"
+
+
+NEXT_PROBLEMS = [
+    "\n\nProblem: What is 2 + 2?\nSolution: \\boxed{4}",
+    "\n\nQ: What is 2 + 2?\nA: The answer is 4.",
+    "\nQuestion 2:\nWhat is 2 + 2?\n#### 4",
+    "\n\n### Instruction:\nAdd 2 and 2.\n\n### Response:\n\\boxed{4}",
+    "\n**Problem:** 2 + 2\n**Answer:** 4",
+    "\nuser\nWhat is 2 + 2?\nassistant\n\\boxed{4}",
+    "\n题目：2+2\n答案：\\boxed{4}",
+]
+
+
+@pytest.mark.parametrize("behind", NEXT_PROBLEMS)
+@pytest.mark.parametrize("stated", [r"So it is \boxed{9}.", "The answer is 9.", "3 x 3 = 9\n#### 9"])
+def test_nothing_counts_that_answers_a_problem_of_the_model_s_own(stated, behind):
+    assert MathVerifier().verify("9", stated + behind).value == 1.0
+    assert MathVerifier().verify("4", stated + behind).value == 0.0
+
+
+def test_a_problem_that_is_said_again_is_no_next_one():
+    for completion in (
+        "Problem: What is 3 x 3? Give the answer in \\boxed{}.\nSolution: \\boxed{9}",
+        "Put the answer in \\boxed{}.\n\nQuestion: What is 3 x 3?\nIt is \\boxed{9}",
+        "The answer is not plain.\n\nProblem:\nWhat is 3 x 3?\nIt is \\boxed{9}",
+        "Question 1: What is 2 + 2?\nIt is \\boxed{4}\nQuestion 2: What is 3 x 3?\nIt is \\boxed{9}",
+    ):
+        assert MathVerifier().verify("9", completion).value == 1.0
 
 
 def test_brackets_are_no_end_of_a_turn():
@@ -396,6 +435,41 @@ OTHER_SENTENCES = [
     (r"20\% \text{ increase}", "Therefore it is a **20% loss**."),
     (r"20\% \text{ increase}", "In the end there was a decrease of 20%."),
     (r"\text{loss of } \$50", "In the end there was a profit of $50."),
+]
+
+
+SENTENCES += [
+    ("9", "The largest value is 9, attained when t = 4."),
+    ("9", "The answer is $9$, reached at $t=4$."),
+    ("9", "So the largest area is $9$ for $t = 4$."),
+    ("No", "No."),
+    ("No", "Therefore, the answer is no."),
+    ("1, 5", "The solutions are t = 1 and t = 5."),
+    ("1, 5", "So the roots are t = 1, and t = 5."),
+    ("x = 1, y = 5", "We find x = 1 and y = 5."),
+    ("1, 5", "Answer:\n1. $t = 1$\n2. $t = 5$"),
+    ("1, 5", "Answer:\n- 1\n- 5"),
+]
+OTHER_SENTENCES += [
+    ("4", "The largest value is 9, attained when t = 4."),
+    ("4", "The answer is $9$, reached at $t=4$."),
+    ("9", "The answer is 9 only when t = 4."),
+    ("9", "The answer is 9 if t > 4."),
+    ("9", "We get 9 when t = 4 and 6 when t = 3."),
+    ("Yes", "No."),
+    ("5", "The solutions are t = 1 and t = 5."),
+    ("1", "The solutions are t = 1 or t = 5."),
+    ("5", "The height is 1 and the base is 5."),
+    ("5", "The height is 1 cm, and the base is 5 cm."),
+    ("1", "Answer:\n1. $t = 1$\n2. $t = 5$"),
+    ("5", "Next we subtract 5."),
+    ("5", "So there are 5 cases to check."),
+    ("5", "We are given that t = 5."),
+    ("5", "For example, take t = 5."),
+    ("5", "It is odd. Let t = 5."),
+    ("5", "The answer may be 5."),
+    ("5", "The answer is unlikely to be 5."),
+    ("5", "Therefore 5 percent of them are red."),
 ]
 
 

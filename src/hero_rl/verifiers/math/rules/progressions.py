@@ -51,7 +51,9 @@ def progressions(reference: Node, answer: Node, by: Comparison) -> object:
     letter is said to be whole, or where it is an angle with a letter that is customary for it.
     """
     ours, theirs = _items(reference), _items(answer)
-    declared = _declares(reference) or _declares(answer)
+    # In a reference without a label the letter may be the problem's own, and 2n - 1 is another value than 2n + 1.
+    labelled = all(isinstance(item, Relation) for item in ours)
+    declared = _declares(reference) or (labelled and _declares(answer))
     if not ours or not theirs or not (declared or (_is_angle(ours) and _is_angle(theirs))):
         return PASS
     labels = {item.members[0] for item in (*ours, *theirs) if isinstance(item, Relation)}

@@ -263,9 +263,10 @@ _DISPLAYED = re.compile(
 )
 
 
-_BULLET = re.compile(r"^[ \t]*[-*•][ \t]+(?=[^\s\d])")
-_BULLETS = re.compile(r"(?:[ \t]*[-*•][ \t]+[^\s\d][^\n]*(?:\n|$)){2,20}")
+_BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+")
+_BULLETS = re.compile(r"(?:[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+\S[^\n]*(?:\n|$)){2,20}")
 # What is no statement is a remark below the answer.
+_PLAIN_VALUE = re.compile(r"\$?[-−]?\d[\d.,/]{0,20}\$?")
 _NAMES_VALUE = re.compile(r"[\s*$\\(]*(?:\\[a-z]+|[A-Z]{2,3}|[A-Za-z])(?:_\{?\w+\}?)?(?:\([a-z]\))?\s*=\s*[^=\s]")
 
 
@@ -274,7 +275,7 @@ def _block(content: str) -> str:
     block = _FENCED.match(content) or _DISPLAYED.match(content)
     if block is None and (bullets := _BULLETS.match(content)):
         lines = [_BULLET.sub("", line).strip().rstrip(".;,") for line in bullets.group().splitlines()]
-        if all(map(_NAMES_VALUE.match, lines)):
+        if all(_NAMES_VALUE.match(line) or _PLAIN_VALUE.fullmatch(line) for line in lines):
             return ", ".join(lines)
     return block.group() if block else content.split("\n", 1)[0]
 

@@ -19,7 +19,7 @@ from hero_rl.verifiers.math.text.marks import unmarked
 from hero_rl.verifiers.math.text.prose import closing_answer, corrected, is_prose, leading_value
 from hero_rl.verifiers.math.text.sentences import statement
 from hero_rl.verifiers.math.text.series import list_of_frames, series_start
-from hero_rl.verifiers.math.text.thinking import after_thinking, own_turn
+from hero_rl.verifiers.math.text.thinking import after_thinking, before_next_problem, own_turn
 from hero_rl.verifiers.math.text.touching import AROUND, is_contrast, is_denied, sign_behind, touched
 
 __all__ = ["extract_answer", "stated_answer"]
@@ -42,12 +42,20 @@ def extract_answer(completion: str) -> str | None:
 
     Frames that follow each other joined by "and", a comma or signs are one list: their texts, joined by commas. A
     "final answer" that is announced after the last frame overrides it. Nothing is read before the last `</think>`, in
-    a text whose thinking never ends, or in one that breaks off inside of a box.
+    a text whose thinking never ends, or in one that breaks off inside of a box; nor behind the label of another problem
+    that a model goes on with.
     """
     said = after_thinking(completion)
     if said is None:
         return None
-    text = own_turn(said)[-MAX_CHARACTERS:].strip()
+    turn = own_turn(said)
+    first = before_next_problem(turn)
+    answer = _stated_in(first)
+    return answer if answer is not None or first is turn else _stated_in(turn)
+
+
+def _stated_in(turn: str) -> str | None:
+    text = turn[-MAX_CHARACTERS:].strip()
     text = _STRUCK.sub(" ", text) if "~~" in text else text
     return _final_answer(text.replace(_ESCAPED_BOX, r"\boxed"))
 

@@ -42,7 +42,7 @@ def closing_answer(text: str) -> str | None:
         last = _MONEY.sub("", last)
     if is_chinese(last) and (said := stated_in_chinese(last)):
         return said
-    if verdict := _VERDICT.fullmatch(last):
+    if verdict := _VERDICT.fullmatch(last) or _BARE_VERDICT.fullmatch(last):
         return verdict[1]
     if chosen := _CHOSEN.search(last):
         return chosen["a"] or chosen["b"]
@@ -78,6 +78,7 @@ _VERDICT = re.compile(
     r"|(?:the|this|that|given)\s+(?:given\s+)?(?:statement|claim|assertion|proposition|conjecture)\s+is\s+(?:true|false)\.?)",
     re.IGNORECASE,
 )
+_BARE_VERDICT = re.compile(r"(?:(?:so|thus|hence|therefore)\b,?\s*)?(yes|no)[.!]?", re.IGNORECASE)
 # The whole of the last sentence: what stands before it may deny it, doubt it or set a condition.
 _CHOSEN = re.compile(
     r"(?:^|(?<=[.!?]\s)|(?<=\n))(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore)\b,?\s*)?(?:[Tt]he\s+)?(?:"
@@ -169,14 +170,14 @@ def leading_value(line: str) -> str | None:
 
 # Who admits an error has another answer; "let me check" is no admission.
 _ADMITS = re.compile(
-    r"\b(?:oops|(?<!if )I\s+forgot|I\s+made\s+an?\s+(?:mistake|error)"
+    r"\b(?:oops|wait|sorry|correction|(?<!if )(?:I|we)\s+forgot|(?:I|we)\s+made\s+an?\s+(?:mistake|error)"
     rf"|(?:that|this|it)(?:\s+is|'s)\s+(?:not\s+(?:correct|right)|{WRONG}))\b",
     re.IGNORECASE,
 )
 _CHECKS = re.compile(r"\b(?:check|verify|first\s+attempt)", re.IGNORECASE)
 _OTHER_VALUE = re.compile(
-    r"(?:^|[.!?,]\s+)(?:so\s+|thus\s+|therefore,?\s+|hence\s+)?(?:it's|it\s+is|it\s+should\s+be"
-    r"|the\s+(?:(?:correct|right|actual)\s+)?(?:answer|result|total|sum|value)\s+(?:is|should\s+(?:be|have\s+been)))"
+    r"(?:^|[.!?,]\s+)(?:(?:so|thus|therefore,?|hence)\s+)?(?:it's|it\s+is|it\s+should\s+be|correction:"
+    r"|the\s+(?:(?:correct|right|actual)\s+)?(?:answer|result|total|sum|value|count|number)\s+(?:is|should\s+(?:be|have\s+been)))"
     r"\s+[\\(*$€£-]{0,4}\d[^\n]{0,40}$",
     re.IGNORECASE,
 )
@@ -188,9 +189,10 @@ def corrected(behind: str) -> str | None:
     last = _PARAGRAPH.split(behind)[-1]
     if not _OTHER_VALUE.search(last) or not _ADMITS.search(behind) or _CHECKS.search(behind):
         return None
-    return closing_answer(last)
+    return closing_answer(_INTERRUPTED.sub("", last))
 
 
+_INTERRUPTED = re.compile(rf"^\W*(?:(?:no|oh|correction|{INTERRUPTS})\b[\s,.:!–—-]*){{1,3}}", re.IGNORECASE)
 _LONGEST_ADMISSION = 1000
 
 

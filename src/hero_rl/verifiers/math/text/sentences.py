@@ -12,7 +12,7 @@ from hero_rl.verifiers.math.text.chinese import is_chinese, stated_in_chinese
 from hero_rl.verifiers.math.text.doubts import TAKES_BACK
 from hero_rl.verifiers.math.text.equations import left_side
 from hero_rl.verifiers.math.text.marks import unemphasised
-from hero_rl.verifiers.math.text.touching import unit_behind
+from hero_rl.verifiers.math.text.touching import sign_behind, unit_behind
 from hero_rl.verifiers.math.tree.number_words import number_in_words
 from hero_rl.verifiers.math.tree.units import CHANGES, is_plain_noun
 
@@ -85,6 +85,7 @@ def statement(text: str) -> str | None:
     end = ENDS_SENTENCE.search(line)
     tail = BECAUSE.split(line[: end.start()] if end else line, maxsplit=1)[0]
     tail = tail if tail.isascii() else _COPULA_BEHIND.sub("", "$" + tail)[1:]
+    tail = without_condition("0" + tail)[1:]  # behind the formula, which is the value
     if (end and end.group() == "?") or TAKES_BACK.search(tail):
         return None
     whole = text[: formula.end()] + (tail if len(tail) <= _LONGEST_TAIL else "")
@@ -97,6 +98,13 @@ _CONCLUDES = re.compile(rf"^(?:(?:so|thus|hence|therefore|then)\b[\s,:]*)?{_WE_G
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=[\d\\$])", re.IGNORECASE)
 # A text that breaks off, by its last word, which no full stop follows.
 _UNFINISHED = re.compile(r"\s(?:the|an|and|or|by|that|which|as|their|its|so|but|if)\s*$")
+# What sets a value, or says what is still to do, in place of a result.
+_SETS_OUT = re.compile(
+    r"(?![^\n]*\b(?:so|thus|hence|therefore|answer)\b)"
+    r"(?:(?:next|first|let|let's|set(?=\s+\S{1,4}\s*=)|try|take|choose|recall|note|so\s+far|for\s+example|for\s+instance"
+    r"|(?:we\s+are\s+)?given)\b|[^\n]*\bto\s+(?:consider|check|try|examine)$)",
+    re.IGNORECASE,
+)
 _NOTHING = ""
 """What a reader of a form says of a sentence that has the form and states no value: others need not try."""
 
@@ -106,16 +114,58 @@ def value_of(sentence: str) -> str | None:
     if is_chinese(sentence):
         return stated_in_chinese(sentence)
     said = sentence.strip().rstrip(STOPS).strip("*_ ")
-    said = _ARTICLE.sub("", _CONCLUDES.sub("", said) or said)
+    said = without_condition(_ARTICLE.sub("", _CONCLUDES.sub("", said) or said))
     if not said.isascii():
         said = _COPULA_BEHIND.sub("", said)
-    if said.endswith("?") or _UNFINISHED.search(sentence):
+    if said.endswith("?") or _UNFINISHED.search(sentence) or _SETS_OUT.match(said):
         return None
-    for form in (_all_of_it, _behind_copula, _formulas_in, _number_in):
+    for form in (_listed, _all_of_it, _behind_copula, _formulas_in, _number_in):
         value = form(said)
         if value is not None:
             return value or None
     return None
+
+
+# Where a value is taken, said behind it: "42, which occurs when x = 3", "$42$ at $x=3$".
+_TAKEN = (
+    r"(?:attained|achieved|reached|obtained|occurring|which\s+(?:occurs|happens|is\s+(?:attained|achieved|reached)))\s+"
+)
+_CONDITION = re.compile(
+    rf",?\s+(?:{_TAKEN})?(?:with\s+equality\s+)?(?:when|where|at|for)\s+"
+    r"(?:\$|\\\()?\s*\(?[A-Za-z](?:_\{?\w+\}?)?\s*(?:=|≥|≤|>|<|\\[lg]eq?|\\in)\s*[^=<>≤≥,;\n]{1,40}$"
+)
+
+
+def without_condition(said: str) -> str:
+    """Without where the value at its head is taken; all of it where there is none, or more than one."""
+    found = _CONDITION.search(said)
+    value = said[: found.start()] if found else ""
+    if not re.search(r"\d|\\|\$", value) or re.search(r"\b(?:when|where|if|only)\b", value):
+        return said
+    return value.rstrip(" ,")
+
+
+_NAME_AND_VALUE = r"[A-Za-z](?:_\{?\w+\}?)?\s*=\s*[^=,;\n]{1,30}?"
+_NAMED_VALUES = re.compile(
+    rf"(?:^|[\s:])(?P<list>(?:{_NAME_AND_VALUE}\s*(?:,(?:\s*(?:and|or))?|;|\s(?:and|or))\s+)+{_NAME_AND_VALUE})$"
+)
+_NUMBER_SAID = r"[-−]?\d[\d,]*(?:\.\d+)?(?:/\d+)?(?:\s[a-z]{1,12})?"
+_TWO_CLAUSES = re.compile(
+    rf"[^\n]*\b(?:is|equals)\s+(?P<one>{_NUMBER_SAID}),?\s+and\s+(?:the\s+|its\s+)?[A-Za-z][a-z]*(?:\s[a-z]+){{0,3}}"
+    rf"\s+(?:is|equals)\s+(?P<other>{_NUMBER_SAID})$"
+)
+
+
+def _listed(said: str) -> str | None:
+    """Several values of a sentence without formulas: "x = 2 and x = 3", "the length is 2 and the width is 3"."""
+    if FORMULA.search(said):
+        return None
+    if named := _NAMED_VALUES.search(said):
+        return _NOTHING if TAKES_BACK.search(said[: named.start()]) else re.sub(r",?\s+and\s+", ", ", named["list"])
+    two = _TWO_CLAUSES.match(said)
+    if two is None:
+        return None
+    return _NOTHING if TAKES_BACK.search(said) else f"{two['one']}, {two['other']}"
 
 
 def _all_of_it(said: str) -> str | None:
@@ -124,6 +174,8 @@ def _all_of_it(said: str) -> str | None:
         return content(whole)
     words = said.split()
     is_short = len(words) <= 3 and "=" not in said and VERBS.isdisjoint(words)
+    if said.lower() == "no":
+        return said  # a verdict, which takes nothing back
     if is_short and not (PLAIN_WORD.search(said) and FORMULA.search(said)):
         return said if not TAKES_BACK.search(said) and (_is_value(said) or len(words) == 1) else _NOTHING
     return said if not PLAIN_WORD.search(said) and _IS_RELATION.fullmatch(said) else None
@@ -222,7 +274,7 @@ def _number_in(said: str) -> str | None:
     if change := _CHANGE.match(behind):
         return f"{number} {change[1]}"
     change = _CHANGE_OF.search(before)
-    return (change[0] if change else "") + number + unit_behind(behind)
+    return (change[0] if change else "") + number + (sign_behind(behind) or unit_behind(behind))
 
 
 _OPERATES_BEFORE = re.compile(r"[<>≤≥≠^*/+×÷±√]\s*$")

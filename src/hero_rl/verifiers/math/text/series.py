@@ -38,6 +38,7 @@ _CORRECTS = re.compile(
     r"|recheck|check|scratch|hold|mean|should|better|so|then|thus|hence|therefore|finally|final|becomes)\b",
     re.IGNORECASE,
 )
+_ONLY_JOINS = re.compile(r"\s*(?:[,;]\s*)?(?:and|or)\s*", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?]\s+(?=[A-Z])|\n\s*\n")
 _MOST_BETWEEN = 80
 _MOST_WORDS = 4
@@ -80,6 +81,8 @@ def _joint(between: str) -> str | None:
         return ""
     if len(between) > _MOST_BETWEEN:
         return None
+    if _ONLY_JOINS.fullmatch(_LAYOUT.sub(" ", between)):
+        return between  # between two displays it stands in a paragraph of its own
     if _RESTATES.search(between) or (_CHOOSES.search(between) and not _SENTENCE.search(between)):
         return between
     match = _BETWEEN.fullmatch(_SPACES.sub(" ", _LAYOUT.sub(" ", between)).strip(" "))

@@ -11,7 +11,14 @@ import re
 from hero_rl.verifiers.math.text.boxes import find_frames
 from hero_rl.verifiers.math.text.doubts import HESITATES
 
-__all__ = ["after_thinking", "in_thought_text", "leaves_in_thought", "own_turn", "thinks_to_the_end"]
+__all__ = [
+    "after_thinking",
+    "before_next_problem",
+    "in_thought_text",
+    "leaves_in_thought",
+    "own_turn",
+    "thinks_to_the_end",
+]
 
 _THOUGHT = "<think>"
 
@@ -49,7 +56,13 @@ _CLOSING = re.compile(
     r"|/s>|(?:eos|EOS|pad|PAD|end_of_turn|start_of_turn|turn\|)>)"
     r"|\[(?:EOS|EOT|PAD|\|endofturn\|)\]"
 )
-_OTHERS_TURN = re.compile(r"\n(?:Human|User):")
+_OTHERS_TURN = re.compile(r"\n(?:(?:Human|User):|(?:user|human)(?=\n))")
+# A model that was not taught to stop goes on with a problem of its own, as examples in a prompt follow each other.
+_NEXT_PROBLEM = re.compile(
+    r"\n[ \t]{0,4}(?:#{1,4}[ \t]?|\*\*)?(?P<label>Question|Problem|Q|Exercise|Instruction|题目|问题)"
+    r"[ \t]{0,2}(?P<number>\d{1,3})?[ \t]{0,2}(?:\*\*)?[ \t]{0,2}(?:[:：]|\n)"
+)
+_STATES = re.compile(r"\\boxed\s*\{|####[ \t]*\S|\banswer(?:\s+is\b|\s*:)[\s*$]*\S", re.IGNORECASE)
 _RECONSIDERS = re.compile(
     rf"\b(?:{HESITATES}|but|however|alternatively|let me|let's|let us|double[- ]check|check|verify|maybe)\b",
     re.IGNORECASE,
@@ -82,6 +95,23 @@ def own_turn(text: str) -> str:
     text = text[: closing.start()] if closing else text
     others = _OTHERS_TURN.search(text)
     return text[: others.start()] if others else text
+
+
+def before_next_problem(text: str) -> str:
+    """Up to the label of another problem, where that stands behind an answer; else all of it.
+
+    A problem that is said again before it is solved is no other one, and neither is the second of several that a text
+    numbers.
+    """
+    stated = _STATES.search(text)
+    following = _NEXT_PROBLEM.search(text, stated.end()) if stated else None
+    if stated is None or following is None:
+        return text
+    numbered = following["number"] and any(
+        label["label"] == following["label"] and label["number"]
+        for label in _NEXT_PROBLEM.finditer("\n" + text[: stated.start()])
+    )
+    return text if numbered else text[: following.start()]
 
 
 def leaves_in_thought(prompt: str) -> bool:

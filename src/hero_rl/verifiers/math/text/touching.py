@@ -27,7 +27,8 @@ _DENIED_BEFORE = re.compile(
     r"\s+(?:be\s+|equal\s+to\s+)?[\s$:\\(\[]*$"
     rf"|(?:\b(?<!of a )(?<!of an )(?<!of the )(?:{WRONG})\s+(?:answer|solution|result|value)"
     r"\s+(?:is|was|would\s+be)"
-    rf"|(?:^|\n)\W{{0,4}}(?:{WRONG})\s*:"
+    rf"|(?:^|\n)\W{{0,4}}(?:{WRONG})(?:\s+answer)?\s*:"
+    r"|\bcommon\s+(?:mistake|error|answer)s?\s+(?:is|are|would\s+be)(?:\s+to\s+(?:say|answer|write))?"
     r"|(?<!how )\b(?:many|most|some)\s+(?:students|people)\s+(?:would\s+|may\s+|might\s+)?(?:say|answer|guess|write)"
     r"|\btempt(?:ing|ed)\s+to\s+(?:say|answer|guess|write)"
     r"|\b(?:not|un)\s?sure\s+(?:whether|if|that)\s+(?:it's|it\s+is|the\s+answer\s+is))[\s$:\\(\[]*$"
@@ -42,7 +43,8 @@ _SUPPOSED_BEFORE = re.compile(
 )
 _DENIED_AFTER = re.compile(
     rf"[\s$*_)\\\]]*(?:,?\s*(?:which|that|this)\s+)?(?:(?:is|was|seems|cannot\s+be|would\s+be|must\s+be)\s+(?:not|{WRONG}|false|invalid|impossible|excluded|ruled\s+out|right\s*\?)|isn't"
-    r"|(?:doesn't|does\s+not|can't|cannot|won't)\s+(?:work(?!\s+out)|hold|be\s+(?:right|correct|true|the\s+answer)))\b",
+    r"|(?:doesn't|does\s+not|can't|cannot|won't)\s+(?:work(?!\s+out)|hold|satisfy|fit|be\s+(?:right|correct|true|the\s+answer))"
+    rf"|\((?:{WRONG})(?=\)))\b",
     re.IGNORECASE,
 )
 
@@ -78,7 +80,7 @@ _PHRASE_BEFORE = re.compile(
     r"(?:(?:less|more|greater|smaller|fewer|larger|bigger|lower|higher)\s+than(?:\s+or\s+equal\s+to)?"
     r"|between\s+\S{1,16}\s+and|minus|negative|plus|twice|thrice|double|triple|half(?:\s+of)?"
     r"|(?:(?:square|cube)\s+)?root\s+of|(?:square|cube|third|quarter|multiples?|reciprocal|inverse|opposite|divisors?|factorial"
-    r"|complement|negation)\s+of|\d\s*\$?,?\s+or)\s*$",
+    r"|complement|negation|negative|log(?:arithm)?)\s+of|\d\s*(?:\$|\\\))?,?\s+or)\s*$",
     re.IGNORECASE,
 )
 # Commands beside a frame that leave its value alone.
@@ -95,7 +97,7 @@ _IDLE = frozenset(_IDLE_COMMANDS.split())
 # Behind a frame.
 _SPACING = re.compile(r"\\q?quad(?![A-Za-z])|\\[,;:! ]|~")
 _SCALE = re.compile(
-    r"[\s$,]*(?:\\text\s*\{\s*)?(?:or|if|unless|plus|minus|divided|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
+    r"[\s$,]*\(or\s+\$?\d|[\s$,]*(?:\\text\s*\{\s*)?(?:or|choose|if|unless|plus|minus|divided|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
 )
 _OPERATOR_AFTER = re.compile(
     r"[^\S\n]*=\s*\S|\^(?!\s*\{?\s*\\circ)|-\d|\.\d|,\d{3}|:\d|[/+]\d|[√²³π]|[^\S\n]+[-+*/×÷^]\s*\$?\d"
@@ -240,6 +242,7 @@ def _is_measure(words: str, marked: bool) -> bool:
 
 _LAST_WORD = re.compile(r"(?:\s+|\s*/\s*)[A-Za-z]+$")
 _START_OF_FORMULA = re.compile(r"(?:\\[A-Za-z]+|[^\sA-Za-z$:]|\b[A-Za-z]\b|[ \t])*$")
+_OR_BEHIND = re.compile(r"[\s,(]*or\s+\${0,2}")
 _END_OF_FORMULA = re.compile(r"\$|\\\)|\\\]|\n|[.;](?=\s|$)|$")
 
 
@@ -256,5 +259,7 @@ def _formula_around(text: str, frame: Frame, inside: bool) -> str:
         before = _START_OF_FORMULA.search(before).group()  # pyright: ignore[reportOptionalMemberAccess]
     after = text[frame.end : frame.end + 2 * AROUND]
     after = after.lstrip("$") if _SCALE.match(_SPACING.sub(" ", after)) else after
-    end = _END_OF_FORMULA.search(after)
-    return f"{before}{{{frame.content}}}{after[: end.start() if end else None]}".strip()
+    joined = _OR_BEHIND.match(after)  # "$\\boxed{7}$ or $8$": the other choice is a formula of its own
+    end = _END_OF_FORMULA.search(after, joined.end() if joined else 0)
+    whole = f"{before}{{{frame.content}}}{after[: end.start() if end else None]}".strip()
+    return whole.replace("$", "") if joined else whole
