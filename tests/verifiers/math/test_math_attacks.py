@@ -6,6 +6,16 @@ from hero_rl.verifiers import MathVerifier
 
 # (reference, answer): another value, a hedge, an incomplete or a different thing.
 WRONG = [
+    ("9", r"9 \text{ negative integers}"),
+    ("9", r"9 \text{ half apples}"),
+    ("9", r"9 \text{ dozen eggs}"),
+    ("9", r"9 \text{ million people}"),
+    ("9", r"9 \text{ times as many}"),
+    ("9", r"9 \text{ not apples}"),
+    ("9 years", r"9 \text{ light years}"),
+    (r"x \equiv 2 \pmod 7", r"x \equiv 2 \text{ (mod 5)}"),
+    (r"\ln 5", r"\text{ln}(6)"),
+    (r"x=1, y=4", r"\left\{\begin{array}{l}x=4\\y=1\end{array}\right."),
     ("2n+1", r"2n-1, n\in\mathbb{Z}"),
     ("2n+1", r"\text{odd}"),
     ("3k+2", r"3k-1 \text{ for all integers } k"),
@@ -145,6 +155,29 @@ WRONG = [
 
 # (reference, answer): the same thing written otherwise.
 RIGHT = [
+    ("9", r"9 \text{ ordered pairs}"),
+    ("9", r"9 \text{ cups of flour}"),
+    ("9", r"9 \text{ apples left}"),
+    ("9", r"9 \text{ more stamps}"),
+    ("9", r"9 \text{ trailing zeros}"),
+    ("9", r"9 \text{ lattice paths}"),
+    ("9", r"9 \text{ times}"),
+    ("9", r"9 \text{ years old}"),
+    ("9", "9 years old"),
+    (r"9 \text{ ordered pairs}", "9"),
+    (r"\ln 5", r"\text{ln}(5)"),
+    (r"\arctan x", r"\text{arctan } x"),
+    (r"\log_3 5", r"\text{log}_3(5)"),
+    (r"x \equiv 2 \pmod 7", r"x \equiv 2 \text{ (mod 7)}"),
+    (r"x \equiv 2 \pmod 7", "x ≡ 2 (mod 7)"),
+    (r"x \equiv 2 \pmod 7", r"x \equiv 2 \ (\mathrm{mod}\ 7)"),
+    (r"x=1, y=4", r"\left\{\begin{array}{l}x=1\\y=4\end{array}\right."),
+    (r"\left\{\begin{aligned}x&=1\\y&=4\end{aligned}\right.", "x=1, y=4"),
+    (
+        r"f(n)=\left\{\begin{array}{l}3, n=1 \\ n^2, n \geqslant 2\end{array}\right.",
+        r"f(n)=\begin{cases}3 & n=1\\n^2 & n\ge 2\end{cases}",
+    ),
+    (r"\left\{x \left\lvert\, x<\frac{3}{4}\right.\right\}", r"(-\infty, 3/4)"),
     ("n = 4k+1", r"n \equiv 1 \pmod 4"),
     ("n = 4k+1", r"n = 4m-3, m\in\mathbb{Z}"),
     ("y=2, x=1", "(1,2)"),

@@ -14,7 +14,7 @@ _ROUNDED = (
 )
 _MULTIPLE = r"(?:a\s+)?(?:double|repeated|triple)\s+root|multiplicity\s+\d"
 _REMARK = re.compile(
-    rf"{_OPENS}(?:\((?:{_ROUNDED}|{_MULTIPLE})\)|with\s+multiplicity\s+(?:\d|two|three)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed)|in\s+(?:total|all)|altogether|(?<=years)\s+old)\s*\}}?\s*$",
+    rf"{_OPENS}(?:\((?:{_ROUNDED}|{_MULTIPLE})\)|with\s+multiplicity\s+(?:\d|two|three)|(?:rounded\s+)?to\s+the\s+nearest\s+\w+|as\s+(?:required|desired|claimed|wanted|needed)|in\s+(?:total|all)|altogether|(?<=years)\s+old(?!\s*\}}))\s*\}}?\s*$",
     re.IGNORECASE,
 )
 _REASON = re.compile(rf"{_OPENS}\((?:since|because)\b[^()]*(?:\([^()]*\)[^()]*){{0,5}}\)\s*\}}?\s*$", re.IGNORECASE)

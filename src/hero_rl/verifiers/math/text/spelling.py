@@ -128,7 +128,8 @@ def respell(text: str) -> str:
     """The text in the one spelling: formula marks, sizes and fonts go, words in text commands stay marked."""
     text = without_outer_braces(text)
     text = _without_invisible(_ESCAPED_TWICE.sub(r"\\", text))
-    text = _TAG.sub("", joined_rows(text)) if "\\" in text else text
+    text = _TAG.sub("", joined_rows(_with_open_ends(text))) if "\\" in text else text
+    text = _MODULUS.sub(_modulus, text) if "mod" in text and _CONGRUENT.search(text) else text
     text = _IN_CODE.sub(lambda call: _CODE[call[1]], text) if "(" in text else text
     text = _unit_vectors(text if text.isascii() else with_units(text))
     if not text.isascii() or _MAY_BE_PRICED.search(text):
@@ -150,6 +151,47 @@ def respell(text: str) -> str:
     if "[" in text or "]" in text:
         text = _FRENCH_INTERVAL.sub(_english_interval, text)
     return _balanced(_BOLD.sub(r"\1", text))
+
+
+# MathPix writes a system, or a value by cases, with one brace and a delimiter that is not seen.
+_ONE_BRACE = re.compile(
+    r"\\left\s*\\(?:\{|lbrace)\s*\\begin\s*\{(?P<name>array|aligned|align\*?|gathered|matrix)\}\s*(?:\{[lcr| ]*\})?"
+    r"(?P<rows>(?:[^\\]|\\(?!begin|end))*)\\end\s*\{(?P=name)\}\s*\\right\s*\."
+)
+_BAR_OF_SET = re.compile(r"\\left\s*(?:\\l?vert(?![A-Za-z])|\|)(?P<inside>[^|]*?)\\right\s*\.")
+_UNSEEN = re.compile(r"\\(?:left|right)\s*\.")
+_ALIGNED_SIGN = re.compile(r"&\s*(?=[=<>]|\\(?:[lg]eq?(?:slant)?|approx|neq?)(?![A-Za-z]))")
+_RELATES = re.compile(r"[=<>]|\\(?:[lg]eq?(?:slant)?|ne|in)(?![A-Za-z])|\\text")
+
+
+def _with_open_ends(text: str) -> str:
+    """Delimiters that are not seen, in the spelling of those that need none: cases, and the bar of a set."""
+    if "." not in text or not _UNSEEN.search(text):
+        return text
+    text = _ONE_BRACE.sub(lambda system: rf"\begin{{cases}}{_rows_of_cases(system['rows'])}\end{{cases}}", text)
+    return _UNSEEN.sub(" ", _BAR_OF_SET.sub(r"\\mid \g<inside>", text))
+
+
+def _rows_of_cases(rows: str) -> str:
+    """Rows of equations as they stand; of values, the first comma parts one from its condition."""
+    written = [_ALIGNED_SIGN.sub("", row) for row in rows.split(r"\\")]
+    for at, row in enumerate(written):
+        value, comma, condition = row.partition(",")
+        if comma and "&" not in row and not _RELATES.search(value) and _RELATES.search(condition):
+            written[at] = f"{value} & {condition}"
+    return r"\\".join(written)
+
+
+_CONGRUENT = re.compile(r"≡|\\equiv(?![A-Za-z])")
+_MODULUS = re.compile(
+    r"\(?\s*\\(?:text|textrm|mathrm|operatorname|mbox|rm)\s*\{\s*\(?\s*mod(?:ulo)?\s*"
+    r"(?:(?P<inside>\w{1,6})\s*\)?\s*\}|\}\s*(?:\\[ ,;:!])?\s*(?P<behind>\w{1,6}))\s*\)?"
+    r"|\(\s*mod(?:ulo)?\s+(?P<plain>\w{1,6})\s*\)"
+)
+
+
+def _modulus(match: re.Match[str]) -> str:
+    return rf" \pmod{{{match['inside'] or match['behind'] or match['plain']}}}"
 
 
 _BOLD_AXIS = re.compile(r"\\(?:mathbf|boldsymbol|bm)\s*\{\s*([ijk])\s*\}")

@@ -30,7 +30,7 @@ from hero_rl.verifiers.math.tree.number_words import COUNTING
 from hero_rl.verifiers.math.tree.numerals import is_whole, negative
 from hero_rl.verifiers.math.tree.products import times, total
 from hero_rl.verifiers.math.tree.tokens import Unreadable
-from hero_rl.verifiers.math.tree.units import CHANGES, UNIT_LETTERS, is_plain_noun, is_unit, unit_name
+from hero_rl.verifiers.math.tree.units import CHANGES, UNIT_LETTERS, is_plain_noun, is_unit, may_describe, unit_name
 from hero_rl.verifiers.math.tree.vocabulary import CONNECTORS, QUALIFIERS, RELATIONS, SET_OPERATIONS
 
 __all__ = ["Arithmetic"]
@@ -301,7 +301,13 @@ class Arithmetic(Measures):
             word = self.take().text
             modifies = word.lower() in ("per", "squared", "cubed") and words
             following = self.here.text
-            if word.lower() in _IDLE_ADJECTIVES and (following in _IDLE_ADJECTIVES or is_plain_noun(following)):
+            if self.is_idle(word, words):
+                continue
+            if words and word.lower() == "of" and self.here.kind == "word" and may_describe(following):
+                self.take()  # slices of pizza
+                continue
+            if word.lower() in _COUNTED_ALONE and not words and self.here is END:
+                words.append(word)
                 continue
             if not is_plain_noun(word) and not modifies and word.lower() != "square":
                 raise Unreadable(f"{word!r} behind a number")
@@ -324,11 +330,27 @@ class Arithmetic(Measures):
         change = self.here.text.lower()
         return Quantity(Quantity(node, name), self.take().text.lower()) if change in CHANGES else Quantity(node, name)
 
+    def is_idle(self, word: str, words: list[str]) -> bool:
+        """Whether a word before a noun in the plural, or behind what is counted, leaves the number alone."""
+        if words and word.lower() in _BEHIND_NOUN:
+            return self.here is END
+        is_adjective = word.lower() == "more" or may_describe(word)
+        if not is_adjective or words or self.here.kind != "word":
+            return False
+        noun = self.ahead() if may_describe(self.here.text) and self.ahead().kind == "word" else self.here
+        return any(_is_counted(token.text) for token in (self.here, noun))
 
-# They say of what is counted that it is counted once, or belongs to the question.
-_IDLE_ADJECTIVES = frozenset(
-    {"different", "distinct", "possible", "such", "unique", "separate", "total", "real", "integer", "valid"}
+
+def _is_counted(noun: str) -> bool:
+    """Whether a noun is what is counted, and no unit, of which another word may make another: metric tons."""
+    return (is_plain_noun(noun) and not is_unit(noun)) or noun.lower() in _COUNTED_ALONE
+
+
+_BEHIND_NOUN = frozenset(
+    {"old", "left", "remaining", "long", "tall", "wide", "high", "deep", "away", "altogether", "total", "each"}
 )
+_COUNTED_ALONE = frozenset({"pairs", "times", "zeros", "zeroes", "roots"})
+"""Behind a number and at the end they are what is counted; elsewhere they change it."""
 _OPENING_REMARKS = frozenset({"mod", "bmod", "base", "about", "approximately", "approx", "roughly"})
 _OF_LETTERS = frozenset({"is", "are", "odd", "even"})  # they say something of a letter before them
 _COUNTS = {"C": "binomial", "A": "permutations", "P": "permutations"}

@@ -7,6 +7,7 @@ A run of letters is a word (`dollars`), the name of a function (`sin`) or a prod
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hero_rl.verifiers.math.tree.functions import FUNCTIONS, SYNONYMS
@@ -185,13 +186,24 @@ def _command(name: str, text: str, position: int, tokens: list[Token], spaced: b
         if match is None:
             raise Unreadable(f"\\{name} without its text")
         word = SYNONYMS.get(match[1].strip(), match[1].strip())
-        if (name in ("operatorname", "mathrm") and word in FUNCTIONS) or word == "cis":
+        if word == "cis" or (
+            word in FUNCTIONS and (name in ("operatorname", "mathrm") or _is_applied(tokens, text, match))
+        ):
             tokens.append(Token("command", word, spaced=spaced))
         else:
             _prose(match[1], tokens)
         return match.end()
     tokens.append(Token("command", _BRACKETS.get(name, name), spaced=spaced))
     return position
+
+
+def _is_applied(tokens: Sequence[Token], text: str, name: re.Match[str]) -> bool:
+    r"""Whether a function's name in \text has an argument, and is no unit of a number before it, as min and sec are."""
+    behind = text[name.end() :].lstrip()[:1]
+    return (behind in _BEGINS_ARGUMENT or behind.isalnum()) and not (tokens and tokens[-1].kind == "number")
+
+
+_BEGINS_ARGUMENT = frozenset("({_\\")
 
 
 def _prose(text: str, tokens: list[Token]) -> None:

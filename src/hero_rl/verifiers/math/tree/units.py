@@ -13,6 +13,7 @@ __all__ = [
     "is_plain_noun",
     "is_symbol",
     "is_unit",
+    "may_describe",
     "named_unit",
     "powers",
     "same_unit",
@@ -102,6 +103,7 @@ CHANGES = GAINS | {"decrease", "loss", "discount"}
 _BETWEEN_UNITS = frozenset({"square", "cubic", "sq", "per", "cu"})
 _MODIFIERS = {"square": "^2", "sq": "^2", "squared": "^2", "cubic": "^3", "cubed": "^3"}
 _NUMBER_STEM = re.compile(r"(?:(?<!mon)ths?|illions?|gross|googols?|myriads?|scores?)$")
+_NO_FRACTIONS = frozenset({"paths", "baths", "moths", "cloths", "lengths", "widths", "depths", "deaths", "births"})
 _NOUN = re.compile(r"[A-Za-z][A-Za-z'-]*")
 
 
@@ -120,7 +122,7 @@ def is_plain_noun(word: str) -> bool:
     is_known = is_known or word in _IN_WORDS_ONLY or word in _WITH_PREFIX or has_prefix(word)
     if lower == "points":  # a score's; one point parts a number's digits
         return True
-    if _NUMBER_STEM.search(lower):
+    if _NUMBER_STEM.search(lower) and lower not in _NO_FRACTIONS:
         return False
     if not is_known and (len(lower) < 4 or not lower.endswith("s")):
         return False
@@ -128,6 +130,13 @@ def is_plain_noun(word: str) -> bool:
         bool(_NOUN.fullmatch(word))
         and not {lower, lower.removesuffix("s"), lower.removesuffix("es")} & _CHANGES_THE_NUMBER
     )
+
+
+def may_describe(word: str) -> bool:
+    """Whether a word between a number and a noun in the plural may say which are counted, and change no number."""
+    lower = word.lower()
+    is_number = lower in _CHANGES_THE_NUMBER or lower.removesuffix("s") in _CHANGES_THE_NUMBER
+    return bool(_NOUN.fullmatch(word)) and len(word) > 2 and not is_number and not _NUMBER_STEM.search(lower)
 
 
 def without_prefix(unit: str) -> tuple[str, str]:
