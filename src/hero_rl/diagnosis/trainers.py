@@ -62,7 +62,7 @@ def to_paste(blocks: Blocks) -> dict[str, str]:
     Returns:
         Imports and arguments of `HeroGRPOTrainer`, overrides of verl's command line, a part of a file of `hero train`.
     """
-    verl = " ".join(f"{_IN_VERL.get(name, f'+hero.{name}')}={value}" for name, value in flat(blocks))
+    verl = " \\\n".join(f"{_IN_VERL.get(name, f'+hero.{name}')}={value}" for name, value in flat(blocks))
     in_file = yaml.safe_dump({name: dict(block) for name, block in blocks.items()}, sort_keys=False)
     return {"TRL": _in_script(blocks), "verl": verl, "hero train": in_file.rstrip()}
 

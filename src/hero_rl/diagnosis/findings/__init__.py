@@ -158,7 +158,7 @@ def suggested(diagnosis: Diagnosis) -> dict[str, Any]:
     """
     asked: dict[str, Any] = {}
     for finding in diagnosis.findings:
-        asked = {**finding.settings, **asked}
+        asked |= {name: value for name, value in finding.settings.items() if name not in asked}
     blocks = blocks_of(asked)
     if "rule" in blocks:
         named = [finding.settings.get("rule.type", diagnosis.rule.type) for finding in diagnosis.findings]
