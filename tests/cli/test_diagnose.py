@@ -208,6 +208,53 @@ def test_nothing_in_the_file(tmp_path, capsys):
     assert f"{path}: there are neither verdicts nor references" in capsys.readouterr().err
 
 
+def test_references_that_are_all_null_are_none(tmp_path, capsys):
+    """A verl dump without ground truth: its score may be the verdict, and the message says how to name it."""
+    rows = [{"input": p, "output": c, "gts": None, "score": float(v), "rm": s, "sign": 2 * v - 1, "note": "x"}
+            for c, s, v, p in ROWS]  # fmt: skip
+    path = lines(tmp_path / "1.jsonl", rows)
+    assert main(["diagnose", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "there are neither verdicts nor references to verify against ('gts' is empty in every row)" in said
+    assert "score holds only 0 and 1: --verdict_column score" in said
+    assert "sign holds only -1 and 1: --verdict_column sign" in said
+    assert "rm holds numbers: --score_column rm" in said and "note holds" not in said
+    assert diagnose(capsys, path, "--verdict_column", "score", "--score_column", "rm")["ranking"]["groups"] == 1
+    assert main(["diagnose", str(path), "--verdict_column", "score", "--score_column", "score"]) == 2
+    assert "is named for the verdict and for the score" in capsys.readouterr().err
+
+
+def test_columns_of_trl_that_may_be_verdicts_are_named(tmp_path, capsys):
+    as_trl(tmp_path)
+    assert main(["diagnose", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "accuracy_reward holds only 0 and 1: --verdict_column accuracy_reward; rm holds numbers" in said
+
+
+def test_the_verdict_in_the_place_of_the_score_is_told(tmp_path, capsys):
+    rows = [{"input": f"p{n // 8}", "output": str(n), "gts": str(n if n % 2 else -1), "score": float(n % 2), "step": 1}
+            for n in range(320)]  # fmt: skip
+    path = lines(tmp_path / "1.jsonl", rows)
+    said = diagnose(capsys, path, "--score_column", "score", "--workers", "1", "--verifier.type", "exact")
+    assert [(f["name"], f["level"]) for f in said["findings"]] == [("score_is_verdict", "act")]
+
+
+def test_the_terminal_names_the_findings_and_prints_the_settings_once(capsys):
+    assert main(["diagnose", str(ROOT / "examples" / "smollm2_rollouts.jsonl")]) == 0
+    said = capsys.readouterr().out
+    findings, _, settings = said.partition("All of it together, to paste:")
+    assert "Only 28 mixed groups show how well the reward model ranks few_mixed" in findings
+    assert "--> rule.alpha: 0.05, rule.beta: 0.05" in findings and "GatedHero(" not in findings
+    assert settings.count("GatedHero(") == 1 and "rule=GatedHero(alpha=0.05, beta=0.05),\n" in settings
+
+
+def test_the_folder_of_a_run_is_told(tmp_path, capsys):
+    as_trainer_files(tmp_path)
+    (tmp_path / "environment.json").write_text("{}")
+    assert main(["diagnose", str(tmp_path)]) == 0
+    assert f"reading    {tmp_path / 'rollouts'}" in capsys.readouterr().err
+
+
 def test_without_any_score(tmp_path, capsys):
     rows = [{"prompt": "p", "completion": str(n), "verdict": n % 2} for n in range(4)]
     said = diagnose(capsys, lines(tmp_path / "a.jsonl", rows))

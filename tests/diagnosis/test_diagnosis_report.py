@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import html
+import io
 import re
 import sys
 from html.parser import HTMLParser
@@ -9,10 +11,13 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 from diagnosed import Word, diagnosed, quiet
+from rich.console import Console
 
-from hero_rl.diagnosis import Collector, parse_sweep
-from hero_rl.diagnosis.report import check_output, report, settings_yaml, write_report
+from hero_rl.diagnosis import Collector, parse_sweep, suggested
+from hero_rl.diagnosis.report import check_output, report, write_report
 from hero_rl.diagnosis.telling import excerpt
+from hero_rl.diagnosis.terminal import print_diagnosis
+from hero_rl.diagnosis.trainers import to_paste
 from hero_rl.diagnosis.wording import decimal, number, percent
 from hero_rl.errors import ConfigError
 from hero_rl.rollouts import Rollout
@@ -118,9 +123,33 @@ def test_without_a_range_of_weights_there_is_no_drawing_of_them():
     check_closed(text)
 
 
-def test_settings_to_copy_are_yaml_of_a_rule():
-    found = diagnosed(quiet(), Hero(alpha=0.05, eps=1e-7))
-    assert Hero.model_validate(yaml.safe_load(settings_yaml(found))["rule"]) == Hero(alpha=0.05, eps=1e-7)
+def test_settings_to_copy_stand_once_for_each_trainer():
+    found = hostile()
+    text, pasted = report(found), to_paste(suggested(found))
+    assert list(pasted) == ["TRL", "verl", "hero train"] and yaml.safe_load(pasted["hero train"]) == suggested(found)
+    assert all(text.count(html.escape(part, quote=False).replace('"', "&#34;")) == 1 for part in pasted.values())
+
+
+def test_where_nothing_is_to_be_changed_there_is_nothing_to_copy():
+    assert 'id="settings"' not in report(diagnosed(quiet()))
+
+
+def test_every_finding_has_its_name_as_an_anchor():
+    found = diagnosed(quiet())
+    page = check_closed(report(found))
+    names = {finding.name for finding in found.findings}
+    assert names and names <= {a.get("id") for _, a in page.tags}
+    assert {f"#{name}" for name in names} <= {a["href"] for tag, a in page.tags if tag == "a"}
+
+
+def test_a_rollout_to_which_no_verifier_applies_has_no_verdict():
+    collector = Collector()
+    words = [Word(1.0, 2.0), Word(None, 1.0, unverified=True), Word(None, 0.5)]
+    collector.add([Rollout("p", "c", group=0)] * 3, words, [None] * 3)
+    found, console = diagnosed(collector), Console(file=io.StringIO(), width=100)
+    assert "2 of 3 (67%) rollouts have no verdict (1 of them since no verifier applies)" in report(found)
+    print_diagnosis(found, console)
+    assert re.search("without verdict, without score +2, 0", console.file.getvalue())
 
 
 def test_places_that_cannot_be_written_are_told_before_the_work(tmp_path):

@@ -1,6 +1,7 @@
 import gzip
 import json
 import math
+import re
 import tracemalloc
 from collections import defaultdict
 from types import SimpleNamespace
@@ -237,7 +238,10 @@ GOOD = json.dumps(row(step=1, group=1, reference="r")).encode() + b"\n"
         (GOOD.replace(b'"step": 1', b'"step": 1.5'), "a.jsonl:3: 'step' must be a whole number or null, not 1.5"),
         (GOOD.replace(b'"group": 1', b'"group": []'), "a.jsonl:3: 'group' must be text, a whole number or null"),
         (GOOD.replace(b'"r"', b"true"), "a.jsonl:3: 'reference' must be text, a number, a list of such or null"),
-        (GOOD.replace(b"}", b', "reward": 1}'), "a.jsonl:3: column 'reward' is not in the file's first row"),
+        (
+            GOOD.replace(b"}", b', "reward": 1}'),
+            "a.jsonl:3: column 'reward' is not in the first row of .*a.jsonl, which sets the",
+        ),
     ],
 )
 def test_a_bad_line_is_named_after_the_good_ones_were_given(tmp_path, line, said):
@@ -281,6 +285,43 @@ def test_bad_files(tmp_path):
     (tmp_path / "a.jsonl.gz").write_bytes(whole[:-20])
     with pytest.raises(DataError, match=r"a.jsonl.gz:\d+: the compressed data is damaged or ends too soon"):
         list(read_rollouts(tmp_path / "a.jsonl.gz"))
+
+
+def test_a_column_that_comes_later_is_named_with_the_file_that_sets_the_layout(tmp_path):
+    (tmp_path / "1.jsonl").write_bytes(GOOD)
+    (tmp_path / "2.jsonl").write_bytes(GOOD.replace(b"}", b', "reward": 1}'))
+    said = f"{tmp_path / '2.jsonl'}:1: column 'reward' is not in the first row of {tmp_path / '1.jsonl'}, which sets"
+    with pytest.raises(DataError, match=re.escape(said)):
+        list(read_rollouts(tmp_path))
+
+
+@pytest.mark.parametrize("inside", ["rollouts", "completions"])
+def test_the_folder_of_a_run_is_read_where_its_rollouts_are(tmp_path, inside):
+    """Beside them stand its records, its log and its checkpoints."""
+    (tmp_path / "environment.json").write_text("{}")
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n')
+    for folder, name in (("checkpoint-3", "trainer_state.json"), (inside, "1.jsonl")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(GOOD)
+    reader = RolloutReader(tmp_path)
+    assert reader.path == tmp_path / inside and reader.files == [tmp_path / inside / "1.jsonl"]
+
+
+def test_a_checkpoint_is_no_hint(tmp_path):
+    for folder in ("checkpoint-3", "dumps"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.json").write_bytes(GOOD)
+    with pytest.raises(DataError, match=r"did you mean .*dumps\?"):
+        RolloutReader(tmp_path)
+    (tmp_path / "dumps" / "a.json").unlink()
+    with pytest.raises(DataError, match=r"no file that ends in [^?]*$"):
+        RolloutReader(tmp_path)
+
+
+@pytest.mark.parametrize("other", ["verdict", "label"])
+def test_one_column_is_not_verdict_and_score(other):
+    with pytest.raises(ConfigError, match=f"column 'c' is named for the {other} and for the score"):
+        Columns(**{other: "c", "score": "c"})
 
 
 def test_a_bad_parquet_row_is_named(tmp_path):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from hero_rl.cli.arguments import parse
-from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, counting_bar, reading_bar, settings_of
+from hero_rl.cli.rollout_arguments import (
+    RolloutArguments,
+    columns_of,
+    counting_bar,
+    reading_bar,
+    say_what_is_read,
+    settings_of,
+)
 from hero_rl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +35,7 @@ anew, --rule.NAME VALUE sets HERO, which the other rules are compared with.
 
 examples:
   hero diagnose rollouts.jsonl -o report.html
-  hero diagnose runs/a/rollouts --rule.alpha 0.05 --rule.beta 0.05
+  hero diagnose runs/a --rule.alpha 0.05 --rule.beta 0.05
   hero diagnose runs/trl/completions --verdict_column accuracy_reward --score_column my_reward_model
   hero diagnose verl_dumps -o report.html --reward_model.path nvidia/AceMath-7B-RM
   hero diagnose rollouts.jsonl --sweep alpha=0.02,0.05,0.1,0.2 scale=none,group sigma=raw,relative
@@ -42,7 +49,7 @@ class _Arguments(RolloutArguments):
     """See inside the reward of rollouts that are there already."""
 
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="ROLLOUTS")]
-    """File or folder of rollouts."""
+    """File or folder of rollouts, or a run's folder, in which they are."""
 
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="report.html")] = None
     """The report to write; none writes no file."""
@@ -94,6 +101,7 @@ def _diagnose(arguments: _Arguments, rest: list[str]) -> Diagnosis:
     reader, label = labelled_reader(
         arguments.input, columns_of(arguments), arguments.format, settings, arguments.tokenizer
     )
+    say_what_is_read(reader, arguments)
     with reading_bar(reader, shown=not arguments.json) as moved:
         collected, source = collect(reader, label, settings, moved)
     with counting_bar(replays(grid), "replaying", shown=not arguments.json) as done:

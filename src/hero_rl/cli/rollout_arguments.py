@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from hero_rl.rollouts import Columns, Format, RolloutReader
 if TYPE_CHECKING:
     from hero_rl.rescoring import Rescoring
 
-__all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "settings_of"]
+__all__ = ["RolloutArguments", "columns_of", "counting_bar", "reading_bar", "say_what_is_read", "settings_of"]
 
 _BLOCKS = ("rule", "verifier", "reward_model")
 
@@ -27,7 +28,7 @@ class RolloutArguments:
     """Where rollouts are, what their columns are called, and how they are judged."""
 
     input: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
-    """File or folder of rollouts."""
+    """File or folder of rollouts, or a run's folder, in which they are."""
 
     format: Format | None = None
     """Whose rows IN has; told from its first row unless given."""
@@ -79,6 +80,12 @@ def columns_of(arguments: RolloutArguments) -> Columns:
     """The columns that were named."""
     names = ("prompt", "completion", "reference", "group", "verdict", "score", "label", "step")
     return Columns(**{name: getattr(arguments, f"{name}_column") for name in names})
+
+
+def say_what_is_read(reader: RolloutReader, arguments: RolloutArguments) -> None:
+    """Say so where it is not what was named: the rollouts inside the folder of a run."""
+    if reader.path != arguments.input:
+        print(f"reading    {reader.path}", file=sys.stderr)
 
 
 @contextmanager

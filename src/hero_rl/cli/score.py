@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from hero_rl.cli.arguments import interrupted, parse
-from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, reading_bar, settings_of
+from hero_rl.cli.rollout_arguments import RolloutArguments, columns_of, reading_bar, say_what_is_read, settings_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,6 +86,7 @@ def _rescore(arguments: _Arguments, settings: Rescoring) -> tuple[RolloutReader,
 
     reader = RolloutReader(arguments.input, columns_of(arguments), arguments.format, arguments.tokenizer)
     transformers_logging.disable_progress_bar()
+    say_what_is_read(reader, arguments)
     with reading_bar(reader, shown=not arguments.json) as moved:
         return reader, rescore(reader, arguments.output, settings, arguments.restart, moved)
 

@@ -114,6 +114,7 @@ def _numbers(
 def _source(log: RolloutLog, table: GroupTable, source: dict[str, Any]) -> Source:
     sizes = np.bincount(log.group.numpy())
     score = log.score[~log.score.isnan()]
+    both = ~log.score.isnan() & ~log.verdict.isnan()
     said: dict[str, Any] = {n: excerpt(v, _NAME) if isinstance(v, str) else v for n, v in source.items()}
     return Source(
         **said,
@@ -129,6 +130,8 @@ def _source(log: RolloutLog, table: GroupTable, source: dict[str, Any]) -> Sourc
         score_std=score.std(correction=0).item() if len(score) else None,
         score_min=score.min().item() if len(score) else None,
         score_max=score.max().item() if len(score) else None,
+        score_values=len(score.unique()),
+        score_equals_verdict=bool(both.any() and (log.score == log.verdict)[both].all()),
         scores=_scores(log),
     )
 

@@ -88,6 +88,8 @@ class Source(_Numbers):
         repeated: rollouts whose completion another of their group has word for word.
         verdict_mean, score_mean, score_std: over the rollouts that have one.
         score_min, score_max: extremes of the scores.
+        score_values: how many different scores there are.
+        score_equals_verdict: whether each rollout that has both has the same number for both; False where none has.
         scores: histogram of the scores of correct and of incorrect rollouts, in the same bins.
     """
 
@@ -111,6 +113,8 @@ class Source(_Numbers):
     score_std: Number
     score_min: Number
     score_max: Number
+    score_values: int
+    score_equals_verdict: bool
     scores: dict[Literal["correct", "incorrect"], Histogram]
 
 

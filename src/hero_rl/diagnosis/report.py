@@ -5,19 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-import yaml
-
 from hero_rl.diagnosis.figures import draw
 from hero_rl.diagnosis.findings import suggested
-from hero_rl.diagnosis.numbers import Diagnosis, Finding
+from hero_rl.diagnosis.numbers import Diagnosis
 from hero_rl.diagnosis.replay import uniform_share
-from hero_rl.diagnosis.trainers import blocks_of, trl_lines, verl_line
+from hero_rl.diagnosis.trainers import flat, to_paste
 from hero_rl.diagnosis.wording import change, decimal, number, of, percent, within
 from hero_rl.errors import ConfigError
 from hero_rl.files.whole import replacing
 from hero_rl.pages import KIND_COLOURS, render
 
-__all__ = ["LEVELS", "RULE_NAMES", "check_output", "report", "rule_name", "settings_yaml", "write_report"]
+__all__ = ["LEVELS", "RULE_NAMES", "check_output", "report", "rule_name", "write_report"]
 
 RULE_NAMES = {
     "hero": "HERO",
@@ -78,14 +76,14 @@ def report(diagnosis: Diagnosis) -> str:
         script=_SCRIPT,
         d=diagnosis,
         drawings=draw(diagnosis),
-        settings=settings_yaml(diagnosis),
+        settings=to_paste(suggested(diagnosis)),
         levels=LEVELS,
         rule_name=lambda rule: rule_name(diagnosis, rule),
         colours=KIND_COLOURS,
         kinds=[kind for kind in KINDS if kind not in RARE_KINDS or getattr(diagnosis.groups, kind)],
         uniform_share=uniform_share,
         sections=_sections(diagnosis),
-        finding_settings=finding_settings,
+        flat=flat,
         is_base=lambda row: all(getattr(diagnosis.rule, name) == value for name, value in row.settings.items()),
         telling=_telling(diagnosis),
         percent=percent,
@@ -123,22 +121,9 @@ def _sections(d: Diagnosis) -> dict[str, str]:
         "telling": "Telling rollouts",
     }
     absent = {"steps": not d.steps, "sweep": not d.sweep, "telling": not d.telling, "length": not d.length.rollouts}
+    absent["settings"] = not suggested(d)
     absent |= dict.fromkeys(("weights", "bands"), not d.weights["raw"].groups)
     return {name: title for name, title in sections.items() if not absent.get(name)}
-
-
-def settings_yaml(diagnosis: Diagnosis) -> str:
-    """The base rule with every suggestion, as blocks of a configuration of `hero train`."""
-    return yaml.safe_dump(suggested(diagnosis), sort_keys=False)
-
-
-def finding_settings(finding: Finding) -> str:
-    """One finding's settings in the words of each trainer, to paste."""
-    in_file = yaml.safe_dump(blocks_of(finding.settings), sort_keys=False).rstrip()
-    in_script = "\n".join(trl_lines(finding.settings))
-    return (
-        f"# hero train\n{in_file}\n\n# TRL: HeroGRPOTrainer(...)\n{in_script}\n\n# verl\n{verl_line(finding.settings)}"
-    )
 
 
 def rule_name(diagnosis: Diagnosis, rule: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,11 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from hero_rl.diagnosis.findings import suggested
 from hero_rl.diagnosis.numbers import Diagnosis, Finding, Mass
 from hero_rl.diagnosis.replay import uniform_share
 from hero_rl.diagnosis.report import KINDS, LEVELS, RARE_KINDS, RULE_NAMES, rule_name
 from hero_rl.diagnosis.telling import excerpt
-from hero_rl.diagnosis.trainers import flat, trl_lines, verl_line
+from hero_rl.diagnosis.trainers import flat, to_paste
 from hero_rl.diagnosis.wording import DASH, decimal, number, of, percent, within
 
 __all__ = ["print_diagnosis"]
@@ -34,20 +35,25 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console) -> None:
         console.print(_sweep(diagnosis))
         console.print()
     for finding in diagnosis.findings:
-        head = Text.assemble((f"{LEVELS[finding.level]:<7}", _COLOURS[finding.level]), (finding.title, "bold"))
-        console.print(head)
-        for line in (finding.evidence, finding.advice, *_to_paste(finding)):
-            if line:
-                console.print(Padding(Text(excerpt(line, 600)), (0, 0, 0, 7)))
+        _print_finding(finding, console)
+    _print_settings(suggested(diagnosis), console)
 
 
-def _to_paste(finding: Finding) -> Iterator[str]:
-    """The settings in the words of each trainer."""
-    if finding.settings:
-        overrides = verl_line(finding.settings)
-        yield f"--> TRL         {', '.join(trl_lines(finding.settings))}"
-        yield f"    verl        {overrides}"
-        yield f"    hero train  {' '.join(f'--{name} {value}' for name, value in flat(finding.settings))}"
+def _print_settings(blocks: dict[str, Any], console: Console) -> None:
+    if blocks:
+        console.print(Text("\nAll of it together, to paste:", "bold"))
+        for trainer, text in to_paste(blocks).items():
+            console.print(Text(f"\n# {trainer}", "bright_black"))
+            console.print(Text(text), soft_wrap=True)  # a line that is broken cannot be pasted
+
+
+def _print_finding(finding: Finding, console: Console) -> None:
+    head = ((f"{LEVELS[finding.level]:<7}", _COLOURS[finding.level]), (finding.title, "bold"))
+    console.print(Text.assemble(*head, (f" {finding.name}", "bright_black")))
+    changes = ", ".join(f"{name}: {value}" for name, value in flat(finding.settings))
+    for line in (finding.evidence, finding.advice, changes and f"--> {changes}"):
+        if line:
+            console.print(Padding(Text(excerpt(line, 600)), (0, 0, 0, 7)))
 
 
 def _table(*heads: str) -> Table:
@@ -100,7 +106,7 @@ def _numbers(d: Diagnosis) -> Table:
         "columns": ", ".join(d.source.columns.values()) or DASH,
         "rollouts, in batches": f"{d.source.rows:,}, {d.source.batches:,}",
         "correct": percent(d.source.verdict_mean),
-        "without verdict, without score": f"{d.source.abstained:,}, {d.source.missing_scores:,}",
+        "without verdict, without score": f"{d.source.abstained + d.source.unverified:,}, {d.source.missing_scores:,}",
         "starved groups rescued": f"{d.starvation.rescued:,} of {d.starvation.starved:,}",
         "AUROC in mixed groups": within(d.ranking.mean),
         "AUROC over all rollouts": within(d.ranking.pooled),

@@ -11,13 +11,14 @@ from contextlib import ExitStack
 
 from hero_rl.auditing import auditor_for
 from hero_rl.errors import ConfigError, DataError
+from hero_rl.files.rows import is_missing
 from hero_rl.rescoring.batches import batches
 from hero_rl.rescoring.judging import Judge, Judged, domain_of
 from hero_rl.rescoring.settings import Rescoring
 from hero_rl.reward_models import load_and_check
 from hero_rl.rollouts import Rollout, RolloutReader
 from hero_rl.rollouts.writers import row_line
-from hero_rl.rules import AuditableRule, RewardModelOnly
+from hero_rl.rules import AuditableRule, RewardModelOnly, ranks_unverified
 from hero_rl.verifiers import AnyVerifier, BatchVerifier, MathVerifier, Verifier, held, in_processes
 from hero_rl.verifiers.configured import check_columns, needs_reference
 
@@ -34,6 +35,8 @@ __all__ = [
 
 AT_A_TIME = 128
 """Rollouts that are judged in one call."""
+
+_CANDIDATES = 8  # columns that a message names
 
 
 class JudgedBatches:
@@ -131,20 +134,59 @@ def verifier_of(reader: RolloutReader, settings: Rescoring, judged: bool) -> Any
         judged: whether the file has a verdict to keep.
 
     Raises:
-        ConfigError: there are neither verdicts to keep nor references to verify against.
+        ConfigError: there are neither verdicts to keep nor references to verify against; the message names the columns
+            that may hold them.
     """
-    has = reader.layout.source
+    source = reader.layout.source
     if settings.verifier is None and (judged or not needs_verdict(settings.rule)):
         return None
     verifier = settings.verifier or MathVerifier()
-    if "reference" not in has and needs_reference(verifier):
-        what = "" if settings.verifier else "neither verdicts nor "
+    if needs_reference(verifier) and not _has_references(reader, settings.rule):
+        what = "no" if settings.verifier else "neither verdicts nor"
+        empty = f" ({source['reference']!r} is empty in every row)" if "reference" in source else ""
         raise ConfigError(
-            f"{reader.path}: there are {what or 'no '}references to verify against; name their column "
+            f"{reader.path}: there are {what} references to verify against{empty}; name their column "
             f"(--verdict_column, --label_column or --reference_column). The file is read as {reader.layout.format!r} "
-            f"and has {reader.columns}"
+            f"and has {reader.columns}{_candidates(reader)}"
         )
     return verifier
+
+
+def _has_references(reader: RolloutReader, rule: AuditableRule) -> bool:
+    """Whether any row has one; a rule that ranks rollouts without reference goes without, if the file says so."""
+    if "reference" not in reader.layout.source:
+        return False
+    return ranks_unverified(rule) or any(not is_missing(rollout.reference) for rollout in reader)
+
+
+def _candidates(reader: RolloutReader) -> str:
+    """The columns that may be verdicts or scores by what they hold, with the flags that name them."""
+    verdicts, scores = [], []
+    for name, values in _numbers(reader).items():
+        if values <= {0, 1} or values <= {-1, 1}:
+            verdicts.append(f"{name} holds only {'-1' if -1 in values else '0'} and 1: --verdict_column {name}")
+        elif name != reader.layout.source.get("score"):
+            scores.append(f"{name} holds numbers: --score_column {name}")
+    said = "; ".join([*verdicts, *scores][:_CANDIDATES])
+    return said and f". {said}"
+
+
+def _numbers(reader: RolloutReader) -> dict[str, set[float]]:
+    """Column -> three of its values at most, for the columns that hold nothing but numbers."""
+    source = reader.layout.source
+    values: dict[str, set[float]] = {}
+    others: set[str] = set()
+    for rollout in reader:
+        known = {source[name]: getattr(rollout, name) for name in ("score", "reward") if name in source}
+        for column, value in {**rollout.extra, **known}.items():
+            # A column with a field's name that is not that field comes out of the reader with another.
+            name = column if column in reader.columns else column.removeprefix("input_")
+            if isinstance(value, (int, float)):
+                seen = values.setdefault(name, set())
+                seen |= {value} if len(seen) < 3 else set()
+            elif value is not None:
+                others.add(name)
+    return {name: seen for name, seen in values.items() if name not in others}
 
 
 def needs_verdict(rule: AuditableRule) -> bool:

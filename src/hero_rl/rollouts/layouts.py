@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from hero_rl.errors import ConfigError, DataError
@@ -68,6 +69,9 @@ class Columns:
         score: the reward model's raw score.
         label: known correctness, which stands in where there is no column of verdicts.
         step: the optimiser step.
+
+    Raises:
+        ConfigError: one column is named for the score and for what the score is measured against.
     """
 
     prompt: str | None = None
@@ -78,6 +82,14 @@ class Columns:
     score: str | None = None
     label: str | None = None
     step: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.score is not None and self.score in (self.verdict, self.label):
+            other = "verdict" if self.score == self.verdict else "label"
+            raise ConfigError(
+                f"column {self.score!r} is named for the {other} and for the score; a score is what the reward model "
+                f"says, and is measured against the {other}"
+            )
 
 
 _USUAL: dict[str, dict[str, tuple[str, ...]]] = {
@@ -162,6 +174,7 @@ class Layout:
         absent: columns that the file does not have and that would be fields if it had.
         verdict_was_named: whether the user named the verdict's column.
         verdict_is_label: whether known correctness stands in for it, 0 or 1.
+        file: whose first row all this was told from.
     """
 
     format: Format
@@ -169,6 +182,7 @@ class Layout:
     absent: frozenset[str]
     verdict_was_named: bool = False
     verdict_is_label: bool = False
+    file: Path | None = None
 
     def rollouts(self, row: Row, place: Place, number: int) -> Iterator[Rollout]:
         """The rollouts of one row.
@@ -183,7 +197,9 @@ class Layout:
         """
         late = sorted(self.absent & row.keys())
         if late:
-            raise DataError(f"{place}: column {late[0]!r} is not in the file's first row")
+            raise DataError(
+                f"{place}: column {late[0]!r} is not in the first row of {self.file}, which sets the layout"
+            )
         if self.format == "grouped":
             yield from self._of_group(row, place, number)
         else:
@@ -247,13 +263,14 @@ class Layout:
         return extra
 
 
-def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layout:
+def layout_of(row: Row, columns: Columns, format: Format | None = None, file: Path | None = None) -> Layout:
     """Tell a file's layout from its first row.
 
     Args:
         row: the first row; of a Parquet file with its columns in order.
         columns: names that take the place of the usual ones.
         format: the format, where it shall not be guessed.
+        file: where it stands.
 
     Raises:
         ConfigError: a column that was asked for is not there.
@@ -283,7 +300,7 @@ def layout_of(row: Row, columns: Columns, format: Format | None = None) -> Layou
         if name not in source:
             raise DataError(f"no column {_USUAL[format][name][0]!r} for the {name}; the file has {sorted(row)}")
     absent = {column for name, usual in _USUAL[format].items() if name not in source for column in usual} - row.keys()
-    return Layout(format, source, frozenset(absent), columns.verdict is not None, is_label)
+    return Layout(format, source, frozenset(absent), columns.verdict is not None, is_label, file)
 
 
 def _has(row: Row, column: str) -> bool:

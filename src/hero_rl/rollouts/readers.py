@@ -30,6 +30,7 @@ __all__ = ["RolloutReader", "read_rollouts"]
 
 _SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz", ".parquet", ".pt")
 _EVALUATION = ("eval_", "val_")
+_IN_A_RUN = ("rollouts", "completions")  # hero train's and hero eval's; TRL's
 
 _PlacedRows = Generator[tuple[Place, Any], None, None]
 
@@ -38,7 +39,7 @@ class RolloutReader:
     """The rollouts of a file or of a folder of files; each iteration reads them anew.
 
     Attributes:
-        path: the file or the folder.
+        path: the file or the folder; of a run's folder that of its rollouts, `rollouts` or `completions`.
         files: what is read, in order. Of a folder with files named `train_...`, as a run leaves them, those alone; of
             another without those named `eval_...` and `val_...`.
         left_out: the folder's other files, those of evaluation among them.
@@ -63,7 +64,7 @@ class RolloutReader:
     ) -> None:
         if format is not None and format not in FORMATS:
             raise ConfigError(f"format {format!r} is none of {', '.join(FORMATS)}")
-        self.path = Path(path)
+        self.path = _inside_a_run(Path(path))
         self.files, self.left_out = _files(self.path)
         self.size = sum(file.stat().st_size for file in self.files)
         self.position = 0
@@ -99,7 +100,8 @@ class RolloutReader:
                         continue
                     self.columns = sorted(row)
                     try:
-                        return layout_of(row, columns, self._foreign.name if self._foreign else format)  # pyright: ignore
+                        named: Any = self._foreign.name if self._foreign else format
+                        return layout_of(row, columns, named, file)
                     except (ConfigError, DataError) as error:
                         raise type(error)(f"{file}: {error}") from None
         raise DataError(f"{self.path}: no rows" + (f" but such with {dict(passed)}" if passed else ""))
@@ -180,6 +182,12 @@ def _raw(
     yield from samples_of(file) if file.suffix == ".pt" else read_rows(file, moved=moved)
 
 
+def _inside_a_run(path: Path) -> Path:
+    """The folder of rollouts in the folder of a run, whose own files are its log and its records; else the path."""
+    inside = (path / name for name in _IN_A_RUN)
+    return next((folder for folder in inside if any(f.name.endswith(_SUFFIXES) for f in folder.glob("*"))), path)
+
+
 def _files(path: Path) -> tuple[list[Path], list[Path]]:
     """The files to read in order, and those left out."""
     if not path.is_dir():
@@ -190,6 +198,7 @@ def _files(path: Path) -> tuple[list[Path], list[Path]]:
     found = sorted((file for file in found if not file.name.startswith(".")), key=_in_order)
     if not found:
         inside = sorted(file.parent.name for file in path.glob("*/*") if file.name.endswith(_SUFFIXES))
+        inside = [name for name in inside if not name.startswith("checkpoint-")]
         hint = f"; did you mean {path / inside[0]}?" if inside else ""
         raise DataError(f"{path}: no file that ends in {', '.join(_SUFFIXES)}{hint}")
     training = [file for file in found if file.name.startswith("train_")]

@@ -25,6 +25,7 @@ from hero_rl.diagnosis.findings.ranking import (
     no_scores,
     ranks_doubtfully,
     ranks_well,
+    score_is_verdict,
 )
 from hero_rl.diagnosis.findings.shaping import (
     flat_weight,
@@ -47,10 +48,44 @@ from hero_rl.diagnosis.trainers import blocks_of
 
 __all__ = ["CHECKS", "LIMITS", "findings", "suggested"]
 
-# The obvious, and what is not to be known, before any judgement that rests on it.
-_FIRST = {"few_groups": 0, "too_easy": 1, "too_hard": 1, "few_mixed": 2}
+# Within a level: the obvious, and what is not to be known, before any judgement that rests on it.
+_FIRST = ("lonely_groups", "few_groups", "score_is_verdict", "too_easy", "too_hard", "few_mixed")
 _LEVELS = ("act", "look", "good")
-_CERTAIN = ("few_groups", "lonely_groups", "no_scores")  # facts, however few groups there are
+_CERTAIN = ("few_groups", "lonely_groups", "no_scores", "score_is_verdict")  # facts, however few groups there are
+# What says nothing, or something wrong, where another finding speaks.
+_SILENCED = {
+    "lonely_groups": (
+        "too_easy",
+        "too_hard",
+        "starved_groups",
+        "not_rescued",
+        "reward_model_dominates",
+        "scale_unbounds",
+        "few_mixed",
+        "lone_strata",
+    ),
+    "score_is_verdict": (
+        "reward_model_dominates",
+        "misranks",
+        "misranks_in_a_domain",
+        "misranks_starved",
+        "ranks_doubtfully",
+        "ranks_well",
+        "rising_score",
+        "not_rescued",
+        "scale_unbounds",
+        "suspected_false_negatives",
+        "suspected_false_positives",
+        "saturated_weight",
+        "flat_weight",
+        "squashed_scores",
+        "length_bias",
+        "lone_strata",
+        "tied_scores",
+        "few_mixed",
+    ),
+}
+_RULES = ("hero", "gated_hero", "audited_hero")  # that are suggested, the most careful one last
 
 CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     few_groups,
@@ -58,6 +93,7 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     too_easy,
     too_hard,
     no_scores,
+    score_is_verdict,
     reward_model_dominates,
     misranks,
     misranks_in_a_domain,
@@ -89,12 +125,26 @@ CHECKS: tuple[Callable[[Diagnosis], Finding | None], ...] = (
 
 def findings(diagnosis: Diagnosis) -> list[Finding]:
     """All that is to be said, what asks for a change first."""
-    found = [finding for check in CHECKS if (finding := check(diagnosis)) is not None]
-    if all(finding.level == "good" for finding in found):
-        found.append(_nothing())
-    if found[0].name == "few_groups":  # what rests on a handful of groups is no reason to change anything
-        found = [finding if finding.name in _CERTAIN else _doubted(finding) for finding in found]
-    return sorted(found, key=lambda finding: (_FIRST.get(finding.name, 3), _LEVELS.index(finding.level)))
+    found = {finding.name: finding for check in CHECKS if (finding := check(diagnosis)) is not None}
+    silenced = {name for loud in found for name in _SILENCED.get(loud, ())}
+    told = [_changing(finding, diagnosis) for name, finding in found.items() if name not in silenced]
+    if all(finding.level == "good" for finding in told):
+        told.append(_nothing())
+    if "few_groups" in found:  # what rests on a handful of groups is no reason to change anything
+        told = [finding if finding.name in _CERTAIN else _doubted(finding) for finding in told]
+    return sorted(told, key=_place)
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    first = _FIRST.index(finding.name) if finding.name in _FIRST else len(_FIRST)
+    return _LEVELS.index(finding.level), first
+
+
+def _changing(finding: Finding, diagnosis: Diagnosis) -> Finding:
+    """Without the settings that the base rule has already; its type is only what the file was replayed under."""
+    base = {f"rule.{name}": value for name, value in diagnosis.rule.model_dump(exclude={"type"}).items()}
+    settings = {name: value for name, value in finding.settings.items() if name not in base or base[name] != value}
+    return finding.model_copy(update={"settings": settings})
 
 
 def _doubted(finding: Finding) -> Finding:
@@ -102,13 +152,19 @@ def _doubted(finding: Finding) -> Finding:
 
 
 def suggested(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The base rule and every suggested setting as blocks of `hero train`; of two suggestions the first one stands."""
-    first: dict[str, Any] = {}
+    """All suggested settings together, as blocks of `hero train`; a rule keeps what the base rule has set.
+
+    Of several rules the most careful one stands, of two values of another setting the first one.
+    """
+    asked: dict[str, Any] = {}
     for finding in diagnosis.findings:
-        first = {**finding.settings, **first}
-    rule = diagnosis.rule
-    other = first.get("rule.type", rule.type) != rule.type  # has defaults of its own
-    return blocks_of({f"rule.{name}": value for name, value in rule.model_dump(exclude_defaults=other).items()} | first)
+        asked |= {name: value for name, value in finding.settings.items() if name not in asked}
+    blocks = blocks_of(asked)
+    if "rule" in blocks:
+        named = [finding.settings.get("rule.type", diagnosis.rule.type) for finding in diagnosis.findings]
+        base = diagnosis.rule.model_dump(exclude={"type"}, exclude_defaults=True)
+        blocks["rule"] = {"type": "", **base, **blocks["rule"]} | {"type": max(named, key=_RULES.index)}
+    return blocks
 
 
 def _nothing() -> Finding:

@@ -10,6 +10,7 @@ LIMITS = {
     "starved": 0.2,  # share of judged groups
     "uniform_mass": 0.5,  # share of |advantage|
     "scale_gain": 0.1,  # difference of such shares
+    "some_scores": 8,  # rollouts with a score
     "weak_auroc": 0.6,
     "good_auroc": 0.8,  # lower end of the interval
     "some_auroc": 0.7,

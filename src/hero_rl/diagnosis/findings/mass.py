@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hero_rl.diagnosis.findings.limits import LIMITS
-from hero_rl.diagnosis.findings.ranking import ranks_well
+from hero_rl.diagnosis.findings.ranking import ranks_well, score_is_verdict
 from hero_rl.diagnosis.findings.suggestions import GATED, base_rule, narrower
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
 from hero_rl.diagnosis.replay import uniform_share
@@ -25,6 +25,7 @@ def starved_groups(d: Diagnosis) -> Finding | None:
             f" {base_rule(d)}, gives {of(d.starvation.rescued, starved)} of them a gradient; together they carry "
             f"{percent(d.starvation.mass)} of the advantage mass."
         )
+    if d.starvation.rescued and not score_is_verdict(d):
         advice = "alpha sets how much the all incorrect groups carry, beta how much the all correct ones do."
         settings = {"rule.type": "hero"} if ranks_well(d) else GATED
     return Finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hero_rl.diagnosis.findings.limits import LIMITS
 from hero_rl.diagnosis.findings.suggestions import AUDITED, GATED, narrower
 from hero_rl.diagnosis.numbers import Diagnosis, Finding
-from hero_rl.diagnosis.wording import percent, within
+from hero_rl.diagnosis.wording import number, percent, within
 
 __all__ = [
     "few_mixed",
@@ -16,6 +16,7 @@ __all__ = [
     "no_scores",
     "ranks_doubtfully",
     "ranks_well",
+    "score_is_verdict",
 ]
 
 
@@ -30,6 +31,26 @@ def no_scores(d: Diagnosis) -> Finding | None:
         evidence=f"All {d.source.rows:,} scores are missing, so that HERO is the verifier alone.",
         advice="Name the column with --score_column, or have the scores made with --reward_model.path.",
         settings={"reward_model.type": "local", "reward_model.path": "nvidia/AceMath-7B-RM"},
+        section="ranking",
+    )
+
+
+def score_is_verdict(d: Diagnosis) -> Finding | None:
+    """What was read as scores is right or wrong once more: it praises itself, and ranks nothing."""
+    s = d.source
+    two = s.score_values == 2 and s.rows - s.missing_scores >= LIMITS["some_scores"]
+    if not s.score_equals_verdict and not two:
+        return None
+    same = "equal the verdict of every rollout that has both"
+    return Finding(
+        name="score_is_verdict",
+        level="act",
+        title="The score is a verdict, and no reward model's",
+        evidence=f"The scores, from {s.scores_from}, "
+        f"{same if s.score_equals_verdict else f'are {number(s.score_min)} or {number(s.score_max)}, nothing else'}. "
+        "What is said of them shows no reward model.",
+        advice="Name the reward model's column with --score_column, or have the scores made with --reward_model.path. "
+        "A column of verdicts is for --verdict_column.",
         section="ranking",
     )
 
