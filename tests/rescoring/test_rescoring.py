@@ -374,6 +374,18 @@ def test_too_many_failures_end_the_call_and_what_was_judged_is_kept(tmp_path, mo
     assert all(r.score == 1.0 for r in read_rollouts(out))
 
 
+def test_a_verifier_that_fails_is_named_with_what_it_raised(path, tmp_path, monkeypatch):
+    class Broken:
+        def verify(self, reference, completion):
+            raise KeyError("answer")
+
+    monkeypatch.setattr(
+        "hero_rl.rescoring.run.judge_of", lambda said, verifier, stack: Judge(Broken(), None, said.max_missing)
+    )
+    with pytest.raises(UnscorableError, match=r"verifier failed on 8 of 8 .*that crashed: KeyError: 'answer'"):
+        rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring())
+
+
 def test_a_few_that_have_nothing_to_score_do_not_end_the_call(path, tmp_path, monkeypatch):
     def run(model, **settings):
         monkeypatch.setattr(
