@@ -113,7 +113,7 @@ def _show(arguments: _Arguments, rest: list[str]) -> int:
     else:
         head = [f"# {recipe.summary or recipe.name}"]
         if estimated is not None:
-            head += ["# Estimates for each GPU, none was measured (docs/guides/recipes.md):"]
+            head += ["# Estimates for each GPU, none was measured:"]
             head += [f"#   {line}" for line in str(estimated).splitlines()]
         if command.variables:
             head += ["# Set these variables first:"]
