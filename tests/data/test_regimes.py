@@ -277,7 +277,11 @@ def test_the_command_line(sums, tmp_path, capsys):
     assert said["drawn"]["easy_train"] == 20 and said["output_dir"] == str(out) and said["kept"] == []
     assert lines(out / "trl" / "easy_train.jsonl")[0]["prompt"].endswith("?\nBox it.")
     for wrong, message in [
-        (["regimes", "--output_dir", str(out)], "problems: missing"),
+        (["regimes"], "hero data: --output_dir: missing\n--problems: missing\n"),
+        (
+            ["regimes", str(config), *arguments[4:], "--generator.type", "opnai"],
+            "config.yaml: generator.type: 'opnai' is",
+        ),
         (["regimes", *arguments, "--size.easy", "1"], "size: unknown setting; did you mean 'sizes'?"),
         (["regimes", *arguments[:2], *arguments[4:]], "give either solutions, a file, or a generator"),
         (["regimes", *arguments, "--problems.path", "x"], "problems: path needs a preset as dataset"),

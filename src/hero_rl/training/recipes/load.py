@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hero_rl.errors import ConfigError
-from hero_rl.settings import did_you_mean, lay_over, nested, read_yaml, resolve
+from hero_rl.settings import lay_over, nested, none_of, read_yaml, resolve
 from hero_rl.training.configs.policy import TrainConfig
 from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
 from hero_rl.training.configs.verl import VerlTrainConfig, flat
@@ -57,9 +57,7 @@ def load_run(source: str, overrides: dict[str, Any], verb: str) -> Any:
     kinds = _KINDS[verb]
     engine = overrides.get("engine", raw.get("engine", "trl"))
     if engine not in kinds:
-        raise ConfigError(
-            f"{source}: engine: {engine!r} is none of {', '.join(kinds)}{did_you_mean(str(engine), kinds)}"
-        )
+        raise ConfigError(f"{source}: engine: {none_of(engine, kinds)}")
     return resolve(raw, overrides, source, kinds[engine])
 
 
