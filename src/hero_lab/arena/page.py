@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,28 +44,29 @@ def print_table(result: DemoResult, console: Console) -> None:
     """Accuracies and who won, in the terminal."""
     title = f"accuracy by the oracle, held-out prompts (trained on {REGIMES[result.settings.arm.regime]})"
     table = Table(title=title, title_justify="left")
-    table.add_column("arm")
-    for head in heads(result):
+    for head in ("prompts", "arm"):
+        table.add_column(head)
+    for head in measures(result):
         table.add_column(head, justify="right")
-    for row in rows(result):
-        style = "bold" if row.name == result.settings.arms[0] else None
-        table.add_row(row.label, *cells(row, kinds(result)), style=style)
+    for kind in kinds(result):
+        for row in rows(result):
+            style = "bold" if row.name == result.settings.arms[0] else None
+            table.add_row(kind, row.label, *cells(row, kind), style=style)
+        table.add_section()
     console.print(table)
     for difference in differences(result):
         console.print(sentence(difference), highlight=False)
     console.print(result.caveat, style="dim", highlight=False)
 
 
-def heads(result: DemoResult) -> list[str]:
-    """The heads of the table, without that of the arms."""
-    measures = ("sampled", "greedy", *(["exact match"] if result.exact(START) else []))
-    return [f"{kind}, {measure}" for kind in kinds(result) for measure in measures]
+def measures(result: DemoResult) -> list[str]:
+    """What the table has of each arm and kind of prompt."""
+    return ["sampled", "greedy", *(["exact match"] if result.exact(START) else [])]
 
 
-def cells(row: MethodRow, of: Sequence[Kind]) -> list[str]:
-    """The figures of a line, under those heads."""
-    measures = (row.sampled, row.greedy, row.exact)
-    return [pm(measure[kind]) for kind in of for measure in measures if kind in measure]
+def cells(row: MethodRow, kind: Kind) -> list[str]:
+    """The figures of an arm, in that order."""
+    return [pm(measure[kind]) for measure in (row.sampled, row.greedy, row.exact) if kind in measure]
 
 
 def sentence(difference: Difference) -> str:
@@ -100,8 +100,8 @@ def write_page(result: DemoResult, path: Path) -> None:
         title=result.title,
         above=result.above,
         introduction=result.introduction,
-        heads=heads(result),
-        rows=[(row.name, row.label, cells(row, kinds(result))) for row in rows(result)],
+        heads=measures(result),
+        rows=[(kind, row.name, row.label, cells(row, kind)) for kind in kinds(result) for row in rows(result)],
         first=result.settings.arms[0],
         sentences=[sentence(difference) for difference in differences(result)],
         caveat=result.caveat,
