@@ -277,13 +277,15 @@ def test_bfloat16_scores_come_as_float32(checkpoint):
 
 def test_a_checkpoint_without_a_trained_head_is_refused(checkpoint):
     model(pad_token_id=PAD).model.save_pretrained(checkpoint)
-    with pytest.raises(ConfigError, match=r"lacks .*score\.weight"):
+    with pytest.raises(
+        ConfigError, match=r"reward_model\.path: .* is no trained reward model: .* lacks .*score\.weight"
+    ):
         LocalRewardModelConfig(path=str(checkpoint)).load()
 
 
 def test_a_checkpoint_with_two_labels_is_refused(checkpoint):
     model(num_labels=2).save_pretrained(checkpoint)
-    with pytest.raises(ConfigError, match="2 labels"):
+    with pytest.raises(ConfigError, match=r"reward_model\.path: .* has 2 labels"):
         LocalRewardModelConfig(path=str(checkpoint)).load()
 
 

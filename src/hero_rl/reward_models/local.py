@@ -46,7 +46,7 @@ class LocalRewardModelConfig(InProcessConfig):
             getattr(transformers, own or "AutoModelForSequenceClassification"), "reward model", "reward_model."
         )
         if not own:
-            check_one_label(model.config.num_labels, self.path)
+            check_one_label(model.config.num_labels, f"reward_model.path: {self.path}")
         return LocalRewardModel(
             model,
             tokenizer,
