@@ -17,6 +17,7 @@ from hero_lab.cli import main
 from hero_rl.data import RegimesConfig, TextbookConfig, make_regimes
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
 from hero_rl.files.partial import Partial
+from hero_rl.own import own_code
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
 from hero_rl.training.configs.policy import DataConfig
 from hero_rl.training.rows.prompts import load_prompts
@@ -240,6 +241,13 @@ def test_a_verifier_that_fails_ends_the_call_and_loses_nothing(sums, tmp_path):
     with pytest.raises(UnscorableError, match=r"failed on 5\d of 59 solutions \(judge unreachable 5"):
         make_regimes(config)
     assert not (tmp_path / "out" / "verified.jsonl").exists()
+
+
+def test_a_verifier_of_ones_own_that_fails_is_named_with_what_it_raised(sums, tmp_path):
+    with own_code():
+        config = RegimesConfig(output_dir=str(tmp_path), **sums | {"verifier": {"type": "hostile_verifiers:Broken"}})
+    with pytest.raises(UnscorableError, match=r"\(crashed 59\).*the first check that crashed: .*KeyError: 'answer'"):
+        make_regimes(config)
 
 
 def test_a_full_disk_leaves_no_half_file(sums, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hostile_verifiers import Broken
 from pydantic import BaseModel
 
 import hero_rl
@@ -375,10 +376,6 @@ def test_too_many_failures_end_the_call_and_what_was_judged_is_kept(tmp_path, mo
 
 
 def test_a_verifier_that_fails_is_named_with_what_it_raised(path, tmp_path, monkeypatch):
-    class Broken:
-        def verify(self, reference, completion):
-            raise KeyError("answer")
-
     monkeypatch.setattr(
         "hero_rl.rescoring.run.judge_of", lambda said, verifier, stack: Judge(Broken(), None, said.max_missing)
     )

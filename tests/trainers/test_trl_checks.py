@@ -162,7 +162,7 @@ def test_without_a_reward_model_no_score_is_missing(policy, tmp_path):
 )
 def test_a_verifier_that_fails_on_every_reference_is_refused_with_what_it_raised(tmp_path, caplog, order, said):
     with Supervised(Runner(), workers=1) as verifier, pytest.raises(ConfigError, match=said):
-        make(tmp_path, asked(*(f"do:{order} {number}" for number in range(4))), verifier=verifier)
+        make(tmp_path, asked(*(f"do:{order} {number}" for number in range(2))), verifier=verifier)
     assert "cannot be read" not in caplog.text
 
 

@@ -68,6 +68,18 @@ def test_what_the_verifier_fails_on_is_told_apart_from_what_it_cannot_read():
     assert "cannot be read" not in str(every)
 
 
+def test_a_verifier_that_fails_on_the_first_few_is_asked_no_more():
+    asked = []
+
+    class Broken:
+        def verify(self, reference, completion):
+            asked.append(reference)
+            raise ValueError("no")
+
+    found = check_references(range(100), Broken())
+    assert (found.checked, found.works, len(set(asked))) == (4, False, 4) and found.crashed[-1] == "75"
+
+
 def test_a_verifier_in_this_process_may_fail_too():
     found = check_references(["do:fail", "5"], Runner())
     assert found.crashed == ("do:fail",) and found.failure == "ValueError: no"

@@ -30,6 +30,7 @@ from hero_rl.verifiers.judge import JudgeVerifier
 __all__ = ["ReferenceCheck", "check_references", "reference_text"]
 
 _SAMPLE = 500
+_FIRST = 4  # a check that crashes costs two processes, so that a verifier that always does is known by these
 _SHOWN = 3
 _SHORT = 80
 _GROUND_TRUTH = ("ground_truth", "answer", "target")
@@ -88,7 +89,8 @@ def check_references(
     """Judge references by themselves: each must be right in the place of an answer, and make another answer wrong.
 
     A judge reads any text and costs a request, so nothing is checked where one decides; nor where a verifier reads
-    more of a row than its reference, or nothing of it.
+    more of a row than its reference, or nothing of it. Where the verifier fails on all of the first few, spread over
+    the others, it is asked no more.
 
     Args:
         references: as the data set has them; anything that `reference_text` takes.
@@ -107,20 +109,26 @@ def check_references(
     texts = list(dict.fromkeys(_as_text(reference) for reference in references))
     chosen = texts[:: max(1, math.ceil(len(texts) / most))]
     asked = Asked(verifier)
+    few = chosen[:: max(1, math.ceil(len(chosen) / _FIRST))]
     try:
-        boxed = asked.verdicts([Request(text, rf"\boxed{{{text}}}") for text in chosen])
-        whole = asked.verdicts([Request(text, text) for text in chosen])
-        other = asked.verdicts([Request(text, NOBODYS_COMPLETION) for text in chosen])
+        found = _judged(asked, few)
+        return _judged(asked, chosen) if found.works and len(few) < len(chosen) else found
     except TypeError as error:
         raise ConfigError(f"verifier: {error}") from None
+
+
+def _judged(asked: Asked, references: list[str]) -> ReferenceCheck:
+    boxed = asked.verdicts([Request(text, rf"\boxed{{{text}}}") for text in references])
+    whole = asked.verdicts([Request(text, text) for text in references])
+    other = asked.verdicts([Request(text, NOBODYS_COMPLETION) for text in references])
     bad = {
         text: any(verdict.reason is Reason.CRASHED for verdict in (*itself, another))
-        for text, *itself, another in zip(chosen, boxed, whole, other, strict=True)
+        for text, *itself, another in zip(references, boxed, whole, other, strict=True)
         if another.abstained or not _taken(itself)
     }
     crashed = tuple(text for text, has_crashed in bad.items() if has_crashed)
     unreadable = tuple(text for text in bad if text not in crashed)
-    return ReferenceCheck(len(chosen), unreadable, crashed, asked.first_failure if crashed else "")
+    return ReferenceCheck(len(references), unreadable, crashed, asked.first_failure if crashed else "")
 
 
 def _taken(itself: list[Verdict]) -> bool:
