@@ -33,7 +33,7 @@ class Checkpoint(Block):
     device: str = "auto"
     attention: Annotated[str, Field(min_length=1)] = "auto"
 
-    def _load(self, auto_class: Any, kind: str, block: str = "") -> tuple[Any, Any]:
+    def _load(self, auto_class: Any, kind: str, block: str) -> tuple[Any, Any]:
         """Model, on its device, and tokenizer.
 
         Args:

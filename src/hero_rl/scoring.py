@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -26,7 +26,7 @@ from hero_rl.errors import HeroError
 from hero_rl.files.messages import plain_message, text_of_content
 from hero_rl.reward_models.base import Conversation, Message, RewardModel, Scores
 from hero_rl.signals import Signals
-from hero_rl.verifiers.asking import Asked
+from hero_rl.verifiers.asking import Asked, first_crash
 from hero_rl.verifiers.base import BatchVerifier, Reason, Request, Verifier
 from hero_rl.verifiers.domains import by_domain
 from hero_rl.verifiers.math.text.thinking import (
@@ -133,6 +133,10 @@ class Scorer:
             {("verifier", name) for name in getattr(verifier, "counters", {}) if name not in _COUNTED_BY_ROW}
             | {("reward_model", name) for name in (*getattr(reward_model, "counters", {}), "truncated") if reward_model}
         )
+
+    def first_crash(self, reasons: Iterable[str | None]) -> str:
+        """The end of a message about checks that failed for such reasons: what the first that crashed came to."""
+        return first_crash(self._asked.first_failure, reasons)
 
     def score(
         self,

@@ -15,7 +15,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from hero_rl.errors import ConfigError
 from hero_rl.own import own_code
 
-__all__ = ["Block", "did_you_mean", "is_name", "lay_over", "nested", "parse_overrides", "read_yaml", "resolve"]
+__all__ = [
+    "Block",
+    "did_you_mean",
+    "is_name",
+    "lay_over",
+    "nested",
+    "none_of",
+    "parse_overrides",
+    "read_yaml",
+    "resolve",
+]
 
 # A block that names no type is of the usual one: that of its default, or where that is none, of this.
 _USUAL_TYPES = {"reward_model": "local"}
@@ -83,7 +93,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        said = str(error).replace("<unicode string>", str(path))
+        raise ConfigError(f"{path}: not valid YAML: {said}") from None
     except RecursionError:
         raise ConfigError(f"{path}: nested too deep") from None
     if not isinstance(raw, dict):
@@ -99,7 +110,7 @@ def resolve(
     Args:
         raw: the settings.
         overrides: values by dotted name.
-        place: opens every error message; `--` that of arguments.
+        place: opens every error message; of arguments `--`, which opens every setting's name.
         kind: what checks them.
         foreign: whether others may have written them, so that they may not name code to run (`hero_rl.own`).
 
@@ -111,8 +122,8 @@ def resolve(
         with nullcontext() if foreign else own_code():
             return kind.model_validate(merged)
     except ValidationError as error:
-        opening = place if place == "--" else f"{place}: "
-        raise ConfigError("\n".join(f"{opening}{line}" for line in _explain(error, merged, kind))) from None
+        opening, dashes = ("", "--") if place == "--" else (f"{place}: ", "")
+        raise ConfigError("\n".join(f"{opening}{line}" for line in _explain(error, merged, kind, dashes))) from None
 
 
 def parse_overrides(arguments: list[str]) -> dict[str, Any]:
@@ -214,19 +225,34 @@ def _merge(settings: dict[str, Any], more: dict[str, Any], place: str) -> None:
             raise ConfigError(f"{place}{key} is given twice")
 
 
-def _explain(error: ValidationError, merged: dict[str, Any], kind: type[BaseModel]) -> list[str]:
+def _explain(error: ValidationError, merged: dict[str, Any], kind: type[BaseModel], dashes: str) -> list[str]:
     """One line a mistake: where, what, and the nearest known name for an unknown one."""
     lines = []
     for mistake in error.errors():
         where = _path_in(merged, mistake["loc"])
+        message = mistake["msg"].removeprefix("Value error, ")
         if mistake["type"] == "extra_forbidden":
-            lines.append(f"{'.'.join(where)}: unknown setting{_suggestion(where, merged, kind)}")
+            message = f"unknown setting{_suggestion(where, merged, kind)}"
         elif mistake["type"] == "missing":
-            lines.append(f"{'.'.join(where)}: missing")
-        else:
-            message = mistake["msg"].removeprefix("Value error, ")
-            lines.append(f"{'.'.join(where)}: {message}" if where else message)
+            message = "missing"
+        elif mistake["type"].startswith("union_tag_"):
+            where, message = [*where, "type"], _about_type(mistake["type"], mistake.get("ctx", {}))
+        lines.append(f"{dashes}{'.'.join(where)}: {message}" if where else message)
     return lines
+
+
+def _about_type(mistake: str, context: Mapping[str, Any]) -> str:
+    """What is wrong with the type of a block that may be of several; pydantic lists these where it knows the given."""
+    if mistake == "union_tag_not_found":
+        return "missing"
+    given, known = str(context["tag"]), re.findall(r"'([^']+)'", str(context["expected_tags"]))
+    return none_of(given, known)
+
+
+def none_of(given: object, known: Iterable[str]) -> str:
+    """A message about a value that is none of the known ones, with the nearest of them."""
+    names = list(known)
+    return f"{given!r} is none of {', '.join(names)}{did_you_mean(str(given), names)}"
 
 
 def _path_in(merged: dict[str, Any], loc: tuple[int | str, ...]) -> list[str]:

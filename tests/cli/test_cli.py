@@ -116,6 +116,17 @@ def test_a_check_names_references_that_cannot_be_read(config, tmp_path, bad, cod
     assert ("cannot be read by the verifier" in said) == bool(bad) and ("error: " in said) == bool(code)
 
 
+def test_a_check_names_a_verifier_that_fails_on_every_reference(config, tmp_path, capsys):
+    path = tmp_path / "references.jsonl"
+    path.write_text("".join(json.dumps({"problem": "why?", "answer": f"do:fail {n}"}) + "\n" for n in range(4)))
+    os.chdir(ROOT)
+    words = ["--data.train", str(path), "--model.path", str(tmp_path), "--verifier.type", "hostile_verifiers:Runner"]
+    assert main(["train", str(config), *words, "--check"]) == 1
+    said = capsys.readouterr().err
+    assert "error: verifier: 100.0% of 4 references make the verifier fail" in said and "ValueError: no" in said
+    assert "cannot be read" not in said
+
+
 def test_a_missing_package_is_named_with_the_extra_that_brings_it():
     code = "import sys; sys.modules['trl'] = None; import hero_rl; hero_rl.HeroGRPOTrainer"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -84,6 +84,13 @@ def kept(folder):
     }
 
 
+def test_a_verifier_of_ones_own_that_fails_is_named_with_what_it_raised(problems, server, tmp_path, capsys):
+    words = ["--benchmarks", problems, *asking(server), "--verifier.type", "hostile_verifiers:Broken"]
+    said = evaluate(capsys, tmp_path / "run", *words, code=1)
+    assert "the verifier failed on 48 of 48 responses" in said
+    assert "; the first check that crashed: a check raised in its worker: KeyError: 'answer'" in said
+
+
 def test_the_numbers_are_those_of_the_rollouts(problems, server, tmp_path, capsys):
     out = tmp_path / "run"
     found = evaluate(capsys, out, "--benchmarks", problems, *asking(server), "--seeds", "[3, 5]", "--step", "40")

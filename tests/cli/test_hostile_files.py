@@ -156,6 +156,34 @@ def test_rows_that_are_none(text, said, tmp_path):
         list(read_rows(tmp_path / "a.jsonl"))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "a.csv",
+            b"reference,completion\n1,1\n",
+            r"a.csv:1: not valid JSON: .* character 1; a.csv must be JSON Lines, ",
+        ),
+        (
+            "a.json",
+            b'["1"]\n',
+            "a.json:1: an object is expected, not list; a.json must be JSON Lines, an object a line",
+        ),
+        ("a.xlsx", b"PK\xff\xfe\n", r"a.xlsx:1: not valid UTF-8: .*; a.xlsx must be JSON Lines, .* or Parquet"),
+        ("a.json", b'{"a": 1}\n{"a": "\n', "a.json:2: not valid JSON: Invalid control character at character 8$"),
+        (
+            "a.jsonl",
+            b'{"a": "1',
+            "a.jsonl:1: not valid JSON: Unterminated string starting at character 7; the file ends in",
+        ),
+    ],
+)
+def test_a_file_that_is_no_rows_is_told_from_a_broken_row(name, text, said, tmp_path):
+    (tmp_path / name).write_bytes(text)
+    with pytest.raises(DataError, match=said):
+        list(read_rows(tmp_path / name))
+
+
 def test_a_byte_order_mark_before_the_first_row(tmp_path):
     (tmp_path / "a.jsonl").write_text('\ufeff{"a": 1}\n{"a": "\ufeff"}\n')
     assert [row for _, row in read_rows(tmp_path / "a.jsonl")] == [{"a": 1}, {"a": "\ufeff"}]

@@ -33,11 +33,29 @@ def samples(folder, number=8):
 
 def test_list_names_them_all_or_those_that_begin_so(capsys):
     assert main(["recipe", "list"]) == 0
-    assert capsys.readouterr().out.split() == names()
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if line and not line.startswith("#")] == names()
     assert main(["recipe", "list", "verl/octo", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["recipes"]
     assert len(listed) == 13 and {one["engine"] for one in listed} == {"verl"}
+    assert main(["recipe", "list", "one_gpu/qwen3-0.6b/gsm8k/gated_", "--json"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["recipes"]] == [GATED]
     assert main(["recipe", "list", "x"]) == 2
+    assert "no recipe's name begins with 'x'; `hero recipe list` shows them all" in capsys.readouterr().err
+
+
+def test_the_list_says_what_its_groups_and_their_parts_are(capsys):
+    assert main(["recipe", "list"]) == 0
+    one_gpu, paper = capsys.readouterr().out.split("\n\n")
+    assert "# one-gpu/model/data/rule" in one_gpu and GATED in one_gpu and HERO not in one_gpu
+    assert "# engine/model/regime/rule" in paper and HERO in paper and GATED not in paper
+    assert "#           smollm2-360m       SmolLM2-360M-Instruct, all weights, 24 GB\n" in one_gpu
+    assert "#   regime  easy               Easy to verify" in paper
+    assert main(["recipe", "list", "verl/qwen3-4b/hard/hero"]) == 0
+    said = capsys.readouterr().out
+    assert "one-gpu" not in said and "Easy to verify" not in said and "Hard to verify" in said
+    assert main(["recipe", "list", "trl/qwen3-4b/sft"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "trl/qwen3-4b/sft"
 
 
 def test_show_prints_the_command_its_variables_and_the_settings(capsys):

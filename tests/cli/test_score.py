@@ -124,7 +124,7 @@ def test_a_reward_model_and_a_verifier_make_everything_anew(grouped, tmp_path, c
         (["nowhere", "out.jsonl"], "nowhere: No such file"),
         (["IN", "out.jsonl", "--rule.alpha", "0.95"], "--rule: alpha + beta must be below 1"),
         (["IN", "out.jsonl", "--rule.aplha", "0.1"], "--rule.aplha: unknown setting"),
-        (["IN", "out.jsonl", "--rule.type", "heroic"], "--rule: Input tag 'heroic' found"),
+        (["IN", "out.jsonl", "--rule.type", "heroic"], "--rule.type: 'heroic' is none of hero, gated_hero"),
         (["IN", "out.jsonl", "--batch_groups", "0"], "--batch_groups: Input should be greater than or equal to 1"),
         (["IN", "out.jsonl", "--seconds", "0"], "--seconds: Input should be greater than 0"),
         (["IN", "out.jsonl", "--trl.beta", "0"], "--trl.beta: unknown argument; see hero score --help"),

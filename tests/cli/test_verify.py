@@ -35,6 +35,13 @@ def test_a_labelled_file(pairs, tmp_path, capsys):
     assert [json.loads(line)["verdict"] for line in out.read_text().splitlines()] == [1.0, 0.0, 1.0]
 
 
+def test_no_time_is_shown_below_another_that_it_is_not_below(pairs, capsys, monkeypatch):
+    times = {"mean": 1.08, "p50": 1.07, "p99": 1.4, "max": 1.4}
+    monkeypatch.setattr("hero_rl.cli.verify._milliseconds", lambda verdicts: times)
+    assert main(["verify", str(pairs), "--workers", "1"]) == 0
+    assert "a check takes 1.08 ms (median 1.07, longest 1.40)" in capsys.readouterr().out
+
+
 def test_json(pairs, capsys):
     assert main(["verify", str(pairs), "--json", "--workers", "1"]) == 0
     said = json.loads(capsys.readouterr().out)
@@ -103,7 +110,11 @@ def test_wrong_arguments(arguments, said, capsys):
 def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit):
         main(["verify", "--help"])
-    assert "hero verify pairs.jsonl" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "hero verify pairs.jsonl" in said and "docs/" not in said
+    with pytest.raises(SystemExit):
+        main(["score", "--help"])
+    assert "(docs/ is a folder of hero-rl's repository; an installed package has none.)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hero_lab.cli import main
 from hero_rl.data import RegimesConfig, TextbookConfig, make_regimes
 from hero_rl.errors import ConfigError, DataError, GenerationError, UnscorableError
 from hero_rl.files.partial import Partial
+from hero_rl.own import own_code
 from hero_rl.rollouts import Rollout, read_rollouts, write_rollouts
 from hero_rl.training.configs.policy import DataConfig
 from hero_rl.training.rows.prompts import load_prompts
@@ -242,6 +243,13 @@ def test_a_verifier_that_fails_ends_the_call_and_loses_nothing(sums, tmp_path):
     assert not (tmp_path / "out" / "verified.jsonl").exists()
 
 
+def test_a_verifier_of_ones_own_that_fails_is_named_with_what_it_raised(sums, tmp_path):
+    with own_code():
+        config = RegimesConfig(output_dir=str(tmp_path), **sums | {"verifier": {"type": "hostile_verifiers:Broken"}})
+    with pytest.raises(UnscorableError, match=r"\(crashed 59\).*the first check that crashed: .*KeyError: 'answer'"):
+        make_regimes(config)
+
+
 def test_a_full_disk_leaves_no_half_file(sums, tmp_path):
     """A limit on the size of files stands for the end of a disk."""
     out = tmp_path / "out"
@@ -277,7 +285,11 @@ def test_the_command_line(sums, tmp_path, capsys):
     assert said["drawn"]["easy_train"] == 20 and said["output_dir"] == str(out) and said["kept"] == []
     assert lines(out / "trl" / "easy_train.jsonl")[0]["prompt"].endswith("?\nBox it.")
     for wrong, message in [
-        (["regimes", "--output_dir", str(out)], "problems: missing"),
+        (["regimes"], "hero data: --output_dir: missing\n--problems: missing\n"),
+        (
+            ["regimes", str(config), *arguments[4:], "--generator.type", "opnai"],
+            "config.yaml: generator.type: 'opnai' is",
+        ),
         (["regimes", *arguments, "--size.easy", "1"], "size: unknown setting; did you mean 'sizes'?"),
         (["regimes", *arguments[:2], *arguments[4:]], "give either solutions, a file, or a generator"),
         (["regimes", *arguments, "--problems.path", "x"], "problems: path needs a preset as dataset"),

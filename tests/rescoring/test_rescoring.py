@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hostile_verifiers import Broken
 from pydantic import BaseModel
 
 import hero_rl
@@ -372,6 +373,14 @@ def test_too_many_failures_end_the_call_and_what_was_judged_is_kept(tmp_path, mo
     rescore(RolloutReader(path), out, Rescoring())
     assert model.asked == 3 * 128 + 256, "the first two chunks are kept, the failed one is asked again"
     assert all(r.score == 1.0 for r in read_rollouts(out))
+
+
+def test_a_verifier_that_fails_is_named_with_what_it_raised(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "hero_rl.rescoring.run.judge_of", lambda said, verifier, stack: Judge(Broken(), None, said.max_missing)
+    )
+    with pytest.raises(UnscorableError, match=r"verifier failed on 8 of 8 .*that crashed: KeyError: 'answer'"):
+        rescore(RolloutReader(path), tmp_path / "out.jsonl", Rescoring())
 
 
 def test_a_few_that_have_nothing_to_score_do_not_end_the_call(path, tmp_path, monkeypatch):

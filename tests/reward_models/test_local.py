@@ -277,13 +277,15 @@ def test_bfloat16_scores_come_as_float32(checkpoint):
 
 def test_a_checkpoint_without_a_trained_head_is_refused(checkpoint):
     model(pad_token_id=PAD).model.save_pretrained(checkpoint)
-    with pytest.raises(ConfigError, match=r"lacks .*score\.weight"):
+    with pytest.raises(
+        ConfigError, match=r"reward_model\.path: .* is no trained reward model: .* lacks .*score\.weight"
+    ):
         LocalRewardModelConfig(path=str(checkpoint)).load()
 
 
 def test_a_checkpoint_with_two_labels_is_refused(checkpoint):
     model(num_labels=2).save_pretrained(checkpoint)
-    with pytest.raises(ConfigError, match="2 labels"):
+    with pytest.raises(ConfigError, match=r"reward_model\.path: .* has 2 labels"):
         LocalRewardModelConfig(path=str(checkpoint)).load()
 
 
@@ -300,16 +302,16 @@ def test_wrong_places_are_named(checkpoint, tmp_path_factory):
     (run / "model").mkdir()
     (run / "model" / "config.json").write_text("{}")
     for path, said in (
-        (str(run), rf"path: {run} holds no model: .*; did you mean {run}/model\?"),
-        ("../nowhere", r"path: \.\./nowhere: no such folder"),
+        (str(run), rf"reward_model\.path: {run} holds no model: .*; did you mean {run}/model\?"),
+        ("../nowhere", r"reward_model\.path: \.\./nowhere: no such folder"),
     ):
         with pytest.raises(ConfigError, match=said):
             LocalRewardModelConfig(path=path).load()
     for device in ("gpu", "cuda:77"):
-        with pytest.raises(ConfigError, match=f"device: '{device}' is not to be had here"):
+        with pytest.raises(ConfigError, match=rf"reward_model\.device: '{device}' is not to be had here"):
             LocalRewardModelConfig(path=str(checkpoint), device=device).load()
     (checkpoint / "model.safetensors").write_bytes((checkpoint / "model.safetensors").read_bytes()[:100])
-    with pytest.raises(ConfigError, match="path: no model can be loaded"):
+    with pytest.raises(ConfigError, match=r"reward_model\.path: no model can be loaded"):
         LocalRewardModelConfig(path=str(checkpoint)).load()
 
 

@@ -228,7 +228,7 @@ def test_a_checkpoints_own_code_is_read_where_it_puts_its_score(tmp_path, monkey
 
 def test_own_code_does_not_run_unless_trusted(tmp_path, monkeypatch):
     path, _ = own_checkpoint(tmp_path, monkeypatch)
-    with pytest.raises(ConfigError, match=r"trust_remote_code: .* code of its own"):
+    with pytest.raises(ConfigError, match=r"reward_model\.trust_remote_code: .* code of its own"):
         LocalRewardModelConfig(path=path, device="cpu").load()
 
 

@@ -560,7 +560,7 @@ def test_settings_that_would_let_anybody_in_are_refused(capsys, monkeypatch):
         assert main(["serve", "--host", "0.0.0.0", "--token_env", name]) == 2
         assert message in capsys.readouterr().err
     assert main(["serve", "--rule.aplha", "0.1"]) == 2
-    assert "hero serve: settings: rule.aplha: unknown setting; did you mean 'alpha'?" in capsys.readouterr().err
+    assert "hero serve: --rule.aplha: unknown setting; did you mean 'alpha'?" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_and_pages_of_other_hosts(plain, capsys):

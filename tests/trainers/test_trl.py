@@ -173,6 +173,17 @@ def test_too_many_unscorable_rollouts_stop_the_run_after_a_window_of_them(policy
     assert run.state.global_step == 31
 
 
+def test_a_verifier_that_breaks_in_the_run_is_named_with_what_it_raised(policy, tmp_path):
+    class Breaking(ParityVerifier):
+        def verify(self, reference, completion):
+            return super().verify(reference, completion) if not self.abstain else {}["answer"]
+
+    run = trainer(policy, tmp_path, Hero(), verifier=Breaking(), max_steps=40, max_unscorable=0.5)
+    run.scorer.verifier.abstain = 1
+    with pytest.raises(UnscorableError, match=r"'crashed': 8.*; the first check that crashed: KeyError: 'answer'"):
+        run.train()
+
+
 def test_a_reward_model_that_is_gone_stops_the_run_too(policy, tmp_path):
     run = trainer(policy, tmp_path, GatedHero(), reward_model=LoudnessModel(missing=1), max_steps=40)
     with pytest.raises(UnscorableError, match=r"256 of the last 256 rollouts.*'reward_model/missing': 8"):

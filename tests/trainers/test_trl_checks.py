@@ -4,6 +4,7 @@ import math
 
 import pytest
 from datasets import Dataset
+from hostile_verifiers import Runner
 from parts import LoudnessModel, ParityVerifier, completions_at, config, prompts, trainer
 from tiny_models import byte_tokenizer
 from transformers import AutoModelForSequenceClassification
@@ -13,7 +14,7 @@ from hero_rl.reward_models import CachedRewardModelConfig, LocalRewardModel, Rem
 from hero_rl.rules import Hero, VerifierOnly
 from hero_rl.trainers.dataset import check_datasets
 from hero_rl.trainers.trl import HeroGRPOTrainer
-from hero_rl.verifiers import MathVerifier
+from hero_rl.verifiers import MathVerifier, Supervised
 
 
 def make(tmp_path, rows, **changes):
@@ -154,6 +155,15 @@ def test_without_a_reward_model_no_score_is_missing(policy, tmp_path):
     )
     run.train()
     assert not any(row.get("hero/alarm/missing") for row in run.state.log_history)
+
+
+@pytest.mark.parametrize(
+    ("order", "said"), [("nonsense", "TypeError: the verifier returned a float, not a Verdict"), ("fail", "ValueError")]
+)
+def test_a_verifier_that_fails_on_every_reference_is_refused_with_what_it_raised(tmp_path, caplog, order, said):
+    with Supervised(Runner(), workers=1) as verifier, pytest.raises(ConfigError, match=said):
+        make(tmp_path, asked(*(f"do:{order} {number}" for number in range(2))), verifier=verifier)
+    assert "cannot be read" not in caplog.text
 
 
 def test_references_that_the_verifier_cannot_read_are_told_before_a_model_loads(tmp_path, caplog):

@@ -72,7 +72,14 @@ def test_a_resolved_configuration_reads_back(write, tmp_path):
         ({"modle.path": "x"}, r"config.yaml: modle: unknown setting; did you mean 'model'\?"),
         ({"data.zzz": 1}, "config.yaml: data.zzz: unknown setting; known here: chat, domain_column, eval"),
         ({"rule.alpha": 0.5, "rule.beta": 0.6}, "config.yaml: rule: alpha \\+ beta must be below 1"),
-        ({"rule.type": "hreo"}, "config.yaml: rule: Input tag 'hreo'"),
+        ({"rule.type": "hreo"}, r"config.yaml: rule.type: 'hreo' is none of hero, .*; did you mean 'hero'\?"),
+        ({"verifier": {"type": "mathh"}}, r"config.yaml: verifier.type: 'mathh' is none of math, math_verify, exact"),
+        ({"reward_model.type": "lokal"}, r"reward_model.type: 'lokal' is none of local, .*; did you mean 'local'\?"),
+        (
+            {"verifier": {"type": "code", "sandbox": {"type": "docker"}}},
+            r"config.yaml: verifier.sandbox.type: 'docker' is none of local, sandbox_fusion$",
+        ),
+        ({"verifier": {"type": "code", "sandbox": {"url": "x"}}}, "config.yaml: verifier.sandbox.type: missing"),
         ({"verifier": None}, "config.yaml: verifier: "),
         ({"model.path": None}, "config.yaml: model.path: "),
         ({"reward_model": None}, "rule 'gated_hero' needs a reward_model"),
@@ -99,7 +106,7 @@ def test_files_that_are_no_configuration(tmp_path):
         load_config(tmp_path / "nowhere.yaml")
     bad = tmp_path / "bad.yaml"
     bad.write_text("a: [1")
-    with pytest.raises(ConfigError, match=r"bad.yaml: not valid YAML"):
+    with pytest.raises(ConfigError, match=rf'(?s)bad.yaml: not valid YAML: .*in "{bad}", line 1, column 4'):
         load_config(bad)
     bad.write_text("- 1\n- 2")
     with pytest.raises(ConfigError, match="a mapping of settings is expected, not list"):

@@ -101,11 +101,33 @@ def test_what_a_user_must_give_is_named():
     [
         ("verl/qwen3-4b/hard/heroo", "no recipe 'verl/qwen3-4b/hard/heroo'; did you mean 'verl/qwen3-4b/hard/hero'"),
         ("x", "no recipe 'x'; `hero recipe list` shows them all"),
+        ("one_gpu/qwen3-0.6b/gsm8k/gated_hiro", "did you mean 'one-gpu/qwen3-0.6b/gsm8k/gated-hero'"),
     ],
 )
 def test_an_unknown_name_has_a_hint(name, message):
     with pytest.raises(ConfigError, match=message):
         compose(name)
+
+
+def test_a_name_may_be_spelled_as_rules_are(tmp_path, monkeypatch):
+    name = "one-gpu/qwen3-0.6b/gsm8k/gated-hero"
+    assert compose(name.replace("-", "_").replace("qwen3_", "qwen3-")) == compose(name)
+    monkeypatch.chdir(tmp_path)
+    spelled = "one-gpu/qwen3-0.6b/gsm8k/gated_hero"
+    Path(spelled).mkdir(parents=True)  # a folder is no configuration
+    assert load_run(spelled, {"output_dir": "runs"}, "train") == load_run(name, {"output_dir": "runs"}, "train")
+
+
+def test_what_is_neither_a_file_nor_a_recipe(tmp_path):
+    with pytest.raises(ConfigError, match=r"config\.yml: no such file, and no recipe of that name; `hero recipe list`"):
+        load_run("config.yml", {}, "train")
+    with pytest.raises(ConfigError, match=r"hero/heroo: no such file, and no recipe.*; did you mean 'verl/"):
+        load_run("verl/qwen3-4b/hero/heroo", {}, "train")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_run(str(tmp_path), {}, "train")
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(ConfigError, match=rf"{tmp_path} is a folder; did you mean {tmp_path}/config\.yaml\?"):
+        load_run(str(tmp_path), {}, "train")
 
 
 def test_a_recipe_of_the_other_verb_is_refused():

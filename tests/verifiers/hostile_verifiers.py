@@ -107,6 +107,13 @@ class Obedient:
         return Verdict.of(Reason.MATCHED_BY_VALUE)
 
 
+class Broken:
+    """One that raises on everything."""
+
+    def verify(self, reference, completion):
+        return {}["answer"]
+
+
 class Runner(Obedient):
     """One that waits for what it starts, as a verifier of code does; of a reference it does what that says."""
 

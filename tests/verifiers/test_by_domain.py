@@ -4,7 +4,7 @@ import math
 import pickle
 
 import pytest
-from hostile_verifiers import ShareOfTests
+from hostile_verifiers import Obedient, ShareOfTests
 from pydantic import TypeAdapter, ValidationError
 
 from hero_rl import Scorer
@@ -13,6 +13,7 @@ from hero_rl.verifiers import (
     AnyVerifier,
     ByDomain,
     ByDomainVerifier,
+    Cascade,
     ExactVerifier,
     MathVerifier,
     Processes,
@@ -52,6 +53,16 @@ def test_a_batch_is_one_call_of_each_verifier():
     assert sorted(calls) == [("a", 2), ("b", 2), ("rest", 2)]
     assert both.counters == {"calls": 3}
     assert Scorer(both).score([], [], []).counters["verifier/calls"] == 0
+
+
+def test_the_first_failure_of_any_domain_is_told():
+    several = ByDomain({"math": MathVerifier(), "words": Cascade(Supervised(Obedient(), workers=1), ExactVerifier())})
+    scorer = Scorer(several)
+    assert scorer.first_crash([Reason.CRASHED]) == ""
+    with several:
+        several.verify(Request("do:fail", "do:fail", domain="words"))
+    assert "ValueError: no" in scorer.first_crash([Reason.CRASHED])
+    assert scorer.first_crash([Reason.TIMED_OUT]) == ""
 
 
 @pytest.mark.parametrize("domain", ["code", ""])

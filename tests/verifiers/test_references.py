@@ -3,7 +3,9 @@
 import math
 
 import pytest
+from hostile_verifiers import Runner
 
+from hero_rl.errors import ConfigError
 from hero_rl.verifiers import (
     Cascade,
     ExactVerifier,
@@ -51,6 +53,38 @@ def test_what_cannot_be_read_is_found_and_named():
     assert found.unreadable == ("", UNREADABLE[1])
     assert found.share == pytest.approx(2 / 7)
     assert "28.6% of 7" in str(found) and "see the figure" in str(found) and "verifier.type" in str(found)
+
+
+def test_what_the_verifier_fails_on_is_told_apart_from_what_it_cannot_read():
+    with Supervised(Runner(), workers=1) as supervised:
+        some = check_references(["5", "", "do:nonsense", "do:abstain"], supervised)
+        every = check_references(["do:fail 1", "do:nonsense 2"], supervised)
+    assert (some.crashed, some.unreadable, some.share) == (("do:nonsense",), ("", "do:abstain"), 0.75) and some.works
+    assert "TypeError: the verifier returned a float, not a Verdict" in str(some)
+    assert "25.0% of 4 references make the verifier fail" in str(some) and "50.0% of 4 references cannot be" in str(
+        some
+    )
+    assert every.crashed == ("do:fail 1", "do:nonsense 2") and not every.works
+    assert "cannot be read" not in str(every)
+
+
+def test_a_verifier_that_fails_on_the_first_few_is_asked_no_more():
+    asked = []
+
+    class Broken:
+        def verify(self, reference, completion):
+            asked.append(reference)
+            raise ValueError("no")
+
+    found = check_references(range(100), Broken())
+    assert (found.checked, found.works, len(set(asked))) == (4, False, 4) and found.crashed[-1] == "75"
+
+
+def test_a_verifier_in_this_process_may_fail_too():
+    found = check_references(["do:fail", "5"], Runner())
+    assert found.crashed == ("do:fail",) and found.failure == "ValueError: no"
+    with pytest.raises(ConfigError, match="verifier: the verifier returned a float, not a Verdict"):
+        check_references(["do:nonsense"], Runner())
 
 
 def test_all_is_well():

@@ -116,6 +116,8 @@ def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tup
     Returns:
         The arguments, and what the dataclass does not know: overrides by name first.
     """
+    if "docs/" in epilog:
+        epilog += f"{_DOCS}\n"
     own, others = _apart(argv, {field.name for field in fields(kind)})  # pyright: ignore[reportArgumentType]
     arguments, unknown = tyro.cli(
         kind,
@@ -128,6 +130,7 @@ def parse(kind: type[Arguments], argv: list[str], verb: str, epilog: str) -> tup
     return arguments, [*others, *unknown]
 
 
+_DOCS = "(docs/ is a folder of hero-rl's repository; an installed package has none.)"
 _NAMED = re.compile(r"--(\w[\w.+~-]*)(=.*)?", re.DOTALL)
 
 

@@ -162,7 +162,7 @@ def _make(kind: str, arguments: _Arguments, rest: list[str]) -> Any:
     if isinstance(raw.get("problems"), str):
         raw["problems"] = block_of(raw["problems"])
     try:
-        config = resolve(raw, overrides, arguments.config or "arguments", models[kind])
+        config = resolve(raw, overrides, arguments.config or "--", models[kind])
     except ConfigError as error:
         raise ConfigError(f"{error}\n(hero data {kind} --help)") from None
     return makers[kind](config, restart=arguments.restart, bars=_bars(not arguments.json))

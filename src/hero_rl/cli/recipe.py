@@ -76,16 +76,18 @@ def run(argv: list[str]) -> int:
 
 
 def _list(arguments: _Arguments) -> int:
-    from hero_rl.training.recipes import compose, names
+    from hero_rl.training.recipes import compose, like, names, with_dashes
+    from hero_rl.training.recipes.listing import listing
 
-    chosen = [compose(name) for name in names() if name.startswith(arguments.name or "")]
+    chosen = [name for name in names() if name.startswith(with_dashes(arguments.name or ""))]
     if not chosen:
-        raise ConfigError(f"no recipe's name begins with {arguments.name!r}")
+        raise ConfigError(f"no recipe's name begins with {arguments.name!r}{like(str(arguments.name))}")
     if arguments.json:
-        listed = [{"name": one.name, "engine": one.engine, "verb": one.verb, "summary": one.summary} for one in chosen]
+        recipes = map(compose, chosen)
+        listed = [{"name": one.name, "engine": one.engine, "verb": one.verb, "summary": one.summary} for one in recipes]
         print(json.dumps({"recipes": listed}))
     else:
-        print("\n".join(one.name for one in chosen))
+        print(listing(chosen))
     return 0
 
 
@@ -111,7 +113,7 @@ def _show(arguments: _Arguments, rest: list[str]) -> int:
     else:
         head = [f"# {recipe.summary or recipe.name}"]
         if estimated is not None:
-            head += ["# Estimates for each GPU, none was measured (docs/guides/recipes.md):"]
+            head += ["# Estimates for each GPU, none was measured:"]
             head += [f"#   {line}" for line in str(estimated).splitlines()]
         if command.variables:
             head += ["# Set these variables first:"]

@@ -81,7 +81,7 @@ def _config(arguments: _Arguments, rest: list[str]) -> ServiceConfig:
     own = {name: getattr(arguments, name) for name in ("host", "port", "token_env", "threads")}
     overrides = parse_overrides(rest) | {name: value for name, value in own.items() if value is not None}
     raw = read_yaml(arguments.config) if arguments.config else {}
-    return resolve(raw, overrides, arguments.config or "settings", ServiceConfig)
+    return resolve(raw, overrides, arguments.config or "--", ServiceConfig)
 
 
 def _say(url: str, as_json: bool) -> None:

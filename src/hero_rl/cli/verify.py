@@ -230,7 +230,7 @@ def _print_summary(found: FileVerdicts, seconds: float, wrong: int) -> None:
     times = summary["ms"]
     console.print(
         f"{summary['rows']:,} rows in {seconds:.1f} s; a check takes {times['mean']:.2f} ms "
-        f"(median {times['p50']:.2f}, longest {times['max']:.0f})",
+        f"(median {times['p50']:.2f}, longest {times['max']:.2f})",
         highlight=False,
     )
     _print_wrong(console, found, wrong)

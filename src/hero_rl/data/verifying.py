@@ -31,6 +31,7 @@ from hero_rl.verifiers import (
     in_processes,
     verdicts_of,
 )
+from hero_rl.verifiers.asking import first_crash
 
 __all__ = ["Matching", "identity_of", "judged_rows", "text_of", "verify_solutions"]
 
@@ -164,7 +165,7 @@ class _Judge:
             raise UnscorableError(
                 f"the verifier failed on {failures.total()} of {len(verdicts)} solutions ({said}), more than "
                 f"max_missing {self._budget.share:g} allows; what was judged before is kept, and the same command goes "
-                "on there"
+                f"on there{first_crash(getattr(self._verifier, 'first_failure', ''), failures)}"
             )
 
 

@@ -44,7 +44,7 @@ def read_config(folder: Path, given: str | None, overrides: dict[str, Any], rest
     if not record.exists() or restart:
         if not given and not any(name.startswith("benchmarks") for name in overrides):
             raise ConfigError("--benchmarks: name one at least, or give --config")
-        return resolve(read_yaml(given) if given else {}, overrides, given or "settings", EvalConfig)
+        return resolve(read_yaml(given) if given else {}, overrides, given or "--", EvalConfig)
     try:
         # Beside a file of the caller's, only the model is read from the record; a stranger may have written that.
         written = {name: value for name, value in read_yaml(record).items() if not (given and name == "verifier")}

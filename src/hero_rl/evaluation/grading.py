@@ -160,7 +160,7 @@ class Grader:
             raise UnscorableError(
                 f"the {self.name.partition('-')[0]} failed on {why.total()} of {len(grades)} responses, more than "
                 f"--max_missing {self._budget.share:g} allows ({reasons}); the grades that it gave are kept, and the "
-                "same command goes on there"
+                f"same command goes on there{self._scorer.first_crash(why)}"
             )
 
 

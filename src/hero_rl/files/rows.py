@@ -110,16 +110,25 @@ def _parsed(line: bytes, place: Place) -> dict[str, Any]:
     try:
         row = json.loads(line.decode("utf-8"), parse_constant=_constant, object_pairs_hook=each_key_once)
     except UnicodeDecodeError as error:
-        raise DataError(f"{place}: not valid UTF-8: {error.reason} at byte {error.start + 1} of the line") from None
+        where = f"at byte {error.start + 1} of the line"
+        raise DataError(f"{place}: not valid UTF-8: {error.reason} {where}{_expected(place)}") from None
     except json.JSONDecodeError as error:
         half = "" if line.endswith(b"\n") else "; the file ends in the middle of this line"
-        raise DataError(f"{place}: not valid JSON: {error.msg} at character {error.pos + 1}{half}") from None
+        what = f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
+        raise DataError(f"{place}: not valid JSON: {what}{_expected(place) or half}") from None
     except (ValueError, RecursionError) as error:
         what = "nested too deep" if isinstance(error, RecursionError) else error
         raise DataError(f"{place}: not valid JSON: {what}") from None
     if not isinstance(row, dict):
-        raise DataError(f"{place}: an object is expected, not {type(row).__name__}")
+        raise DataError(f"{place}: an object is expected, not {type(row).__name__}{_expected(place)}")
     return row
+
+
+def _expected(place: Place) -> str:
+    """The end of a message about a first line that is no row, in a file whose name promises none."""
+    if place.row > 1 or place.file.suffix in (".jsonl", ".gz"):
+        return ""
+    return f"; {place.file.name} must be JSON Lines, an object a line, or Parquet, named .parquet"
 
 
 def _constant(name: str) -> None:

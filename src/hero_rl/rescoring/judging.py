@@ -105,17 +105,18 @@ class Judge:
             unscored = sum(row.score is None for row in rows)
             self._refuse("reward model gave no score to", unscored, len(rows), self.reward_model)
         if self.verifier is not None:
-            unjudged = sum(row.reason in FAILURES for row in rows)
-            self._refuse("verifier failed on", unjudged, len(rows), self.verifier)
+            reasons = [row.reason for row in rows if row.reason in FAILURES]
+            told = self._scorer.first_crash(reasons)
+            self._refuse("verifier failed on", len(reasons), len(rows), self.verifier, told)
 
-    def _refuse(self, what: str, failed: int, asked: int, part: Any) -> None:
+    def _refuse(self, what: str, failed: int, asked: int, part: Any, told: str = "") -> None:
         budget = self._budgets.setdefault(what, FailureBudget(self.max_missing, _FEW))
         if budget.add(failed, asked) or budget.in_vain:
             counters = getattr(part, "counters", {})
             said = ", ".join(f"{name.replace('_', ' ')} {int(count)}" for name, count in counters.items() if count)
             raise UnscorableError(
                 f"the {what} {failed} of {asked} rollouts, more than --max_missing {self.max_missing:g} allows"
-                f"{f' ({said})' if said else ''}"
+                f"{f' ({said})' if said else ''}{told}"
             )
 
     def _row(self, n: int, rollout: Rollout, kept: float | None, scored: Scored) -> Judged:

@@ -68,7 +68,7 @@ class GenerativeRewardModelConfig(InProcessConfig):
         """
         from transformers import AutoModelForCausalLM
 
-        model, tokenizer = self._load(AutoModelForCausalLM, "causal language model")
+        model, tokenizer = self._load(AutoModelForCausalLM, "causal language model", "reward_model.")
         return GenerativeRewardModel(
             model,
             tokenizer,

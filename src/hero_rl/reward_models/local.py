@@ -39,12 +39,14 @@ class LocalRewardModelConfig(InProcessConfig):
 
         own = _own_class(self.path, self.revision)
         if own and not self.trust_remote_code:
-            raise ConfigError(f"trust_remote_code: {self.path} needs Python code of its own; if you trust it, say true")
+            raise ConfigError(
+                f"reward_model.trust_remote_code: {self.path} needs Python code of its own; if you trust it, say true"
+            )
         model, tokenizer = self._load(
-            getattr(transformers, own or "AutoModelForSequenceClassification"), "reward model"
+            getattr(transformers, own or "AutoModelForSequenceClassification"), "reward model", "reward_model."
         )
         if not own:
-            check_one_label(model.config.num_labels, self.path)
+            check_one_label(model.config.num_labels, f"reward_model.path: {self.path}")
         return LocalRewardModel(
             model,
             tokenizer,

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from hero_rl.errors import ConfigError, DataError, HeroError
+from hero_rl.errors import ConfigError, DataError
 from hero_rl.files.rows import as_reference, field, is_missing, json_columns, outermost
 from hero_rl.rules import Rule, earns_trust, ranks_unverified
 from hero_rl.verifiers import BatchVerifier, ByDomain, ByDomainVerifier, Verifier
@@ -180,19 +180,19 @@ def _is_kept(row: dict[str, Any], *, column: str, domain: str | None, verifier: 
 
 
 def warn_of_unreadable(references: dict[str, list[Any]], verifier: Verifier | BatchVerifier) -> None:
-    """Log, of each dataset, the share of a sample of its references that the verifier cannot read, and what to do."""
+    """Log, of each dataset, the share of a sample of its references that the verifier cannot read, and what to do.
+
+    Raises:
+        ConfigError: the verifier fails on every one of them, with its first failure; or it returned no `Verdict`.
+    """
     if takes_requests(verifier) or not needs_reference(verifier):
         return  # it reads more of a row than its reference, or nothing of it
     for name, several in references.items():
         texts = [one if isinstance(one, str) else one[0] for one in several]
-        try:
-            check = check_references(texts, verifier)
-        except HeroError:
-            raise
-        except Exception:  # in training, such a row abstains and is counted
-            _log.exception("%s: the verifier raised on a reference", name)
-            continue
-        if check.unreadable:
+        check = check_references(texts, verifier)
+        if not check.works:
+            raise ConfigError(f"{name}: {check}")
+        if check.share:
             _log.warning("%s: %s", name, check)
 
 

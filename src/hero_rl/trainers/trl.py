@@ -458,6 +458,7 @@ class HeroMixin(ExactResume):
     def _refuse_unscorable(self, signals: Signals, shaped: Shaped, scored: Scored) -> None:
         reasons = {str(r): count for r, count in Counter(scored.reasons).most_common(10)}
         about = f"verifier's reasons in this rank's last batch: {reasons}; counters: {scored.counters}"
+        about += self.scorer.first_crash(scored.reasons)
         lost = lost_of(signals, shaped, needs_score=self.rule.needs_score)
         self._window.add(lost, len(shaped.reward), about)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +18,13 @@ from hero_rl.verifiers.base import (
     Verifier,
     best_of,
     blamed,
+    said_of,
     split,
     takes_requests,
     verdicts_of,
 )
 
-__all__ = ["Asked"]
+__all__ = ["Asked", "first_crash"]
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +50,12 @@ class Asked:
         self.verifier = verifier
         self.takes_requests = takes_requests(verifier)
         self.needs_reference = bool(getattr(verifier, "needs_reference", True))
-        self._has_logged = False
+        self._failure = ""
+
+    @property
+    def first_failure(self) -> str:
+        """What its first failure came to, in this process or in one of its own; empty where it knows of none."""
+        return self._failure or str(getattr(self.verifier, "first_failure", ""))
 
     def verdicts(self, requests: Sequence[Request]) -> list[Verdict]:
         """A verdict on each request, in their order.
@@ -76,8 +82,8 @@ class Asked:
             verdicts = self.verifier.verify_batch(requests)
         except HeroError:
             raise
-        except Exception:
-            self._log_once("the verifier raised; its batch abstains")
+        except Exception as error:
+            self._log_once("the verifier raised; its batch abstains", error)
             return [Verdict.of(Reason.CRASHED)] * len(requests)
         if len(verdicts) != len(requests):
             raise ValueError(f"the verifier returned {len(verdicts)} verdicts for {len(requests)} requests")
@@ -93,15 +99,25 @@ class Asked:
         except HeroError:
             raise
         except Exception as error:
-            self._log_once("the verifier raised on a row")
+            self._log_once("the verifier raised on a row", error)
             return replace(blamed(self.verifier, request, error), seconds=time.perf_counter() - start)
         _check_kind(verdict)
         return verdict
 
-    def _log_once(self, message: str) -> None:
-        if not self._has_logged:
+    def _log_once(self, message: str, error: Exception) -> None:
+        if not self._failure:
             _logger.exception("%s (logged once, counted always)", message)
-        self._has_logged = True
+        self._failure = self._failure or said_of(error)
+
+
+def first_crash(failure: str, reasons: Iterable[str | None]) -> str:
+    """The end of a message about checks that failed: what the first came to, where some crashed.
+
+    Args:
+        failure: a `first_failure`; empty where none is known.
+        reasons: those of the checks.
+    """
+    return f"; the first check that crashed: {failure:.500}" if failure and Reason.CRASHED in reasons else ""
 
 
 def _check_kind(verdict: Any) -> None:

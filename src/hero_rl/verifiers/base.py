@@ -34,6 +34,7 @@ __all__ = [
     "blamed",
     "own_answer",
     "reason_of",
+    "said_of",
     "split",
     "takes_requests",
     "verdicts_of",
@@ -167,6 +168,7 @@ FAILURES = frozenset(
 
 
 _LONGEST_REASON = 200  # characters
+_LONGEST_SAID = 2000
 
 
 @dataclass(frozen=True)
@@ -375,6 +377,14 @@ def as_messages(completion: str) -> list[dict[str, str]]:
 def reason_of(error: BaseException) -> Reason:
     """The 0 of an answer on which a check raised, once the control has shown that the answer is why."""
     return Reason.TOO_LARGE if isinstance(error, (MemoryError, RecursionError)) else Reason.UNREADABLE_ANSWER
+
+
+def said_of(error: BaseException) -> str:
+    """An exception's kind and words, some of them where they are many."""
+    try:
+        return f"{type(error).__name__}: {error}"[:_LONGEST_SAID]
+    except BaseException:  # the error's own __str__ may raise
+        return type(error).__name__
 
 
 def split(verifier: Verifier | BatchVerifier, request: Request) -> list[Request]:

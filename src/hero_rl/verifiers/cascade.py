@@ -88,6 +88,11 @@ class Cascade:
         """
         return self._counts.totals
 
+    @property
+    def first_failure(self) -> str:
+        """What the rule's first failure came to; empty where none is known."""
+        return str(getattr(self.rule, "first_failure", ""))
+
     def verify(self, reference: str, completion: str, question: str = "") -> Verdict:
         """Judge one completion, as a batch of one: a budget above 0 is no limit here."""
         return self.verify_batch([Request(reference, completion, question)])[0]

@@ -54,6 +54,11 @@ class ByDomain:
         return dict(total)
 
     @property
+    def first_failure(self) -> str:
+        """What the first failure of one of them came to; empty where none is known."""
+        return next((each.first_failure for each in self._all() if each.first_failure), "")
+
+    @property
     def parts(self) -> list[Verifier | BatchVerifier]:
         """The verifiers that are asked."""
         return [each.verifier for each in self._all()]

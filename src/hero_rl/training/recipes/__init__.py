@@ -16,6 +16,6 @@ part of the name. A file holds settings of `hero train` or `hero sft`, and five 
 
 from __future__ import annotations
 
-from hero_rl.training.recipes.compose import Recipe, compose, is_recipe, names
+from hero_rl.training.recipes.compose import Recipe, compose, is_recipe, like, names, with_dashes
 
-__all__ = ["Recipe", "compose", "is_recipe", "names"]
+__all__ = ["Recipe", "compose", "is_recipe", "like", "names", "with_dashes"]

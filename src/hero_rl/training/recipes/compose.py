@@ -11,7 +11,7 @@ from typing import Any
 from hero_rl.errors import ConfigError
 from hero_rl.settings import did_you_mean, nested, read_yaml
 
-__all__ = ["Recipe", "compose", "is_recipe", "names"]
+__all__ = ["Recipe", "compose", "is_recipe", "like", "names", "summary", "with_dashes"]
 
 _FOLDER = Path(__file__).parent
 _TRL, _ONE_GPU = "trl", "one-gpu"
@@ -68,20 +68,35 @@ def names() -> list[str]:
     return [*("/".join((_ONE_GPU, *parts)) for parts in one_gpu), *paper]
 
 
+def with_dashes(name: str) -> str:
+    """A name as recipes have them: rules and configurations say `gated_hero`, recipes `gated-hero`."""
+    return name.replace("_", "-")
+
+
 def is_recipe(name: str) -> bool:
-    """Whether a recipe has this name."""
-    return name in names()
+    """Whether a recipe has this name, its `_` taken for `-`."""
+    return with_dashes(name) in names()
+
+
+def like(name: str) -> str:
+    """The end of a message about a name that no recipe has: the nearest one, or how to see them."""
+    return did_you_mean(with_dashes(name), names()) or "; `hero recipe list` shows them all"
+
+
+def summary(part: str) -> str:
+    """The first comment of a part's file, such as `models/qwen3-4b`."""
+    return _file(part).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
 
 def compose(name: str) -> Recipe:
-    """Put a recipe together.
+    """Put a recipe together; `_` in its name is taken for `-`.
 
     Raises:
         ConfigError: there is none of that name; the message has the nearest one.
     """
     if not is_recipe(name):
-        hint = did_you_mean(name, names()) or "; `hero recipe list` shows them all"
-        raise ConfigError(f"no recipe {name!r}{hint}")
+        raise ConfigError(f"no recipe {name!r}{like(name)}")
+    name = with_dashes(name)
     engine, model, *rest = name.split("/")
     kind = "sft" if rest == ["sft"] else "rl"
     one_gpu = engine == _ONE_GPU
@@ -113,11 +128,14 @@ def _one_gpu_files(model: str, data: str, rule: str) -> Iterator[str]:
     yield from ("one_gpu/base", f"one_gpu/models/{model}", f"one_gpu/data/{data}", f"one_gpu/rules/{rule}")
 
 
-def _read(file: str, draft: _Draft) -> None:
-    path = _FOLDER / f"{file}.yaml"
-    if "/" in file:
-        draft.summaries.append(path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
-    _take(read_yaml(path), draft)
+def _file(part: str) -> Path:
+    return _FOLDER / f"{part}.yaml"
+
+
+def _read(part: str, draft: _Draft) -> None:
+    if "/" in part:
+        draft.summaries.append(summary(part))
+    _take(read_yaml(_file(part)), draft)
 
 
 def _take(fragment: Mapping[str, Any], draft: _Draft) -> None:

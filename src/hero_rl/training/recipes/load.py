@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from hero_rl.errors import ConfigError
-from hero_rl.settings import did_you_mean, lay_over, nested, read_yaml, resolve
+from hero_rl.settings import lay_over, nested, none_of, read_yaml, resolve
 from hero_rl.training.configs.policy import TrainConfig
 from hero_rl.training.configs.sft import SftConfig, VerlSftConfig
 from hero_rl.training.configs.verl import VerlTrainConfig, flat
-from hero_rl.training.recipes import compose, is_recipe
+from hero_rl.training.recipes import compose, is_recipe, like
 
 __all__ = ["load_run", "missing_needs"]
 
@@ -37,7 +37,7 @@ def load_run(source: str, overrides: dict[str, Any], verb: str) -> Any:
     Raises:
         ConfigError: there is neither, or a setting is unknown, missing or wrong; names source and setting.
     """
-    if is_recipe(source) and not Path(source).exists():
+    if is_recipe(source) and not Path(source).is_file():
         recipe = compose(source)
         if recipe.verb != verb:
             raise ConfigError(f"{source} is a recipe for `hero {recipe.verb}`, not for `hero {verb}`")
@@ -46,6 +46,10 @@ def load_run(source: str, overrides: dict[str, Any], verb: str) -> Any:
             lines = [f"{source}: {name}: missing; give --{name}: {what}" for name, what in missing.items()]
             raise ConfigError("\n".join(lines))
         raw = recipe.settings
+    elif not Path(source).exists():
+        raise ConfigError(f"{source}: no such file, and no recipe of that name{like(source)}")
+    elif (Path(source) / "config.yaml").is_file():
+        raise ConfigError(f"{source} is a folder; did you mean {Path(source) / 'config.yaml'}?")
     else:
         raw = read_yaml(source)
     if isinstance(raw.get("verl"), Mapping):
@@ -53,9 +57,7 @@ def load_run(source: str, overrides: dict[str, Any], verb: str) -> Any:
     kinds = _KINDS[verb]
     engine = overrides.get("engine", raw.get("engine", "trl"))
     if engine not in kinds:
-        raise ConfigError(
-            f"{source}: engine: {engine!r} is none of {', '.join(kinds)}{did_you_mean(str(engine), kinds)}"
-        )
+        raise ConfigError(f"{source}: engine: {none_of(engine, kinds)}")
     return resolve(raw, overrides, source, kinds[engine])
 
 

@@ -17,14 +17,19 @@ _REMEMBERED = 16_384
 
 
 class Complaints:
-    """The log's first word on failed checks, which hostile completions may bring in any number."""
+    """The log's first word on failed checks, which hostile completions may bring in any number.
+
+    Attributes:
+        first: that word; empty before any.
+    """
 
     def __init__(self) -> None:
-        self._level = logging.WARNING
+        self.first = ""
 
     def add(self, complaint: str) -> None:
         """Tell of a failure: the first as a warning, the others for those who debug."""
-        level, self._level = self._level, logging.DEBUG
+        level = logging.DEBUG if self.first else logging.WARNING
+        self.first = self.first or complaint
         _logger.log(level, "%s (logged once, counted always)", complaint)
 
 

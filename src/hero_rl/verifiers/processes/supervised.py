@@ -128,6 +128,11 @@ class Supervised:
         """
         return {name: int(total) for name, total in self._counters.totals.items()}
 
+    @property
+    def first_failure(self) -> str:
+        """What the first check that failed came to, whoever is to blame; empty where none has."""
+        return self._complaints.first
+
     def verify(self, *request: Any) -> Verdict:
         """Judge one completion: of a `Request`, or of a reference and a completion."""
         return self.verify_batch([Request.of(*request)])[0]

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Literal, NoReturn
 
-from hero_rl.verifiers.base import Request, StagedVerifier, Verdict, Verifier, takes_requests
+from hero_rl.verifiers.base import Request, StagedVerifier, Verdict, Verifier, said_of, takes_requests
 
 __all__ = ["Died", "Garbled", "NotLoaded", "NotStarted", "Silent", "Stage", "Worker", "main"]
 
@@ -345,7 +345,7 @@ def _load(requests: BinaryIO, replies: BinaryIO) -> dict[Stage, Step] | None:
         if callable(warm_up):
             warm_up()
     except BaseException as error:
-        _write(replies, {"failed": _said(error)})
+        _write(replies, {"failed": said_of(error)})
         return None
     return stages
 
@@ -385,7 +385,7 @@ def _run(step: Step, seconds: float, reference: str, text: str | None, rest: str
         reply = step(reference, text, rest)
     except BaseException as error:  # sys.exit() in a verifier, too, is a check that failed
         # After an allocation failed, no library's state can be relied on.
-        reply = {"error": _said(error), "memory": isinstance(error, MemoryError)}
+        reply = {"error": said_of(error), "memory": isinstance(error, MemoryError)}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     return reply | {"seconds": time.perf_counter() - start}
@@ -411,13 +411,6 @@ def _judged(verdict: Any) -> dict[str, Any]:
         raise TypeError(f"the verdict's answer is a {type(verdict.answer).__name__}, not text")
     value = None if verdict.abstained else float(verdict.value)
     return {"answer": verdict.answer, "reason": str(verdict.reason), "value": value}
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"[:_TAIL_BYTES]
-    except BaseException:  # the error's own __str__ may raise
-        return type(error).__name__
 
 
 def _read(stream: BinaryIO) -> bytes | None:
