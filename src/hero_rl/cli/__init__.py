@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -87,6 +88,9 @@ def main(arguments: list[str] | None = None, more: Mapping[str, tuple[str, str]]
     except HeroError as error:
         print(f"hero {verb}: {error}", file=sys.stderr)
         return 2 if isinstance(error, (ConfigError, ValueError)) else 1
+    except BrokenPipeError:  # who reads the output has enough of it, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would say so once more as it ends
+        return 141
     except OSError as error:  # a full disk, a folder that may not be written
         print(f"hero {verb}: {error}", file=sys.stderr)
         return 1
