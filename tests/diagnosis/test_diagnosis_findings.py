@@ -1,10 +1,13 @@
 """Every finding fires on what it is for and is silent otherwise."""
 
+import math
+
 import pytest
 from diagnosed import collected, diagnosed, quiet
 
 from hero_rl.diagnosis import findings, suggested
 from hero_rl.diagnosis.findings import _SILENCED, CHECKS, LIMITS
+from hero_rl.diagnosis.findings.suggestions import CASCADE
 from hero_rl.diagnosis.numbers import DomainNumbers, Drift, GroupCounts, Interval, LabelCheck, ReasonCount
 from hero_rl.diagnosis.trainers import to_paste
 from hero_rl.rules import Hero
@@ -252,6 +255,24 @@ def test_a_verdict_in_the_place_of_a_score_is_no_praise(rescale):
     assert found.ranking.mean.value == 1.0
     assert [finding.name for finding in found.findings] == ["score_is_verdict"]
     assert found.findings[0].level == "act"
+
+
+@pytest.mark.parametrize(("verdict", "scored"), [(lambda n: n % 8 < 4, 1), (lambda n: True, 320)])
+def test_one_score_or_one_value_shows_no_verdict(verdict, scored):
+    rows = [(float(verdict(n)), float(verdict(n)) if n < scored else math.nan, n // 8) for n in range(320)]
+    assert "score_is_verdict" not in names(diagnosed(collected([rows])))
+
+
+@pytest.mark.parametrize("math_first", [True, False])
+def test_parts_of_two_verifiers_make_none(math_first):
+    asked = [{"verifier.type": "math"}, CASCADE]
+    said = [QUIET.findings[0].model_copy(update={"settings": one}) for one in (asked if math_first else asked[::-1])]
+    verifier = suggested(QUIET.model_copy(update={"findings": said}))["verifier"]
+    assert verifier == ({"type": "math"} if math_first else suggested(changed_findings(CASCADE))["verifier"])
+
+
+def changed_findings(settings):
+    return QUIET.model_copy(update={"findings": [QUIET.findings[0].model_copy(update={"settings": settings})]})
 
 
 def test_scores_that_follow_the_verdict_without_being_it_are_praised():

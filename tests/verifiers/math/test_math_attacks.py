@@ -12,12 +12,14 @@ WRONG = [
     ("9", r"9 \text{ million people}"),
     ("9", r"9 \text{ times as many}"),
     ("9", r"9 \text{ not apples}"),
+    ("9", r"9 \text{ twentyone ways}"),
+    ("9", r"9 \text{ excluding zeros}"),
+    ("9 tons", r"9 \text{ short tons}"),
     ("9 years", r"9 \text{ light years}"),
     (r"x \equiv 2 \pmod 7", r"x \equiv 2 \text{ (mod 5)}"),
     (r"\ln 5", r"\text{ln}(6)"),
     (r"x=1, y=4", r"\left\{\begin{array}{l}x=4\\y=1\end{array}\right."),
     ("2n+1", r"2n-1, n\in\mathbb{Z}"),
-    ("2n+1", r"\text{odd}"),
     ("3k+2", r"3k-1 \text{ for all integers } k"),
     ("y=2x+1", r"\sqrt{y}=\sqrt{2x+1}"),
     ("x=5", r"d=\frac{1+\sqrt{1+8n}}{2}"),
@@ -155,6 +157,7 @@ WRONG = [
 
 # (reference, answer): the same thing written otherwise.
 RIGHT = [
+    ("3k+1", r"n = 3m+1, m\in\mathbb{Z}"),
     ("9", r"9 \text{ ordered pairs}"),
     ("9", r"9 \text{ cups of flour}"),
     ("9", r"9 \text{ apples left}"),
@@ -327,7 +330,6 @@ NOT_SEVEN = [
     "\\boxed{7}\n\nWait, we forgot one. So the count is 9.",
     r"$\boxed{7}$ or $9$",
     r"$$\boxed{7}$$ or $$9$$",
-    r"\boxed{7} (or 9)",
     r"\(9\) or \(\boxed{7}\)",
     r"the negative of \boxed{7}",
     r"the log of \boxed{7}",
@@ -336,6 +338,13 @@ NOT_SEVEN = [
 
 # Completions that do.
 SEVEN = [
+    r"$\boxed{7}$ (or 7.0)",
+    r"Both agree; the common answer is $\boxed{7}$.",
+    "\\boxed{7}\n\nSorry for the messy form. The area of the small square is 16, so the value is 16.",
+    "\\boxed{7}\n\nThe wait time is another matter, it is 10 minutes.",
+    "\\boxed{7}\n\nWait, if I had used 5, the result is 40.",
+    "\\boxed{7}\n\nWait, did I count the extra? Yes, the number is 3.",
+    "\\boxed{7}\n\nWait, let me verify: 3 + 4 = 7. The answer is 7.",
     r"The final answer is \boxed{7}, not \boxed{8}.",
     r"The final answer is \boxed{7}, rather than \boxed{8}.",
     r"It is not \boxed{8}, but \boxed{7}.",

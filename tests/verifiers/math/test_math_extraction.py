@@ -226,6 +226,12 @@ def test_a_problem_that_is_said_again_is_no_next_one():
         "Put the answer in \\boxed{}.\n\nQuestion: What is 3 x 3?\nIt is \\boxed{9}",
         "The answer is not plain.\n\nProblem:\nWhat is 3 x 3?\nIt is \\boxed{9}",
         "Question 1: What is 2 + 2?\nIt is \\boxed{4}\nQuestion 2: What is 3 x 3?\nIt is \\boxed{9}",
+        "**Part 1**\n\\boxed{4}\n\n**Question 2**: What is 3 x 3? \\boxed{9}",
+        "1. The first answer is 4.\n\nQuestion 2\nWhat is 3 x 3?\nThe answer is 9.",
+        "First: \\boxed{4}.\n\nProblem: that leaves out a row.\n\nSecond: \\boxed{9}.",
+        "The answer is 4.\n\nProblem: that ignores the sign. The answer is 9.",
+        "We need the answer: a whole number.\n\nProblem: What is 3 x 3?\nSolution: \\boxed{9}",
+        "Those who count:\nuser\nguest\n\nThere are \\boxed{9}",
     ):
         assert MathVerifier().verify("9", completion).value == 1.0
 
@@ -449,6 +455,16 @@ SENTENCES += [
     ("x = 1, y = 5", "We find x = 1 and y = 5."),
     ("1, 5", "Answer:\n1. $t = 1$\n2. $t = 5$"),
     ("1, 5", "Answer:\n- 1\n- 5"),
+    # What is asked for may stand where a condition may, too.
+    ("2", "The function $f(x)=x^2-4x$ is smallest when $x=2$."),
+    ("2", "Hence the maximum of $-x^2+4x$ occurs at $x=2$."),
+    ("x > 2", "Therefore $f$ is increasing for $x > 2$."),
+    ("k = 2", "The system has 1 solution when k = 2."),
+    ("2", "Hence the ball reaches 10 m when t = 2."),
+    ("15", "The width is 5 and the length is 15."),
+    ("5", "First, we find x = 5."),
+    ("5", "Note: the total is 5."),
+    ("5", "It may be shown that the sum is 5."),
 ]
 OTHER_SENTENCES += [
     ("4", "The largest value is 9, attained when t = 4."),
@@ -459,8 +475,6 @@ OTHER_SENTENCES += [
     ("Yes", "No."),
     ("5", "The solutions are t = 1 and t = 5."),
     ("1", "The solutions are t = 1 or t = 5."),
-    ("5", "The height is 1 and the base is 5."),
-    ("5", "The height is 1 cm, and the base is 5 cm."),
     ("1", "Answer:\n1. $t = 1$\n2. $t = 5$"),
     ("5", "Next we subtract 5."),
     ("5", "So there are 5 cases to check."),

@@ -154,11 +154,17 @@ def _doubted(finding: Finding) -> Finding:
 def suggested(diagnosis: Diagnosis) -> dict[str, Any]:
     """All suggested settings together, as blocks of `hero train`; a rule keeps what the base rule has set.
 
-    Of several rules the most careful one stands, of two values of another setting the first one.
+    Of several rules the most careful one stands; of two verifiers, and of two values of another setting, the first.
     """
     asked: dict[str, Any] = {}
     for finding in diagnosis.findings:
-        asked |= {name: value for name, value in finding.settings.items() if name not in asked}
+        # Parts of two verifiers make none.
+        has_verifier = "verifier.type" in asked
+        asked |= {
+            name: value
+            for name, value in finding.settings.items()
+            if name not in asked and not (has_verifier and name.startswith("verifier."))
+        }
     blocks = blocks_of(asked)
     if "rule" in blocks:
         named = [finding.settings.get("rule.type", diagnosis.rule.type) for finding in diagnosis.findings]

@@ -38,8 +38,8 @@ def no_scores(d: Diagnosis) -> Finding | None:
 def score_is_verdict(d: Diagnosis) -> Finding | None:
     """What was read as scores is right or wrong once more: it praises itself, and ranks nothing."""
     s = d.source
-    two = s.score_values == 2 and s.rows - s.missing_scores >= LIMITS["some_scores"]
-    if not s.score_equals_verdict and not two:
+    shows = s.score_values > 1 and s.rows - s.missing_scores >= LIMITS["some_scores"]  # one value shows neither
+    if not shows or not (s.score_values == 2 or s.score_equals_verdict):
         return None
     same = "equal the verdict of every rollout that has both"
     return Finding(

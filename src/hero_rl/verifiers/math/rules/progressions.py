@@ -51,16 +51,16 @@ def progressions(reference: Node, answer: Node, by: Comparison) -> object:
     letter is said to be whole, or where it is an angle with a letter that is customary for it.
     """
     ours, theirs = _items(reference), _items(answer)
-    # In a reference without a label the letter may be the problem's own, and 2n - 1 is another value than 2n + 1.
-    labelled = all(isinstance(item, Relation) for item in ours)
-    declared = _declares(reference) or (labelled and _declares(answer))
-    if not ours or not theirs or not (declared or (_is_angle(ours) and _is_angle(theirs))):
+    are_angles = _is_angle(ours) and _is_angle(theirs)
+    if not ours or not theirs or not (_declares(reference) or _declares(answer) or are_angles):
         return PASS
     labels = {item.members[0] for item in (*ours, *theirs) if isinstance(item, Relation)}
     one, other = _families(ours), _families(theirs)
     if one is None or other is None or len(labels) > 1:
         return PASS
-    return Reason.MATCHED_SYMBOLICALLY if _same(one, other) else None
+    # In a reference without a label the letter may be the problem's own, and 2n - 1 is another value than 2n + 1.
+    is_family = _declares(reference) or are_angles or all(isinstance(item, Relation) for item in ours)
+    return Reason.MATCHED_SYMBOLICALLY if one == other or (is_family and _same(one, other)) else None
 
 
 def _items(node: Node) -> list[Node]:

@@ -19,7 +19,7 @@ HEDGES = r"guess|maybe|perhaps"
 
 TAKES_BACK = re.compile(
     rf"\b(?:not|never|cannot|neither|nor|no|except|but|impossible|false|{WRONG}|{SUPPOSES}|unless|contradiction|{HEDGES}"
-    r"|unlikely|(?:answer|value|result|it)\s+(?:might|may)|mistake\s+(?:gives|is|would)"
+    r"|unlikely|(?:answer|value|result|it)\s+(?:might|may(?=(?:\s+be)?\s*(?:$|\W{0,3}\d)))|mistake\s+(?:gives|is|would)"
     r"|(?:must|should|can|we)\s+(?:exclude|eliminate|reject|rule\s+out)|is\s+(?:excluded|eliminated|rejected|ruled\s+out)"
     r"|(?:reals?|numbers?|values?|integers?)\s+excluding)\b|n't\b|\bcould be(?=\s+\S+$)",
     re.IGNORECASE,

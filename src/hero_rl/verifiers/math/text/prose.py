@@ -170,11 +170,12 @@ def leading_value(line: str) -> str | None:
 
 # Who admits an error has another answer; "let me check" is no admission.
 _ADMITS = re.compile(
-    r"\b(?:oops|wait|sorry|correction|(?<!if )(?:I|we)\s+forgot|(?:I|we)\s+made\s+an?\s+(?:mistake|error)"
+    r"(?:^|[.!?\n]\s*|\bno,?\s+)(?:wait|sorry|correction)\b(?=\s*[,.!:–—-])"
+    r"|\b(?:oops|(?<!if )(?:I|we)\s+forgot|(?:I|we)\s+made\s+an?\s+(?:mistake|error)"
     rf"|(?:that|this|it)(?:\s+is|'s)\s+(?:not\s+(?:correct|right)|{WRONG}))\b",
     re.IGNORECASE,
 )
-_CHECKS = re.compile(r"\b(?:check|verify|first\s+attempt)", re.IGNORECASE)
+_CHECKS = re.compile(r"\b(?:check|verify|first\s+attempt|if\s+I\s+had|yes)\b", re.IGNORECASE)
 _OTHER_VALUE = re.compile(
     r"(?:^|[.!?,]\s+)(?:(?:so|thus|therefore,?|hence)\s+)?(?:it's|it\s+is|it\s+should\s+be|correction:"
     r"|the\s+(?:(?:correct|right|actual)\s+)?(?:answer|result|total|sum|value|count|number)\s+(?:is|should\s+(?:be|have\s+been)))"

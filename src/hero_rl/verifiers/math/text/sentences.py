@@ -85,7 +85,7 @@ def statement(text: str) -> str | None:
     end = ENDS_SENTENCE.search(line)
     tail = BECAUSE.split(line[: end.start()] if end else line, maxsplit=1)[0]
     tail = tail if tail.isascii() else _COPULA_BEHIND.sub("", "$" + tail)[1:]
-    tail = without_condition("0" + tail)[1:]  # behind the formula, which is the value
+    tail = without_condition("0" + _SPACES.sub(" ", tail))[1:]  # behind the formula, which is the value
     if (end and end.group() == "?") or TAKES_BACK.search(tail):
         return None
     whole = text[: formula.end()] + (tail if len(tail) <= _LONGEST_TAIL else "")
@@ -101,10 +101,11 @@ _UNFINISHED = re.compile(r"\s(?:the|an|and|or|by|that|which|as|their|its|so|but|
 # What sets a value, or says what is still to do, in place of a result.
 _SETS_OUT = re.compile(
     r"(?![^\n]*\b(?:so|thus|hence|therefore|answer)\b)"
-    r"(?:(?:next|first|let|let's|set(?=\s+\S{1,4}\s*=)|try|take|choose|recall|note|so\s+far|for\s+example|for\s+instance"
-    r"|(?:we\s+are\s+)?given)\b|[^\n]*\bto\s+(?:consider|check|try|examine)$)",
+    r"(?:(?:next|let|let's|set(?=\s+\S{1,4}\s*=)|try|take|choose|recall|so\s+far|for\s+example|for\s+instance"
+    r"|we\s+are\s+given)\b|[^\n]*\bto\s+(?:consider|check|try|examine)$)",
     re.IGNORECASE,
 )
+_SPACES = re.compile(r"[^\S\n]+")
 _NOTHING = ""
 """What a reader of a form says of a sentence that has the form and states no value: others need not try."""
 
@@ -113,7 +114,7 @@ def value_of(sentence: str) -> str | None:
     """The value that a sentence states; the whole sentence if it is short."""
     if is_chinese(sentence):
         return stated_in_chinese(sentence)
-    said = sentence.strip().rstrip(STOPS).strip("*_ ")
+    said = _SPACES.sub(" ", sentence.strip().rstrip(STOPS)).strip("*_ ")
     said = without_condition(_ARTICLE.sub("", _CONCLUDES.sub("", said) or said))
     if not said.isascii():
         said = _COPULA_BEHIND.sub("", said)
@@ -126,46 +127,41 @@ def value_of(sentence: str) -> str | None:
     return None
 
 
-# Where a value is taken, said behind it: "42, which occurs when x = 3", "$42$ at $x=3$".
+# Where a value is taken, said right behind it: "42, which occurs when x = 3", "$42$ at $x=3$".
+_NO_UNIT = r"(?!(?:is|has|are|does|attained|achieved|reached|obtained|occurring|which|with|when|where|at|for)\b)"
+_VALUE_SAID = (
+    r"(?:\$[^$\n]+\$|\\\((?:[^\\\n]|\\(?![()]))+\\\)"
+    rf"|[-−]?\d+(?:[.,/]\d+)*(?:\s{_NO_UNIT}[A-Za-z]{{1,12}})?)"
+)
 _TAKEN = (
-    r"(?:attained|achieved|reached|obtained|occurring|which\s+(?:occurs|happens|is\s+(?:attained|achieved|reached)))\s+"
+    r"(?:attained|achieved|reached|obtained|occurring|which\s(?:occurs|happens|is\s(?:attained|achieved|reached)))\s"
 )
 _CONDITION = re.compile(
-    rf",?\s+(?:{_TAKEN})?(?:with\s+equality\s+)?(?:when|where|at|for)\s+"
-    r"(?:\$|\\\()?\s*\(?[A-Za-z](?:_\{?\w+\}?)?\s*(?:=|≥|≤|>|<|\\[lg]eq?|\\in)\s*[^=<>≤≥,;\n]{1,40}$"
+    rf"(?P<stated>(?:[^\n]*(?:\b(?:is|are|be|equals|get|answer)|[=:])\s)?{_VALUE_SAID}),?\s(?:{_TAKEN})?(?:with\sequality\s)?"
+    r"(?:when|where|at|for)\s(?:\$|\\\()?\s?\(?[A-Za-z](?:_\{?\w+\}?)?\s?(?:=|≥|≤|>|<|\\[lg]eq?|\\in)\s?[^=<>≤≥,;\n]{1,40}"
 )
 
 
 def without_condition(said: str) -> str:
-    """Without where the value at its head is taken; all of it where there is none, or more than one."""
-    found = _CONDITION.search(said)
-    value = said[: found.start()] if found else ""
-    if not re.search(r"\d|\\|\$", value) or re.search(r"\b(?:when|where|if|only)\b", value):
+    """Without where the value that is stated is taken; all of it where there is none, or more than one."""
+    found = _CONDITION.fullmatch(said)
+    if found is None or re.search(r"\b(?:when|where|if|only)\b", found["stated"]):
         return said
-    return value.rstrip(" ,")
+    return found["stated"].rstrip(",")
 
 
-_NAME_AND_VALUE = r"[A-Za-z](?:_\{?\w+\}?)?\s*=\s*[^=,;\n]{1,30}?"
+_NAME_AND_VALUE = r"[A-Za-z](?:_\{?\w+\}?)?\s?=\s?[^\s=,;][^=,;\n]{0,30}?"
 _NAMED_VALUES = re.compile(
-    rf"(?:^|[\s:])(?P<list>(?:{_NAME_AND_VALUE}\s*(?:,(?:\s*(?:and|or))?|;|\s(?:and|or))\s+)+{_NAME_AND_VALUE})$"
-)
-_NUMBER_SAID = r"[-−]?\d[\d,]*(?:\.\d+)?(?:/\d+)?(?:\s[a-z]{1,12})?"
-_TWO_CLAUSES = re.compile(
-    rf"[^\n]*\b(?:is|equals)\s+(?P<one>{_NUMBER_SAID}),?\s+and\s+(?:the\s+|its\s+)?[A-Za-z][a-z]*(?:\s[a-z]+){{0,3}}"
-    rf"\s+(?:is|equals)\s+(?P<other>{_NUMBER_SAID})$"
+    rf"(?:^|[\s:])(?P<list>(?:{_NAME_AND_VALUE}(?:,(?:\s(?:and|or))?|;|\s(?:and|or))\s)+{_NAME_AND_VALUE})$"
 )
 
 
 def _listed(said: str) -> str | None:
-    """Several values of a sentence without formulas: "x = 2 and x = 3", "the length is 2 and the width is 3"."""
-    if FORMULA.search(said):
+    """Several named values of a sentence without formulas: "x = 2 and x = 3"."""
+    named = None if FORMULA.search(said) else _NAMED_VALUES.search(said)
+    if named is None:
         return None
-    if named := _NAMED_VALUES.search(said):
-        return _NOTHING if TAKES_BACK.search(said[: named.start()]) else re.sub(r",?\s+and\s+", ", ", named["list"])
-    two = _TWO_CLAUSES.match(said)
-    if two is None:
-        return None
-    return _NOTHING if TAKES_BACK.search(said) else f"{two['one']}, {two['other']}"
+    return _NOTHING if TAKES_BACK.search(said[: named.start()]) else re.sub(r",?\s+and\s+", ", ", named["list"])
 
 
 def _all_of_it(said: str) -> str | None:

@@ -56,13 +56,25 @@ _CLOSING = re.compile(
     r"|/s>|(?:eos|EOS|pad|PAD|end_of_turn|start_of_turn|turn\|)>)"
     r"|\[(?:EOS|EOT|PAD|\|endofturn\|)\]"
 )
-_OTHERS_TURN = re.compile(r"\n(?:(?:Human|User):|(?:user|human)(?=\n))")
+_OTHERS_TURN = re.compile(r"\n(?:Human|User):")
+# Roles as bare lines, whose control tokens were left out.
+_BARE_TURN, _BARE_REPLY = re.compile(r"\n(?:user|human)\n"), ("\nassistant\n", "\nmodel\n")
 # A model that was not taught to stop goes on with a problem of its own, as examples in a prompt follow each other.
 _NEXT_PROBLEM = re.compile(
-    r"\n[ \t]{0,4}(?:#{1,4}[ \t]?|\*\*)?(?P<label>Question|Problem|Q|Exercise|Instruction|题目|问题)"
+    r"\n[ \t]{0,4}(?:#{1,4}[ \t]?|\*\*)?(?:Question|Problem|Q|Exercise|Instruction|题目|问题)"
     r"[ \t]{0,2}(?P<number>\d{1,3})?[ \t]{0,2}(?:\*\*)?[ \t]{0,2}(?:[:：]|\n)"
 )
-_STATES = re.compile(r"\\boxed\s*\{|####[ \t]*\S|\banswer(?:\s+is\b|\s*:)[\s*$]*\S", re.IGNORECASE)
+_ITS_ANSWER = re.compile(
+    r"\?|\n####|\n[ \t]{0,4}(?:#{1,4}[ \t]?|\*\*)?(?:Answer|Solution|Response|A|答案|解答?)"
+    r"(?:\*\*)?[ \t]{0,2}(?:[:：]|\n)"
+)
+_STATES = re.compile(
+    r"\\boxed\s*\{|####[ \t]*\S|\banswer(?:\s+is\b|\s*:)[\s*]*(?:[$\\(\[]*[-−]?\d|[$\\]|(?-i:\(?[A-J]\b))",
+    re.IGNORECASE,
+)
+_NUMBERED_PART = re.compile(
+    r"(?:^|\n)[ \t*#(]{0,6}(?:Part|Question|Problem|Q|Exercise|[1-9a-h][.)]|\(?[ivx]{1,4}\))[ \t]?[(\d]?", re.IGNORECASE
+)
 _RECONSIDERS = re.compile(
     rf"\b(?:{HESITATES}|but|however|alternatively|let me|let's|let us|double[- ]check|check|verify|maybe)\b",
     re.IGNORECASE,
@@ -93,25 +105,26 @@ def own_turn(text: str) -> str:
     text = text[opening.end() if opening else 0 :]
     closing = _CLOSING.search(text)
     text = text[: closing.start()] if closing else text
-    others = _OTHERS_TURN.search(text)
-    return text[: others.start()] if others else text
+    others = _OTHERS_TURN.search(text) or _BARE_TURN.search(text)
+    if others is None:
+        return text
+    is_turn = others.re is _OTHERS_TURN or max(map(text.rfind, _BARE_REPLY)) > others.start()
+    return text[: others.start()] if is_turn else text
 
 
 def before_next_problem(text: str) -> str:
-    """Up to the label of another problem, where that stands behind an answer; else all of it.
+    """Up to another problem with its answer, where that stands behind an answer; else all of it.
 
-    A problem that is said again before it is solved is no other one, and neither is the second of several that a text
-    numbers.
+    A problem that is said again before it is solved is no other one, and neither is a numbered one in a text that has
+    numbered parts before: what such a text says last is its answer.
     """
     stated = _STATES.search(text)
     following = _NEXT_PROBLEM.search(text, stated.end()) if stated else None
-    if stated is None or following is None:
+    if stated is None or following is None or not _ITS_ANSWER.search(text, following.end() - 1):
         return text
-    numbered = following["number"] and any(
-        label["label"] == following["label"] and label["number"]
-        for label in _NEXT_PROBLEM.finditer("\n" + text[: stated.start()])
-    )
-    return text if numbered else text[: following.start()]
+    if following["number"] and _NUMBERED_PART.search(text, 0, stated.start()):
+        return text
+    return text[: following.start()]
 
 
 def leaves_in_thought(prompt: str) -> bool:

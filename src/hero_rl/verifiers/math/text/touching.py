@@ -28,7 +28,7 @@ _DENIED_BEFORE = re.compile(
     rf"|(?:\b(?<!of a )(?<!of an )(?<!of the )(?:{WRONG})\s+(?:answer|solution|result|value)"
     r"\s+(?:is|was|would\s+be)"
     rf"|(?:^|\n)\W{{0,4}}(?:{WRONG})(?:\s+answer)?\s*:"
-    r"|\bcommon\s+(?:mistake|error|answer)s?\s+(?:is|are|would\s+be)(?:\s+to\s+(?:say|answer|write))?"
+    r"|\bcommon\s+(?:mistake|error)s?\s+(?:is|are|would\s+be)(?:\s+to\s+(?:say|answer|write))?"
     r"|(?<!how )\b(?:many|most|some)\s+(?:students|people)\s+(?:would\s+|may\s+|might\s+)?(?:say|answer|guess|write)"
     r"|\btempt(?:ing|ed)\s+to\s+(?:say|answer|guess|write)"
     r"|\b(?:not|un)\s?sure\s+(?:whether|if|that)\s+(?:it's|it\s+is|the\s+answer\s+is))[\s$:\\(\[]*$"
@@ -97,7 +97,7 @@ _IDLE = frozenset(_IDLE_COMMANDS.split())
 # Behind a frame.
 _SPACING = re.compile(r"\\q?quad(?![A-Za-z])|\\[,;:! ]|~")
 _SCALE = re.compile(
-    r"[\s$,]*\(or\s+\$?\d|[\s$,]*(?:\\text\s*\{\s*)?(?:or|choose|if|unless|plus|minus|divided|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
+    r"[\s$,]*choose\s+\$?\d|[\s$,]*(?:\\text\s*\{\s*)?(?:or|if|unless|plus|minus|divided|hundred|thousand|million|billion|trillion|dozen|squared|cubed|factorial)s?\b"
 )
 _OPERATOR_AFTER = re.compile(
     r"[^\S\n]*=\s*\S|\^(?!\s*\{?\s*\\circ)|-\d|\.\d|,\d{3}|:\d|[/+]\d|[√²³π]|[^\S\n]+[-+*/×÷^]\s*\$?\d"
@@ -242,7 +242,7 @@ def _is_measure(words: str, marked: bool) -> bool:
 
 _LAST_WORD = re.compile(r"(?:\s+|\s*/\s*)[A-Za-z]+$")
 _START_OF_FORMULA = re.compile(r"(?:\\[A-Za-z]+|[^\sA-Za-z$:]|\b[A-Za-z]\b|[ \t])*$")
-_OR_BEHIND = re.compile(r"[\s,(]*or\s+\${0,2}")
+_OR_BEHIND = re.compile(r"[\s,]*or\s+\${0,2}")
 _END_OF_FORMULA = re.compile(r"\$|\\\)|\\\]|\n|[.;](?=\s|$)|$")
 
 

@@ -132,11 +132,19 @@ def is_plain_noun(word: str) -> bool:
     )
 
 
+# Also what makes another unit of one: short tons, nautical miles.
+_OTHER_NUMBER = re.compile(
+    r"(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|couple|excluding|including|besides"
+    r"|metric|short|long|imperial|nautical|light|troy)|.*'"
+)
+
+
 def may_describe(word: str) -> bool:
     """Whether a word between a number and a noun in the plural may say which are counted, and change no number."""
     lower = word.lower()
-    is_number = lower in _CHANGES_THE_NUMBER or lower.removesuffix("s") in _CHANGES_THE_NUMBER
-    return bool(_NOUN.fullmatch(word)) and len(word) > 2 and not is_number and not _NUMBER_STEM.search(lower)
+    if lower in _CHANGES_THE_NUMBER or lower.removesuffix("s") in _CHANGES_THE_NUMBER or _OTHER_NUMBER.match(lower):
+        return False
+    return bool(_NOUN.fullmatch(word)) and len(word) > 2 and not _NUMBER_STEM.search(lower)
 
 
 def without_prefix(unit: str) -> tuple[str, str]:
